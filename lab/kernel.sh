@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# Builds the lab's kernels into the cache. Sourced by lab/prepare.
+
+# config_of KERNEL: its configuration fragment.
+config_of() {
+	cat "$ROOT/lab/kernel/plain.config"
+	[[ $1 == plain ]] || cat "$ROOT/lab/kernel/$1.config"
+}
+
+# kernel_dir KERNEL: its place in the cache, by source, configuration and toolchain.
+kernel_dir() {
+	local key
+	key=$({ echo "$LINUX" && config_of "$1" && toolchain_id; } | sha256sum | cut -c 1-16)
+	echo "$CACHE/kernel-$1-$key"
+}
+
+# check_config DIR KERNEL: unmet options vanish silently; here they fail.
+check_config() {
+	local line missing=0
+	while read -r line; do
+		grep -qxF -- "$line" "$1/.config" && continue
+		echo "the configuration asks for '$line', but after kconfig it says:" \
+			"$(grep -F "${line//[=# ]*/}" "$1/.config" || echo nothing)"
+		missing=1
+	done < <(config_of "$2" | grep -E '^(CONFIG_|# CONFIG_)')
+	return $missing
+}
+
+# build_kernel KERNEL DIR: complete only when the stamp is there.
+build_kernel() {
+	rm -rf "$2"
+	mkdir -p "$2"
+	config_of "$1" >"$2/fragment"
+	kbuild "O=$2" "KCONFIG_ALLCONFIG=$2/fragment" allnoconfig
+	check_config "$2" "$1"
+	kbuild "O=$2" -j "$(nproc)" bzImage modules
+	touch "$2/.complete"
+}
+
+# ensure_kernel KERNEL: sets KERNEL_DIR.
+ensure_kernel() {
+	KERNEL_DIR=$(kernel_dir "$1")
+	export KERNEL_DIR
+	[[ -e $KERNEL_DIR/.complete ]] && return
+	local why='a small one with Rust, for the virtual machine'
+	[[ $1 == plain ]] || why='KASAN, lockdep, kmemleak and fault injection for the tests'
+	step "kernel-$1" "building the $1 kernel: $why" "7 min on two cores" \
+		"an interrupted build starts anew; with little disk, free 3 GB below $CACHE" \
+		strict build_kernel "$1" "$KERNEL_DIR"
+}

@@ -1,0 +1,107 @@
+# shellcheck shell=bash
+# What the lab's scripts share: places, messages, steps and locks. Sourced.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+BUILD=$ROOT/build
+LOGS=$BUILD/log
+CACHE=${KMSGPIPE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kmsgpipe}
+export ROOT BUILD LOGS CACHE
+
+mkdir -p "$LOGS" "$CACHE"
+
+if [[ -t 2 && -z ${NO_COLOR:-} ]]; then
+	bold=$'\e[1m' red=$'\e[31m' plain=$'\e[0m' line=$'\r\e[K'
+else
+	bold='' red='' plain='' line=''
+fi
+
+# say TEXT: tells the user something.
+say() { printf '%s\n' "$bold==>$plain $*" >&2; }
+
+# die TEXT [REMEDY]: gives up.
+die() {
+	printf '%s\n' "$red*** $1$plain" >&2
+	[[ -z ${2:-} ]] || printf '    %s\n' "$2" >&2
+	exit 1
+}
+
+# duration SECONDS: as a person reads it.
+duration() {
+	if (($1 < 60)); then echo "$1 s"; else echo "$(($1 / 60)) min $(($1 % 60)) s"; fi
+}
+
+# as_root COMMAND...: with the rights to install packages.
+as_root() {
+	if ((EUID == 0)); then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		die "$1 needs root, and there is no sudo" "Run as root: $*"
+	fi
+}
+
+# end_of_group PID: ends a step's processes when the run is interrupted.
+end_of_group() {
+	kill -TERM -- "-$1" 2>/dev/null || true
+	printf '%s\n' "${line}Interrupted; the next run takes this step up again." >&2
+	exit 130
+}
+
+# step NAME "WHAT AND WHY" "ABOUT HOW LONG" "REMEDY" COMMAND...: one long step, its output in a
+# log, with a sign of life. A failure shows the end of the log.
+step() {
+	local name=$1 what=$2 estimate=$3 remedy=$4 log=$LOGS/$1.log pid start status last now shown=0
+	shift 4
+	say "$what (about $estimate)"
+	start=$SECONDS
+	set -m
+	"$@" >"$log" 2>&1 </dev/null &
+	pid=$!
+	set +m
+	# shellcheck disable=SC2064 # the process of this step
+	trap "end_of_group $pid" INT TERM HUP
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.5
+		now=$((SECONDS - start))
+		if [[ -n $line ]]; then
+			last=$(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c 1-60)
+			printf '%s    %s  %s' "$line" "$(duration "$now")" "$last" >&2
+		elif ((now >= shown + 30)); then
+			shown=$now
+			last=$(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c 1-60)
+			printf '    %s: %s\n' "$(duration "$now")" "$last" >&2
+		fi
+	done
+	trap - INT TERM HUP
+	printf '%s' "$line" >&2
+	wait "$pid" && status=0 || status=$?
+	if ((status != 0)); then
+		printf '%s\n' "$red*** failed: $what$plain" "    the end of $log:" >&2
+		tail -n 25 "$log" | sed 's/^/    | /' >&2
+		printf '    what to do: %s\n' "$remedy" >&2
+		exit 1
+	fi
+	now=$((SECONDS - start))
+	((now < 2)) || printf '    done in %s\n' "$(duration "$now")" >&2
+}
+
+# locked FILE COMMAND...: one run at a time; the others wait, and say so. In a subshell.
+locked() {
+	local lock=$1
+	shift
+	(
+		exec 9>"$lock"
+		if ! flock -n 9; then
+			say "another run is at work here ($lock); waiting for it"
+			flock 9
+		fi
+		"$@"
+	)
+}
+
+# strict COMMAND...: stops at its first failing command, whoever calls. In a subshell.
+strict() (
+	set -euo pipefail
+	"$@"
+)

@@ -1,0 +1,100 @@
+# shellcheck shell=bash
+# Gets the source of Linux 7.2 into the cache. Sourced by lab/prepare.
+
+SERIES=7.2
+# For systems without a Debian mirror. The sum is the one in kernel.org's signed list.
+TARBALL=https://cdn.kernel.org/pub/linux/kernel/v7.x/linux-7.2.tar.xz
+TARBALL_SHA256=f9fef3d14c0df53819026f4be74459835c2a0b0dcbf5b5bbd9ea19f0829402b3
+
+# mirror: the Debian mirror of the machine's own apt configuration.
+mirror() {
+	apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+		sed -n 's/^Debian //p' | head -n 1
+}
+
+# private_apt TOOL ARGUMENT...: apt with a state of its own, so that the machine's sources stay as
+# they are. Nothing unsigned is accepted.
+private_apt() {
+	local tool=$1 dir=$CACHE/apt
+	shift
+	"$tool" -o "Dir::State=$dir/state" -o "Dir::Cache=$dir/cache" \
+		-o "Dir::Etc::sourcelist=$dir/sources.list" -o Dir::Etc::sourceparts=- \
+		-o Dir::Etc::preferences=- -o Dir::Etc::preferencesparts=- \
+		-o "APT::Sandbox::User=$(id -un)" -o Acquire::Languages=none \
+		-o Acquire::AllowInsecureRepositories=false -o Acquire::Check-Valid-Until=true \
+		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
+}
+
+# fetch_package MIRROR: the newest linux-source package that the mirror has, verified by apt.
+fetch_package() {
+	local dir=$CACHE/apt suite version
+	mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial"
+	for suite in testing unstable trixie-backports; do
+		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $1 $suite main"
+	done >"$dir/sources.list"
+	private_apt apt-get update
+	version=$(LC_ALL=C private_apt apt-cache madison "linux-source-$SERIES" | awk '{print $3}' | sort -V | tail -n 1)
+	[[ -n $version ]] || return 1
+	echo "linux-source-$SERIES $version"
+	rm -f "$dir"/linux-source-*.deb
+	(cd "$dir" && private_apt apt-get download "linux-source-$SERIES=$version")
+	unpack "$version" dpkg-deb --fsys-tarfile "$dir"/linux-source-*.deb
+	rm -rf "$dir"
+}
+
+# unpack VERSION COMMAND...: turns what COMMAND prints, a package's file archive, into a source tree.
+unpack() {
+	local into=$CACHE/linux-$1
+	shift
+	rm -rf "$into.partial"
+	mkdir -p "$into.partial"
+	"$@" | tar -xO "./usr/src/linux-source-$SERIES.tar.xz" | tar -xJ -C "$into.partial" --strip-components=1
+	rm -rf "$into"
+	mv "$into.partial" "$into"
+}
+
+# fetch_tarball: kernel.org's, checked against the pinned sum.
+fetch_tarball() {
+	local file=$CACHE/linux-$SERIES.tar.xz into=$CACHE/linux-$SERIES
+	if command -v curl >/dev/null; then
+		curl -fL --retry 3 -C - -o "$file" "$TARBALL"
+	else
+		wget -c -O "$file" "$TARBALL"
+	fi
+	if ! echo "$TARBALL_SHA256  $file" | sha256sum -c -; then
+		rm -f "$file"
+		return 1
+	fi
+	rm -rf "$into.partial"
+	mkdir -p "$into.partial"
+	tar -xJf "$file" -C "$into.partial" --strip-components=1
+	mv "$into.partial" "$into"
+	rm -f "$file"
+}
+
+# have_source: sets LINUX to the newest source tree in the cache.
+have_source() {
+	local tree
+	LINUX=''
+	while read -r tree; do
+		[[ $tree == *.partial || ! -d $tree ]] || LINUX=$tree
+	done < <(printf '%s\n' "$CACHE/linux-$SERIES"* | sort -V)
+	export LINUX
+	[[ -n $LINUX ]]
+}
+
+# ensure_source: sets LINUX.
+ensure_source() {
+	local from
+	have_source && return
+	from=$(command -v apt-get >/dev/null && mirror || true)
+	if [[ -n $from && -e /usr/share/keyrings/debian-archive-keyring.gpg ]]; then
+		step source "getting the source of Linux $SERIES: a package of 164 MB, verified by apt" "1 min" \
+			"the Debian mirror of this machine's apt must be reachable; run this again" \
+			strict fetch_package "$from"
+	else
+		step source "getting the source of Linux $SERIES from kernel.org (153 MB), verified by sha256" "2 min" \
+			"kernel.org must be reachable; run this again" strict fetch_tarball
+	fi
+	have_source || die "there is no source of Linux $SERIES in $CACHE after all"
+}

@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# Finds the compilers and names them explicitly: another toolchain may come first in PATH and lack
+# the library's source, or be another build than the kernel's. Sourced by lab/prepare.
+
+BINDGEN_VERSION=0.73.2
+
+# find_toolchain: sets RUSTC, CARGO, LLVM_N and LIBCLANG_PATH.
+find_toolchain() {
+	local n
+	RUSTC=${KMSGPIPE_RUSTC:-/usr/bin/rustc}
+	CARGO=${KMSGPIPE_CARGO:-${RUSTC%/*}/cargo}
+	command -v "$RUSTC" >/dev/null || die "there is no $RUSTC" "Install rustc 1.85 or later, or name it: KMSGPIPE_RUSTC=/path/to/rustc"
+	[[ -d $("$RUSTC" --print sysroot)/lib/rustlib/src/rust/library ]] ||
+		die "$RUSTC has no source of its library, which the kernel needs" "Install the package rust-src (or rust-web-src)."
+	LLVM_N=''
+	for n in 22 21 20 19 18 17; do
+		if [[ -x /usr/bin/clang-$n && -x /usr/bin/ld.lld-$n && -x /usr/bin/llvm-nm-$n ]] &&
+			compgen -G "/usr/lib/llvm-$n/lib/libclang*.so*" >/dev/null; then
+			LLVM_N=$n
+			break
+		fi
+	done
+	[[ -n $LLVM_N ]] || die "there is no clang-17 or later with lld and llvm beside it" "Install clang-22 lld-22 llvm-22 libclang-22-dev, or another version from 17 on."
+	export RUSTC CARGO LLVM_N LIBCLANG_PATH=/usr/lib/llvm-$LLVM_N/lib
+	# Crates and registries of the builds here, not the user's own.
+	export CARGO_HOME=$CACHE/cargo
+	export PATH=/usr/bin:/bin:$PATH
+}
+
+# build_bindgen DIR
+build_bindgen() {
+	"$CARGO" install bindgen-cli --locked --version "$BINDGEN_VERSION" --root "$1.partial" &&
+		rm -rf "$1" && mv "$1.partial" "$1"
+}
+
+# ensure_bindgen: sets BINDGEN: the system's, or one built into the cache.
+ensure_bindgen() {
+	local version dir=$CACHE/bindgen-$BINDGEN_VERSION
+	version=$(/usr/bin/bindgen --version 2>/dev/null | sed 's/.* //' || true)
+	if [[ -n $version && $(printf '%s\n' 0.71.1 "$version" | sort -V | head -n 1) == 0.71.1 ]]; then
+		BINDGEN=/usr/bin/bindgen
+	else
+		BINDGEN=$dir/bin/bindgen
+		if [[ ! -x $BINDGEN ]]; then
+			rm -rf "$dir.partial"
+			step bindgen "building bindgen $BINDGEN_VERSION, as the system's is missing or too old" "90 s" \
+				"the crate registry must be reachable; run this again" build_bindgen "$dir"
+		fi
+	fi
+	export BINDGEN
+}
+
+# toolchain_id: what the kernel's build depends on, for the cache's key.
+toolchain_id() {
+	"$RUSTC" -vV
+	"clang-$LLVM_N" --version
+	"$BINDGEN" --version
+}
+
+# kbuild ARGUMENT...: the kernel's make, with these compilers.
+kbuild() {
+	make -C "$LINUX" "LLVM=-$LLVM_N" "RUSTC=$RUSTC" "BINDGEN=$BINDGEN" "$@"
+}

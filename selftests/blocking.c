@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who sleeps, who is woken and in which order, and what signals do to sleepers.
+ * No test waits for time to pass: the pipe's statistics say who sleeps in it.
+ */
+#include "pipe_fixture.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int signal)
+{
+	(void)signal;
+	signals++;
+}
+
+static void on_sigusr1(int flags)
+{
+	struct sigaction action = { .sa_handler = count_signal, .sa_flags = flags };
+
+	signals = 0;
+	if (sigaction(SIGUSR1, &action, NULL))
+		abort();
+}
+
+TEST_F(pipe, a_reader_sleeps_until_there_is_a_message)
+{
+	char buffer[8];
+	struct call call = reader(self->fd, buffer, sizeof(buffer));
+
+	start(&call);
+	await_readers(self->fd, 1);
+	EXPECT_EQ(4, write(self->fd, "wake", 4));
+	EXPECT_EQ(4, finish(&call));
+	EXPECT_EQ(0, memcmp(buffer, "wake", 4));
+	EXPECT_EQ(0, stats_of(self->fd).waiting_readers);
+}
+
+TEST_F(pipe, a_writer_sleeps_until_there_is_room)
+{
+	struct call call = writer(self->fd, "late", 4);
+	struct kmsgpipe_stats stats;
+	char buffer[8];
+
+	fill(self->fd);
+	start(&call);
+	await_writers(self->fd, 1);
+	stats = stats_of(self->fd);
+	EXPECT_EQ(stats.max_msgs, stats.depth_msgs);
+	EXPECT_EQ(1, read(self->fd, buffer, sizeof(buffer)));
+	EXPECT_EQ(4, finish(&call));
+	EXPECT_EQ(stats.max_msgs, stats_of(self->fd).depth_msgs);
+}
+
+TEST_F(pipe, clearing_makes_room_for_every_sleeping_writer)
+{
+	struct call calls[3];
+	int i;
+
+	fill(self->fd);
+	for (i = 0; i < 3; i++) {
+		calls[i] = writer(self->fd, "late", 4);
+		start(&calls[i]);
+		await_writers(self->fd, i + 1);
+	}
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(4, finish(&calls[i]));
+	EXPECT_EQ(3, stats_of(self->fd).depth_msgs);
+}
+
+TEST_F(pipe, readers_wake_in_the_order_they_came_one_a_message)
+{
+	char buffers[4];
+	struct call calls[4];
+	char byte;
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		calls[i] = reader(self->fd, &buffers[i], 1);
+		start(&calls[i]);
+		await_readers(self->fd, i + 1);
+	}
+	for (i = 0; i < 4; i++) {
+		byte = 'a' + i;
+		ASSERT_EQ(1, write(self->fd, &byte, 1));
+		ASSERT_EQ(1, finish(&calls[i]));
+		ASSERT_EQ('a' + i, buffers[i]);
+		ASSERT_EQ(3 - i, stats_of(self->fd).waiting_readers);
+	}
+}
+
+TEST_F(pipe, writers_wake_in_the_order_they_came_one_a_slot)
+{
+	char names[4] = { 'a', 'b', 'c', 'd' }, byte;
+	struct call calls[4];
+	unsigned int i, max_msgs;
+
+	fill(self->fd);
+	max_msgs = stats_of(self->fd).max_msgs;
+	for (i = 0; i < 4; i++) {
+		calls[i] = writer(self->fd, &names[i], 1);
+		start(&calls[i]);
+		await_writers(self->fd, i + 1);
+	}
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(1, read(self->fd, &byte, 1));
+		ASSERT_EQ(1, finish(&calls[i]));
+		ASSERT_EQ(3 - i, stats_of(self->fd).waiting_writers);
+	}
+	for (i = 4; i < max_msgs; i++)
+		ASSERT_EQ(1, read(self->fd, &byte, 1));
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(1, read(self->fd, &byte, 1));
+		ASSERT_EQ(names[i], byte);
+	}
+}
+
+TEST_F(pipe, a_reader_that_cannot_take_the_message_wakes_the_next)
+{
+	char small[2], large[8];
+	struct call first = reader(self->fd, small, sizeof(small));
+	struct call second = reader(self->fd, large, sizeof(large));
+
+	start(&first);
+	await_readers(self->fd, 1);
+	start(&second);
+	await_readers(self->fd, 2);
+	EXPECT_EQ(5, write(self->fd, "large", 5));
+	EXPECT_EQ(-EMSGSIZE, finish(&first));
+	EXPECT_EQ(5, finish(&second));
+	EXPECT_EQ(0, memcmp(large, "large", 5));
+}
+
+TEST_F(pipe, a_reader_with_bad_memory_wakes_the_next)
+{
+	char large[8];
+	struct call first = reader(self->fd, nowhere, 8);
+	struct call second = reader(self->fd, large, sizeof(large));
+
+	start(&first);
+	await_readers(self->fd, 1);
+	start(&second);
+	await_readers(self->fd, 2);
+	EXPECT_EQ(5, write(self->fd, "large", 5));
+	EXPECT_EQ(-EFAULT, finish(&first));
+	EXPECT_EQ(5, finish(&second));
+	EXPECT_EQ(0, memcmp(large, "large", 5));
+}
+
+TEST_F(pipe, a_writer_with_bad_memory_wakes_the_next)
+{
+	struct call first = writer(self->fd, nowhere, 8);
+	struct call second = writer(self->fd, "second", 6);
+	char byte;
+
+	fill(self->fd);
+	start(&first);
+	await_writers(self->fd, 1);
+	start(&second);
+	await_writers(self->fd, 2);
+	EXPECT_EQ(1, read(self->fd, &byte, 1));
+	EXPECT_EQ(-EFAULT, finish(&first));
+	EXPECT_EQ(6, finish(&second));
+}
+
+TEST_F(pipe, a_signal_interrupts_a_sleeping_reader)
+{
+	char buffer[8];
+	struct call call = reader(self->fd, buffer, sizeof(buffer));
+
+	on_sigusr1(0);
+	start(&call);
+	await_readers(self->fd, 1);
+	ASSERT_EQ(0, pthread_kill(call.thread, SIGUSR1));
+	EXPECT_EQ(-EINTR, finish(&call));
+	EXPECT_EQ(1, signals);
+	EXPECT_EQ(4, write(self->fd, "kept", 4));
+	EXPECT_EQ(4, read(self->fd, buffer, sizeof(buffer)));
+}
+
+TEST_F(pipe, a_signal_interrupts_a_sleeping_writer)
+{
+	struct call call = writer(self->fd, "lost", 4);
+	struct kmsgpipe_stats before;
+
+	on_sigusr1(0);
+	fill(self->fd);
+	before = stats_of(self->fd);
+	start(&call);
+	await_writers(self->fd, 1);
+	ASSERT_EQ(0, pthread_kill(call.thread, SIGUSR1));
+	EXPECT_EQ(-EINTR, finish(&call));
+	EXPECT_EQ(before.enqueued_msgs, stats_of(self->fd).enqueued_msgs);
+}
+
+TEST_F(pipe, with_sa_restart_the_call_goes_on)
+{
+	char buffer[8];
+	struct call reading = reader(self->fd, buffer, sizeof(buffer));
+	struct call writing = writer(self->fd, "late", 4);
+	char byte;
+
+	on_sigusr1(SA_RESTART);
+	start(&reading);
+	await_readers(self->fd, 1);
+	ASSERT_EQ(0, pthread_kill(reading.thread, SIGUSR1));
+	while (!signals)
+		sched_yield();
+	await_readers(self->fd, 1);
+	EXPECT_EQ(4, write(self->fd, "wake", 4));
+	EXPECT_EQ(4, finish(&reading));
+
+	fill(self->fd);
+	signals = 0;
+	start(&writing);
+	await_writers(self->fd, 1);
+	ASSERT_EQ(0, pthread_kill(writing.thread, SIGUSR1));
+	while (!signals)
+		sched_yield();
+	await_writers(self->fd, 1);
+	EXPECT_EQ(1, read(self->fd, &byte, 1));
+	EXPECT_EQ(4, finish(&writing));
+}
+
+TEST_F(pipe, a_killed_sleeper_leaves_nothing_behind)
+{
+	int status, writing;
+	char buffer[8];
+	pid_t child;
+
+	for (writing = 0; writing < 2; writing++) {
+		if (writing)
+			fill(self->fd);
+		child = fork();
+		if (!child) {
+			if (writing)
+				_exit(write(self->fd, "killed", 6) != 6);
+			_exit(read(self->fd, buffer, sizeof(buffer)) < 0);
+		}
+		if (writing)
+			await_writers(self->fd, 1);
+		else
+			await_readers(self->fd, 1);
+		ASSERT_EQ(0, kill(child, SIGKILL));
+		ASSERT_EQ(child, waitpid(child, &status, 0));
+		ASSERT_TRUE(WIFSIGNALED(status));
+		EXPECT_EQ(0, stats_of(self->fd).waiting_readers);
+		EXPECT_EQ(0, stats_of(self->fd).waiting_writers);
+	}
+	EXPECT_EQ(1, read(self->fd, buffer, sizeof(buffer)));
+	EXPECT_EQ(0, buffer[0]);
+}
+
+/*
+ * Two readers, of which one is hit by signals all the time, take messages from a
+ * writer that waits until each was taken: a wakeup that a signal swallowed would
+ * leave a message behind and both asleep.
+ */
+struct storm {
+	int fd;
+	int stop;
+	unsigned long taken;
+};
+
+static void *take_all(void *arg)
+{
+	struct storm *storm = arg;
+	char byte;
+
+	while (!__atomic_load_n(&storm->stop, __ATOMIC_ACQUIRE)) {
+		if (read(storm->fd, &byte, 1) == 1 && byte != 'q')
+			__atomic_add_fetch(&storm->taken, 1, __ATOMIC_ACQ_REL);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(pipe, no_wakeup_is_lost_to_a_storm_of_signals, 300)
+{
+	unsigned long rounds = getenv("LAB_SCALE") ? 500 : 5000, i;
+	struct storm storm = { .fd = self->fd };
+	pthread_t calm, hit;
+
+	on_sigusr1(0);
+	ASSERT_EQ(0, pthread_create(&hit, NULL, take_all, &storm));
+	ASSERT_EQ(0, pthread_create(&calm, NULL, take_all, &storm));
+	for (i = 0; i < rounds; i++) {
+		ASSERT_EQ(0, pthread_kill(hit, SIGUSR1));
+		ASSERT_EQ(1, write(self->fd, "m", 1));
+		ASSERT_EQ(0, pthread_kill(hit, SIGUSR1));
+		while (__atomic_load_n(&storm.taken, __ATOMIC_ACQUIRE) != i + 1)
+			sched_yield();
+	}
+	__atomic_store_n(&storm.stop, 1, __ATOMIC_RELEASE);
+	ASSERT_EQ(1, write(self->fd, "q", 1));
+	ASSERT_EQ(1, write(self->fd, "q", 1));
+	pthread_join(hit, NULL);
+	pthread_join(calm, NULL);
+	EXPECT_EQ(rounds, storm.taken);
+	ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * poll, select and epoll: level and edge triggered, one-shot and exclusive, and
+ * beside tasks that sleep in read and write.
+ */
+#include "pipe_fixture.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+
+static int polled(int fd)
+{
+	struct pollfd entry = { .fd = fd, .events = POLLIN | POLLOUT | POLLPRI };
+
+	if (poll(&entry, 1, 0) < 0)
+		abort();
+	return entry.revents;
+}
+
+static int new_epoll(int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
+		abort();
+	return epoll;
+}
+
+/* The events that are ready now; 0 if there are none. */
+static uint32_t ready(int epoll)
+{
+	struct epoll_event event = { 0 };
+	int n = epoll_wait(epoll, &event, 1, 0);
+
+	if (n < 0)
+		abort();
+	return n ? event.events : 0;
+}
+
+TEST_F(pipe, poll_says_what_would_not_wait)
+{
+	char byte = 'x';
+
+	EXPECT_EQ(POLLOUT, polled(self->fd));
+	EXPECT_EQ(1, write(self->fd, &byte, 1));
+	EXPECT_EQ(POLLIN | POLLOUT, polled(self->fd));
+	fill(self->fd);
+	EXPECT_EQ(POLLIN, polled(self->fd));
+	EXPECT_EQ(1, read(self->fd, &byte, 1));
+	EXPECT_EQ(POLLIN | POLLOUT, polled(self->fd));
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	EXPECT_EQ(POLLOUT, polled(self->fd));
+}
+
+TEST_F(pipe, poll_keeps_to_the_access_mode)
+{
+	int reading = open_pipe(O_RDONLY), writing = open_pipe(O_WRONLY);
+
+	EXPECT_EQ(0, polled(reading));
+	EXPECT_EQ(POLLOUT, polled(writing));
+	EXPECT_EQ(1, write(writing, "x", 1));
+	EXPECT_EQ(POLLIN, polled(reading));
+	EXPECT_EQ(POLLOUT, polled(writing));
+	close(reading);
+	close(writing);
+}
+
+TEST_F(pipe, select_agrees)
+{
+	struct timeval now = { 0 };
+	fd_set in, out;
+
+	FD_ZERO(&in);
+	FD_ZERO(&out);
+	FD_SET(self->fd, &in);
+	FD_SET(self->fd, &out);
+	EXPECT_EQ(1, select(self->fd + 1, &in, &out, NULL, &now));
+	EXPECT_FALSE(FD_ISSET(self->fd, &in));
+	EXPECT_TRUE(FD_ISSET(self->fd, &out));
+
+	fill(self->fd);
+	FD_SET(self->fd, &in);
+	FD_SET(self->fd, &out);
+	EXPECT_EQ(1, select(self->fd + 1, &in, &out, NULL, &now));
+	EXPECT_TRUE(FD_ISSET(self->fd, &in));
+	EXPECT_FALSE(FD_ISSET(self->fd, &out));
+}
+
+struct waiter {
+	pthread_t thread;
+	int fd;
+	short events;
+	int epoll;
+	pid_t tid;
+	int result;
+};
+
+static void *wait_in_poll(void *arg)
+{
+	struct waiter *waiter = arg;
+	struct pollfd entry = { .fd = waiter->fd, .events = waiter->events };
+	struct epoll_event event = { 0 };
+
+	__atomic_store_n(&waiter->tid, gettid(), __ATOMIC_RELEASE);
+	if (waiter->epoll)
+		waiter->result = epoll_wait(waiter->epoll, &event, 1, -1) == 1 ? (int)event.events : -errno;
+	else
+		waiter->result = poll(&entry, 1, -1) == 1 ? entry.revents : -errno;
+	return NULL;
+}
+
+static void start_waiting(struct waiter *waiter)
+{
+	waiter->tid = 0;
+	waiter->result = 0;
+	if (pthread_create(&waiter->thread, NULL, wait_in_poll, waiter))
+		abort();
+	while (!__atomic_load_n(&waiter->tid, __ATOMIC_ACQUIRE))
+		sched_yield();
+	await_asleep(waiter->tid);
+}
+
+TEST_F(pipe, a_message_wakes_poll)
+{
+	struct waiter waiter = { .fd = self->fd, .events = POLLIN };
+
+	start_waiting(&waiter);
+	EXPECT_EQ(1, write(self->fd, "x", 1));
+	pthread_join(waiter.thread, NULL);
+	EXPECT_EQ(POLLIN, waiter.result);
+}
+
+TEST_F(pipe, room_wakes_poll)
+{
+	struct waiter waiter = { .fd = self->fd, .events = POLLOUT };
+	char byte;
+
+	fill(self->fd);
+	start_waiting(&waiter);
+	EXPECT_EQ(1, read(self->fd, &byte, 1));
+	pthread_join(waiter.thread, NULL);
+	EXPECT_EQ(POLLOUT, waiter.result);
+}
+
+TEST_F(pipe, clearing_wakes_poll)
+{
+	struct waiter waiter = { .fd = self->fd, .events = POLLOUT };
+
+	fill(self->fd);
+	start_waiting(&waiter);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	pthread_join(waiter.thread, NULL);
+	EXPECT_EQ(POLLOUT, waiter.result);
+}
+
+TEST_F(pipe, level_triggered_epoll)
+{
+	int epoll = new_epoll(self->fd, EPOLLIN);
+	char byte;
+
+	EXPECT_EQ(0, ready(epoll));
+	EXPECT_EQ(1, write(self->fd, "a", 1));
+	EXPECT_EQ(EPOLLIN, ready(epoll));
+	EXPECT_EQ(EPOLLIN, ready(epoll));
+	EXPECT_EQ(1, read(self->fd, &byte, 1));
+	EXPECT_EQ(0, ready(epoll));
+	close(epoll);
+}
+
+TEST_F(pipe, edge_triggered_epoll_sees_every_message)
+{
+	int epoll = new_epoll(self->fd, EPOLLIN | EPOLLET);
+	int i;
+
+	EXPECT_EQ(0, ready(epoll));
+	for (i = 0; i < 5; i++) {
+		/* Nothing is read: each message is an edge of its own. */
+		ASSERT_EQ(1, write(self->fd, "a", 1));
+		ASSERT_EQ(EPOLLIN, ready(epoll));
+		ASSERT_EQ(0, ready(epoll));
+	}
+	close(epoll);
+}
+
+TEST_F(pipe, edge_triggered_epoll_sees_every_free_slot)
+{
+	int epoll, i;
+	char byte;
+
+	fill(self->fd);
+	epoll = new_epoll(self->fd, EPOLLOUT | EPOLLET);
+	EXPECT_EQ(0, ready(epoll));
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(1, read(self->fd, &byte, 1));
+		ASSERT_EQ(EPOLLOUT, ready(epoll));
+		ASSERT_EQ(0, ready(epoll));
+	}
+	close(epoll);
+}
+
+TEST_F(pipe, one_shot_epoll)
+{
+	struct epoll_event again = { .events = EPOLLIN | EPOLLONESHOT };
+	int epoll = new_epoll(self->fd, EPOLLIN | EPOLLONESHOT);
+
+	EXPECT_EQ(1, write(self->fd, "a", 1));
+	EXPECT_EQ(EPOLLIN, ready(epoll));
+	EXPECT_EQ(0, ready(epoll));
+	EXPECT_EQ(1, write(self->fd, "b", 1));
+	EXPECT_EQ(0, ready(epoll));
+	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_MOD, self->fd, &again));
+	EXPECT_EQ(EPOLLIN, ready(epoll));
+	EXPECT_EQ(0, ready(epoll));
+	close(epoll);
+}
+
+TEST_F(pipe, exclusive_epoll_wakes_one_of_two)
+{
+	struct waiter waiters[2];
+	int i, woken;
+
+	for (i = 0; i < 2; i++) {
+		waiters[i] = (struct waiter){ .epoll = new_epoll(self->fd, EPOLLIN | EPOLLEXCLUSIVE) };
+		start_waiting(&waiters[i]);
+	}
+	ASSERT_EQ(1, write(self->fd, "a", 1));
+	while (!(woken = !!__atomic_load_n(&waiters[0].result, __ATOMIC_ACQUIRE) +
+			 !!__atomic_load_n(&waiters[1].result, __ATOMIC_ACQUIRE)))
+		sched_yield();
+	EXPECT_EQ(1, woken);
+	/* The other one still sleeps, and wakes for the next message. */
+	for (i = 0; i < 2; i++)
+		if (!__atomic_load_n(&waiters[i].result, __ATOMIC_ACQUIRE))
+			await_asleep(waiters[i].tid);
+	ASSERT_EQ(1, write(self->fd, "b", 1));
+	for (i = 0; i < 2; i++) {
+		pthread_join(waiters[i].thread, NULL);
+		EXPECT_EQ(EPOLLIN, waiters[i].result);
+		close(waiters[i].epoll);
+	}
+}
+
+TEST_F(pipe, an_exclusive_epoll_takes_no_sleeping_readers_wakeup)
+{
+	struct waiter waiter = { .epoll = new_epoll(self->fd, EPOLLIN | EPOLLEXCLUSIVE) };
+	char buffer[8];
+	struct call call = reader(self->fd, buffer, sizeof(buffer));
+
+	/* The poller came first and reads nothing. */
+	start_waiting(&waiter);
+	start(&call);
+	await_readers(self->fd, 1);
+	ASSERT_EQ(1, write(self->fd, "a", 1));
+	EXPECT_EQ(1, finish(&call));
+	/* It may have been too late for the first message. */
+	ASSERT_EQ(1, write(self->fd, "b", 1));
+	pthread_join(waiter.thread, NULL);
+	EXPECT_EQ(EPOLLIN, waiter.result);
+	close(waiter.epoll);
+}
+
+TEST_F(pipe, epoll_in_use_when_the_file_is_closed)
+{
+	int fd = open_pipe(O_RDWR), epoll = new_epoll(fd, EPOLLIN);
+
+	close(fd);
+	EXPECT_EQ(1, write(self->fd, "a", 1));
+	EXPECT_EQ(0, ready(epoll));
+	close(epoll);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The sender record of the oldest message: taken from the task that writes, at the
+ * write, and shown as the namespaces of the reader have it.
+ */
+#include "pipe_fixture.h"
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+
+/* Writes one message as another user; returns that process's id, which has ended. */
+static pid_t send_as(int fd, uid_t uid, gid_t gid)
+{
+	int status;
+	pid_t child = fork();
+
+	if (!child) {
+		if (setresgid(7, gid, 7) || setresuid(8, uid, 8))
+			_exit(1);
+		_exit(write(fd, "mine", 4) != 4);
+	}
+	if (waitpid(child, &status, 0) != child || status)
+		abort();
+	return child;
+}
+
+TEST_F(pipe, no_head_without_a_message)
+{
+	struct kmsgpipe_stats stats = stats_of(self->fd);
+
+	EXPECT_EQ(0, stats.flags);
+	EXPECT_EQ(0, stats.head_seq);
+	EXPECT_EQ(0, stats.head_age_ns);
+	EXPECT_EQ(0, stats.head_len);
+	EXPECT_EQ(0, stats.head_uid);
+	EXPECT_EQ(0, stats.head_gid);
+	EXPECT_EQ(0, stats.head_pid);
+}
+
+TEST_F(pipe, effective_ids_of_the_task_that_writes)
+{
+	struct kmsgpipe_stats stats;
+	pid_t child;
+
+	/* The descriptor is root's: what counts is who writes. */
+	child = send_as(self->fd, 1234, 5678);
+	stats = stats_of(self->fd);
+	EXPECT_EQ(KMSGPIPE_STATS_HEAD, stats.flags);
+	EXPECT_EQ(4, stats.head_len);
+	EXPECT_EQ(1234, stats.head_uid);
+	EXPECT_EQ(5678, stats.head_gid);
+	EXPECT_EQ(child, stats.head_pid);
+}
+
+static void *send_one(void *arg)
+{
+	return write(*(int *)arg, "mine", 4) == 4 ? NULL : arg;
+}
+
+TEST_F(pipe, process_id_of_a_thread_is_that_of_its_group)
+{
+	pthread_t thread;
+	void *failed;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, send_one, &self->fd));
+	pthread_join(thread, &failed);
+	EXPECT_EQ(NULL, failed);
+	EXPECT_EQ(getpid(), stats_of(self->fd).head_pid);
+}
+
+TEST_F(pipe, sequence_follows_the_order)
+{
+	unsigned long long first;
+	char byte;
+	int i;
+
+	ASSERT_EQ(1, write(self->fd, "0", 1));
+	first = stats_of(self->fd).head_seq;
+	EXPECT_LT(0, first);
+	for (i = 1; i < 4; i++) {
+		ASSERT_EQ(1, write(self->fd, "n", 1));
+		ASSERT_EQ(1, read(self->fd, &byte, 1));
+		ASSERT_EQ(first + i, stats_of(self->fd).head_seq);
+	}
+	/* A refused write uses no number up. */
+	EXPECT_EQ(-EFAULT, TRY(write(self->fd, nowhere, 4)));
+	ASSERT_EQ(1, write(self->fd, "n", 1));
+	ASSERT_EQ(1, read(self->fd, &byte, 1));
+	EXPECT_EQ(first + 4, stats_of(self->fd).head_seq);
+}
+
+static unsigned long long monotonic(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+TEST_F(pipe, age_lies_between_the_calls)
+{
+	unsigned long long before = monotonic(), sent, asked, age;
+
+	ASSERT_EQ(1, write(self->fd, "0", 1));
+	sent = monotonic();
+	asked = monotonic();
+	age = stats_of(self->fd).head_age_ns;
+	EXPECT_LE(asked - sent, age);
+	EXPECT_GE(monotonic() - before, age);
+}
+
+TEST_F(pipe, a_writer_learns_nothing_of_others)
+{
+	int writing = open_pipe(O_WRONLY), neither = open_pipe(O_ACCMODE);
+
+	ASSERT_EQ(1, write(self->fd, "0", 1));
+	EXPECT_EQ(KMSGPIPE_STATS_HEAD, stats_of(self->fd).flags);
+	EXPECT_EQ(0, stats_of(writing).flags);
+	EXPECT_EQ(0, stats_of(writing).head_seq);
+	EXPECT_EQ(0, stats_of(writing).head_pid);
+	EXPECT_EQ(1, stats_of(writing).depth_msgs);
+	EXPECT_EQ(0, stats_of(neither).flags);
+	close(writing);
+	close(neither);
+}
+
+TEST_F(pipe, a_user_namespace_sees_its_own_ids)
+{
+	struct kmsgpipe_stats stats;
+	int status, map;
+	pid_t child;
+
+	send_as(self->fd, 1234, 5678);
+	child = fork();
+	if (!child) {
+		if (unshare(CLONE_NEWUSER))
+			_exit(1);
+		map = open("/proc/self/setgroups", O_WRONLY);
+		if (map < 0 || write(map, "deny", 4) != 4)
+			_exit(2);
+		map = open("/proc/self/uid_map", O_WRONLY);
+		if (map < 0 || write(map, "0 0 1", 5) != 5)
+			_exit(3);
+		/* Neither id has a name here: both are the overflow id. */
+		stats = stats_of(self->fd);
+		if (stats.head_uid != 65534 || stats.head_gid != 65534)
+			_exit(4);
+		/* Root of the namespace is no administrator of the machine. */
+		if (TRY(ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE)) != -EPERM)
+			_exit(5);
+		_exit(0);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+TEST_F(pipe, another_pid_namespace_sees_no_process_id)
+{
+	int status;
+	pid_t child;
+
+	ASSERT_EQ(1, write(self->fd, "0", 1));
+	child = fork();
+	if (!child) {
+		if (unshare(CLONE_NEWPID))
+			_exit(1);
+		child = fork();
+		if (!child)
+			_exit(stats_of(self->fd).head_pid != 0);
+		if (waitpid(child, &status, 0) != child || status)
+			_exit(2);
+		/* The parent itself is still in the initial one. */
+		_exit(stats_of(self->fd).head_pid == 0 ? 3 : 0);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Clock readings as numbers.
+//!
+//! C header: [`include/linux/timekeeping.h`](srctree/include/linux/timekeeping.h).
+//!
+//! `kernel::time::Instant` does not let a module see its value.
+
+use kernel::bindings;
+
+/// Reads `CLOCK_MONOTONIC`, in nanoseconds.
+pub(crate) fn monotonic() -> i64 {
+    // SAFETY: `ktime_get` has no preconditions.
+    unsafe { bindings::ktime_get() }
+}
+
+/// Converts a reading of `CLOCK_MONOTONIC` to `CLOCK_REALTIME`, both in nanoseconds, as the clocks
+/// stand to each other now. Much cheaper than a second reading.
+pub(crate) fn monotonic_to_realtime(monotonic: i64) -> i64 {
+    // SAFETY: `ktime_mono_to_any` takes any time, and `TK_OFFS_REAL` is a valid offset.
+    unsafe { bindings::ktime_mono_to_any(monotonic, bindings::tk_offsets_TK_OFFS_REAL) }
+}

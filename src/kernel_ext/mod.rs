@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the kernel crate lacks.
+//!
+//! Each file is a small, sound and safe interface in the style of the crate, fit to be sent there.
+//! This directory and `uapi` are the only places for `unsafe` and `bindings::`.
+
+pub(crate) mod chain;
+pub(crate) mod clock;
+pub(crate) mod cred;
+pub(crate) mod iov;
+pub(crate) mod kiocb;
+mod layout;
+pub(crate) mod misc;

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Counters of a pipe.
+
+/// A number of messages and of their bytes of payload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Messages.
+    pub(crate) msgs: u64,
+    /// Their payload, in bytes.
+    pub(crate) bytes: u64,
+}
+
+impl Tally {
+    /// Counts one more message of `len` bytes.
+    ///
+    /// Counters wrap instead of stopping the kernel: at a message a nanosecond the first does so
+    /// after five centuries.
+    pub(crate) fn add(&mut self, len: usize) {
+        self.msgs = self.msgs.wrapping_add(1);
+        self.bytes = self.bytes.wrapping_add(len as u64);
+    }
+
+    /// Takes back one message of `len` bytes.
+    pub(crate) fn sub(&mut self, len: usize) {
+        self.msgs = self.msgs.wrapping_sub(1);
+        self.bytes = self.bytes.wrapping_sub(len as u64);
+    }
+
+    /// Adds another tally.
+    pub(crate) fn merge(&mut self, other: Tally) {
+        self.msgs = self.msgs.wrapping_add(other.msgs);
+        self.bytes = self.bytes.wrapping_add(other.bytes);
+    }
+}
+
+/// Where the messages of a queue have gone.
+///
+/// At every point at which its queue can be seen from outside
+/// `enqueued = dequeued + expired + dropped + depth`, in messages and in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Account {
+    /// Queued now.
+    pub(crate) depth: Tally,
+    /// The largest depth so far, in messages and in bytes, not necessarily at one moment.
+    pub(crate) peak: Tally,
+    /// Accepted.
+    pub(crate) enqueued: Tally,
+    /// Delivered to a reader.
+    pub(crate) dequeued: Tally,
+    /// Accepted and then discarded unread.
+    pub(crate) dropped: Tally,
+}
+
+impl Account {
+    /// Counts the arrival of a message of `len` bytes.
+    pub(crate) fn arrive(&mut self, len: usize) {
+        self.enqueued.add(len);
+        self.depth.add(len);
+        self.peak.msgs = self.peak.msgs.max(self.depth.msgs);
+        self.peak.bytes = self.peak.bytes.max(self.depth.bytes);
+    }
+
+    /// Counts the delivery of a message of `len` bytes.
+    pub(crate) fn deliver(&mut self, len: usize) {
+        self.depth.sub(len);
+        self.dequeued.add(len);
+    }
+
+    /// Counts the loss of a message of `len` bytes.
+    pub(crate) fn drop_one(&mut self, len: usize) {
+        self.depth.sub(len);
+        self.dropped.add(len);
+    }
+}
+
+/// Writes that were refused: they are in no [`Account`], as no message came to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// The pipe was full and the writer would not wait.
+    pub(crate) full: u64,
+    /// The message was longer than the pipe takes.
+    pub(crate) size: u64,
+}
