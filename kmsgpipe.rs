@@ -66,7 +66,7 @@ module! {
         },
         mode: u16 {
             default: 0o666,
-            description: "Permissions of /dev/kmsgpipe0 (default 0666)",
+            description: "Permissions of /dev/kmsgpipe0 (default 0666; 0 stands for 0600)",
         },
     },
 }

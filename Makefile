@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# `make help` lists what there is. The module's own build description is Kbuild.
+
+# Where the kernel's build tree is, for `make` and `make modules_install`.
+KDIR ?= /lib/modules/$(shell uname -r)/build
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+# A kernel that was built with clang wants its modules built so.
+KBUILD_FLAGS = $(shell lab/check-kdir --flags $(KDIR))
+
+.PHONY: modules modules_install demo test vm lint soak tools install clean distclean help check-kdir
+.DEFAULT_GOAL := modules
+
+help:
+	@echo 'In a virtual machine, on any Debian 12 or 13, with nothing prepared:'
+	@echo '  make demo             build a small Linux with the module, boot it, show what it does'
+	@echo '  make test             build what is needed and run all tests'
+	@echo '  make vm               a shell in the virtual machine (KERNEL=debug: with KASAN and lockdep)'
+	@echo '  make lint             formatting, lints and header checks only'
+	@echo
+	@echo 'On this machine, if its kernel has Rust:'
+	@echo '  make                  build kmsgpipe.ko for it (KDIR=/path/to/kernel/build for another)'
+	@echo '  make modules_install  install the module'
+	@echo '  make tools            build kmsgpipectl'
+	@echo '  make install          install kmsgpipectl, manual pages, completions, udev rule and header'
+	@echo '                        (DESTDIR=, PREFIX=/usr/local)'
+	@echo
+	@echo '  make clean            remove what was built here'
+	@echo '  make distclean        and the cache: kernels, their source, crates'
+
+check-kdir:
+	@lab/check-kdir $(KDIR)
+
+modules: check-kdir
+	+$(MAKE) -C $(KDIR) $(KBUILD_FLAGS) M=$(CURDIR) modules
+
+modules_install: check-kdir
+	+$(MAKE) -C $(KDIR) $(KBUILD_FLAGS) M=$(CURDIR) modules_install
+
+demo:
+	@lab/demo
+
+test:
+	@lab/test
+
+lint:
+	@lab/lint
+
+KERNEL ?= plain
+vm:
+	@lab/run --kernel $(KERNEL) --tty bash --norc
+
+tools:
+	@lab/install --build
+
+install:
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' lab/install
+
+clean:
+	rm -rf build tools/target .tmp_* .*.cmd *.o *.ko *.mod *.mod.c Module.symvers modules.order \
+		uapi_generated.rs layout_generated.rs src/kernel_ext/*.s src/kernel_ext/.*.cmd
+
+distclean: clean
+	@lab/distclean

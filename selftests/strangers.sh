@@ -1,0 +1,120 @@
+#!/usr/bin/env bash
+# Programs that have never heard of kmsgpipe: the shell, coreutils, python3 and socat.
+set -u
+. "$(dirname "$0")/ktap.sh"
+node=/dev/kmsgpipe0
+
+plan 15
+
+echo "system ready" >$node
+is "echo and head" "system ready" "$(head -n 1 $node)"
+
+/usr/bin/printf 'a\nb\n' >$node
+is "printf of two lines is one message" "a,b," "$(dd if=$node bs=4096 count=1 status=none | tr '\n' ,)"
+
+# bash itself writes line by line.
+printf 'a\nb\n' >$node
+is "bash's own printf writes a message a line" "a,/b," "$(for _ in 1 2; do
+	dd if=$node bs=4096 count=1 status=none | tr '\n' , && echo -n /
+done | sed 's:/$::')"
+
+dd if=/dev/zero of=$node bs=100 count=5 status=none
+is "dd writes a message a block" "500 5" "$(for _ in 1 2 3 4 5; do
+	dd if=$node bs=4096 count=1 status=none
+done | wc -c) 5"
+
+is "dd says how an empty pipe reads" "dd: error reading '$node': Resource temporarily unavailable" \
+	"$(dd if=$node iflag=nonblock bs=4096 count=1 status=none 2>&1)"
+
+is "dd says that a message is too long" "dd: error writing '$node': Message too long" \
+	"$(dd if=/dev/zero of=$node bs=257 count=1 status=none 2>&1)"
+
+is "a short buffer says so and leaves the message" "dd: error reading '$node': Message too long/12345" \
+	"$(printf 12345 >$node && dd if=$node bs=4 count=1 status=none 2>&1)/$(dd if=$node bs=5 count=1 status=none)"
+
+# cat reads until it is told to stop.
+mkfifo "$LAB_WORK/cat"
+cat $node >"$LAB_WORK/cat" &
+cat=$!
+exec 5<"$LAB_WORK/cat"
+echo one >$node
+read -r first <&5
+echo two >$node
+read -r second <&5
+kill $cat
+wait $cat 2>/dev/null
+exec 5<&-
+is "cat goes on" "one two" "$first $second"
+
+is "python reads and writes" "b'hello'" "$(python3 - <<END
+import os
+fd = os.open("$node", os.O_RDWR)
+os.write(fd, b"hello")
+print(os.read(fd, 4096))
+END
+)"
+
+is "python's selectors" "[] ['w'] ['r', 'w'] ['r'] ['w']" "$(python3 - <<END
+import fcntl, os, selectors
+fd = os.open("$node", os.O_RDWR | os.O_NONBLOCK)
+s = selectors.DefaultSelector()
+s.register(fd, selectors.EVENT_READ)
+def events():
+    return [n for _, m in s.select(0)
+            for n, e in (("r", selectors.EVENT_READ), ("w", selectors.EVENT_WRITE)) if m & e]
+seen = [events()]
+s.modify(fd, selectors.EVENT_READ | selectors.EVENT_WRITE)
+seen.append(events())
+os.write(fd, b"x")
+seen.append(events())
+try:
+    while True:
+        os.write(fd, b"y")
+except BlockingIOError:
+    pass
+seen.append(events())
+try:
+    while True:
+        os.read(fd, 16)
+except BlockingIOError:
+    pass
+seen.append(events())
+print(*seen)
+END
+)"
+
+is "python's errors" "EMSGSIZE EAGAIN ESPIPE" "$(python3 - <<END
+import errno, os
+fd = os.open("$node", os.O_RDWR | os.O_NONBLOCK)
+def name(call, *args):
+    try:
+        call(*args)
+    except OSError as e:
+        return errno.errorcode[e.errno]
+print(name(os.write, fd, bytes(257)), name(os.read, fd, 1), name(os.lseek, fd, 0, 0))
+END
+)"
+
+is "python's asyncio" "b'ping' b'pong'" "$(python3 - <<END
+import asyncio, os
+async def main():
+    fd = os.open("$node", os.O_RDWR | os.O_NONBLOCK)
+    loop, got = asyncio.get_running_loop(), asyncio.Queue()
+    loop.add_reader(fd, lambda: got.put_nowait(os.read(fd, 4096)))
+    os.write(fd, b"ping")
+    first = await got.get()
+    os.write(fd, b"pong")
+    print(first, await got.get())
+asyncio.run(main())
+END
+)"
+
+is "socat from the pipe" "by socat" "$(printf 'by socat' >$node && socat -u OPEN:$node,rdonly,readbytes=8 STDOUT)"
+
+printf 'to the pipe' | socat -u STDIN OPEN:$node,wronly
+is "socat to the pipe" "to the pipe" "$(dd if=$node iflag=nonblock bs=4096 count=1 status=none)"
+
+is "nothing is left" "dd: error reading '$node': Resource temporarily unavailable" \
+	"$(dd if=$node iflag=nonblock bs=4096 count=1 status=none 2>&1)"
+
+finish
