@@ -43,7 +43,7 @@ build_tool() {
 
 # ensure_tool: build/bin/kmsgpipectl, static.
 ensure_tool() {
-	fresh "$BUILD/bin/kmsgpipectl" "$ROOT"/tools/{Cargo.lock,kmsgpipectl,kmsgpipe-sys} "$ROOT/include" \
+	fresh "$BUILD/bin/kmsgpipectl" "$ROOT"/tools/{Cargo.toml,Cargo.lock,.cargo,kmsgpipectl,kmsgpipe-sys} "$ROOT/include" \
 		"$ROOT/src/uapi" && return
 	step tool "building kmsgpipectl" "1 min" "the crate registry must be reachable the first time; run this again" \
 		strict build_tool
