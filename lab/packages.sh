@@ -22,10 +22,18 @@ rust_packages() {
 	fi
 }
 
-# llvm_packages: the latest LLVM that the kernel builds with.
+# llvm_of PACKAGE: the version of LLVM that it depends on.
+llvm_of() {
+	LC_ALL=C apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
+		--no-replaces --no-enhances "$1" | grep -oE 'libllvm[0-9]+' | grep -oE '[0-9]+' | head -n 1 || true
+}
+
+# llvm_packages: the LLVM that rustc is built on, if there is a clang of it, or else the latest that
+# the kernel builds with. Mixing is no problem for the kernel, but a clang that is much newer than
+# bindgen is one for bindgen.
 llvm_packages() {
 	local n
-	for n in 22 21 20 19 18 17; do
+	for n in "$(llvm_of "$(rust_packages | cut -d ' ' -f 1)")" 22 21 20 19 18 17; do
 		if [[ -n $(candidate "clang-$n") && -n $(candidate "libclang-$n-dev") ]]; then
 			echo "clang-$n lld-$n llvm-$n libclang-$n-dev"
 			return

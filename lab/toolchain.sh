@@ -13,7 +13,7 @@ find_toolchain() {
 	[[ -d $("$RUSTC" --print sysroot)/lib/rustlib/src/rust/library ]] ||
 		die "$RUSTC has no source of its library, which the kernel needs" "Install the package rust-src (or rust-web-src)."
 	LLVM_N=''
-	for n in 22 21 20 19 18 17; do
+	for n in "$("$RUSTC" -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')" 22 21 20 19 18 17; do
 		if [[ -x /usr/bin/clang-$n && -x /usr/bin/ld.lld-$n && -x /usr/bin/llvm-nm-$n ]] &&
 			compgen -G "/usr/lib/llvm-$n/lib/libclang*.so*" >/dev/null; then
 			LLVM_N=$n
