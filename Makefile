@@ -10,7 +10,7 @@ DESTDIR ?=
 # A kernel that was built with clang wants its modules built so.
 KBUILD_FLAGS = $(shell lab/check-kdir --flags $(KDIR))
 
-.PHONY: modules modules_install demo test vm lint soak tools install clean distclean help check-kdir
+.PHONY: modules modules_install demo test vm lint mutants tools install clean distclean help check-kdir
 .DEFAULT_GOAL := modules
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo '  make test             build what is needed and run all tests'
 	@echo '  make vm               a shell in the virtual machine (KERNEL=debug: with KASAN and lockdep)'
 	@echo '  make lint             formatting, lints and header checks only'
+	@echo '  make mutants          break the module on purpose, and see that a test notices each time'
 	@echo
 	@echo 'On this machine, if its kernel has Rust:'
 	@echo '  make                  build kmsgpipe.ko for it (KDIR=/path/to/kernel/build for another)'
@@ -47,6 +48,9 @@ test:
 
 lint:
 	@lab/lint
+
+mutants:
+	@lab/mutants
 
 KERNEL ?= plain
 vm:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Messages that are too long to be copied with the lock held, in a pipe with
- * msg_size=1048576 and max_msgs=8: other code paths with the same promises.
+ * Long messages, in a pipe with msg_size=1048576 and max_msgs=8: they are copied in
+ * before the lock is taken, and out page after page.
  */
 #include "pipe_fixture.h"
 
@@ -70,10 +70,7 @@ TEST_F(pipe, errors_leave_the_message_in_its_place)
 	EXPECT_EQ(50000, read(self->fd, buffer, MSG_SIZE));
 }
 
-/*
- * Readers whose memory another thread keeps taking away: messages go back to their
- * places again and again, and still each arrives once, whole and in order.
- */
+/* A thread that takes a reader's memory away, again and again. */
 struct thief {
 	char *memory;
 	int stop;
@@ -96,18 +93,72 @@ TEST_F_TIMEOUT(pipe, memory_that_keeps_going_away, 120)
 	struct thief thief = { .memory = pages(65536) };
 	char *sent = pages(65536);
 	pthread_t thread;
-	ssize_t len;
 
 	ASSERT_EQ(0, pthread_create(&thread, NULL, take_away, &thief));
+	pattern(sent, 65536, 0);
 	for (i = 0; i < rounds; i++) {
-		pattern(sent, 40000 + i, i);
 		ASSERT_EQ(40000 + i, write(self->fd, sent, 40000 + i));
-		len = read(self->fd, thief.memory, 65536);
-		ASSERT_EQ(40000 + i, len);
+		ASSERT_EQ(30000 + i, write(self->fd, sent, 30000 + i));
+		ASSERT_EQ(40000 + i, read(self->fd, thief.memory, 65536));
+		ASSERT_EQ(30000 + i, read(self->fd, thief.memory, 65536));
 	}
 	__atomic_store_n(&thief.stop, 1, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
+}
+
+/* A thread whose reads all fail, some of them after they have copied most of a message. */
+struct failing {
+	int fd;
+	char *buffer;
+	int stop;
+	unsigned long faults;
+	long unexpected;
+};
+
+static void *fail_to_read(void *arg)
+{
+	struct failing *failing = arg;
+	long ret;
+
+	while (!__atomic_load_n(&failing->stop, __ATOMIC_ACQUIRE)) {
+		ret = TRY(read(failing->fd, failing->buffer, MSG_SIZE));
+		if (ret == -EFAULT)
+			failing->faults++;
+		else if (ret != -EAGAIN)
+			failing->unexpected = ret;
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(pipe, a_failing_reader_takes_and_reorders_nothing, 120)
+{
+	int rounds = getenv("LAB_SCALE") ? 52 : 1000, i;
+	struct failing failing = { .fd = self->nonblocking, .buffer = pages(MSG_SIZE) };
+	char *sent = pages(MSG_SIZE), *got = pages(MSG_SIZE);
+	uint32_t number;
+	pthread_t thread;
+
+	/* Fits by its length, but ends a page before the message does. */
+	ASSERT_EQ(0, mprotect(failing.buffer + 96 * 1024, PAGE, PROT_NONE));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, fail_to_read, &failing));
+	for (i = 0; i < rounds; i++) {
+		memcpy(sent, &i, sizeof(i));
+		ASSERT_EQ(100000, write(self->fd, sent, 100000));
+		if (i % 4 != 3)
+			continue;
+		for (number = i - 3; number <= (uint32_t)i; number++) {
+			ASSERT_EQ(100000, read(self->nonblocking, got, MSG_SIZE));
+			ASSERT_EQ(0, memcmp(got, &number, sizeof(number)));
+		}
+	}
+	ASSERT_EQ(100000, write(self->fd, sent, 100000));
+	while (!__atomic_load_n(&failing.faults, __ATOMIC_ACQUIRE))
+		sched_yield();
+	__atomic_store_n(&failing.stop, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, failing.unexpected);
+	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
 }
 
 TEST_F(pipe, a_full_pipe_of_long_messages)

@@ -102,12 +102,14 @@ static void *wait_in_poll(void *arg)
 	struct waiter *waiter = arg;
 	struct pollfd entry = { .fd = waiter->fd, .events = waiter->events };
 	struct epoll_event event = { 0 };
+	int result;
 
 	__atomic_store_n(&waiter->tid, gettid(), __ATOMIC_RELEASE);
 	if (waiter->epoll)
-		waiter->result = epoll_wait(waiter->epoll, &event, 1, -1) == 1 ? (int)event.events : -errno;
+		result = epoll_wait(waiter->epoll, &event, 1, -1) == 1 ? (int)event.events : -errno;
 	else
-		waiter->result = poll(&entry, 1, -1) == 1 ? entry.revents : -errno;
+		result = poll(&entry, 1, -1) == 1 ? entry.revents : -errno;
+	__atomic_store_n(&waiter->result, result, __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -120,6 +122,11 @@ static void start_waiting(struct waiter *waiter)
 	while (!__atomic_load_n(&waiter->tid, __ATOMIC_ACQUIRE))
 		sched_yield();
 	await_asleep(waiter->tid);
+}
+
+static int finished(struct waiter *waiter)
+{
+	return __atomic_load_n(&waiter->result, __ATOMIC_ACQUIRE) != 0;
 }
 
 TEST_F(pipe, a_message_wakes_poll)
@@ -218,7 +225,7 @@ TEST_F(pipe, one_shot_epoll)
 
 TEST_F(pipe, exclusive_epoll_wakes_one_of_two)
 {
-	struct waiter waiters[2];
+	struct waiter waiters[2], *other;
 	int i, woken;
 
 	for (i = 0; i < 2; i++) {
@@ -226,14 +233,13 @@ TEST_F(pipe, exclusive_epoll_wakes_one_of_two)
 		start_waiting(&waiters[i]);
 	}
 	ASSERT_EQ(1, write(self->fd, "a", 1));
-	while (!(woken = !!__atomic_load_n(&waiters[0].result, __ATOMIC_ACQUIRE) +
-			 !!__atomic_load_n(&waiters[1].result, __ATOMIC_ACQUIRE)))
+	while (!(woken = finished(&waiters[0]) + finished(&waiters[1])))
 		sched_yield();
 	EXPECT_EQ(1, woken);
-	/* The other one still sleeps, and wakes for the next message. */
-	for (i = 0; i < 2; i++)
-		if (!__atomic_load_n(&waiters[i].result, __ATOMIC_ACQUIRE))
-			await_asleep(waiters[i].tid);
+	/* Whoever was woken runs until it is finished: the other one is asleep, and stays so. */
+	other = finished(&waiters[0]) ? &waiters[1] : &waiters[0];
+	await_asleep(other->tid);
+	EXPECT_FALSE(finished(other));
 	ASSERT_EQ(1, write(self->fd, "b", 1));
 	for (i = 0; i < 2; i++) {
 		pthread_join(waiters[i].thread, NULL);

@@ -125,34 +125,65 @@ TEST_F(pipe, a_writer_learns_nothing_of_others)
 	close(neither);
 }
 
+/* Writes a process's map of user or group ids. */
+static int map_ids(pid_t pid, const char *which, const char *map)
+{
+	char path[64];
+	int file, ret;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, which);
+	file = open(path, O_WRONLY | O_CLOEXEC);
+	ret = file < 0 || write(file, map, strlen(map)) != (ssize_t)strlen(map);
+	close(file);
+	return ret;
+}
+
+/* What a process in a user namespace of its own finds wrong with the statistics. */
+static int seen_from_namespace(int fd, unsigned int uid, unsigned int gid)
+{
+	struct kmsgpipe_stats stats = stats_of(fd);
+
+	if (stats.head_uid != uid || stats.head_gid != gid)
+		return 3;
+	/* Root of the namespace is no administrator of the machine. */
+	if (TRY(ioctl(fd, KMSGPIPE_CLEAR_QUEUE)) != -EPERM)
+		return 4;
+	return 0;
+}
+
 TEST_F(pipe, a_user_namespace_sees_its_own_ids)
 {
-	struct kmsgpipe_stats stats;
-	int status, map;
+	static const struct {
+		const char *uid_map, *gid_map;
+		unsigned int uid, gid;
+	} cases[] = {
+		{ "0 0 1\n5 1234 1", "0 0 1\n6 5678 1", 5, 6 },
+		{ "0 0 1", "0 0 1", 65534, 65534 },
+	};
+	int status, ready[2], mapped[2];
+	size_t i;
 	pid_t child;
+	char byte;
 
 	send_as(self->fd, 1234, 5678);
-	child = fork();
-	if (!child) {
-		if (unshare(CLONE_NEWUSER))
-			_exit(1);
-		map = open("/proc/self/setgroups", O_WRONLY);
-		if (map < 0 || write(map, "deny", 4) != 4)
-			_exit(2);
-		map = open("/proc/self/uid_map", O_WRONLY);
-		if (map < 0 || write(map, "0 0 1", 5) != 5)
-			_exit(3);
-		/* Neither id has a name here: both are the overflow id. */
-		stats = stats_of(self->fd);
-		if (stats.head_uid != 65534 || stats.head_gid != 65534)
-			_exit(4);
-		/* Root of the namespace is no administrator of the machine. */
-		if (TRY(ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE)) != -EPERM)
-			_exit(5);
-		_exit(0);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, pipe(ready) | pipe(mapped));
+		child = fork();
+		if (!child) {
+			close(mapped[1]);
+			if (unshare(CLONE_NEWUSER) || write(ready[1], "r", 1) != 1)
+				_exit(1);
+			if (read(mapped[0], &byte, 1) != 1)
+				_exit(2);
+			_exit(seen_from_namespace(self->fd, cases[i].uid, cases[i].gid));
+		}
+		ASSERT_EQ(1, read(ready[0], &byte, 1));
+		ASSERT_EQ(0, map_ids(child, "uid_map", cases[i].uid_map));
+		ASSERT_EQ(0, map_ids(child, "gid_map", cases[i].gid_map));
+		ASSERT_EQ(1, write(mapped[1], "m", 1));
+		ASSERT_EQ(child, waitpid(child, &status, 0));
+		EXPECT_EQ(0, status);
 	}
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_EQ(0, status);
 }
 
 TEST_F(pipe, another_pid_namespace_sees_no_process_id)

@@ -130,6 +130,14 @@ static void run_reader(struct shared *shared, uint32_t writers, uint32_t message
 	}
 }
 
+/* Whether a snapshot, taken while everybody is at work, is true to itself. */
+static int consistent(const struct kmsgpipe_stats *s)
+{
+	return s->depth_msgs <= s->max_msgs && s->depth_bytes >= s->depth_msgs * sizeof(struct header) &&
+	       s->enqueued_msgs == s->dequeued_msgs + s->expired_msgs + s->dropped_msgs + s->depth_msgs &&
+	       s->enqueued_bytes == s->dequeued_bytes + s->expired_bytes + s->dropped_bytes + s->depth_bytes;
+}
+
 static unsigned int number_of(const char *text, unsigned int most)
 {
 	unsigned long number = strtoul(text, NULL, 0);
@@ -162,12 +170,35 @@ static void reap(unsigned int count)
 			die("a task failed");
 }
 
+/* Waits for the tasks, looking at snapshots meanwhile; returns the number of false ones. */
+static unsigned long reap_and_watch(unsigned int count, int fd, unsigned long *snapshots)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	struct kmsgpipe_stats stats;
+	unsigned long bad = 0;
+	int status;
+	pid_t task;
+
+	while (count) {
+		task = waitpid(-1, &status, WNOHANG);
+		if (task < 0 || (task && status))
+			die("a task failed");
+		count -= task != 0;
+		if (ioctl(fd, KMSGPIPE_GET_STATS, &stats))
+			die("ioctl");
+		bad += !consistent(&stats);
+		++*snapshots;
+		nanosleep(&pause, NULL);
+	}
+	return bad;
+}
+
 int main(int argc, char **argv)
 {
 	struct header stop = { .number = STOP, .len = sizeof(stop) };
 	unsigned int writers, readers, messages, i;
 	struct kmsgpipe_stats before, after;
-	unsigned long total, k;
+	unsigned long total, k, snapshots = 0, inconsistent;
 	struct shared *shared;
 	uint32_t seed;
 	int fd, failed;
@@ -198,7 +229,7 @@ int main(int argc, char **argv)
 		if (!start())
 			run_writer(i, messages, seed);
 	/* The readers end no earlier than they are told to. */
-	reap(writers);
+	inconsistent = reap_and_watch(writers, fd, &snapshots);
 	for (i = 0; i < readers; i++)
 		if (write(fd, &stop, sizeof(stop)) != sizeof(stop))
 			die("write");
@@ -208,12 +239,13 @@ int main(int argc, char **argv)
 		shared->lost += !shared->seen[k];
 	if (ioctl(fd, KMSGPIPE_GET_STATS, &after))
 		die("ioctl");
-	failed = shared->lost || shared->doubled || shared->torn || shared->disordered ||
+	failed = inconsistent || shared->lost || shared->doubled || shared->torn || shared->disordered ||
 		 shared->received != total || after.depth_msgs ||
 		 after.enqueued_msgs - before.enqueued_msgs != total + readers ||
 		 after.dequeued_msgs - before.dequeued_msgs != total + readers;
 	printf("# received %lu, lost %lu, doubled %lu, torn %lu, disordered %lu\n", shared->received,
 	       shared->lost, shared->doubled, shared->torn, shared->disordered);
+	printf("# %lu snapshots, %lu of them false\n", snapshots, inconsistent);
 	printf("%s 1 stress.%uw%ur.%lu\n", failed ? "not ok" : "ok", writers, readers, total);
 	return failed;
 }

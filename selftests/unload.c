@@ -94,21 +94,6 @@ TEST_F(module, stays_with_a_copy_of_a_descriptor_in_flight)
 	EXPECT_EQ(0, unload());
 }
 
-TEST_F(module, stays_with_a_sleeping_reader)
-{
-	char buffer[8];
-	int fd = open_pipe(O_RDWR);
-	struct call call = reader(fd, buffer, sizeof(buffer));
-
-	start(&call);
-	await_readers(fd, 1);
-	EXPECT_EQ(-EWOULDBLOCK, unload());
-	EXPECT_EQ(1, write(fd, "x", 1));
-	EXPECT_EQ(1, finish(&call));
-	close(fd);
-	EXPECT_EQ(0, unload());
-}
-
 TEST_F(module, stays_with_a_member_of_an_epoll_set)
 {
 	struct epoll_event event = { .events = EPOLLIN };
@@ -137,6 +122,49 @@ TEST_F_TIMEOUT(module, fifty_times, 120)
 		ASSERT_EQ(4, write(fd, "left", 4));
 		close(fd);
 	}
+}
+
+static void *open_and_close(void *arg)
+{
+	int *stop = arg, fd;
+	long opened = 0;
+
+	while (!__atomic_load_n(stop, __ATOMIC_ACQUIRE)) {
+		fd = open(NODE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (write(fd, "x", 1) < 0 && errno != EAGAIN)
+			abort();
+		close(fd);
+		opened++;
+	}
+	return (void *)opened;
+}
+
+TEST_F_TIMEOUT(module, opening_races_with_unloading, 120)
+{
+	int rounds = getenv("LAB_SCALE") ? 20 : 200, stop = 0, i, gone = 0;
+	pthread_t threads[2];
+	void *opened;
+	long ret;
+
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, open_and_close, &stop));
+	for (i = 0; i < rounds; i++) {
+		ret = unload();
+		ASSERT_TRUE(ret == 0 || ret == -EWOULDBLOCK);
+		if (!ret) {
+			gone++;
+			ASSERT_EQ(0, load(""));
+		}
+	}
+	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+	for (i = 0; i < 2; i++) {
+		pthread_join(threads[i], &opened);
+		EXPECT_LT(0, (long)opened);
+	}
+	TH_LOG("unloaded %d times", gone);
+	EXPECT_EQ(0, unload());
 }
 
 TEST_F(module, bad_parameters_are_refused)

@@ -209,13 +209,4 @@ TEST_F(uring, poll_request)
 	EXPECT_EQ(POLLIN, complete(self) & POLLIN);
 }
 
-TEST_F(uring, a_pending_read_goes_with_its_ring)
-{
-	char buffer[16];
-
-	ASSERT_EQ(1, submit(self, IORING_OP_READ, buffer, sizeof(buffer)));
-	close(self->ring);
-	ASSERT_EQ(4, write(self->fd, "kept", 4));
-}
-
 TEST_HARNESS_MAIN

@@ -29,7 +29,8 @@ use crate::{
         kiocb::is_nonblocking,
         misc::StreamDevice, //
     },
-    pipe::Pipe, //
+    pipe::Pipe,
+    THIS_MODULE, //
 };
 
 /// What a file was opened for.
@@ -100,6 +101,8 @@ impl MiscDevice for OpenPipe {
 }
 
 impl StreamDevice for OpenPipe {
+    const OWNER: &'static ThisModule = &THIS_MODULE;
+
     type Data = Arc<Pipe>;
 
     fn open_stream(pipe: &Arc<Pipe>, file: &File) -> Result<Self::Ptr> {

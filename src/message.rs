@@ -91,16 +91,22 @@ impl Message {
         self.buffer.get(..self.len()).unwrap_or_default()
     }
 
-    /// Makes the payload `len` bytes long and returns it, to be overwritten.
+    /// Makes the payload `len` bytes long and lets `copy` write it; returns whether it fits and `copy`
+    /// says that it did so.
     ///
-    /// # Errors
-    ///
-    /// [`EMSGSIZE`] when so much does not fit.
-    pub(crate) fn resize(&mut self, len: usize) -> Result<&mut [u8]> {
-        let payload = self.buffer.get_mut(..len).ok_or(EMSGSIZE)?;
+    /// The payload is empty if not.
+    pub(crate) fn fill(&mut self, len: usize, copy: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        // INVARIANT: Zero is at most any length.
+        self.len = 0;
+        let (Some(payload), Ok(new_len)) = (self.buffer.get_mut(..len), u32::try_from(len)) else {
+            return false;
+        };
+        if !copy(payload) {
+            return false;
+        }
         // INVARIANT: `len` bytes were just found to lie within the buffer.
-        self.len = u32::try_from(len).map_err(|_| EMSGSIZE)?;
-        Ok(payload)
+        self.len = new_len;
+        true
     }
 }
 
@@ -108,21 +114,38 @@ impl Message {
 mod tests {
     use super::*;
 
+    /// Lets the payload be `bytes`.
+    fn fill(message: &mut Message, bytes: &[u8]) -> bool {
+        message.fill(bytes.len(), |payload| {
+            payload.copy_from_slice(bytes);
+            true
+        })
+    }
+
     #[test]
     fn payload_keeps_to_its_length() -> Result {
         let mut message = Message::with_capacity(8)?;
         assert_eq!((message.capacity(), message.len()), (8, 0));
         assert_eq!(message.payload(), b"");
 
-        message.resize(5)?.copy_from_slice(b"hello");
+        assert!(fill(&mut message, b"hello"));
         assert_eq!((message.capacity(), message.len()), (8, 5));
         assert_eq!(message.payload(), b"hello");
 
-        assert_eq!(message.resize(9).err(), Some(EMSGSIZE));
-        assert_eq!(message.payload(), b"hello");
-
-        message.resize(8)?.copy_from_slice(b"farewell");
+        assert!(fill(&mut message, b"farewell"));
         assert_eq!(message.payload(), b"farewell");
+
+        assert!(!fill(&mut message, b"too long!"));
+        assert_eq!(message.payload(), b"");
+        Ok(())
+    }
+
+    #[test]
+    fn a_failed_copy_leaves_no_payload() -> Result {
+        let mut message = Message::with_capacity(8)?;
+        assert!(fill(&mut message, b"hello"));
+        assert!(!message.fill(3, |payload| payload.len() != 3));
+        assert_eq!(message.payload(), b"");
         Ok(())
     }
 

@@ -7,7 +7,8 @@
 //! - With the lock held nothing is allocated or freed, nothing is logged, and no page fault happens:
 //!   user memory is copied with page faults disabled, or without the lock.
 //! - Whoever adds a message or frees a slot wakes one sleeper for it, if there is one.
-//! - A woken sleeper that leaves the lock without having used what it was woken for wakes the next.
+//! - A reader that was woken and leaves the lock without having taken a message wakes the next. (A
+//!   writer has no reason to: its message is at hand when it sleeps.)
 
 use kernel::{
     fs::File,
@@ -57,16 +58,15 @@ use crate::{
     },
 };
 
-/// The longest message that is copied with the lock held, in bytes: longer than a page, and still
-/// copied in about a microsecond.
-const COPY_LOCKED_MAX: usize = 16384;
+/// The longest message that is copied in with the lock held, in bytes; a longer one is copied before.
+/// Several times a page, so that what is common takes one lock section.
+const COPY_IN_LOCKED_MAX: usize = 16384;
 
-/// How often a reader brings its memory in before a signal may end the attempt: once suffices unless
-/// somebody keeps taking it away.
-const FAULTS_UNTIL_SIGNAL: u32 = 8;
+/// How often a reader brings its memory in on trust. It nearly always has to once.
+const FAULTS_ON_TRUST: u32 = 4;
 
 /// Who uses a pipe.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Population {
     /// Open files that may read.
     pub(crate) readers: u32,
@@ -107,7 +107,7 @@ struct State {
 }
 
 /// The oldest message, as statistics show it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Head {
     /// What is known of it.
     pub(crate) record: Record,
@@ -116,7 +116,7 @@ pub(crate) struct Head {
 }
 
 /// A consistent view of a pipe: all of it was true at one moment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Snapshot {
     /// Number of the pipe.
     pub(crate) id: u32,
@@ -215,60 +215,61 @@ impl Pipe {
             return Ok(0);
         }
 
-        // Memory for the message, when the pool had none, and whether the payload is in it.
+        // Memory for the message when it is not from the pool, and whether the payload is in it. It is
+        // declared before the guard, so that it is dropped without the lock wherever this returns.
         let mut spare: Option<MessageBox> = None;
         let mut filled = false;
-        // Whether this task was woken for a free slot that it has not used yet.
-        let mut woken = false;
         let mut state = self.state.lock();
         loop {
             if len > state.queue.limits().msg_size() as usize {
                 state.refused.size = state.refused.size.wrapping_add(1);
-                self.pass_slot_on(state, woken);
                 return Err(EMSGSIZE);
             }
 
-            if state.queue.is_full() {
-                if nonblocking {
-                    state.refused.full = state.refused.full.wrapping_add(1);
-                    return Err(EAGAIN);
-                }
+            let full = state.queue.is_full();
+            if full && nonblocking {
+                state.refused.full = state.refused.full.wrapping_add(1);
+                return Err(EAGAIN);
+            }
+
+            if full && filled {
                 state.population.waiting_writers += 1;
                 let signal = self.writers.wait_interruptible(&mut state);
                 state.population.waiting_writers -= 1;
                 if signal && state.queue.is_full() {
                     return Err(ERESTARTSYS);
                 }
-                woken = true;
                 continue;
             }
 
-            let Some(mut message) = spare.take().or_else(|| state.pool.take(len)) else {
-                self.pass_slot_on(state, woken);
-                woken = false;
-                spare = Some(Message::with_capacity(pool::capacity_for(len))?);
+            if spare.is_none() {
+                spare = state.pool.take(len);
+            }
+            let ready = match &mut spare {
+                Some(_) if filled => true,
+                Some(message) if !full && len <= COPY_IN_LOCKED_MAX => {
+                    message.fill(len, |payload| iov::fill_nofault(source, payload).is_ok())
+                }
+                _ => false,
+            };
+            if !ready {
+                // A writer sleeps with its message at hand: it uses each slot that it is woken for.
+                drop(state);
+                let message = match &mut spare {
+                    Some(message) => message,
+                    None => spare.insert(Message::with_capacity(pool::capacity_for(len))?),
+                };
+                if !message.fill(len, |payload| iov::fill(source, payload).is_ok()) {
+                    return Err(EFAULT);
+                }
+                filled = true;
                 state = self.state.lock();
                 continue;
-            };
-
-            if !filled {
-                let present = if len <= COPY_LOCKED_MAX {
-                    let payload = message.resize(len)?;
-                    iov::fill_nofault(source, payload).is_ok()
-                } else {
-                    false
-                };
-                if !present {
-                    self.pass_slot_on(state, woken);
-                    woken = false;
-                    iov::fill(source, message.resize(len)?)?;
-                    filled = true;
-                    spare = Some(message);
-                    state = self.state.lock();
-                    continue;
-                }
             }
 
+            let Some(mut message) = spare.take() else {
+                continue;
+            };
             let (uid, gid, pid) = cred::current_ids();
             message.record.sender = Sender { uid, gid, pid };
             let monotonic = clock::monotonic();
@@ -276,13 +277,14 @@ impl Pipe {
                 monotonic,
                 realtime: clock::monotonic_to_realtime(monotonic),
             };
-            let refused = state.queue.push(message, stamp);
-            self.announce_message(state);
-            return match refused {
-                Ok(()) => Ok(len),
-                // Not reached: that the queue has room was checked in the same lock section.
-                Err(_message) => Err(EAGAIN),
-            };
+            match state.queue.push(message, stamp) {
+                Ok(()) => {
+                    self.announce_message(state);
+                    return Ok(len);
+                }
+                // Not reached, as there is room; harmless if it were.
+                Err(message) => spare = Some(message),
+            }
         }
     }
 
@@ -299,7 +301,7 @@ impl Pipe {
     pub(crate) fn receive(&self, dest: &mut IovIterDest<'_>, nonblocking: bool) -> Result<usize> {
         // Whether this task was woken for a message that it has not taken yet.
         let mut woken = false;
-        let mut faults = 0u32;
+        let mut faults = 0;
         let mut state = self.state.lock();
         loop {
             let Some(front) = state.queue.front() else {
@@ -321,88 +323,47 @@ impl Pipe {
                 self.pass_message_on(state, woken);
                 return Err(EMSGSIZE);
             }
-
-            let delivered = if len <= COPY_LOCKED_MAX {
-                match iov::deliver_nofault(dest, front.payload()) {
-                    Ok(()) => {
-                        let message = state.queue.pop();
-                        self.finish(state, message);
-                        true
-                    }
-                    Err(iov::NotPresent) => {
-                        self.pass_message_on(state, woken);
-                        false
-                    }
-                }
-            } else {
-                self.deliver_unlocked(state, dest)
-            };
-            if delivered {
+            // However long it is: a message that was taken off the queue first could come back only
+            // out of order, and would be missed by others meanwhile.
+            if iov::deliver_nofault(dest, front.payload()).is_ok() {
+                let message = state.queue.pop();
+                self.finish(state, message);
                 return Ok(len);
             }
 
+            self.pass_message_on(state, woken);
             woken = false;
-            iov::fault_in_dest(dest, len)?;
-            // Memory that goes away again each time it was brought in keeps this task busy, and
-            // nobody else. A signal ends that.
-            faults = faults.saturating_add(1);
-            if faults > FAULTS_UNTIL_SIGNAL && kernel::current!().signal_pending() {
-                return Err(ERESTARTSYS);
+            if faults < FAULTS_ON_TRUST {
+                faults += 1;
+                iov::fault_in(dest, len)?;
+            } else {
+                // Somebody keeps taking the memory away; or it can be brought in but not written to,
+                // which only writing to it tells. That keeps this task busy, until a signal comes.
+                if kernel::current!().signal_pending() {
+                    return Err(ERESTARTSYS);
+                }
+                iov::overwrite(dest, len)?;
             }
             state = self.state.lock();
         }
-    }
-
-    /// Copies the oldest message, a long one, to `dest` without the lock, and returns whether the
-    /// memory was there to take it.
-    ///
-    /// The message is held meanwhile: it keeps its slot, and returns to its place if need be. As no
-    /// page fault can happen, that is not for long.
-    fn deliver_unlocked(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        dest: &mut IovIterDest<'_>,
-    ) -> bool {
-        let Some(message) = state.queue.hold() else {
-            return false;
-        };
-        drop(state);
-
-        let delivered = iov::deliver_nofault(dest, message.payload()).is_ok();
-
-        let mut state = self.state.lock();
-        if delivered {
-            state.queue.deliver_held(&message);
-            self.finish(state, Some(message));
-        } else {
-            let gone = state.queue.restore_held(message);
-            if gone.is_some() {
-                self.announce_room(state);
-            } else {
-                self.announce_message(state);
-            }
-            drop(gone);
-        }
-        delivered
     }
 
     /// Ends the delivery of a message: keeps its buffer for the next one, releases the lock, and
     /// tells of the free slot.
     fn finish(&self, mut state: MutexGuard<'_, State>, message: Option<MessageBox>) {
         let limit = state.queue.limits().bytes();
-        let surplus = message.and_then(|message| state.pool.put(message, limit));
-        self.announce_room(state);
+        let surplus = message.map(|message| state.pool.put(message, limit));
+        self.announce_room(state, 1);
         drop(surplus);
     }
 
     /// Drops every queued message.
     pub(crate) fn clear(&self) {
         let mut state = self.state.lock();
+        let freed = state.queue.account().depth.msgs;
         let gone = state.queue.clear();
-        drop(state);
+        self.announce_room(state, freed);
         drop(gone);
-        self.writers.notify_all();
-        self.writable.notify_all();
     }
 
     /// Answers `poll` for a file opened for `access`.
@@ -457,16 +418,18 @@ impl Pipe {
         }
     }
 
-    /// Releases the lock and wakes a writer for a slot that became free.
-    fn announce_room(&self, state: MutexGuard<'_, State>) {
-        let sleeper = state.population.waiting_writers > 0;
-        let polled = state.polled;
+    /// Releases the lock and wakes a writer for each of the `freed` slots.
+    fn announce_room(&self, state: MutexGuard<'_, State>, freed: u64) {
+        let sleepers = freed.min(state.population.waiting_writers.into());
+        let polled = state.polled && freed > 0;
         drop(state);
-        if sleeper {
+        for _ in 0..sleepers {
             self.writers.notify_one();
         }
-        if polled {
-            self.writable.notify_one();
+        match freed {
+            _ if !polled => {}
+            1 => self.writable.notify_one(),
+            _ => self.writable.notify_all(),
         }
     }
 
@@ -476,15 +439,6 @@ impl Pipe {
         drop(state);
         if next {
             self.readers.notify_one();
-        }
-    }
-
-    /// Releases the lock; a writer that was `woken` and leaves a free slot wakes the next for it.
-    fn pass_slot_on(&self, state: MutexGuard<'_, State>, woken: bool) {
-        let next = woken && state.population.waiting_writers > 0;
-        drop(state);
-        if next {
-            self.writers.notify_one();
         }
     }
 }

@@ -18,6 +18,9 @@ const CLASSES: usize = (MSG_SIZE_MAX.ilog2() - SMALLEST_SHIFT + 1) as usize;
 
 kernel::static_assert!(MSG_SIZE_MAX.is_power_of_two());
 
+/// How many buffers one message displaces at most: the lock is held meanwhile.
+const EVICTED_AT_ONCE: u32 = 4;
+
 /// The class of buffers that suits a payload of `len` bytes, at most [`MSG_SIZE_MAX`].
 fn class_of(len: usize) -> usize {
     let shift = len.max(1).next_power_of_two().ilog2();
@@ -51,20 +54,43 @@ impl Pool {
         Some(message)
     }
 
-    /// Keeps a buffer, unless the pool would then hold more than `limit` bytes.
+    /// Keeps a buffer. If the pool would then hold more than `limit` bytes, buffers of other sizes give
+    /// way to it, a few at a time; if that is not enough it is not kept.
     ///
-    /// A buffer that is not kept is returned, to be freed when no lock is held any more.
-    pub(crate) fn put(&mut self, message: MessageBox, limit: u64) -> Option<MessageBox> {
-        let bytes = self.bytes.saturating_add(message.capacity() as u64);
-        if bytes > limit {
-            return Some(message);
+    /// Returns what is not kept, to be freed when no lock is held any more.
+    pub(crate) fn put(&mut self, message: MessageBox, limit: u64) -> Messages {
+        let mut surplus = Messages::new();
+        let own = class_of(message.capacity());
+        let capacity = message.capacity() as u64;
+        let limit = limit.saturating_sub(capacity);
+
+        if self.bytes > limit {
+            self.evict(own, limit, &mut surplus);
         }
-        let Some(class) = self.classes.get_mut(class_of(message.capacity())) else {
-            return Some(message);
-        };
-        self.bytes = bytes;
-        class.push_front(message);
-        None
+        match self.classes.get_mut(own) {
+            Some(class) if self.bytes <= limit => {
+                self.bytes = self.bytes.saturating_add(capacity);
+                class.push_front(message);
+            }
+            _ => surplus.push_back(message),
+        }
+        surplus
+    }
+
+    /// Moves buffers of other sizes than class `own` to `surplus` until the pool holds at most `limit`
+    /// bytes, but not more than a few.
+    fn evict(&mut self, own: usize, limit: u64, surplus: &mut Messages) {
+        let mut left = EVICTED_AT_ONCE;
+        for (index, class) in self.classes.iter_mut().enumerate() {
+            while index != own && left > 0 && self.bytes > limit {
+                let Some(message) = class.pop_front() else {
+                    break;
+                };
+                self.bytes = self.bytes.saturating_sub(message.capacity() as u64);
+                surplus.push_back(message);
+                left -= 1;
+            }
+        }
     }
 
     /// Takes everything out, to be freed when no lock is held any more.
@@ -98,11 +124,21 @@ mod tests {
         assert_eq!(class_of(MSG_SIZE_MAX as usize), CLASSES - 1);
     }
 
+    /// Puts a buffer of `capacity` bytes into a pool, and returns the capacities of what was not kept.
+    fn put(pool: &mut Pool, capacity: usize, limit: u64) -> Result<[usize; 6]> {
+        let mut surplus = pool.put(Message::with_capacity(capacity)?, limit);
+        let mut capacities = [0; 6];
+        for slot in &mut capacities {
+            *slot = surplus.pop_front().map_or(0, |message| message.capacity());
+        }
+        Ok(capacities)
+    }
+
     #[test]
     fn gives_back_what_suits() -> Result {
         let mut pool = Pool::new();
-        assert!(pool.put(Message::with_capacity(16)?, 1024).is_none());
-        assert!(pool.put(Message::with_capacity(64)?, 1024).is_none());
+        assert_eq!(put(&mut pool, 16, 1024)?, [0; 6]);
+        assert_eq!(put(&mut pool, 64, 1024)?, [0; 6]);
 
         assert!(pool.take(17).is_none());
         assert!(pool.take(65).is_none());
@@ -116,14 +152,33 @@ mod tests {
     #[test]
     fn holds_no_more_than_its_limit() -> Result {
         let mut pool = Pool::new();
-        assert!(pool.put(Message::with_capacity(64)?, 127).is_none());
-        assert!(pool.put(Message::with_capacity(64)?, 127).is_some());
-        assert!(pool.put(Message::with_capacity(64)?, 128).is_none());
+        assert_eq!(put(&mut pool, 64, 127)?, [0; 6]);
+        assert_eq!(put(&mut pool, 64, 127)?, [64, 0, 0, 0, 0, 0]);
+        assert_eq!(put(&mut pool, 64, 128)?, [0; 6]);
         assert_eq!(pool.bytes, 128);
+        assert_eq!(put(&mut pool, 256, 128)?, [64, 64, 256, 0, 0, 0]);
 
+        assert_eq!(put(&mut pool, 32, 128)?, [0; 6]);
         let drained = pool.drain();
-        assert_eq!((pool.bytes, drained.bytes), (0, 128));
+        assert_eq!((pool.bytes, drained.bytes), (0, 32));
         assert!(pool.take(64).is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn other_sizes_give_way_a_few_at_a_time() -> Result {
+        let mut pool = Pool::new();
+        for _ in 0..8 {
+            assert_eq!(put(&mut pool, 16, 128)?, [0; 6]);
+        }
+        // Four of sixteen make room for one of sixty-four, not for one of more.
+        assert_eq!(put(&mut pool, 64, 128)?, [16, 16, 16, 16, 0, 0]);
+        assert_eq!(pool.bytes, 128);
+        assert_eq!(pool.take(64).map(|m| m.capacity()), Some(64));
+        assert_eq!(put(&mut pool, 128, 128)?, [16, 16, 16, 16, 0, 0]);
+        assert_eq!(pool.bytes, 128);
+        assert_eq!(pool.take(128).map(|m| m.capacity()), Some(128));
+        assert_eq!(pool.bytes, 0);
         Ok(())
     }
 }

@@ -13,10 +13,7 @@ use crate::{
         Messages,
         Stamp, //
     },
-    stats::{
-        Account,
-        Tally, //
-    },
+    stats::Account, //
 };
 
 /// A bounded first-in-first-out queue of messages.
@@ -24,13 +21,9 @@ pub(crate) struct Queue {
     limits: Limits,
     /// Oldest first, ordered by sequence number.
     messages: Messages,
-    /// Messages that a reader is copying out. They still count as queued and keep their slots.
-    held: Tally,
     account: Account,
     /// Sequence number of the message that was accepted last.
     last_seq: u64,
-    /// Held messages up to this sequence number were cleared meanwhile.
-    cleared_seq: u64,
 }
 
 impl Queue {
@@ -39,10 +32,8 @@ impl Queue {
         Self {
             limits,
             messages: Messages::new(),
-            held: Tally::default(),
             account: Account::default(),
             last_seq: 0,
-            cleared_seq: 0,
         }
     }
 
@@ -94,45 +85,9 @@ impl Queue {
         Some(message)
     }
 
-    /// Lends the oldest message to a reader that copies it out without the lock.
-    ///
-    /// To be followed by [`Queue::deliver_held`] or [`Queue::restore_held`].
-    pub(crate) fn hold(&mut self) -> Option<MessageBox> {
-        let message = self.messages.pop_front()?;
-        self.held.add(message.len());
-        Some(message)
-    }
-
-    /// Counts a held message as delivered; its slot becomes free.
-    pub(crate) fn deliver_held(&mut self, message: &Message) {
-        self.held.sub(message.len());
-        self.account.deliver(message.len());
-    }
-
-    /// Puts a held message back into its place.
-    ///
-    /// It comes back, and counts as dropped, if the queue was cleared meanwhile.
-    pub(crate) fn restore_held(&mut self, message: MessageBox) -> Option<MessageBox> {
-        let seq = message.record.seq;
-        self.held.sub(message.len());
-        if seq <= self.cleared_seq {
-            self.account.drop_one(message.len());
-            return Some(message);
-        }
-        self.messages
-            .insert_before(message, |other| other.record.seq > seq);
-        None
-    }
-
-    /// Drops every queued message; a held one is dropped when it comes back.
+    /// Drops every queued message.
     pub(crate) fn clear(&mut self) -> Messages {
-        let gone = Tally {
-            msgs: self.account.depth.msgs.wrapping_sub(self.held.msgs),
-            bytes: self.account.depth.bytes.wrapping_sub(self.held.bytes),
-        };
-        self.account.dropped.merge(gone);
-        self.account.depth = self.held;
-        self.cleared_seq = self.last_seq;
+        self.account.drop_all();
         self.messages.take()
     }
 }
@@ -140,6 +95,7 @@ impl Queue {
 #[kernel::macros::kunit_tests(kmsgpipe_queue)]
 mod tests {
     use super::*;
+    use crate::stats::Tally;
     use kernel::prelude::*;
 
     fn queue(max_msgs: u32) -> Result<Queue> {
@@ -149,7 +105,10 @@ mod tests {
 
     fn message(payload: &[u8]) -> Result<MessageBox> {
         let mut message = Message::with_capacity(16)?;
-        message.resize(payload.len())?.copy_from_slice(payload);
+        message.fill(payload.len(), |bytes| {
+            bytes.copy_from_slice(payload);
+            true
+        });
         Ok(message)
     }
 
@@ -214,48 +173,6 @@ mod tests {
     }
 
     #[test]
-    fn held_message_keeps_its_slot() -> Result {
-        let mut queue = queue(1)?;
-        push(&mut queue, b"held")?;
-        let held = queue.hold().ok_or(ENOENT)?;
-        assert!(queue.is_empty());
-        assert!(queue.is_full());
-        assert_eq!(queue.account().depth, tally(1, 4));
-        check(&queue);
-
-        queue.deliver_held(&held);
-        assert!(!queue.is_full());
-        assert_eq!(queue.account().depth, tally(0, 0));
-        assert_eq!(queue.account().dequeued, tally(1, 4));
-        check(&queue);
-        Ok(())
-    }
-
-    #[test]
-    fn restored_messages_return_to_their_places() -> Result {
-        let mut queue = queue(4)?;
-        for payload in [b"1", b"2", b"3", b"4"] {
-            push(&mut queue, payload)?;
-        }
-        let first = queue.hold().ok_or(ENOENT)?;
-        let second = queue.hold().ok_or(ENOENT)?;
-        let third = queue.hold().ok_or(ENOENT)?;
-        assert!(queue.restore_held(second).is_none());
-        queue.deliver_held(&third);
-        assert!(queue.restore_held(first).is_none());
-        check(&queue);
-
-        for expected in [b"1", b"2", b"4"] {
-            let message = queue.pop().ok_or(ENOENT)?;
-            assert_eq!(message.payload(), expected);
-        }
-        assert!(queue.is_empty());
-        assert_eq!(queue.account().dequeued, tally(4, 4));
-        check(&queue);
-        Ok(())
-    }
-
-    #[test]
     fn clearing_drops_everything() -> Result {
         let mut queue = queue(4)?;
         push(&mut queue, b"aa")?;
@@ -273,38 +190,6 @@ mod tests {
         assert_eq!(queue.front().map(|m| m.record.seq), Some(3));
         assert!(queue.clear().pop_front().is_some());
         assert!(queue.clear().is_empty());
-        check(&queue);
-        Ok(())
-    }
-
-    #[test]
-    fn clearing_reaches_a_held_message_that_comes_back() -> Result {
-        let mut queue = queue(4)?;
-        push(&mut queue, b"held")?;
-        push(&mut queue, b"queued")?;
-        let held = queue.hold().ok_or(ENOENT)?;
-        assert!(queue.clear().pop_front().is_some());
-        assert_eq!(queue.account().depth, tally(1, 4));
-        assert_eq!(queue.account().dropped, tally(1, 6));
-        push(&mut queue, b"new")?;
-
-        assert!(queue.restore_held(held).is_some());
-        assert_eq!(queue.account().dropped, tally(2, 10));
-        assert_eq!(queue.front().map(Message::payload), Some(&b"new"[..]));
-        check(&queue);
-        Ok(())
-    }
-
-    #[test]
-    fn a_held_message_may_be_delivered_after_a_clear() -> Result {
-        let mut queue = queue(2)?;
-        push(&mut queue, b"held")?;
-        let held = queue.hold().ok_or(ENOENT)?;
-        assert!(queue.clear().is_empty());
-        queue.deliver_held(&held);
-        assert_eq!(queue.account().dropped, tally(0, 0));
-        assert_eq!(queue.account().dequeued, tally(1, 4));
-        assert_eq!(queue.account().depth, tally(0, 0));
         check(&queue);
         Ok(())
     }

@@ -67,14 +67,14 @@ impl Account {
         self.dequeued.add(len);
     }
 
-    /// Counts the loss of a message of `len` bytes.
-    pub(crate) fn drop_one(&mut self, len: usize) {
-        self.depth.sub(len);
-        self.dropped.add(len);
+    /// Counts the loss of everything that is queued.
+    pub(crate) fn drop_all(&mut self) {
+        self.dropped.merge(self.depth);
+        self.depth = Tally::default();
     }
 }
 
-/// Writes that were refused: they are in no [`Account`], as no message came to be.
+/// Attempts to write that were refused: they are in no [`Account`], as no message came to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Refused {
     /// The pipe was full and the writer would not wait.

@@ -43,8 +43,8 @@
  * @expired_bytes: their payload
  * @dropped_msgs: messages accepted and then discarded unread
  * @dropped_bytes: their payload
- * @refused_full: writes refused with EAGAIN because the pipe was full
- * @refused_size: writes refused with EMSGSIZE
+ * @refused_full: attempts to write refused with EAGAIN because the pipe was full
+ * @refused_size: attempts to write refused with EMSGSIZE
  * @head_seq: sequence number of the oldest message; the first ever sent has 1
  * @head_age_ns: how long it has been queued
  * @head_len: its length in bytes

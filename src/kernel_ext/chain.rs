@@ -26,6 +26,7 @@ use kernel::{
 
 /// A value that can be in a [`Chain`].
 pub(crate) struct Node<T> {
+    /// The node behind this one; without meaning while the node is in no chain.
     next: *mut Node<T>,
     value: T,
 }
@@ -152,42 +153,6 @@ impl<T> Chain<T> {
         Some(node)
     }
 
-    /// Adds a node in front of the first value for which `is_behind` holds.
-    ///
-    /// Takes as many steps as there are values in front of that one.
-    pub(crate) fn insert_before(
-        &mut self,
-        mut node: KBox<Node<T>>,
-        is_behind: impl Fn(&T) -> bool,
-    ) {
-        if self.front().is_none_or(&is_behind) {
-            return self.push_front(node);
-        }
-        let Some((first, last)) = self.ends else {
-            return self.push_front(node);
-        };
-
-        let mut before = first;
-        loop {
-            // SAFETY: By the invariants, `before` is a node that this chain owns.
-            let after = unsafe { (*before.as_ptr()).next };
-            let Some(after) = NonNull::new(after) else {
-                return self.push_back(node);
-            };
-            // SAFETY: By the invariants, `after` is a node that this chain owns.
-            if is_behind(unsafe { &(*after.as_ptr()).value }) {
-                node.next = after.as_ptr();
-                // SAFETY: As above. The mutable borrow of the chain makes the access exclusive.
-                unsafe { (*before.as_ptr()).next = KBox::into_raw(node) };
-                // INVARIANT: The new node comes from `into_raw`, is owned by the chain from here
-                // on, and stands between `before` and `after`: both ends stay what they were.
-                self.ends = Some((first, last));
-                return;
-            }
-            before = after;
-        }
-    }
-
     /// Takes everything out, in one step.
     pub(crate) fn take(&mut self) -> Self {
         core::mem::replace(self, Self::new())
@@ -243,29 +208,6 @@ mod tests {
         numbers.push_back(Node::new(2, GFP_KERNEL)?);
         numbers.push_back(Node::new(3, GFP_KERNEL)?);
         check(numbers, &[2, 3]);
-        Ok(())
-    }
-
-    #[test]
-    fn inserts_at_every_place() -> Result {
-        for (value, expected) in [
-            (1, [1, 2, 4, 6]),
-            (3, [2, 3, 4, 6]),
-            (5, [2, 4, 5, 6]),
-            (7, [2, 4, 6, 7]),
-        ] {
-            let mut numbers = chain(&[2, 4, 6])?;
-            numbers.insert_before(Node::new(value, GFP_KERNEL)?, |other| *other > value);
-            // What was last must still be joined on to.
-            numbers.push_back(Node::new(9, GFP_KERNEL)?);
-            let mut all = [9; 5];
-            all[..4].copy_from_slice(&expected);
-            check(numbers, &all);
-        }
-
-        let mut none = Chain::new();
-        none.insert_before(Node::new(1, GFP_KERNEL)?, |_| true);
-        check(none, &[1]);
         Ok(())
     }
 

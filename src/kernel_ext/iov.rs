@@ -9,10 +9,7 @@
 //! a lock held. The copies here fail instead; their caller then drops its lock, faults the memory
 //! in, and tries again.
 
-use core::sync::atomic::{
-    compiler_fence,
-    Ordering, //
-};
+use core::arch::asm;
 use kernel::{
     bindings,
     iov::{
@@ -38,9 +35,10 @@ struct PageFaultsDisabled(NotThreadSafe);
 impl PageFaultsDisabled {
     /// The Rust face of `pagefault_disable`, which is an inline function.
     fn new() -> Self {
-        // SAFETY: The current task is valid, and nobody but the task itself changes the field.
+        // SAFETY: The current task is valid. Nobody changes the field but the task itself, and what
+        // interrupts it, which puts it back before the task goes on.
         unsafe { (*Task::current_raw()).pagefault_disabled += 1 };
-        compiler_fence(Ordering::SeqCst);
+        barrier();
         // INVARIANT: It was just counted, in the task that this object cannot leave.
         Self(NotThreadSafe)
     }
@@ -48,11 +46,17 @@ impl PageFaultsDisabled {
 
 impl Drop for PageFaultsDisabled {
     fn drop(&mut self) {
-        compiler_fence(Ordering::SeqCst);
-        // SAFETY: The current task is valid, and nobody but the task itself changes the field. By
-        // the invariants it is at least one.
+        barrier();
+        // SAFETY: The current task is valid, and nobody but the task itself, or what interrupts it and
+        // puts it back, changes the field. By the invariants it is at least one.
         unsafe { (*Task::current_raw()).pagefault_disabled -= 1 };
     }
+}
+
+/// Keeps the compiler from moving accesses to memory across, as `barrier` of C does.
+fn barrier() {
+    // SAFETY: It is empty.
+    unsafe { asm!("") };
 }
 
 /// Fills `buffer` from the vector, without page faults.
@@ -113,13 +117,43 @@ pub(crate) fn deliver_nofault(dest: &mut IovIterDest<'_>, data: &[u8]) -> Result
 /// Brings the memory of the next `len` bytes of the vector in, to be written to: not for use with a
 /// lock held.
 ///
+/// That it succeeds does not prove that the memory can be written to: some kinds of memory, such as
+/// shadow stacks, can be brought in only.
+///
 /// # Errors
 ///
-/// [`EFAULT`] when some of it cannot be written.
-pub(crate) fn fault_in_dest(dest: &mut IovIterDest<'_>, len: usize) -> Result {
+/// [`EFAULT`] when some of it cannot be brought in.
+pub(crate) fn fault_in(dest: &mut IovIterDest<'_>, len: usize) -> Result {
     // SAFETY: By the invariants of the type it is a valid I/O vector.
     match unsafe { bindings::fault_in_iov_iter_writeable(dest.as_raw(), len) } {
         0 => Ok(()),
         _ => Err(EFAULT),
+    }
+}
+
+/// Overwrites the next `len` bytes of the vector with zeroes, waiting for page faults, and leaves the
+/// vector where it was: not for use with a lock held.
+///
+/// # Errors
+///
+/// [`EFAULT`] when some of it cannot be written to.
+pub(crate) fn overwrite(dest: &mut IovIterDest<'_>, len: usize) -> Result {
+    static ZEROES: [u8; 512] = [0; 512];
+
+    let mut written = 0;
+    while written < len {
+        let chunk = ZEROES.len().min(len - written);
+        let copied = dest.copy_to_iter(ZEROES.get(..chunk).unwrap_or_default());
+        written += copied;
+        if copied < chunk {
+            break;
+        }
+    }
+    // SAFETY: The vector was just advanced by `written` bytes.
+    unsafe { dest.revert(written) };
+    if written == len {
+        Ok(())
+    } else {
+        Err(EFAULT)
     }
 }

@@ -7,6 +7,7 @@
  * constants for src/kernel_ext/layout.rs.
  */
 
+#include <linux/cred.h>
 #include <linux/fs.h>
 #include <linux/kbuild.h>
 #include <linux/sched.h>
@@ -15,6 +16,11 @@ int main(void)
 {
 	DEFINE(IOCB_NOWAIT, IOCB_NOWAIT);
 	DEFINE(FMODE_NOWAIT, FMODE_NOWAIT);
+	DEFINE(CRED_EUID, offsetof(struct cred, euid));
+	DEFINE(CRED_EGID, offsetof(struct cred, egid));
+	DEFINE(FILE_F_MODE, offsetof(struct file, f_mode));
+	DEFINE(FILE_PRIVATE_DATA, offsetof(struct file, private_data));
+	DEFINE(KIOCB_KI_FLAGS, offsetof(struct kiocb, ki_flags));
 	DEFINE(TASK_CRED, offsetof(struct task_struct, cred));
 	DEFINE(TASK_TGID, offsetof(struct task_struct, tgid));
 	DEFINE(TASK_PAGEFAULT_DISABLED, offsetof(struct task_struct, pagefault_disabled));

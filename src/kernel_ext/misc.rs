@@ -29,7 +29,6 @@ use kernel::{
 };
 
 use super::layout::FMODE_NOWAIT;
-use crate::THIS_MODULE;
 
 /// What `poll` may answer, as in `poll(2)`.
 pub(crate) mod events {
@@ -46,6 +45,9 @@ pub(crate) mod events {
 ///
 /// Its reads and writes must never wait when the caller asked for `IOCB_NOWAIT`.
 pub(crate) trait StreamDevice: MiscDevice {
+    /// The module that the code of this type is in: it stays while a file is open.
+    const OWNER: &'static ThisModule;
+
     /// What a registration holds for the files that are opened through it.
     type Data: Send + Sync + 'static;
 
@@ -85,11 +87,11 @@ unsafe impl<T: StreamDevice> Sync for Registration<T> {}
 
 impl<T: StreamDevice> Registration<T> {
     /// The operations of the crate, and what they lack.
-    const FOPS: bindings::file_operations = {
+    const FOPS: &'static bindings::file_operations = &{
         let stock = MiscDeviceOptions { name: c"" }.into_raw::<T>().fops;
         // SAFETY: `into_raw` lets `fops` point to a constant of the crate.
         let mut fops = unsafe { *stock };
-        fops.owner = THIS_MODULE.as_ptr();
+        fops.owner = T::OWNER.as_ptr();
         fops.open = Some(Self::open);
         fops.poll = Some(Self::poll);
         fops.splice_read = Some(bindings::copy_splice_read);
@@ -113,7 +115,7 @@ impl<T: StreamDevice> Registration<T> {
                 let misc = bindings::miscdevice {
                     minor: bindings::MISC_DYNAMIC_MINOR as c_int,
                     name: name_ptr,
-                    fops: &Self::FOPS,
+                    fops: Self::FOPS,
                     mode,
                     ..pin_init::zeroed()
                 };
