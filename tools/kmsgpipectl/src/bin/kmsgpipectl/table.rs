@@ -40,9 +40,10 @@ pub fn columns(rows: &[Vec<String>]) -> String {
 /// Lays out keys and values, the values to the left.
 pub fn pairs(rows: &[(String, String)]) -> String {
     let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
-    rows.iter()
-        .map(|(key, value)| format!("{key:<width$}  {value}\n"))
-        .collect()
+    rows.iter().fold(String::new(), |mut text, (key, value)| {
+        text += &format!("{key:<width$}  {value}\n");
+        text
+    })
 }
 
 #[cfg(test)]

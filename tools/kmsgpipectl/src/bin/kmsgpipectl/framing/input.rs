@@ -128,7 +128,7 @@ impl<R: BufRead> Messages<R> {
             have => return Err(Error::TruncatedPrefix { have }),
         }
         let prefix = buffer.drain(..).rev();
-        let len = prefix.fold(0u64, |len, byte| len << 8 | u64::from(byte));
+        let len = prefix.fold(0u64, |len, byte| (len << 8) | u64::from(byte));
         // Before anything is allocated for it.
         let want = usize::try_from(len)
             .ok()
