@@ -7,7 +7,7 @@ LOGS=$BUILD/log
 CACHE=${KMSGPIPE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kmsgpipe}
 export ROOT BUILD LOGS CACHE
 
-mkdir -p "$LOGS" "$CACHE"
+mkdir -p "$LOGS" "$CACHE" || exit 1
 
 if [[ -t 2 && -z ${NO_COLOR:-} ]]; then
 	bold=$'\e[1m' red=$'\e[31m' plain=$'\e[0m' line=$'\r\e[K'
@@ -24,6 +24,9 @@ die() {
 	[[ -z ${2:-} ]] || printf '    %s\n' "$2" >&2
 	exit 1
 }
+
+[[ $ROOT$CACHE != *[[:space:]:]* ]] ||
+	die "the kernel's build takes no spaces or colons in paths: $ROOT, $CACHE" "Move the checkout, or set KMSGPIPE_CACHE."
 
 # duration SECONDS: as a person reads it.
 duration() {
