@@ -277,6 +277,61 @@ TEST_F(pipe, a_killed_sleeper_leaves_nothing_behind)
 	EXPECT_EQ(0, buffer[0]);
 }
 
+/* Lets this thread alone run, on the one processor that all share, or no longer. */
+static void run_alone(int alone)
+{
+	struct sched_param priority = { .sched_priority = alone ? 10 : 0 };
+
+	if (sched_setscheduler(0, alone ? SCHED_FIFO : SCHED_OTHER, &priority))
+		abort();
+}
+
+/*
+ * A sleeper is woken for a message or a slot, and hit by a signal before it runs: it must
+ * take what it was woken for, or nobody would.
+ */
+TEST_F(pipe, a_signal_swallows_no_wakeup)
+{
+	char buffers[2][8], byte;
+	struct call readers[] = { reader(self->fd, buffers[0], 8), reader(self->fd, buffers[1], 8) };
+	struct call writers[] = { writer(self->fd, "w0", 2), writer(self->fd, "w1", 2) };
+	cpu_set_t one;
+	int i;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	on_sigusr1(0);
+
+	for (i = 0; i < 2; i++) {
+		start(&readers[i]);
+		await_readers(self->fd, i + 1);
+	}
+	run_alone(1);
+	ASSERT_EQ(1, write(self->fd, "m", 1));
+	ASSERT_EQ(0, pthread_kill(readers[0].thread, SIGUSR1));
+	run_alone(0);
+	EXPECT_EQ(1, finish(&readers[0]));
+	EXPECT_EQ(1, signals);
+	EXPECT_EQ(1, stats_of(self->fd).waiting_readers);
+	ASSERT_EQ(1, write(self->fd, "m", 1));
+	EXPECT_EQ(1, finish(&readers[1]));
+
+	fill(self->fd);
+	for (i = 0; i < 2; i++) {
+		start(&writers[i]);
+		await_writers(self->fd, i + 1);
+	}
+	run_alone(1);
+	ASSERT_EQ(1, read(self->fd, &byte, 1));
+	ASSERT_EQ(0, pthread_kill(writers[0].thread, SIGUSR1));
+	run_alone(0);
+	EXPECT_EQ(2, finish(&writers[0]));
+	EXPECT_EQ(1, stats_of(self->fd).waiting_writers);
+	ASSERT_EQ(1, read(self->fd, &byte, 1));
+	EXPECT_EQ(2, finish(&writers[1]));
+}
+
 /*
  * Two sleeping readers; one is hit by a signal while a message comes, and does not read again until
  * somebody has taken it. A wakeup that went to that one and was swallowed by its signal would leave
