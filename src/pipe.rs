@@ -351,7 +351,7 @@ impl Pipe {
     /// Ends the delivery of a message: keeps its buffer for the next one, releases the lock, and
     /// tells of the free slot.
     fn finish(&self, mut state: MutexGuard<'_, State>, message: Option<MessageBox>) {
-        let limit = state.queue.limits().bytes();
+        let limit = pool::limit_for(&state.queue.limits());
         let surplus = message.map(|message| state.pool.put(message, limit));
         self.announce_room(state, 1);
         drop(surplus);

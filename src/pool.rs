@@ -3,6 +3,7 @@
 //! Spare message buffers, so that a pipe in use allocates nothing.
 
 use crate::{
+    limits::Limits,
     message::{
         MessageBox,
         Messages, //
@@ -30,6 +31,12 @@ fn class_of(len: usize) -> usize {
 /// The capacity of the buffer for a payload of `len` bytes, at most [`MSG_SIZE_MAX`].
 pub(crate) fn capacity_for(len: usize) -> usize {
     1 << (class_of(len) as u32 + SMALLEST_SHIFT)
+}
+
+/// The bytes of spare buffers that a pipe may keep: those of a queue full of longest messages.
+pub(crate) fn limit_for(limits: &Limits) -> u64 {
+    // OVERFLOW: At most 2^20 times 2^16.
+    capacity_for(limits.msg_size() as usize) as u64 * u64::from(limits.max_msgs())
 }
 
 /// Spare buffers by size, those used last on top as they are still in the cache.
@@ -62,13 +69,16 @@ impl Pool {
         let mut surplus = Messages::new();
         let own = class_of(message.capacity());
         let capacity = message.capacity() as u64;
-        let limit = limit.saturating_sub(capacity);
 
-        if self.bytes > limit {
-            self.evict(own, limit, &mut surplus);
+        let mut fits = false;
+        if let Some(others) = limit.checked_sub(capacity) {
+            if self.bytes > others {
+                self.evict(own, others, &mut surplus);
+            }
+            fits = self.bytes <= others;
         }
         match self.classes.get_mut(own) {
-            Some(class) if self.bytes <= limit => {
+            Some(class) if fits => {
                 self.bytes = self.bytes.saturating_add(capacity);
                 class.push_front(message);
             }
@@ -124,6 +134,15 @@ mod tests {
         assert_eq!(class_of(MSG_SIZE_MAX as usize), CLASSES - 1);
     }
 
+    #[test]
+    fn a_full_queue_fits() -> Result {
+        for (msg_size, max_msgs, limit) in [(1, 1, 16), (256, 128, 32768), (300, 2, 1024)] {
+            let limits = Limits::new(msg_size, max_msgs, u64::MAX).map_err(|_| EINVAL)?;
+            assert_eq!(limit_for(&limits), limit);
+        }
+        Ok(())
+    }
+
     /// Puts a buffer of `capacity` bytes into a pool, and returns the capacities of what was not kept.
     fn put(pool: &mut Pool, capacity: usize, limit: u64) -> Result<[usize; 6]> {
         let mut surplus = pool.put(Message::with_capacity(capacity)?, limit);
@@ -156,11 +175,13 @@ mod tests {
         assert_eq!(put(&mut pool, 64, 127)?, [64, 0, 0, 0, 0, 0]);
         assert_eq!(put(&mut pool, 64, 128)?, [0; 6]);
         assert_eq!(pool.bytes, 128);
-        assert_eq!(put(&mut pool, 256, 128)?, [64, 64, 256, 0, 0, 0]);
+        // What can never fit displaces nothing.
+        assert_eq!(put(&mut pool, 256, 128)?, [256, 0, 0, 0, 0, 0]);
+        assert_eq!(pool.bytes, 128);
 
-        assert_eq!(put(&mut pool, 32, 128)?, [0; 6]);
+        assert_eq!(put(&mut pool, 32, 128)?, [64, 0, 0, 0, 0, 0]);
         let drained = pool.drain();
-        assert_eq!((pool.bytes, drained.bytes), (0, 32));
+        assert_eq!((pool.bytes, drained.bytes), (0, 96));
         assert!(pool.take(64).is_none());
         Ok(())
     }
