@@ -124,46 +124,56 @@ TEST_F_TIMEOUT(module, fifty_times, 120)
 	}
 }
 
+/* A thread that opens, uses and closes the pipe whenever there is one. */
+struct opener {
+	pthread_t thread;
+	int stop;
+	unsigned long opened;
+};
+
 static void *open_and_close(void *arg)
 {
-	int *stop = arg, fd;
-	long opened = 0;
+	struct opener *opener = arg;
+	int fd;
 
-	while (!__atomic_load_n(stop, __ATOMIC_ACQUIRE)) {
+	while (!__atomic_load_n(&opener->stop, __ATOMIC_ACQUIRE)) {
 		fd = open(NODE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		if (write(fd, "x", 1) < 0 && errno != EAGAIN)
-			abort();
-		close(fd);
-		opened++;
+		if (fd >= 0) {
+			if (write(fd, "x", 1) < 0 && errno != EAGAIN)
+				abort();
+			close(fd);
+			__atomic_add_fetch(&opener->opened, 1, __ATOMIC_ACQ_REL);
+		}
+		sched_yield();
 	}
-	return (void *)opened;
+	return NULL;
 }
 
 TEST_F_TIMEOUT(module, opening_races_with_unloading, 120)
 {
-	int rounds = getenv("LAB_SCALE") ? 20 : 200, stop = 0, i, gone = 0;
-	pthread_t threads[2];
-	void *opened;
+	unsigned long rounds = getenv("LAB_SCALE") ? 5 : 50, refused = 0, gone = 0;
+	struct opener openers[2] = { 0 };
 	long ret;
+	int i;
 
 	for (i = 0; i < 2; i++)
-		ASSERT_EQ(0, pthread_create(&threads[i], NULL, open_and_close, &stop));
-	for (i = 0; i < rounds; i++) {
+		ASSERT_EQ(0, pthread_create(&openers[i].thread, NULL, open_and_close, &openers[i]));
+	/* Until each has had its way often enough. */
+	while (gone < rounds || !refused || __atomic_load_n(&openers[0].opened, __ATOMIC_ACQUIRE) < rounds ||
+	       __atomic_load_n(&openers[1].opened, __ATOMIC_ACQUIRE) < rounds) {
 		ret = unload();
-		ASSERT_TRUE(ret == 0 || ret == -EWOULDBLOCK);
+		ASSERT_TRUE(ret == 0 || ret == -EWOULDBLOCK) TH_LOG("unload: %ld", ret);
+		refused += ret != 0;
 		if (!ret) {
 			gone++;
 			ASSERT_EQ(0, load(""));
 		}
+		sched_yield();
 	}
-	__atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
 	for (i = 0; i < 2; i++) {
-		pthread_join(threads[i], &opened);
-		EXPECT_LT(0, (long)opened);
+		__atomic_store_n(&openers[i].stop, 1, __ATOMIC_RELEASE);
+		pthread_join(openers[i].thread, NULL);
 	}
-	TH_LOG("unloaded %d times", gone);
 	EXPECT_EQ(0, unload());
 }
 
