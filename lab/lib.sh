@@ -51,13 +51,11 @@ end_of_group() {
 	exit 130
 }
 
-# step NAME "WHAT AND WHY" "ABOUT HOW LONG" "REMEDY" COMMAND...: one long step, its output in a
-# log, with a sign of life. A failure shows the end of the log.
-step() {
-	local name=$1 what=$2 estimate=$3 remedy=$4 log=$LOGS/$1.log pid start status last now shown=0
-	shift 4
-	say "$what (about $estimate)"
-	start=$SECONDS
+# in_sight LOG COMMAND...: runs a command with its output in a log, and shows a sign of life: how
+# long it has taken and the log's last line. Returns its exit status; an interrupt ends it.
+in_sight() {
+	local log=$1 pid start=$SECONDS now last shown=0
+	shift
 	set -m
 	"$@" >"$log" 2>&1 </dev/null &
 	pid=$!
@@ -78,15 +76,22 @@ step() {
 	done
 	trap - INT TERM HUP
 	printf '%s' "$line" >&2
-	wait "$pid" && status=0 || status=$?
-	if ((status != 0)); then
+	wait "$pid"
+}
+
+# step NAME "WHAT AND WHY" "ABOUT HOW LONG" "REMEDY" COMMAND...: one long step, in sight. A failure
+# shows the end of its log and ends the run.
+step() {
+	local what=$2 remedy=$4 log=$LOGS/$1.log start=$SECONDS
+	say "$what (about $3)"
+	shift 4
+	if ! in_sight "$log" "$@"; then
 		printf '%s\n' "$red*** failed: $what$plain" "    the end of $log:" >&2
 		tail -n 25 "$log" | sed 's/^/    | /' >&2
 		printf '    what to do: %s\n' "$remedy" >&2
 		exit 1
 	fi
-	now=$((SECONDS - start))
-	((now < 2)) || printf '    done in %s\n' "$(duration "$now")" >&2
+	((SECONDS - start < 2)) || printf '    done in %s\n' "$(duration $((SECONDS - start)))" >&2
 }
 
 # locked FILE COMMAND...: one run at a time; the others wait, and say so. In a subshell.
