@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 # A kernel that was built with clang wants its modules built so.
-KBUILD_FLAGS = $(shell lab/check-kdir --flags $(KDIR))
+KBUILD_FLAGS = $(shell RUSTC='$(RUSTC)' BINDGEN='$(BINDGEN)' lab/check-kdir --flags $(KDIR))
 
 .PHONY: modules modules_install demo test vm lint mutants tools install clean distclean help check-kdir
 .DEFAULT_GOAL := modules
@@ -32,7 +32,7 @@ help:
 	@echo '  make distclean        and the cache: kernels, their source, crates'
 
 check-kdir:
-	@lab/check-kdir $(KDIR)
+	@RUSTC='$(RUSTC)' BINDGEN='$(BINDGEN)' lab/check-kdir $(KDIR)
 
 modules: check-kdir
 	+$(MAKE) -C $(KDIR) $(KBUILD_FLAGS) M=$(CURDIR) modules

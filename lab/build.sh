@@ -8,23 +8,34 @@ fresh() {
 	[[ -e $file && -z $(find "$@" -newer "$file" -print -quit) ]]
 }
 
+# anew FILE COMMAND...: builds what FILE stands for. FILE is there afterwards, as old as the start of
+# the build, only if that went through: what an interrupted build left is not taken for built, and
+# an edit meanwhile is not lost.
+anew() {
+	local file=$1
+	shift
+	mkdir -p "${file%/*}"
+	rm -f "$file"
+	touch "$file.started"
+	"$@" || return 1
+	mv "$file.started" "$file"
+}
+
 # build_module KERNEL
 build_module() {
-	kbuild "O=$KERNEL_DIR" "M=$ROOT" "MO=$BUILD/$1" KBUILD_MODPOST_WARN= modules
+	local dir=$BUILD/$1
+	rm -rf "$dir" && mkdir -p "$dir" || return 1
+	kbuild "O=$KERNEL_DIR" "M=$ROOT" "MO=$dir" modules || return 1
+	# Which kernel, and so which compiler, it was built for.
+	echo "$KERNEL_DIR" >"$dir/.kernel"
 }
 
 # ensure_module KERNEL: build/KERNEL/kmsgpipe.ko.
 ensure_module() {
-	local dir=$BUILD/$1
-	# Another kernel, or another compiler: everything anew.
-	if [[ $(cat "$dir/.kernel" 2>/dev/null) != "$KERNEL_DIR" ]]; then
-		rm -rf "$dir"
-		mkdir -p "$dir"
-		echo "$KERNEL_DIR" >"$dir/.kernel"
-	fi
-	fresh "$dir/kmsgpipe.ko" "$ROOT/kmsgpipe.rs" "$ROOT/Kbuild" "$ROOT/src" "$ROOT/include" && return
+	[[ $(cat "$BUILD/$1/.kernel" 2>/dev/null) == "$KERNEL_DIR" ]] &&
+		fresh "$BUILD/stamp/module-$1" "$ROOT/kmsgpipe.rs" "$ROOT/Kbuild" "$ROOT/src" "$ROOT/include" && return
 	step "module-$1" "building the module for the $1 kernel" "15 s" \
-		"mend what the compiler says" build_module "$1"
+		"mend what the compiler says" anew "$BUILD/stamp/module-$1" build_module "$1"
 }
 
 # The triple is named so that the static C library is not asked of macros and build scripts.
@@ -37,24 +48,29 @@ cargo_tools() {
 
 # build_tool
 build_tool() {
-	cargo_tools build --release --locked --target "$TARGET" --bin kmsgpipectl
+	cargo_tools build --release --locked --target "$TARGET" --bin kmsgpipectl || return 1
 	install -D -m 755 "$ROOT/tools/target/$TARGET/release/kmsgpipectl" "$BUILD/bin/kmsgpipectl"
 }
 
 # ensure_tool: build/bin/kmsgpipectl, static.
 ensure_tool() {
-	fresh "$BUILD/bin/kmsgpipectl" "$ROOT"/tools/{Cargo.toml,Cargo.lock,.cargo,kmsgpipectl,kmsgpipe-sys} "$ROOT/include" \
+	fresh "$BUILD/stamp/tool" "$ROOT"/tools/{Cargo.toml,Cargo.lock,.cargo,kmsgpipectl,kmsgpipe-sys} "$ROOT/include" \
 		"$ROOT/src/uapi" && return
 	step tool "building kmsgpipectl" "1 min" "the crate registry must be reachable the first time; run this again" \
-		strict build_tool
+		anew "$BUILD/stamp/tool" build_tool
+}
+
+# build_selftests
+build_selftests() {
+	rm -rf "$BUILD/selftests" || return 1
+	make -C "$ROOT/selftests" "OUTPUT=$BUILD/selftests" "KSRC=$LINUX" "CLANG=clang-$LLVM_N"
 }
 
 # ensure_selftests: build/selftests.
 ensure_selftests() {
-	fresh "$BUILD/selftests/.built" "$ROOT/selftests" "$ROOT/include" && return
+	fresh "$BUILD/stamp/selftests" "$ROOT/selftests" "$ROOT/include" && return
 	step selftests "building the selftests" "15 s" "mend what the compiler says" \
-		make -C "$ROOT/selftests" "OUTPUT=$BUILD/selftests" "KSRC=$LINUX" "CLANG=clang-$LLVM_N"
-	touch "$BUILD/selftests/.built"
+		anew "$BUILD/stamp/selftests" build_selftests
 }
 
 # build_all KERNEL

@@ -30,12 +30,10 @@ check_config() {
 
 # build_kernel KERNEL DIR: complete only when the stamp is there.
 build_kernel() {
-	rm -rf "$2"
-	mkdir -p "$2"
-	config_of "$1" >"$2/fragment"
-	kbuild "O=$2" "KCONFIG_ALLCONFIG=$2/fragment" allnoconfig
-	check_config "$2" "$1"
-	kbuild "O=$2" -j "$(nproc)" bzImage modules
+	rm -rf "$2" && mkdir -p "$2" && config_of "$1" >"$2/fragment" || return 1
+	kbuild "O=$2" "KCONFIG_ALLCONFIG=$2/fragment" allnoconfig || return 1
+	check_config "$2" "$1" || return 1
+	kbuild "O=$2" -j "$(nproc)" bzImage modules || return 1
 	touch "$2/.complete"
 }
 

@@ -25,23 +25,24 @@ die() {
 	exit 1
 }
 
-[[ $ROOT$CACHE != *[[:space:]:]* ]] ||
-	die "the kernel's build takes no spaces or colons in paths: $ROOT, $CACHE" "Move the checkout, or set KMSGPIPE_CACHE."
+[[ $ROOT$CACHE =~ ^[A-Za-z0-9_./+@~-]*$ ]] ||
+	die "make and QEMU take no such characters in paths: $ROOT, $CACHE" "Move the checkout, or set KMSGPIPE_CACHE."
 
 # duration SECONDS: as a person reads it.
 duration() {
 	if (($1 < 60)); then echo "$1 s"; else echo "$(($1 / 60)) min $(($1 % 60)) s"; fi
 }
 
-# as_root COMMAND...: with the rights to install packages.
+# ask_for_root WHY: asks for a password here, in the foreground, if there is one to be asked for.
+ask_for_root() {
+	((EUID != 0)) || return 0
+	command -v sudo >/dev/null || die "$1 needs root, and there is no sudo" "Run this as root once, or install the packages by hand."
+	sudo -v || die "$1 needs root" "Run this as a user who may use sudo."
+}
+
+# as_root COMMAND...: with the rights to install packages, which were asked for.
 as_root() {
-	if ((EUID == 0)); then
-		"$@"
-	elif command -v sudo >/dev/null; then
-		sudo "$@"
-	else
-		die "$1 needs root, and there is no sudo" "Run as root: $*"
-	fi
+	if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi
 }
 
 # end_of_group PID: ends a step's processes when the run is interrupted.
@@ -82,10 +83,15 @@ in_sight() {
 # step NAME "WHAT AND WHY" "ABOUT HOW LONG" "REMEDY" COMMAND...: one long step, in sight. A failure
 # shows the end of its log and ends the run.
 step() {
-	local what=$2 remedy=$4 log=$LOGS/$1.log start=$SECONDS
+	local what=$2 remedy=$4 log=$LOGS/$1.log start=$SECONDS status
 	say "$what (about $3)"
 	shift 4
-	if ! in_sight "$log" "$@"; then
+	# Not as a condition: below one, bash would no longer stop at the first failure.
+	set +e
+	in_sight "$log" "$@"
+	status=$?
+	set -e
+	if ((status != 0)); then
 		printf '%s\n' "$red*** failed: $what$plain" "    the end of $log:" >&2
 		tail -n 25 "$log" | sed 's/^/    | /' >&2
 		printf '    what to do: %s\n' "$remedy" >&2
@@ -106,6 +112,17 @@ locked() {
 		fi
 		"$@"
 	)
+}
+
+# alone SCRIPT: one run at a time of the scripts that count; those that such a run starts go on.
+alone() {
+	[[ -z ${LAB_ALONE:-} ]] || return 0
+	exec 8>"$BUILD/alone.lock"
+	if ! flock -n 8; then
+		say "another $1 is at work in this checkout; waiting for it"
+		flock 8
+	fi
+	export LAB_ALONE=1
 }
 
 # strict COMMAND...: stops at its first failing command, whoever calls. In a subshell.

@@ -45,7 +45,7 @@ llvm_packages() {
 wanted_packages() {
 	local bindgen
 	echo make gcc libc6-dev bc flex bison perl python3 libelf-dev libssl-dev xz-utils cpio kmod
-	echo busybox-static qemu-system-x86 ca-certificates shellcheck socat mandoc
+	echo busybox-static qemu-system-x86 ca-certificates curl shellcheck socat mandoc
 	rust_packages
 	llvm_packages
 	bindgen=$(candidate bindgen)
@@ -54,7 +54,15 @@ wanted_packages() {
 
 # install_packages: the step itself.
 install_packages() {
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+	local install=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y
+		--no-install-recommends "$@")
+	# What an interrupted run left half done.
+	as_root dpkg --configure -a || return 1
+	if ! as_root "${install[@]}"; then
+		echo "once more, with fresh package lists"
+		as_root apt-get update
+		as_root "${install[@]}"
+	fi
 }
 
 # ensure_packages: installs what is missing and says so before. What was found complete once is
@@ -68,6 +76,7 @@ ensure_packages() {
 	[[ $stamp -nt /var/lib/dpkg/status && $stamp -nt $ROOT/lab/packages.sh ]] && return
 
 	if [[ -z $(candidate gcc) || -z $(rust_packages) || -z $(llvm_packages) ]]; then
+		ask_for_root "reading the package lists"
 		step apt-update "reading the package lists: they are missing or old" "10 s" \
 			"see that apt-get update works on this machine, then run this again" \
 			as_root apt-get update
@@ -83,6 +92,7 @@ ensure_packages() {
 	done
 	if ((${#missing[@]})); then
 		say "these packages are missing and will be installed: ${missing[*]}"
+		ask_for_root "installing packages"
 		step packages "installing ${#missing[@]} packages: compilers, QEMU and build tools" "1 to 3 min" \
 			"see the log; apt-get install ${missing[*]} must work" install_packages "${missing[@]}"
 	fi

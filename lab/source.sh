@@ -41,8 +41,8 @@ fetch_package() {
 	fi
 	echo "linux-source-$SERIES $version"
 	rm -f "$dir"/linux-source-*.deb
-	(cd "$dir" && private_apt apt-get download "linux-source-$SERIES=$version")
-	unpack "$version" dpkg-deb --fsys-tarfile "$dir"/linux-source-*.deb
+	(cd "$dir" && private_apt apt-get download "linux-source-$SERIES=$version") || return 1
+	unpack "$version" dpkg-deb --fsys-tarfile "$dir"/linux-source-*.deb || return 1
 	rm -rf "$dir"
 }
 
@@ -52,7 +52,8 @@ unpack() {
 	shift
 	rm -rf "$into.partial"
 	mkdir -p "$into.partial"
-	"$@" | tar -xO "./usr/src/linux-source-$SERIES.tar.xz" | tar -xJ -C "$into.partial" --strip-components=1
+	(set -o pipefail && "$@" | tar -xO "./usr/src/linux-source-$SERIES.tar.xz" |
+		tar -xJ -C "$into.partial" --strip-components=1) || return 1
 	rm -rf "$into"
 	mv "$into.partial" "$into"
 }
@@ -71,7 +72,7 @@ fetch_tarball() {
 	fi
 	rm -rf "$into.partial"
 	mkdir -p "$into.partial"
-	tar -xJf "$file" -C "$into.partial" --strip-components=1
+	tar -xJf "$file" -C "$into.partial" --strip-components=1 || return 1
 	mv "$into.partial" "$into"
 	rm -f "$file"
 }

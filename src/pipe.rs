@@ -282,8 +282,11 @@ impl Pipe {
                     self.announce_message(state);
                     return Ok(len);
                 }
-                // Not reached, as there is room; harmless if it were.
-                Err(message) => spare = Some(message),
+                // Not reached, as there is room. The message would wait for some.
+                Err(message) => {
+                    spare = Some(message);
+                    filled = true;
+                }
             }
         }
     }
