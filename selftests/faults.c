@@ -106,8 +106,11 @@ TEST_F(faults, write)
 		ASSERT_EQ(0, stats_of(self->fd).depth_msgs);
 	}
 	EXPECT_EQ(7, ret);
-	/* The payload and its record; a copy that fails with the lock held is made again without. */
-	EXPECT_EQ(2, faults);
+	/*
+	 * The payload and its record at least, and what the allocator itself needs at times; a copy
+	 * that fails with the lock held is made again without.
+	 */
+	EXPECT_LE(2, faults);
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
 }
 
