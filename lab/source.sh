@@ -2,7 +2,8 @@
 # Gets the source of Linux 7.2 into the cache. Sourced by lab/prepare.
 
 SERIES=7.2
-# For systems without a Debian mirror. The sum is the one in kernel.org's signed list.
+# For systems without a Debian mirror. The sum is what two independent projects pin for this file,
+# one of them from kernel.org's signed list.
 TARBALL=https://cdn.kernel.org/pub/linux/kernel/v7.x/linux-7.2.tar.xz
 TARBALL_SHA256=f9fef3d14c0df53819026f4be74459835c2a0b0dcbf5b5bbd9ea19f0829402b3
 

@@ -58,6 +58,10 @@ pub(crate) struct Message {
     buffer: KVVec<u8>,
 }
 
+// What a message costs beside its payload, as the documentation has it: one object of the kernel's
+// cache for 96 bytes.
+kernel::static_assert!(size_of::<Node<Message>>() <= 96);
+
 impl Message {
     /// Allocates room for a message of up to `capacity` bytes, accounted to the task that asks.
     ///
