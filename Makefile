@@ -10,15 +10,18 @@ DESTDIR ?=
 # A kernel that was built with clang wants its modules built so.
 KBUILD_FLAGS = $(shell RUSTC='$(RUSTC)' BINDGEN='$(BINDGEN)' lab/check-kdir --flags $(KDIR))
 
-.PHONY: modules modules_install demo test vm lint mutants tools install clean distclean help check-kdir
+.PHONY: modules modules_install demo test soak vm lint intree next mutants tools install clean distclean help check-kdir
 .DEFAULT_GOAL := modules
 
 help:
 	@echo 'In a virtual machine, on any Debian 12 or 13, with nothing prepared:'
 	@echo '  make demo             build a small Linux with the module, boot it, show what it does'
 	@echo '  make test             build what is needed and run all tests'
+	@echo '  make soak             run the stress tests at length, on the debug kernel (SCALE=0.1: a tenth of it)'
 	@echo '  make vm               a shell in the virtual machine (KERNEL=debug: with KASAN and lockdep)'
 	@echo '  make lint             formatting, lints and header checks only'
+	@echo '  make intree           build it in the kernel tree, as a module and built in, and run the selftests'
+	@echo '  make next             build it for Linux 7.3, and run the selftests there'
 	@echo '  make mutants          break the module on purpose, and see that a test notices each time'
 	@echo
 	@echo 'On this machine, if its kernel has Rust:'
@@ -46,8 +49,17 @@ demo:
 test:
 	@lab/test
 
+soak:
+	@SCALE='$(SCALE)' lab/soak
+
 lint:
 	@lab/lint
+
+intree:
+	@lab/intree
+
+next:
+	@lab/next
 
 mutants:
 	@lab/mutants

@@ -4,15 +4,15 @@
 //!
 //! `docs/architecture.md` describes how the parts work together.
 
-use kernel::{
-    prelude::*,
-    str::CString, //
-};
+use kernel::prelude::*;
 
+#[path = "src/debug.rs"]
+#[deny(unsafe_code)]
+mod debug;
 #[path = "src/device.rs"]
 #[deny(unsafe_code)]
 mod device;
-#[path = "src/ioctl.rs"]
+#[path = "src/ioctl/mod.rs"]
 #[deny(unsafe_code)]
 mod ioctl;
 #[path = "src/kernel_ext/mod.rs"]
@@ -20,30 +20,55 @@ mod kernel_ext;
 #[path = "src/limits.rs"]
 #[deny(unsafe_code)]
 mod limits;
+#[path = "src/listing.rs"]
+#[deny(unsafe_code)]
+mod listing;
 #[path = "src/message.rs"]
 #[deny(unsafe_code)]
 mod message;
-#[path = "src/pipe.rs"]
+#[path = "src/name.rs"]
+#[deny(unsafe_code)]
+mod name;
+#[path = "src/pipe/mod.rs"]
 #[deny(unsafe_code)]
 mod pipe;
-#[path = "src/pool.rs"]
+#[path = "src/procfs.rs"]
 #[deny(unsafe_code)]
-mod pool;
+mod procfs;
 #[path = "src/queue.rs"]
 #[deny(unsafe_code)]
 mod queue;
+#[path = "src/registry.rs"]
+#[deny(unsafe_code)]
+mod registry;
 #[path = "src/stats.rs"]
 #[deny(unsafe_code)]
 mod stats;
+#[path = "src/store.rs"]
+#[deny(unsafe_code)]
+mod store;
+#[path = "src/stream.rs"]
+#[deny(unsafe_code)]
+mod stream;
+#[path = "src/sysfs.rs"]
+#[deny(unsafe_code)]
+mod sysfs;
 #[path = "src/uapi/mod.rs"]
 mod uapi;
 
 use crate::{
-    device::OpenPipe,
-    kernel_ext::misc,
+    debug::PipesDir,
+    kernel_ext::compat,
     limits::Limits,
-    pipe::Pipe, //
+    procfs::StatsFile,
+    registry::{
+        Registered,
+        Spec, //
+    },
 };
+
+/// The number of pipes that can be asked for when the module is loaded.
+const PIPES_AT_LOAD_MAX: u32 = 4096;
 
 module! {
     type: Kmsgpipe,
@@ -54,11 +79,11 @@ module! {
     params: {
         msg_size: u32 {
             default: 256,
-            description: "Longest message of pipe 0, in bytes (1 to 1048576, default 256)",
+            description: "Longest message of pipes made at load (1 to 1048576 bytes, default 256)",
         },
         max_msgs: u32 {
             default: 128,
-            description: "Messages that fit into pipe 0 (1 to 65536, default 128)",
+            description: "Messages that fit into each pipe made at load (1 to 65536, default 128)",
         },
         max_bytes: u64 {
             default: 67108864,
@@ -66,23 +91,31 @@ module! {
         },
         mode: u16 {
             default: 0o666,
-            description: "Permissions of /dev/kmsgpipe0 (default 0666; 0 stands for 0600)",
+            description: "Permissions of the nodes made at load (default 0666; 0 stands for 0600)",
+        },
+        pipes: u32 {
+            default: 1,
+            description: "Pipes to make at load, /dev/kmsgpipe0 and on (1 to 4096, default 1)",
         },
     },
 }
 
-/// The loaded module: pipe 0, which lives as long as the module does.
+/// The loaded module.
 struct Kmsgpipe {
-    // Dropping it removes the node. No file is open then: each holds a reference to the module.
-    _pipe0: Pin<KBox<misc::Registration<OpenPipe>>>,
+    // Both are dropped first, as they look at the pipes.
+    _stats: StatsFile,
+    _debug: PipesDir,
+    // Dropping it destroys all pipes. No file is open then: each holds a reference to the module.
+    _registered: Registered,
 }
 
 impl kernel::Module for Kmsgpipe {
     fn init(_module: &'static ThisModule) -> Result<Self> {
-        let msg_size = *module_parameters::msg_size.value();
-        let max_msgs = *module_parameters::max_msgs.value();
-        let max_bytes = *module_parameters::max_bytes.value();
-        let mode = *module_parameters::mode.value();
+        let msg_size = compat::parameter(&module_parameters::msg_size);
+        let max_msgs = compat::parameter(&module_parameters::max_msgs);
+        let max_bytes = compat::parameter(&module_parameters::max_bytes);
+        let mode = compat::parameter(&module_parameters::mode);
+        let pipes = compat::parameter(&module_parameters::pipes);
 
         let limits = Limits::new(msg_size, max_msgs, max_bytes).map_err(|refusal| {
             pr_err!(
@@ -101,12 +134,24 @@ impl kernel::Module for Kmsgpipe {
             );
             return Err(EINVAL);
         }
+        if !(1..=PIPES_AT_LOAD_MAX).contains(&pipes) {
+            pr_err!("pipes={pipes}: must be 1 to {PIPES_AT_LOAD_MAX}\n");
+            return Err(EINVAL);
+        }
 
-        let pipe = Pipe::new(0, limits)?;
-        let registration =
-            misc::Registration::new(CString::try_from_fmt(fmt!("kmsgpipe0"))?, mode, pipe);
+        let stats = procfs::stats_file()?;
+        let spec = Spec {
+            limits,
+            mode,
+            uid: 0,
+            gid: 0,
+            name: None,
+        };
         Ok(Self {
-            _pipe0: KBox::pin_init(registration, GFP_KERNEL)?,
+            _stats: stats,
+            _registered: registry::register(max_bytes, pipes, &spec)?,
+            // An open file of it holds the module, so that nothing may fail after this.
+            _debug: debug::pipes_dir(),
         })
     }
 }

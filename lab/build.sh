@@ -1,5 +1,9 @@
+# SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # Builds this project for a kernel of the lab, into build/. Sourced by lab/prepare.
+
+# What the kernel's build reads of this project.
+SOURCES=(Kbuild Kconfig kmsgpipe.rs src include)
 
 # fresh FILE SOURCE...: whether FILE is newer than all of the sources.
 fresh() {
@@ -33,7 +37,12 @@ build_module() {
 # ensure_module KERNEL: build/KERNEL/kmsgpipe.ko.
 ensure_module() {
 	[[ $(cat "$BUILD/$1/.kernel" 2>/dev/null) == "$KERNEL_DIR" ]] &&
-		fresh "$BUILD/stamp/module-$1" "$ROOT/kmsgpipe.rs" "$ROOT/Kbuild" "$ROOT/src" "$ROOT/include" && return
+		fresh "$BUILD/stamp/module-$1" "${SOURCES[@]/#/$ROOT/}" && return
+	if [[ $1 == intree ]]; then
+		step intree "building the module in the kernel's tree, as a module and built in" "2 min" \
+			"mend what the compiler says" anew "$BUILD/stamp/module-intree" strict build_intree
+		return
+	fi
 	step "module-$1" "building the module for the $1 kernel" "15 s" \
 		"mend what the compiler says" anew "$BUILD/stamp/module-$1" build_module "$1"
 }
@@ -48,15 +57,18 @@ cargo_tools() {
 
 # build_tool
 build_tool() {
-	cargo_tools build --release --locked --target "$TARGET" --bin kmsgpipectl || return 1
-	install -D -m 755 "$ROOT/tools/target/$TARGET/release/kmsgpipectl" "$BUILD/bin/kmsgpipectl"
+	local tool
+	cargo_tools build --release --locked --target "$TARGET" --bin kmsgpipectl --bin kmsgpipe-fuzz || return 1
+	for tool in kmsgpipectl kmsgpipe-fuzz; do
+		install -D -m 755 "$ROOT/tools/target/$TARGET/release/$tool" "$BUILD/bin/$tool" || return 1
+	done
 }
 
-# ensure_tool: build/bin/kmsgpipectl, static.
+# ensure_tool: build/bin/kmsgpipectl and build/bin/kmsgpipe-fuzz, static.
 ensure_tool() {
-	fresh "$BUILD/stamp/tool" "$ROOT"/tools/{Cargo.toml,Cargo.lock,.cargo,kmsgpipectl,kmsgpipe-sys} "$ROOT/include" \
+	fresh "$BUILD/stamp/tool" "$ROOT"/tools/{Cargo.toml,Cargo.lock,.cargo,kmsgpipectl,kmsgpipe-fuzz,kmsgpipe-sys} "$ROOT/include" \
 		"$ROOT/src/uapi" && return
-	step tool "building kmsgpipectl" "1 min" "the crate registry must be reachable the first time; run this again" \
+	step tool "building kmsgpipectl and the fuzzer" "1 min" "the crate registry must be reachable the first time; run this again" \
 		anew "$BUILD/stamp/tool" build_tool
 }
 

@@ -1,5 +1,6 @@
+# SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Counting checks on the host. Sourced by lab/test and lab/lint.
+# Counting checks on the host. Sourced by what counts.
 
 passed=0 failed=0
 
@@ -38,6 +39,88 @@ expect() {
 		printf 'expected %s\ngot %s\n' "$expected" "$status:$got" >"$log"
 		bad "$name" 1 "$log"
 	fi
+}
+
+# in_pairs WORK COUNT NAME...: does WORK NAME in the background for each, two at a time, and COUNT NAME when
+# that has ended.
+in_pairs() {
+	local work=$1 count=$2 name ended
+	shift 2
+	declare -gA running=()
+	trap 'kill "${!running[@]}" 2>/dev/null || true' EXIT
+	for name in "$@" ''; do
+		# After the last, none.
+		while ((${#running[@]} >= (${#name} ? 2 : 1))); do
+			wait -n -p ended "${!running[@]}" || true
+			"$count" "${running[$ended]}"
+			unset "running[$ended]"
+		done
+		[[ $name ]] || break
+		"$work" "$name" &
+		running[$!]=$name
+	done
+	trap - EXIT
+}
+
+# suite NAME PLANNED LOG STATUS: counts the last line "N passed, N failed" of a log. What was planned
+# and did not run has failed; and if the run itself failed (the kernel printed a splat, say), then at
+# least one check has, whatever that line says.
+suite() {
+	local name=$1 planned=$2 log=$3 status=$4 ok=0 not_ok=1
+	read -r ok _ not_ok _ < <(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -n 1) || true
+	ok=${ok:-0} not_ok=${not_ok:-1}
+	((status == 0 || not_ok > 0)) || not_ok=1
+	if ((not_ok == 0 && ok >= planned)); then
+		good "$name" "$ok"
+	else
+		passed=$((passed + ok))
+		((ok + not_ok >= planned)) || not_ok=$((planned - ok))
+		grep -E '^(not ok|\*\*\*)' "$log" | sed 's/^/    | /' || true
+		bad "$name" "$not_ok" "$log"
+	fi
+}
+
+# ran LOG COMMAND...: runs a command in sight, and keeps its exit status in $status.
+ran() {
+	status=0
+	in_sight "$@" || status=$?
+}
+
+# table: the table of selftests/run, but for those that need injected faults, which begin with a tab there.
+table() { awk -F'|' 'NF == 4 && /^[a-z]/ && $2 + 0' selftests/run; }
+
+# faults: those.
+faults() { awk -F'|' 'NF == 4 && /^\t[a-z]/ && $2 + 0' selftests/run; }
+
+# names: the names in what is read.
+names() { awk -F'|' '{ gsub(/[ \t]/, "", $1); print $1 }'; }
+
+# others NAME...: the names that run on every kernel and are not among these.
+others() { table | names | awk -v given=" $* " '!index(given, " " $0 " ")' | xargs; }
+
+# planned all|NAME...: the checks that it plans: for all that run on every kernel, or for these.
+planned() {
+	if [[ $* == all ]]; then table; else table && faults; fi |
+		awk -F'|' -v only=" $* " '{ gsub(/[ \t]/, "", $1) }
+			only == " all " || index(only, " " $1 " ") { n += $2 } END { print n }'
+}
+
+# planned_on_debug NAME...: likewise on the debug kernel, where there is a scan for leaks, and where memcg
+# skips the size of an idle pipe: it says nothing where KASAN and lockdep make it larger.
+planned_on_debug() {
+	local planned
+	planned=$(planned "$@")
+	[[ " $* " != *" memcg "* ]] || planned=$((planned - 1))
+	echo $((planned + 1))
+}
+
+# kunit_tests NAME LOG STATUS: counts the module's KUnit tests; as many as the source has must have run.
+kunit_tests() {
+	local ok not_ok
+	ok=$(grep -cE '^(\[[^]]*\] )?    ok [0-9]+ ' "$2" || true)
+	not_ok=$(grep -cE '^(\[[^]]*\] )? *not ok [0-9]+ ' "$2" || true)
+	echo "$ok passed, $not_ok failed" >>"$2"
+	suite "$1" "$(grep -c '#\[test\]' -r src --include='*.rs' -h | awk '{n += $1} END {print n}')" "$2" "$3"
 }
 
 # tally: the last line.

@@ -1,10 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # Builds the lab's kernels into the cache. Sourced by lab/prepare.
 
+# What there is: plain and debug; next, which is plain of the next series; and intree, which is plain
+# with the module built in (lab/intree.sh makes that one, of plain's build tree).
+export KERNELS='plain debug next intree'
+
 # config_of KERNEL: its configuration fragment.
 config_of() {
-	cat "$ROOT/lab/kernel/plain.config"
-	[[ $1 == plain ]] || cat "$ROOT/lab/kernel/$1.config"
+	case $1 in
+	plain) cat "$ROOT/lab/kernel/plain.config" ;;
+	debug) cat "$ROOT/lab/kernel/plain.config" "$ROOT/lab/kernel/debug.config" ;;
+	# 7.3 has one option where 7.2 had SYSCTL and PROC_SYSCTL.
+	next) grep -v '^CONFIG_PROC_SYSCTL=' "$ROOT/lab/kernel/plain.config" ;;
+	esac
 }
 
 # kernel_dir KERNEL: its place in the cache, by source, configuration and toolchain.
@@ -19,7 +28,7 @@ check_config() {
 	local line option found missing=0
 	while read -r line; do
 		option=$(grep -o 'CONFIG_[A-Z0-9_]*' <<<"$line")
-		found=$(grep -E "^(# )?$option[ =]" "$1/.config" || true)
+		found=$(grep -E "^(# )?${option}[ =]" "$1/.config" || true)
 		# An option that is to be off may be out of reach altogether.
 		[[ $found == "$line" || ($line == "# "* && -z $found) ]] && continue
 		echo "the configuration asks for '$line', but after kconfig it says '${found:-nothing}'"
@@ -39,11 +48,15 @@ build_kernel() {
 
 # ensure_kernel KERNEL: sets KERNEL_DIR.
 ensure_kernel() {
+	local why
+	[[ $1 != intree ]] || set -- plain
 	KERNEL_DIR=$(kernel_dir "$1")
 	export KERNEL_DIR
 	[[ -e $KERNEL_DIR/.complete ]] && return
-	local why='a small one with Rust, for the virtual machine'
-	[[ $1 == plain ]] || why='KASAN, lockdep, kmemleak and fault injection for the tests'
+	case $1 in
+	debug) why='KASAN, lockdep, kmemleak and fault injection for the tests' ;;
+	*) why="a small Linux $SERIES with Rust, for the virtual machine" ;;
+	esac
 	step "kernel-$1" "building the $1 kernel: $why" "7 min on two cores" \
 		"an interrupted build starts anew; with little disk, free 3 GB below $CACHE" \
 		strict build_kernel "$1" "$KERNEL_DIR"

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # What the lab's scripts share: places, messages, steps and locks. Sourced.
 
@@ -107,7 +108,7 @@ locked() {
 	(
 		exec 9>"$lock"
 		if ! flock -n 9; then
-			say "another run is at work here ($lock); waiting for it"
+			[[ ${LAB_QUIET:-} ]] || say "another run is at work here ($lock); waiting for it"
 			flock 9
 		fi
 		"$@"

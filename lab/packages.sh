@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # Installs what is missing, from the machine's own package sources. Sourced by lab/prepare.
 

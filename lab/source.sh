@@ -1,7 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Gets the source of Linux 7.2 into the cache. Sourced by lab/prepare.
+# Gets the source of Linux into the cache: 7.2, or 7.3 where that is asked for. Sourced by lab/prepare.
 
 SERIES=7.2
+# The series that comes next.
+NEXT_SERIES=7.3
 # For systems without a Debian mirror. The sum is what two independent projects pin for this file,
 # one of them from kernel.org's signed list.
 TARBALL=https://cdn.kernel.org/pub/linux/kernel/v7.x/linux-7.2.tar.xz
@@ -9,6 +12,7 @@ TARBALL_SHA256=f9fef3d14c0df53819026f4be74459835c2a0b0dcbf5b5bbd9ea19f0829402b3
 
 # mirror: the Debian mirror of the machine's own apt configuration.
 mirror() {
+	# shellcheck disable=SC2016 # for apt
 	apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
 		sed -n 's/^Debian //p' | head -n 1
 }
@@ -26,18 +30,20 @@ private_apt() {
 		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
 }
 
-# fetch_package MIRROR: the newest linux-source package that the mirror has, verified by apt.
+# fetch_package MIRROR SUITE...: the newest linux-source package that these suites of the mirror have,
+# verified by apt.
 fetch_package() {
-	local dir=$CACHE/apt suite version
+	local dir=$CACHE/apt from=$1 suite version
+	shift
 	mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial"
-	for suite in testing unstable trixie-backports; do
-		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $1 $suite main"
+	for suite in "$@"; do
+		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $from $suite main"
 	done >"$dir/sources.list"
 	# One suite that verifies is enough: a mirror that lags has expired lists for the others.
 	private_apt apt-get update || echo "not all of the suites could be read; going on with those that could"
 	version=$(LC_ALL=C private_apt apt-cache madison "linux-source-$SERIES" | awk '{print $3}' | sort -V | tail -n 1)
 	if [[ -z $version ]]; then
-		echo "no suite of $1 has linux-source-$SERIES"
+		echo "none of $* of $from has linux-source-$SERIES"
 		return 1
 	fi
 	echo "linux-source-$SERIES $version"
@@ -45,6 +51,12 @@ fetch_package() {
 	(cd "$dir" && private_apt apt-get download "linux-source-$SERIES=$version") || return 1
 	unpack "$version" dpkg-deb --fsys-tarfile "$dir"/linux-source-*.deb || return 1
 	rm -rf "$dir"
+}
+
+# fetch_any MIRROR: the release candidate for the next series, while there is one; else what is released.
+fetch_any() {
+	if [[ $SERIES == "$NEXT_SERIES" ]] && fetch_package "$1" experimental; then return; fi
+	fetch_package "$1" testing unstable trixie-backports
 }
 
 # unpack VERSION COMMAND...: turns what COMMAND prints, a package's file archive, into a source tree.
@@ -89,15 +101,18 @@ have_source() {
 	[[ -n $LINUX ]]
 }
 
-# ensure_source: sets LINUX.
+# ensure_source KERNEL: sets LINUX.
 ensure_source() {
 	local from
+	[[ $1 != next ]] || SERIES=$NEXT_SERIES
 	have_source && return
-	from=$(command -v apt-get >/dev/null && mirror || true)
+	from=$(mirror || true)
 	if [[ -n $from && -e /usr/share/keyrings/debian-archive-keyring.gpg ]]; then
-		step source "getting the source of Linux $SERIES: a package of 164 MB, verified by apt" "1 min" \
+		step source "getting the source of Linux $SERIES: a package of 165 MB, verified by apt" "1 min" \
 			"the Debian mirror of this machine's apt must be reachable; run this again" \
-			strict fetch_package "$from"
+			strict fetch_any "$from"
+	elif [[ $1 == next ]]; then
+		die "the source of Linux $SERIES comes from a Debian mirror only" "Use Debian for this, or unpack it as $CACHE/linux-$SERIES."
 	else
 		step source "getting the source of Linux $SERIES from kernel.org (153 MB), verified by sha256" "2 min" \
 			"kernel.org must be reachable; run this again" strict fetch_tarball

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # Finds the compilers and names them explicitly: another toolchain may come first in PATH and lack
 # the library's source, or be another build than the kernel's. Sourced by lab/prepare.

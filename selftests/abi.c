@@ -9,20 +9,34 @@
  */
 #include "nolibc.h"
 
+#include <asm/ioctls.h>
+
 #include "../include/uapi/kmsgpipe.h"
 
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define SIZE(type) printf("sizeof %s %d\n", #type, (int)sizeof(type))
 #define FIELD(type, field) \
 	printf("offsetof %s %s %d\n", #type, #field, (int)__builtin_offsetof(struct type, field))
 #define REQUEST(name) printf("request %s 0x%x\n", #name, (unsigned int)(name))
 
-int main(int argc, char **argv)
+/* One attempt of a request: 0, or minus its errno. */
+static int try(int fd, unsigned int request, void *argument)
 {
-	struct kmsgpipe_stats stats;
-	unsigned int i;
-	char bytes[8];
-	int fd;
+	return ioctl(fd, request, argument) < 0 ? -errno : 0;
+}
 
+/* Whether O_NONBLOCK is on; nolibc has no fcntl(). */
+static int nonblocking(int fd)
+{
+#ifdef __NR_fcntl64
+	return (syscall(__NR_fcntl64, fd, F_GETFL, 0) & O_NONBLOCK) != 0;
+#else
+	return (syscall(__NR_fcntl, fd, F_GETFL, 0) & O_NONBLOCK) != 0;
+#endif
+}
+
+static void layout(void)
+{
 	SIZE(struct kmsgpipe_stats);
 	FIELD(kmsgpipe_stats, id);
 	FIELD(kmsgpipe_stats, flags);
@@ -52,15 +66,61 @@ int main(int argc, char **argv)
 	FIELD(kmsgpipe_stats, head_uid);
 	FIELD(kmsgpipe_stats, head_gid);
 	FIELD(kmsgpipe_stats, head_pid);
+	FIELD(kmsgpipe_stats, flush_interval_ms);
+	FIELD(kmsgpipe_stats, flush_expiry_ms);
 	FIELD(kmsgpipe_stats, reserved);
+	SIZE(struct kmsgpipe_params);
+	FIELD(kmsgpipe_params, msg_size);
+	FIELD(kmsgpipe_params, max_msgs);
+	FIELD(kmsgpipe_params, reserved);
+	SIZE(struct kmsgpipe_flush);
+	FIELD(kmsgpipe_flush, enable);
+	FIELD(kmsgpipe_flush, interval_ms);
+	FIELD(kmsgpipe_flush, expiry_ms);
+	FIELD(kmsgpipe_flush, reserved);
+	SIZE(struct kmsgpipe_create);
+	FIELD(kmsgpipe_create, msg_size);
+	FIELD(kmsgpipe_create, max_msgs);
+	FIELD(kmsgpipe_create, mode);
+	FIELD(kmsgpipe_create, uid);
+	FIELD(kmsgpipe_create, gid);
+	FIELD(kmsgpipe_create, flags);
+	FIELD(kmsgpipe_create, name);
+	FIELD(kmsgpipe_create, reserved);
+	SIZE(struct kmsgpipe_record);
+	FIELD(kmsgpipe_record, seq);
+	FIELD(kmsgpipe_record, monotonic_ns);
+	FIELD(kmsgpipe_record, realtime_ns);
+	FIELD(kmsgpipe_record, len);
+	FIELD(kmsgpipe_record, uid);
+	FIELD(kmsgpipe_record, gid);
+	FIELD(kmsgpipe_record, pid);
+	SIZE(struct kmsgpipe_dump);
+	FIELD(kmsgpipe_dump, buffer);
+	FIELD(kmsgpipe_dump, size);
+	FIELD(kmsgpipe_dump, used);
+	FIELD(kmsgpipe_dump, records);
+	FIELD(kmsgpipe_dump, missing);
+	FIELD(kmsgpipe_dump, reserved);
 	REQUEST(KMSGPIPE_GET_STATS);
 	REQUEST(KMSGPIPE_CLEAR_QUEUE);
-	if (argc < 2)
-		return 0;
+	REQUEST(KMSGPIPE_SET_PARAMS);
+	REQUEST(KMSGPIPE_GET_PARAMS);
+	REQUEST(KMSGPIPE_TOGGLE_BLOCK);
+	REQUEST(KMSGPIPE_FLUSH_PERIODIC);
+	REQUEST(KMSGPIPE_CREATE_NEW);
+	REQUEST(KMSGPIPE_DESTROY);
+	REQUEST(KMSGPIPE_DUMP);
+}
 
-	fd = open(argv[1], O_RDWR);
+static int stats_and_clear(int fd)
+{
+	struct kmsgpipe_stats stats;
+	unsigned int i;
+	char bytes[8];
+
 	memset(&stats, 0xff, sizeof(stats));
-	if (fd < 0 || ioctl(fd, KMSGPIPE_CLEAR_QUEUE, 0) || write(fd, "four", 4) != 4 ||
+	if (ioctl(fd, KMSGPIPE_CLEAR_QUEUE, 0) || write(fd, "four", 4) != 4 ||
 	    ioctl(fd, KMSGPIPE_GET_STATS, &stats)) {
 		printf("requests failed: errno %d\n", errno);
 		return 1;
@@ -68,9 +128,151 @@ int main(int argc, char **argv)
 	printf("value id %d msg_size %d max_msgs %d\n", stats.id, stats.msg_size, stats.max_msgs);
 	printf("value depth %d messages %d bytes\n", (int)stats.depth_msgs, (int)stats.depth_bytes);
 	printf("value head %d bytes, own pid %d\n", stats.head_len, stats.head_pid == (unsigned int)getpid());
-	for (i = 0; i < sizeof(stats.reserved) / sizeof(stats.reserved[0]); i++)
+	for (i = 0; i < ARRAY_SIZE(stats.reserved); i++)
 		if (stats.reserved[i])
 			printf("reserved[%d] is not zero\n", i);
 	printf("value read %d\n", (int)read(fd, bytes, sizeof(bytes)));
+	return 0;
+}
+
+static void params(int fd)
+{
+	struct kmsgpipe_params params = { .msg_size = 100, .max_msgs = 3 };
+	char bytes[101] = { 0 };
+	int sent;
+
+	printf("value set_params %d\n", try(fd, KMSGPIPE_SET_PARAMS, &params));
+	memset(&params, 0xff, sizeof(params));
+	printf("value get_params %d: ", try(fd, KMSGPIPE_GET_PARAMS, &params));
+	printf("%d %d %d %d\n", params.msg_size, params.max_msgs, params.reserved[0], params.reserved[1]);
+	sent = write(fd, bytes, 101);
+	printf("value write 101: %d errno %d\n", sent, errno);
+	sent = write(fd, bytes, 100);
+	printf("value write 100: %d\n", sent);
+	printf("value set_params of a full pipe %d\n", try(fd, KMSGPIPE_SET_PARAMS, &params));
+	params.reserved[1] = 1;
+	printf("value set_params reserved %d\n", try(fd, KMSGPIPE_SET_PARAMS, &params));
+	printf("value set_params bad pointer %d\n", try(fd, KMSGPIPE_SET_PARAMS, (void *)-1));
+}
+
+static void blocking(int fd)
+{
+	char byte;
+	int on = 1, got;
+
+	ioctl(fd, KMSGPIPE_CLEAR_QUEUE, 0);
+	printf("value toggle %d\n", try(fd, KMSGPIPE_TOGGLE_BLOCK, 0));
+	got = read(fd, &byte, 1);
+	printf("value read %d errno %d nonblocking %d\n", got, errno, nonblocking(fd));
+	printf("value toggle %d\n", try(fd, KMSGPIPE_TOGGLE_BLOCK, 0));
+	printf("value nonblocking %d\n", nonblocking(fd));
+	printf("value fionbio %d\n", try(fd, FIONBIO, &on));
+	printf("value nonblocking %d\n", nonblocking(fd));
+	got = write(fd, "seven..", 7);
+	got = -1;
+	printf("value fionread %d: ", try(fd, FIONREAD, &got));
+	printf("%d\n", got);
+}
+
+static void flushing(int fd)
+{
+	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 3000000000U, .expiry_ms = 4000000000U };
+	struct kmsgpipe_stats stats;
+
+	printf("value flush %d: ", try(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
+	ioctl(fd, KMSGPIPE_GET_STATS, &stats);
+	printf("flags %d %u %u\n", stats.flags, stats.flush_interval_ms, stats.flush_expiry_ms);
+	flush.enable = 2;
+	printf("value flush 2 %d\n", try(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
+	memset(&flush, 0, sizeof(flush));
+	printf("value flush off %d: ", try(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
+	ioctl(fd, KMSGPIPE_GET_STATS, &stats);
+	printf("flags %d %u %u\n", stats.flags, stats.flush_interval_ms, stats.flush_expiry_ms);
+}
+
+static void dumping(int fd)
+{
+	static union {
+		struct kmsgpipe_record record;
+		unsigned long long words[32];
+		char bytes[256];
+	} buffer;
+	struct kmsgpipe_dump dump = { .buffer = (unsigned long)&buffer, .size = sizeof(buffer) };
+	struct kmsgpipe_record *second;
+	int i;
+
+	ioctl(fd, KMSGPIPE_CLEAR_QUEUE, 0);
+	if (write(fd, "first", 5) != 5 || write(fd, "second...", 9) != 9)
+		printf("not sent\n");
+	memset(&buffer, 0xff, sizeof(buffer));
+	printf("value dump %d: ", try(fd, KMSGPIPE_DUMP, &dump));
+	printf("used %d records %d missing %d\n", (int)dump.used, dump.records, dump.missing);
+	printf("value record %d bytes, own pid %d, uid %d gid %d:", buffer.record.len,
+	       buffer.record.pid == (unsigned int)getpid(), buffer.record.uid, buffer.record.gid);
+	for (i = 40; i < 48; i++)
+		printf(" %x", buffer.bytes[i] & 0xff);
+	printf("\n");
+	second = &buffer.record + 1;
+	second = (void *)((char *)second + 8);
+	printf("value record %d bytes, next %d, later %d %d:", second->len, second->seq == buffer.record.seq + 1,
+	       second->monotonic_ns >= buffer.record.monotonic_ns, second->realtime_ns >= buffer.record.realtime_ns);
+	for (i = 40; i < 40 + 16; i++)
+		printf(" %x", ((char *)second)[i] & 0xff);
+	printf("\n");
+	dump.size = 48;
+	printf("value dump of 48 %d: ", try(fd, KMSGPIPE_DUMP, &dump));
+	printf("used %d records %d missing %d\n", (int)dump.used, dump.records, dump.missing);
+	dump.size = 1ULL << 63;
+	printf("value dump of 2^63 %d: ", try(fd, KMSGPIPE_DUMP, &dump));
+	printf("used %d records %d missing %d\n", (int)dump.used, dump.records, dump.missing);
+	/* No address of either kind of program; the lower half of it is one. */
+	dump.buffer |= 1ULL << 63;
+	printf("value dump bad pointer %d\n", try(fd, KMSGPIPE_DUMP, &dump));
+	dump.buffer = 0;
+	dump.size = 0;
+	printf("value dump of nothing %d: ", try(fd, KMSGPIPE_DUMP, &dump));
+	printf("used %d records %d missing %d\n", (int)dump.used, dump.records, dump.missing);
+	dump.reserved[1] = 1ULL << 63;
+	printf("value dump reserved %d\n", try(fd, KMSGPIPE_DUMP, &dump));
+	ioctl(fd, KMSGPIPE_CLEAR_QUEUE, 0);
+}
+
+int main(int argc, char **argv)
+{
+	struct kmsgpipe_create create = { .msg_size = 256, .max_msgs = 128, .mode = 0640, .uid = 3000000000U };
+	int fd, id;
+
+	layout();
+	if (argc < 2)
+		return 0;
+
+	fd = open(argv[1], O_RDWR);
+	if (fd < 0 || stats_and_clear(fd))
+		return 1;
+
+	/* A pipe of its own for what changes one. */
+	memcpy(create.name, "abi", 4);
+	create.reserved[1] = 1ULL << 63;
+	printf("value create reserved %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
+	create.reserved[1] = 0;
+	id = ioctl(fd, KMSGPIPE_CREATE_NEW, &create);
+	printf("value create %d\n", id);
+	printf("value create again %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
+	printf("value destroy 0: %d\n", try(fd, KMSGPIPE_DESTROY, 0));
+	close(fd);
+	fd = open("/dev/kmsgpipe-abi", O_RDWR);
+	if (fd < 0) {
+		printf("the pipe is not there: errno %d\n", errno);
+		return 1;
+	}
+	params(fd);
+	blocking(fd);
+	flushing(fd);
+	printf("value set_params %d\n", try(fd, KMSGPIPE_SET_PARAMS, &(struct kmsgpipe_params){ .msg_size = 1 }));
+	dumping(fd);
+	printf("value destroy %d\n", try(fd, KMSGPIPE_DESTROY, 0));
+	printf("value destroy again %d\n", try(fd, KMSGPIPE_DESTROY, 0));
+	printf("value unknown %d\n", try(fd, 0x59ff, 0));
+	close(fd);
 	return 0;
 }

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # The layout that programs see is frozen, and the same for 32 and 64 bits.
 set -u
 here=$(dirname "$0")
@@ -11,6 +12,39 @@ is "a 32-bit program has the frozen layout" "$golden" "$("$here/abi32")"
 is "requests of a 64-bit program" "value id 0 msg_size 256 max_msgs 128
 value depth 1 messages 4 bytes
 value head 4 bytes, own pid 1
-value read 4" "$("$here/abi64" /dev/kmsgpipe0 | grep -v -e ^sizeof -e ^offsetof -e ^request)"
+value read 4
+value create reserved -22
+value create 1
+value create again -17
+value destroy 0: -16
+value set_params 0
+value get_params 0: 100 3 0 0
+value write 101: -1 errno 90
+value write 100: 100
+value set_params of a full pipe -16
+value set_params reserved -22
+value set_params bad pointer -14
+value toggle 0
+value read -1 errno 11 nonblocking 1
+value toggle 0
+value nonblocking 0
+value fionbio 0
+value nonblocking 1
+value fionread 0: 7
+value flush 0: flags 3 3000000000 4000000000
+value flush 2 -22
+value flush off 0: flags 1 0 0
+value set_params -22
+value dump 0: used 104 records 2 missing 0
+value record 5 bytes, own pid 1, uid 0 gid 0: 66 69 72 73 74 0 0 0
+value record 9 bytes, next 1, later 1 1: 73 65 63 6f 6e 64 2e 2e 2e 0 0 0 0 0 0 0
+value dump of 48 0: used 48 records 1 missing 1
+value dump of 2^63 0: used 104 records 2 missing 0
+value dump bad pointer -14
+value dump of nothing 0: used 0 records 0 missing 2
+value dump reserved -22
+value destroy 0
+value destroy again -19
+value unknown -25" "$("$here/abi64" /dev/kmsgpipe0 | grep -v -e ^sizeof -e ^offsetof -e ^request)"
 is "requests of a 32-bit program are answered alike" "$("$here/abi64" /dev/kmsgpipe0)" "$("$here/abi32" /dev/kmsgpipe0)"
 finish

@@ -60,11 +60,7 @@ TEST_F(pipe, clearing_makes_room_for_every_sleeping_writer)
 	int i;
 
 	fill(self->fd);
-	for (i = 0; i < 3; i++) {
-		calls[i] = writer(self->fd, "late", 4);
-		start(&calls[i]);
-		await_writers(self->fd, i + 1);
-	}
+	start_writers(calls, 3, self->fd, "late", 4);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	for (i = 0; i < 3; i++)
 		EXPECT_EQ(4, finish(&calls[i]));
@@ -145,36 +141,32 @@ TEST_F(pipe, writers_wake_in_the_order_they_came_one_a_slot)
 	}
 }
 
-TEST_F(pipe, a_reader_that_cannot_take_the_message_wakes_the_next)
+/* A reader that cannot take a message, and gets this error, wakes the next one. */
+static void expect_passed_on(struct __test_metadata *_metadata, struct call first, long error)
 {
-	char small[2], large[8];
-	struct call first = reader(self->fd, small, sizeof(small));
-	struct call second = reader(self->fd, large, sizeof(large));
+	char large[8];
+	struct call second = reader(first.fd, large, sizeof(large));
 
 	start(&first);
-	await_readers(self->fd, 1);
+	await_readers(first.fd, 1);
 	start(&second);
-	await_readers(self->fd, 2);
-	EXPECT_EQ(5, write(self->fd, "large", 5));
-	EXPECT_EQ(-EMSGSIZE, finish(&first));
+	await_readers(first.fd, 2);
+	EXPECT_EQ(5, write(first.fd, "large", 5));
+	EXPECT_EQ(error, finish(&first));
 	EXPECT_EQ(5, finish(&second));
 	EXPECT_EQ(0, memcmp(large, "large", 5));
 }
 
+TEST_F(pipe, a_reader_that_cannot_take_the_message_wakes_the_next)
+{
+	char small[2];
+
+	expect_passed_on(_metadata, reader(self->fd, small, sizeof(small)), -EMSGSIZE);
+}
+
 TEST_F(pipe, a_reader_with_bad_memory_wakes_the_next)
 {
-	char large[8];
-	struct call first = reader(self->fd, nowhere, 8);
-	struct call second = reader(self->fd, large, sizeof(large));
-
-	start(&first);
-	await_readers(self->fd, 1);
-	start(&second);
-	await_readers(self->fd, 2);
-	EXPECT_EQ(5, write(self->fd, "large", 5));
-	EXPECT_EQ(-EFAULT, finish(&first));
-	EXPECT_EQ(5, finish(&second));
-	EXPECT_EQ(0, memcmp(large, "large", 5));
+	expect_passed_on(_metadata, reader(self->fd, nowhere, 8), -EFAULT);
 }
 
 TEST_F(pipe, a_writer_with_bad_memory_does_not_get_in_line)
@@ -277,15 +269,6 @@ TEST_F(pipe, a_killed_sleeper_leaves_nothing_behind)
 	EXPECT_EQ(0, buffer[0]);
 }
 
-/* Lets this thread alone run, on the one processor that all share, or no longer. */
-static void run_alone(int alone)
-{
-	struct sched_param priority = { .sched_priority = alone ? 10 : 0 };
-
-	if (sched_setscheduler(0, alone ? SCHED_FIFO : SCHED_OTHER, &priority))
-		abort();
-}
-
 /*
  * A sleeper is woken for a message or a slot, and hit by a signal before it runs: it must
  * take what it was woken for, or nobody would.
@@ -295,12 +278,9 @@ TEST_F(pipe, a_signal_swallows_no_wakeup)
 	char buffers[2][8], byte;
 	struct call readers[] = { reader(self->fd, buffers[0], 8), reader(self->fd, buffers[1], 8) };
 	struct call writers[] = { writer(self->fd, "w0", 2), writer(self->fd, "w1", 2) };
-	cpu_set_t one;
 	int i;
 
-	CPU_ZERO(&one);
-	CPU_SET(0, &one);
-	ASSERT_EQ(0, sched_setaffinity(0, sizeof(one), &one));
+	share_one_processor();
 	on_sigusr1(0);
 
 	for (i = 0; i < 2; i++) {
@@ -363,7 +343,7 @@ static void *take_all(void *arg)
 
 TEST_F_TIMEOUT(pipe, no_wakeup_is_lost_to_a_storm_of_signals, 300)
 {
-	unsigned long rounds = getenv("LAB_SCALE") ? 500 : 5000, i;
+	unsigned long rounds = scaled(5000), i;
 	struct storm storm = { .fd = self->fd };
 	pthread_t calm, hit;
 

@@ -1,218 +1,287 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Injected faults, on a kernel with CONFIG_FAULT_INJECTION: for each call, the first,
- * second, third ... allocation or copy fails, until none is left to fail. A call that
- * fails has changed nothing, and the same call then succeeds.
+ * Injected faults in what opens, reads, writes and closes a pipe.
  */
-#include "pipe.h"
+#include "fault_fixture.h"
 
-#include <sys/wait.h>
+/* ---- Writing ---- */
 
-static void set(const char *name, const char *value)
+static void nothing_there(struct stage *stage)
 {
-	char path[128];
-	int file;
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/%s", name);
-	file = open(path, O_WRONLY);
-	if (file < 0 || write(file, value, strlen(value)) < 0) {
-		perror(path);
-		abort();
-	}
-	close(file);
+	empty_stage(stage);
+	message_of(stage, 7);
 }
 
-/*
- * Lets the n-th fault point of the next system call fail. The file stays open until it
- * was asked what came of it: opening it has fault points of its own, and it can be read
- * once.
- */
-static int fail_nth(int n)
+static void room_beside_another(struct stage *stage)
 {
-	int file = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	char text[16];
-	int len = snprintf(text, sizeof(text), "%d", n);
-
-	if (file < 0 || write(file, text, len) != len)
-		abort();
-	return file;
+	empty_stage(stage);
+	put(stage, 9);
+	message_of(stage, 7);
 }
 
-/* Whether the fault was injected; none is pending afterwards. */
-static int injected(int file)
+static void a_page_short(struct stage *stage)
 {
-	char text[16] = "";
-	int left;
-
-	/* The copy of the answer is a fault point itself: the next one after the call. */
-	if (read(file, text, sizeof(text) - 1) > 0)
-		left = atoi(text);
-	else if (errno == EFAULT)
-		left = 1;
-	else
-		abort();
-	/* Only a fault that is still pending can fail this: then it no longer is. */
-	if (left)
-		left = 1 + (write(file, "0", 1) < 0);
-	close(file);
-	return !left;
+	empty_stage(stage);
+	put(stage, PAGE_SIZE - 8);
+	message_of(stage, 100);
 }
 
-FIXTURE(faults)
+static void long_message(struct stage *stage)
 {
-	int fd;
-	char buffer[256];
+	empty_stage(stage);
+	message_of(stage, MSG_SIZE);
+}
+
+static void long_message_with_spare(struct stage *stage)
+{
+	stage_with_spare(stage);
+	message_of(stage, MSG_SIZE);
+}
+
+static void full(struct stage *stage)
+{
+	empty_stage(stage);
+	while (stage->queued < MAX_MSGS)
+		put(stage, 5 + stage->queued);
+	message_of(stage, 7);
+}
+
+static long write_it(struct stage *stage)
+{
+	return whole(TRY(write(stage->fd, stage->out, stage->len)), stage->len);
+}
+
+/* In `count` pieces of 7 bytes and one with the rest. */
+static void pieces(char *buffer, size_t len, struct iovec *iov, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		iov[i] = (struct iovec){ buffer + 7 * i, 7 };
+	iov[i] = (struct iovec){ buffer + 7 * i, len - 7 * i };
+}
+
+static long writev_it(struct stage *stage)
+{
+	struct iovec iov[4];
+
+	pieces(stage->out, stage->len, iov, 3);
+	return whole(TRY(writev(stage->fd, iov, 4)), stage->len);
+}
+
+/* So many pieces that their addresses have to be kept in memory of their own. */
+static long writev_many(struct stage *stage)
+{
+	struct iovec iov[30];
+
+	pieces(stage->out, stage->len, iov, 29);
+	return whole(TRY(writev(stage->fd, iov, 30)), stage->len);
+}
+
+static long pwritev2_it(struct stage *stage)
+{
+	struct iovec iov[4];
+
+	pieces(stage->out, stage->len, iov, 3);
+	return whole(TRY(pwritev2(stage->fd, iov, 4, -1, RWF_NOWAIT)), stage->len);
+}
+
+static long write_too_much(struct stage *stage)
+{
+	return TRY(write(stage->fd, stage->out, MSG_SIZE + 1));
+}
+
+/* One page for its record and one for its payload. */
+FIXTURE_VARIANT_ADD(call, write_without_memory) {
+	.prepare = nothing_there, .run = write_it, .finished = wrote,
+	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 2, [COPY] = 1 }, .failures = { [PAGE] = 2 },
 };
 
-FIXTURE_SETUP(faults)
+FIXTURE_VARIANT_ADD(call, write_beside_another_message) {
+	.prepare = room_beside_another, .run = write_it, .finished = wrote, .points = { [COPY] = 1 },
+};
+
+FIXTURE_VARIANT_ADD(call, write_that_needs_one_page) {
+	.prepare = a_page_short, .run = write_it, .finished = wrote,
+	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 1, [COPY] = 1 }, .failures = { [PAGE] = 1 },
+};
+
+FIXTURE_VARIANT_ADD(call, write_that_needs_five_pages) {
+	.prepare = long_message, .run = write_it, .finished = wrote,
+	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 5, [COPY] = 4 }, .failures = { [PAGE] = 5 },
+};
+
+FIXTURE_VARIANT_ADD(call, write_with_spare_memory) {
+	.prepare = long_message_with_spare, .run = write_it, .finished = wrote, .points = { [COPY] = 4 },
+};
+
+FIXTURE_VARIANT_ADD(call, writev_that_needs_five_pages) {
+	.prepare = long_message, .run = writev_it, .finished = wrote,
+	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 5, [COPY] = 7 },
+	.failures = { [PAGE] = 5 },
+};
+
+FIXTURE_VARIANT_ADD(call, writev_of_many_pieces) {
+	.prepare = long_message_with_spare, .run = writev_many, .finished = wrote,
+	.error = { [SLAB] = ENOMEM }, .points = { [SLAB] = 1, [COPY] = 30 }, .failures = { [SLAB] = 1 },
+};
+
+FIXTURE_VARIANT_ADD(call, pwritev2_that_must_not_wait) {
+	.prepare = long_message, .run = pwritev2_it, .finished = wrote,
+	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 5, [COPY] = 7 },
+	.failures = { [PAGE] = 5 },
+};
+
+/* The answer to a full pipe needs no memory, and the message is not looked at. */
+FIXTURE_VARIANT_ADD(call, write_to_a_full_pipe) {
+	.prepare = full, .run = write_it, .result = -EAGAIN, .finished = left_them,
+};
+
+FIXTURE_VARIANT_ADD(call, write_of_too_much) {
+	.prepare = room_beside_another, .run = write_too_much, .result = -EMSGSIZE, .finished = left_them,
+};
+
+/* ---- Reading ---- */
+
+static long read_to_it(struct stage *stage)
 {
-	/* Otherwise what may wait never fails. */
-	set("failslab/ignore-gfp-wait", "N");
-	set("fail_page_alloc/ignore-gfp-wait", "N");
-	set("fail_page_alloc/min-order", "0");
-	self->fd = open_pipe(O_RDWR | O_NONBLOCK);
-	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	return whole(TRY(read(stage->fd, stage->in, sizeof(stage->in))), stage->lens[0]);
 }
 
-FIXTURE_TEARDOWN(faults)
+static long readv_to_it(struct stage *stage)
 {
-	struct kmsgpipe_stats stats = stats_of(self->fd);
+	struct iovec iov[4];
 
-	EXPECT_TRUE(accounted(&stats));
-	close(self->fd);
+	pieces(stage->in, sizeof(stage->in), iov, 3);
+	return whole(TRY(readv(stage->fd, iov, 4)), stage->lens[0]);
 }
 
-TEST_F(faults, write)
+static long readv_many(struct stage *stage)
 {
-	struct kmsgpipe_stats before = stats_of(self->fd);
-	int n, nth, faults = 0;
-	long ret;
+	struct iovec iov[30];
 
-	/* The pool is empty after the last close: the message has to be allocated. */
-	for (n = 1;; n++) {
-		nth = fail_nth(n);
-		ret = TRY(write(self->fd, "message", 7));
-		if (!injected(nth))
-			break;
-		/* What debugging allocates for itself may fail unnoticed. */
-		if (ret == 7) {
-			ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
-			before = stats_of(self->fd);
-			continue;
-		}
-		faults++;
-		ASSERT_TRUE(ret == -ENOMEM || ret == -EFAULT) TH_LOG("fault %d: %ld", n, ret);
-		ASSERT_EQ(before.enqueued_msgs, stats_of(self->fd).enqueued_msgs);
-		ASSERT_EQ(0, stats_of(self->fd).depth_msgs);
-	}
-	EXPECT_EQ(7, ret);
-	/*
-	 * The payload and its record at least, and what the allocator itself needs at times; a copy
-	 * that fails with the lock held is made again without.
-	 */
-	EXPECT_LE(2, faults);
-	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
+	pieces(stage->in, sizeof(stage->in), iov, 29);
+	return whole(TRY(readv(stage->fd, iov, 30)), stage->lens[0]);
 }
 
-TEST_F(faults, read)
+static long preadv2_to_it(struct stage *stage)
 {
-	struct kmsgpipe_stats before;
-	int n, nth, faults = 0;
-	long ret;
+	struct iovec iov[4];
 
-	ASSERT_EQ(7, write(self->fd, "message", 7));
-	before = stats_of(self->fd);
-	for (n = 1;; n++) {
-		nth = fail_nth(n);
-		ret = TRY(read(self->fd, self->buffer, sizeof(self->buffer)));
-		if (!injected(nth))
-			break;
-		faults++;
-		/* One copy that fails is tried again. */
-		if (ret == 7) {
-			ASSERT_EQ(0, memcmp(self->buffer, "message", 7));
-			ASSERT_EQ(7, write(self->fd, "message", 7));
-			continue;
-		}
-		ASSERT_EQ(-EFAULT, ret);
-		ASSERT_EQ(before.head_seq, stats_of(self->fd).head_seq);
-	}
-	EXPECT_EQ(7, ret);
-	EXPECT_LE(1, faults);
+	pieces(stage->in, sizeof(stage->in), iov, 3);
+	return whole(TRY(preadv2(stage->fd, iov, 4, -1, RWF_NOWAIT)), stage->lens[0]);
 }
 
-TEST_F(faults, reading_into_memory_that_can_never_be_written)
+static long read_too_little(struct stage *stage)
 {
-	/* It can be brought in each time, and yet each copy fails: no endless loop. */
-	pid_t child;
-	int file, status;
-
-	ASSERT_EQ(7, write(self->fd, "message", 7));
-	set("fail_usercopy/task-filter", "Y");
-	set("fail_usercopy/verbose", "0");
-	set("fail_usercopy/times", "-1");
-	set("fail_usercopy/probability", "100");
-	child = fork();
-	if (!child) {
-		file = open("/proc/self/make-it-fail", O_WRONLY);
-		/* From here on nothing is copied for this task any more. */
-		if (write(file, "1", 1) != 1)
-			_exit(1);
-		if (TRY(read(self->fd, self->buffer, sizeof(self->buffer))) != -EFAULT)
-			_exit(2);
-		if (TRY(write(self->fd, "message", 7)) != -EFAULT)
-			_exit(3);
-		_exit(0);
-	}
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	set("fail_usercopy/probability", "0");
-	EXPECT_EQ(0, status);
-	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
-	EXPECT_EQ(7, read(self->fd, self->buffer, sizeof(self->buffer)));
+	return TRY(read(stage->fd, stage->in, 6));
 }
 
-TEST_F(faults, get_stats)
-{
-	struct kmsgpipe_stats stats;
-	int n, nth, faults = 0;
-	long ret;
+FIXTURE_VARIANT_ADD(call, read_of_a_short_message) {
+	.prepare = two_messages, .run = read_to_it, .finished = read_it, .points = { [COPY] = 1 },
+};
 
-	for (n = 1;; n++) {
-		nth = fail_nth(n);
-		ret = TRY(ioctl(self->fd, KMSGPIPE_GET_STATS, &stats));
-		if (!injected(nth))
-			break;
-		if (!ret)
-			continue;
-		faults++;
-		ASSERT_EQ(-EFAULT, ret);
-	}
-	EXPECT_EQ(0, ret);
-	EXPECT_EQ(1, faults);
+FIXTURE_VARIANT_ADD(call, read_of_a_long_message) {
+	.prepare = long_and_short, .run = read_to_it, .finished = read_it, .points = { [COPY] = 4 },
+};
+
+FIXTURE_VARIANT_ADD(call, readv_of_a_long_message) {
+	.prepare = long_and_short, .run = readv_to_it, .finished = read_it,
+	.points = { [COPY] = 7 },
+};
+
+FIXTURE_VARIANT_ADD(call, readv_to_many_pieces) {
+	.prepare = long_and_short, .run = readv_many, .finished = read_it,
+	.error = { [SLAB] = ENOMEM }, .points = { [SLAB] = 1, [COPY] = 30 }, .failures = { [SLAB] = 1 },
+};
+
+FIXTURE_VARIANT_ADD(call, preadv2_that_must_not_wait) {
+	.prepare = two_messages, .run = preadv2_to_it, .finished = read_it,
+	.points = { [COPY] = 1 },
+};
+
+FIXTURE_VARIANT_ADD(call, read_of_an_empty_pipe) {
+	.prepare = empty_stage, .run = preadv2_to_it, .result = -EAGAIN, .finished = left_them,
+};
+
+FIXTURE_VARIANT_ADD(call, read_of_too_little) {
+	.prepare = two_messages, .run = read_too_little, .result = -EMSGSIZE, .finished = left_them,
+};
+
+/* ---- Opening and closing ---- */
+
+static long open_it(struct stage *stage, int flags)
+{
+	char node[32];
+
+	snprintf(node, sizeof(node), "/dev/kmsgpipe%ld", stage->id);
+	stage->made = open(node, flags | O_CLOEXEC);
+	return TRY(stage->made) < 0 ? -errno : 0;
 }
 
-TEST_F(faults, opening)
+static long open_to_read(struct stage *stage)
 {
-	struct kmsgpipe_stats before = stats_of(self->fd);
-	int n, nth, faults = 0;
-	long ret;
+	return open_it(stage, O_RDONLY);
+}
 
-	for (n = 1;; n++) {
-		nth = fail_nth(n);
-		ret = TRY(open(NODE, O_RDWR));
-		if (!injected(nth))
-			break;
-		faults++;
-		if (ret >= 0)
-			close(ret);
-		else
-			ASSERT_TRUE(ret == -ENOMEM || ret == -EFAULT || ret == -ENFILE);
-		ASSERT_EQ(before.readers, stats_of(self->fd).readers);
-	}
-	EXPECT_LE(0, ret);
-	EXPECT_LE(2, faults);
-	EXPECT_EQ(before.readers + 1, stats_of(self->fd).readers);
-	close(ret);
+static long open_to_write(struct stage *stage)
+{
+	return open_it(stage, O_WRONLY);
+}
+
+static long open_for_both(struct stage *stage)
+{
+	return open_it(stage, O_RDWR);
+}
+
+static long open_for_requests(struct stage *stage)
+{
+	return open_it(stage, O_ACCMODE);
+}
+
+static int opened(struct stage *stage)
+{
+	struct kmsgpipe_stats stats = stats_of(stage->fd);
+	int mode = fcntl(stage->made, F_GETFL) & O_ACCMODE;
+
+	return stats.readers == 1U + (mode == O_RDONLY || mode == O_RDWR) &&
+	       stats.writers == 1U + (mode == O_WRONLY || mode == O_RDWR) && left_them(stage);
+}
+
+#define OPENING \
+	.prepare = two_messages, .finished = opened, .error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM, [COPY] = EFAULT }, \
+	.points = { [SLAB] = 3, [COPY] = 1 }, .failures = { [SLAB] = 3, [COPY] = 1 }
+
+FIXTURE_VARIANT_ADD(call, open_to_read) { .run = open_to_read, OPENING };
+FIXTURE_VARIANT_ADD(call, open_to_write) { .run = open_to_write, OPENING };
+FIXTURE_VARIANT_ADD(call, open_for_both) { .run = open_for_both, OPENING };
+FIXTURE_VARIANT_ADD(call, open_for_requests) { .run = open_for_requests, OPENING };
+
+static void another_descriptor(struct stage *stage)
+{
+	two_messages(stage);
+	if (open_for_both(stage))
+		abort();
+}
+
+static long close_it(struct stage *stage)
+{
+	int fd = stage->made;
+
+	stage->made = -1;
+	return TRY(close(fd));
+}
+
+static int closed(struct stage *stage)
+{
+	return stats_of(stage->fd).readers == 1 && stats_of(stage->fd).writers == 1 && left_them(stage);
+}
+
+FIXTURE_VARIANT_ADD(call, close) { .prepare = another_descriptor, .run = close_it, .finished = closed };
+
+TEST_F_TIMEOUT(call, that_fails_changed_nothing_and_then_succeeds, 300)
+{
+	sweep(_metadata, variant, self->stage);
 }
 
 TEST_HARNESS_MAIN

@@ -8,15 +8,6 @@
 #define MSG_SIZE (1 << 20)
 #define PAGE 4096
 
-static char *pages(size_t len)
-{
-	char *map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (map == MAP_FAILED)
-		abort();
-	return map;
-}
-
 static void pattern(char *buffer, size_t len, unsigned int seed)
 {
 	size_t i;
@@ -37,7 +28,7 @@ TEST_F_TIMEOUT(pipe, lengths_around_the_boundaries, 120)
 	char *sent = pages(MSG_SIZE), *got = pages(MSG_SIZE);
 	size_t i;
 
-	for (i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
 		pattern(sent, lengths[i], i);
 		ASSERT_EQ(lengths[i], write(self->fd, sent, lengths[i]));
 		ASSERT_EQ(lengths[i], stats_of(self->fd).depth_bytes);
@@ -89,7 +80,7 @@ static void *take_away(void *arg)
 
 TEST_F_TIMEOUT(pipe, memory_that_keeps_going_away, 120)
 {
-	int rounds = getenv("LAB_SCALE") ? 20 : 200, i;
+	int rounds = scaled(200), i;
 	struct thief thief = { .memory = pages(65536) };
 	char *sent = pages(65536);
 	pthread_t thread;
@@ -133,7 +124,7 @@ static void *fail_to_read(void *arg)
 
 TEST_F_TIMEOUT(pipe, a_failing_reader_takes_and_reorders_nothing, 120)
 {
-	int rounds = getenv("LAB_SCALE") ? 52 : 1000, i;
+	int rounds = scaled(1000), i;
 	struct failing failing = { .fd = self->nonblocking, .buffer = pages(MSG_SIZE) };
 	char *sent = pages(MSG_SIZE), *got = pages(MSG_SIZE);
 	uint32_t number;

@@ -24,11 +24,7 @@ FIXTURE_SETUP(pipe)
 
 FIXTURE_TEARDOWN(pipe)
 {
-	struct kmsgpipe_stats stats = stats_of(self->fd);
-
-	EXPECT_EQ(0, stats.waiting_readers);
-	EXPECT_EQ(0, stats.waiting_writers);
-	EXPECT_TRUE(accounted(&stats));
+	expect_at_rest(_metadata, self->fd);
 	close(self->nonblocking);
 	close(self->fd);
 }

@@ -5,18 +5,8 @@
  */
 #include "pipe_fixture.h"
 
-#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
-
-static int polled(int fd)
-{
-	struct pollfd entry = { .fd = fd, .events = POLLIN | POLLOUT | POLLPRI };
-
-	if (poll(&entry, 1, 0) < 0)
-		abort();
-	return entry.revents;
-}
 
 static int new_epoll(int fd, uint32_t events)
 {
@@ -115,12 +105,8 @@ static void *wait_in_poll(void *arg)
 
 static void start_waiting(struct waiter *waiter)
 {
-	waiter->tid = 0;
 	waiter->result = 0;
-	if (pthread_create(&waiter->thread, NULL, wait_in_poll, waiter))
-		abort();
-	while (!__atomic_load_n(&waiter->tid, __ATOMIC_ACQUIRE))
-		sched_yield();
+	start_thread(&waiter->thread, &waiter->tid, wait_in_poll, waiter);
 	await_asleep(waiter->tid);
 }
 

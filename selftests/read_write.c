@@ -11,9 +11,9 @@
 /* Two pages of which the second is not accessible; returns the first one. */
 static char *page_before_a_hole(void)
 {
-	char *map = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *map = pages(2 * PAGE);
 
-	if (map == MAP_FAILED || mprotect(map + PAGE, PAGE, PROT_NONE))
+	if (mprotect(map + PAGE, PAGE, PROT_NONE))
 		abort();
 	return map;
 }
@@ -238,7 +238,7 @@ TEST_F(pipe, a_bad_segment_at_every_index)
 
 TEST_F(pipe, memory_that_is_not_there_yet_is_brought_in)
 {
-	char *fresh = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *fresh = pages(PAGE);
 	char zeroes[16] = { 0 };
 
 	/* Never touched: a write reads the zero page, a read needs a page of its own. */

@@ -7,7 +7,6 @@
 
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 
 /* Writes one message as another user; returns that process's id, which has ended. */
 static pid_t send_as(int fd, uid_t uid, gid_t gid)
@@ -90,24 +89,16 @@ TEST_F(pipe, sequence_follows_the_order)
 	EXPECT_EQ(first + 4, stats_of(self->fd).head_seq);
 }
 
-static unsigned long long monotonic(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
-
 TEST_F(pipe, age_lies_between_the_calls)
 {
-	unsigned long long before = monotonic(), sent, asked, age;
+	unsigned long long before = now_ns(), sent, asked, age;
 
 	ASSERT_EQ(1, write(self->fd, "0", 1));
-	sent = monotonic();
-	asked = monotonic();
+	sent = now_ns();
+	asked = now_ns();
 	age = stats_of(self->fd).head_age_ns;
 	EXPECT_LE(asked - sent, age);
-	EXPECT_GE(monotonic() - before, age);
+	EXPECT_GE(now_ns() - before, age);
 }
 
 TEST_F(pipe, a_writer_learns_nothing_of_others)

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
 # Programs that have never heard of kmsgpipe: the shell, coreutils, python3 and socat.
 set -u
 . "$(dirname "$0")/ktap.sh"

@@ -1,263 +1,204 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Loading and unloading: refused while anybody uses a descriptor, clean afterwards,
- * and refused with bad parameters. LAB_MODULE names the module's file.
- *
- * A module in use is EWOULDBLOCK in the kernel's words, not EBUSY: what rmmod(8) gets
- * from delete_module(2) with O_NONBLOCK.
- */
-#include "pipe.h"
+/* Unloading: what does not keep the module, or is waited for, and that nothing is left of it. */
+#include "missing.h"
+#include "module_fixture.h"
 
-#include <poll.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
+#include <signal.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
 
-static long load(const char *parameters)
-{
-	int file = open(getenv("LAB_MODULE"), O_RDONLY | O_CLOEXEC);
-	long ret = TRY(syscall(SYS_finit_module, file, parameters, 0));
-
-	close(file);
-	return ret;
-}
-
-static long unload(void)
-{
-	return TRY(syscall(SYS_delete_module, "kmsgpipe", O_NONBLOCK));
-}
-
-static int loaded(void)
-{
-	return !access("/sys/module/kmsgpipe", F_OK);
-}
-
-/* The module with default parameters before each test and after it. */
-FIXTURE(module) {};
-
-FIXTURE_SETUP(module)
-{
-	ASSERT_NE(NULL, getenv("LAB_MODULE"));
-	if (loaded())
-		ASSERT_EQ(0, unload());
-	ASSERT_EQ(0, load(""));
-}
-
-FIXTURE_TEARDOWN(module)
-{
-	if (!loaded())
-		load("");
-}
-
-TEST_F(module, goes_when_nobody_uses_it)
+TEST_F_TIMEOUT(module, goes_when_nobody_uses_it, SECONDS)
 {
 	EXPECT_EQ(0, access(NODE, F_OK));
+	EXPECT_EQ(0, users());
 	EXPECT_EQ(0, unload());
-	EXPECT_FALSE(loaded());
-	EXPECT_EQ(-ENOENT, TRY(access(NODE, F_OK)));
+	EXPECT_EQ(NULL, left_behind());
 	EXPECT_EQ(-ENOENT, unload());
 }
 
-TEST_F(module, stays_with_a_descriptor_open)
+/* A path to the node is no use of the device, nor is a watch. */
+TEST_F_TIMEOUT(module, goes_with_the_node_held_by_its_path, SECONDS)
 {
+	int path = open(NODE, O_PATH | O_CLOEXEC), watch = inotify_init1(IN_CLOEXEC);
+	char again[32];
+	struct stat node;
+
+	ASSERT_LE(0, path);
+	ASSERT_LE(0, inotify_add_watch(watch, NODE, IN_ALL_EVENTS));
+	ASSERT_EQ(0, unload());
+	EXPECT_EQ(0, fstat(path, &node));
+	EXPECT_EQ(NULL, left_behind());
+	/* What it leads to is no longer there, nor found again. */
+	snprintf(again, sizeof(again), "/proc/self/fd/%d", path);
+	EXPECT_EQ(-ENXIO, TRY(open(again, O_RDWR | O_CLOEXEC)));
+	ASSERT_EQ(0, load(""));
+	close(watch);
+	close(path);
+}
+
+/* Works that are queued: of all that was sent and received, and of what is to expire in an hour. */
+TEST_F_TIMEOUT(module, goes_with_works_queued, SECONDS)
+{
+	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 3600000, .expiry_ms = 3600000 };
 	int fd = open_pipe(O_RDWR);
 
-	EXPECT_EQ(-EWOULDBLOCK, unload());
-	EXPECT_TRUE(loaded());
-	EXPECT_EQ(1, write(fd, "x", 1));
+	ASSERT_EQ(0, ioctl(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
+	fill(fd);
+	EXPECT_EQ(1, debug_value(0, "sweeper_armed"));
+	EXPECT_LE(1, debug_value(0, "segments"));
 	close(fd);
 	EXPECT_EQ(0, unload());
+	EXPECT_EQ(NULL, left_behind());
 }
 
-TEST_F(module, stays_with_a_copy_of_a_descriptor_in_flight)
+TEST_F_TIMEOUT(module, goes_with_all_its_pipes, SECONDS)
 {
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { "x", 1 };
-	struct msghdr message = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	int sockets[2], fd = open_pipe(O_RDWR);
-
-	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_DGRAM, 0, sockets));
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	ASSERT_EQ(1, sendmsg(sockets[0], &message, 0));
-	close(fd);
-	EXPECT_EQ(-EWOULDBLOCK, unload());
-	close(sockets[0]);
-	close(sockets[1]);
-	EXPECT_EQ(0, unload());
-}
-
-TEST_F(module, stays_with_a_member_of_an_epoll_set)
-{
-	struct epoll_event event = { .events = EPOLLIN };
-	int epoll = epoll_create1(0), fd = open_pipe(O_RDWR);
-
-	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
-	EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
-	EXPECT_EQ(-EWOULDBLOCK, unload());
-	/* The set does not keep the file open. */
-	close(fd);
-	EXPECT_EQ(0, unload());
-	close(epoll);
-}
-
-TEST_F_TIMEOUT(module, fifty_times, 120)
-{
-	char buffer[8];
-	int i, fd;
-
-	for (i = 0; i < 50; i++) {
-		ASSERT_EQ(0, unload());
-		ASSERT_EQ(0, load(""));
-		fd = open_pipe(O_RDWR | O_NONBLOCK);
-		ASSERT_EQ(-EAGAIN, TRY(read(fd, buffer, sizeof(buffer))));
-		/* Left behind: it must go with the module. */
-		ASSERT_EQ(4, write(fd, "left", 4));
-		close(fd);
-	}
-}
-
-/* A thread that opens, uses and closes the pipe whenever there is one. */
-struct opener {
-	pthread_t thread;
-	int stop;
-	unsigned long opened;
-};
-
-static void *open_and_close(void *arg)
-{
-	struct opener *opener = arg;
+	struct kmsgpipe_create create = named_pipe("left");
+	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 1, .expiry_ms = 3600000 };
+	long id;
 	int fd;
 
-	while (!__atomic_load_n(&opener->stop, __ATOMIC_ACQUIRE)) {
-		fd = open(NODE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-		if (fd >= 0) {
-			if (write(fd, "x", 1) < 0 && errno != EAGAIN)
-				abort();
-			close(fd);
-			__atomic_add_fetch(&opener->opened, 1, __ATOMIC_ACQ_REL);
-		}
-		sched_yield();
+	for (id = 1; id < 9; id++) {
+		ASSERT_EQ(id, create_pipe(&create));
+		create = default_pipe();
+		fd = id == 1 ? open("/dev/kmsgpipe-left", O_RDWR | O_CLOEXEC) : open_id(id, O_RDWR);
+		ASSERT_EQ(4, write(fd, "left", 4));
+		ASSERT_EQ(0, ioctl(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
+		close(fd);
 	}
+	ASSERT_EQ(0, destroy_id(5));
+	EXPECT_EQ(0, unload());
+	EXPECT_FALSE(is_there("/dev/kmsgpipe-left"));
+	EXPECT_FALSE(is_there("/dev/kmsgpipe2"));
+	EXPECT_EQ(NULL, left_behind());
+}
+
+TEST_F_TIMEOUT(module, goes_with_views_open, SECONDS)
+{
+	char text[4096];
+	int proc, depth, flush, create;
+
+	proc = open(PROC, O_RDONLY | O_CLOEXEC);
+	depth = open(SYSFS "/pipe0/depth_msgs", O_RDONLY | O_CLOEXEC);
+	flush = open(SYSFS "/pipe0/flush_enable", O_RDWR | O_CLOEXEC);
+	create = open(SYSFS "/create", O_WRONLY | O_CLOEXEC);
+	ASSERT_LE(0, proc);
+	ASSERT_LE(0, depth);
+	ASSERT_LE(0, flush);
+	ASSERT_LE(0, create);
+	ASSERT_EQ(1, pread(proc, text, 1, 0));
+	ASSERT_EQ(2, pread(depth, text, sizeof(text), 0));
+	ASSERT_EQ(0, unload());
+	EXPECT_GT(0, read(proc, text, sizeof(text)));
+	EXPECT_EQ(-ENODEV, TRY(pread(depth, text, sizeof(text), 0)));
+	EXPECT_EQ(-ENODEV, TRY(write(flush, "1", 1)));
+	EXPECT_EQ(-ENODEV, TRY(write(create, "x", 1)));
+	/* They lead to the new one no more than to the old one. */
+	ASSERT_EQ(0, load(""));
+	EXPECT_GT(0, read(proc, text, sizeof(text)));
+	EXPECT_EQ(-ENODEV, TRY(pread(depth, text, sizeof(text), 0)));
+	close(create);
+	close(flush);
+	close(depth);
+	close(proc);
+}
+
+/* Unloading in another thread, as it may wait. */
+static void *unload_thread(void *arg)
+{
+	struct call *call = arg;
+
+	__atomic_store_n(&call->tid, gettid(), __ATOMIC_RELEASE);
+	call->result = unload();
+	__atomic_store_n(&call->len, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
 
-TEST_F_TIMEOUT(module, opening_races_with_unloading, 120)
+static void start_unloading(struct call *call)
 {
-	unsigned long rounds = getenv("LAB_SCALE") ? 5 : 50, refused = 0, gone = 0;
-	struct opener openers[2] = { 0 };
-	long ret;
-	int i;
-
-	for (i = 0; i < 2; i++)
-		ASSERT_EQ(0, pthread_create(&openers[i].thread, NULL, open_and_close, &openers[i]));
-	/* Until each has had its way often enough. */
-	while (gone < rounds || !refused || __atomic_load_n(&openers[0].opened, __ATOMIC_ACQUIRE) < rounds ||
-	       __atomic_load_n(&openers[1].opened, __ATOMIC_ACQUIRE) < rounds) {
-		ret = unload();
-		ASSERT_TRUE(ret == 0 || ret == -EWOULDBLOCK) TH_LOG("unload: %ld", ret);
-		refused += ret != 0;
-		if (!ret) {
-			gone++;
-			ASSERT_EQ(0, load(""));
-		}
-		sched_yield();
-	}
-	for (i = 0; i < 2; i++) {
-		__atomic_store_n(&openers[i].stop, 1, __ATOMIC_RELEASE);
-		pthread_join(openers[i].thread, NULL);
-	}
-	EXPECT_EQ(0, unload());
+	*call = (struct call){ .result = -ECANCELED };
+	start_thread(&call->thread, &call->tid, unload_thread, call);
 }
 
-TEST_F(module, bad_parameters_are_refused)
+/*
+ * A reader of /proc is waited for, wherever he hangs, as for any file in there: rmmod then hangs, too, until he
+ * goes on or is killed.
+ */
+TEST_F_TIMEOUT(module, waits_for_a_reader_of_proc_in_a_page_fault, SECONDS)
 {
-	static const char *const bad[] = {
-		"msg_size=0", "msg_size=1048577", "msg_size=4294967295", "msg_size=-1", "msg_size=4294967296",
-		"msg_size=x", "max_msgs=0", "max_msgs=65537", "max_msgs=2147483648",
-		"msg_size=1024 max_msgs=65536 max_bytes=67108863", "max_bytes=0",
-		"msg_size=1048576 max_msgs=65", "mode=01000", "mode=0888",
-	};
-	size_t i;
-	long ret;
-
-	ASSERT_EQ(0, unload());
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		ret = load(bad[i]);
-		EXPECT_TRUE(ret == -EINVAL || ret == -ERANGE)
-			TH_LOG("%s: %ld", bad[i], ret);
-		EXPECT_FALSE(loaded());
-		EXPECT_EQ(-ENOENT, TRY(access(NODE, F_OK)));
-		if (loaded())
-			unload();
-	}
-}
-
-TEST_F(module, good_parameters_are_kept)
-{
-	static const struct {
-		const char *parameters;
-		unsigned int msg_size, max_msgs, mode;
-	} good[] = {
-		{ "", 256, 128, 0666 },
-		/* The kernel's core takes no mode for its default, 0600. */
-		{ "msg_size=1 max_msgs=1 mode=0", 1, 1, 0600 },
-		{ "msg_size=1048576 max_msgs=64 mode=0600", 1048576, 64, 0600 },
-		{ "msg_size=1024 max_msgs=65536 mode=0777", 1024, 65536, 0777 },
-		{ "msg_size=1048576 max_msgs=65536 max_bytes=68719476736", 1048576, 65536, 0666 },
-	};
-	struct kmsgpipe_stats stats;
-	struct stat node;
-	size_t i;
-	int fd;
-
-	for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-		ASSERT_EQ(0, unload());
-		ASSERT_EQ(0, load(good[i].parameters));
-		ASSERT_EQ(0, stat(NODE, &node));
-		EXPECT_EQ(S_IFCHR | good[i].mode, node.st_mode);
-		fd = open_pipe(O_RDWR);
-		stats = stats_of(fd);
-		EXPECT_EQ(good[i].msg_size, stats.msg_size);
-		EXPECT_EQ(good[i].max_msgs, stats.max_msgs);
-		close(fd);
-	}
-}
-
-TEST_F(module, mode_keeps_others_out)
-{
-	int status;
+	int *step = shared_memory(sizeof(*step)), uffd, round;
+	struct call unloading, reading;
+	char *missing;
 	pid_t child;
 
+	for (round = 0; round < 2; round++) {
+		*step = 0;
+		child = fork();
+		if (!child) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			uffd = missing_page(&missing);
+			reading = reader(open(PROC, O_RDONLY | O_CLOEXEC), missing, PAGE);
+			start(&reading);
+			await_fault(uffd);
+			__atomic_store_n(step, 1, __ATOMIC_RELEASE);
+			while (__atomic_load_n(step, __ATOMIC_ACQUIRE) != 2)
+				sched_yield();
+			serve(uffd, missing);
+			_exit(finish(&reading) > 0 ? 0 : 1);
+		}
+		while (__atomic_load_n(step, __ATOMIC_ACQUIRE) != 1) {
+			ASSERT_EQ(0, waitpid(child, NULL, WNOHANG));
+			sched_yield();
+		}
+		start_unloading(&unloading);
+		/* It has begun, and others find no pipe any more, but it is not done. */
+		while (TRY(open(NODE, O_RDWR | O_CLOEXEC)) != -ENXIO)
+			sched_yield();
+		await_asleep(unloading.tid);
+		EXPECT_EQ(0, __atomic_load_n(&unloading.len, __ATOMIC_ACQUIRE));
+		EXPECT_TRUE(loaded());
+		if (round) {
+			kill(child, SIGKILL);
+			EXPECT_EQ(-1, exit_of(child));
+		} else {
+			__atomic_store_n(step, 2, __ATOMIC_RELEASE);
+			EXPECT_EQ(0, exit_of(child));
+		}
+		EXPECT_EQ(0, finish(&unloading));
+		EXPECT_EQ(NULL, left_behind());
+		ASSERT_EQ(0, load(""));
+	}
+}
+
+/* sysfs copies from and to its user when it is done with the module. */
+TEST_F_TIMEOUT(module, goes_with_users_of_sysfs_in_a_page_fault, SECONDS)
+{
+	struct { const char *path; int write; long result; } files[] = {
+		{ SYSFS "/pipe0/depth_msgs", 0, 2 },
+		{ SYSFS "/pipe0/flush_enable", 1, -ENODEV },
+		{ SYSFS "/create", 1, -ENODEV },
+	};
+	struct call calls[ARRAY_SIZE(files)];
+	char *missing[ARRAY_SIZE(files)];
+	int uffds[ARRAY_SIZE(files)];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		uffds[i] = missing_page(&missing[i]);
+		calls[i] = reader(open(files[i].path, files[i].write ? O_WRONLY : O_RDONLY), missing[i], 16);
+		ASSERT_LE(0, calls[i].fd);
+		calls[i].write = files[i].write;
+		start(&calls[i]);
+		await_fault(uffds[i]);
+	}
 	ASSERT_EQ(0, unload());
-	ASSERT_EQ(0, load("mode=0640"));
-	child = fork();
-	if (!child) {
-		if (setgid(12) || setuid(34))
-			_exit(1);
-		if (TRY(open(NODE, O_RDONLY)) != -EACCES || TRY(open(NODE, O_WRONLY)) != -EACCES)
-			_exit(2);
-		_exit(0);
+	EXPECT_EQ(NULL, left_behind());
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		serve(uffds[i], missing[i]);
+		EXPECT_EQ(files[i].result, finish(&calls[i])) TH_LOG("%s", files[i].path);
+		close(calls[i].fd);
+		close(uffds[i]);
 	}
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_EQ(0, status);
-	child = fork();
-	if (!child) {
-		if (setgid(0) || setuid(34))
-			_exit(1);
-		if (TRY(open(NODE, O_RDONLY)) < 0 || TRY(open(NODE, O_WRONLY)) != -EACCES)
-			_exit(2);
-		_exit(0);
-	}
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_EQ(0, status);
 }
 
 TEST_HARNESS_MAIN

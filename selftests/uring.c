@@ -3,92 +3,50 @@
  * io_uring: a read or write that would wait never blocks its submitter, needs no
  * worker thread, and completes when there is a message or room.
  */
-#include "pipe.h"
+#include "ring.h"
 
 #include <dirent.h>
-#include <linux/io_uring.h>
-#include <poll.h>
-#include <sys/syscall.h>
-
-#define ENTRIES 8
 
 FIXTURE(uring)
 {
 	int fd;
-	int ring;
-	char *rings;
-	struct io_uring_sqe *sqes;
-	struct io_uring_params params;
+	struct ring ring;
 };
 
 FIXTURE_SETUP(uring)
 {
-	size_t size;
-
 	self->fd = open_pipe(O_RDWR);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
-	memset(&self->params, 0, sizeof(self->params));
-	self->ring = syscall(SYS_io_uring_setup, ENTRIES, &self->params);
-	ASSERT_LE(0, self->ring);
-	ASSERT_TRUE(self->params.features & IORING_FEAT_SINGLE_MMAP);
-	size = self->params.cq_off.cqes + self->params.cq_entries * sizeof(struct io_uring_cqe);
-	self->rings = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, self->ring, IORING_OFF_SQ_RING);
-	ASSERT_NE(MAP_FAILED, self->rings);
-	self->sqes = mmap(NULL, ENTRIES * sizeof(struct io_uring_sqe), PROT_READ | PROT_WRITE, MAP_SHARED,
-			  self->ring, IORING_OFF_SQES);
-	ASSERT_NE(MAP_FAILED, self->sqes);
+	ring_open(&self->ring);
 }
 
 FIXTURE_TEARDOWN(uring)
 {
-	close(self->ring);
+	ring_close(&self->ring);
 	close(self->fd);
 }
 
-static unsigned int *sq(FIXTURE_DATA(uring) *self, unsigned int offset)
-{
-	return (unsigned int *)(self->rings + offset);
-}
-
-/* Submits one request; must come back whatever the pipe's state is. */
 static long submit(FIXTURE_DATA(uring) *self, int op, void *buffer, unsigned int len)
 {
-	unsigned int *tail = sq(self, self->params.sq_off.tail);
-	unsigned int index = *tail & *sq(self, self->params.sq_off.ring_mask);
+	struct io_uring_sqe request = {
+		.opcode = op, .fd = self->fd, .addr = (uintptr_t)buffer, .len = len, .off = -1,
+	};
 
-	memset(&self->sqes[index], 0, sizeof(self->sqes[index]));
-	self->sqes[index].opcode = op;
-	self->sqes[index].fd = self->fd;
-	self->sqes[index].addr = (uintptr_t)buffer;
-	self->sqes[index].len = len;
-	self->sqes[index].off = -1;
 	if (op == IORING_OP_POLL_ADD) {
-		self->sqes[index].off = 0;
-		self->sqes[index].poll32_events = POLLIN;
+		request.off = 0;
+		request.poll32_events = POLLIN;
 	}
-	sq(self, self->params.sq_off.array)[index] = index;
-	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	return TRY(syscall(SYS_io_uring_enter, self->ring, 1, 0, 0, NULL, 0));
+	return ring_submit(&self->ring, &request);
 }
 
 static unsigned int completions(FIXTURE_DATA(uring) *self)
 {
-	return __atomic_load_n(sq(self, self->params.cq_off.tail), __ATOMIC_ACQUIRE) -
-	       *sq(self, self->params.cq_off.head);
+	return ring_completions(&self->ring);
 }
 
-/* Waits for one completion and returns its result. */
 static int complete(FIXTURE_DATA(uring) *self)
 {
-	unsigned int *head = sq(self, self->params.cq_off.head);
-	struct io_uring_cqe *cqes = (void *)(self->rings + self->params.cq_off.cqes);
-	int result;
-
-	if (syscall(SYS_io_uring_enter, self->ring, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
-		abort();
-	result = cqes[*head & *sq(self, self->params.cq_off.ring_mask)].res;
-	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
-	return result;
+	return ring_complete(&self->ring);
 }
 
 /* The number of io_uring's worker threads in this process. */
@@ -207,6 +165,44 @@ TEST_F(uring, poll_request)
 	EXPECT_EQ(0, completions(self));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	EXPECT_EQ(POLLIN, complete(self) & POLLIN);
+}
+
+TEST_F(uring, requests_that_wait_end_with_the_pipe)
+{
+	struct kmsgpipe_create create = { .msg_size = 16, .max_msgs = 1 };
+	int fd = self->fd, empty, full, results[3], i;
+	char buffer[16];
+	long ids[2];
+
+	for (i = 0; i < 2; i++) {
+		ids[i] = create_pipe(&create);
+		ASSERT_LT(0, ids[i]);
+	}
+	empty = open_id(ids[0], O_RDWR);
+	full = open_id(ids[1], O_RDWR);
+	fill(full);
+	self->fd = empty;
+	ASSERT_EQ(1, submit(self, IORING_OP_READ, buffer, sizeof(buffer)));
+	ASSERT_EQ(1, submit(self, IORING_OP_POLL_ADD, NULL, 0));
+	self->fd = full;
+	ASSERT_EQ(1, submit(self, IORING_OP_WRITE, "late", 4));
+	EXPECT_EQ(0, completions(self));
+	EXPECT_EQ(0, ioctl(full, KMSGPIPE_DESTROY));
+	results[0] = complete(self);
+	EXPECT_EQ(0, ioctl(empty, KMSGPIPE_DESTROY));
+	results[1] = complete(self);
+	results[2] = complete(self);
+	EXPECT_EQ(-ENODEV, results[0]);
+	/* The read and the poll, whichever is first. */
+	EXPECT_TRUE(results[1] == -ENODEV || results[2] == -ENODEV);
+	EXPECT_EQ(POLLIN | POLLHUP | POLLERR, results[1] == -ENODEV ? results[2] : results[1]);
+	EXPECT_EQ(0, workers());
+	/* And later ones at once. */
+	ASSERT_EQ(1, submit(self, IORING_OP_READ, buffer, sizeof(buffer)));
+	EXPECT_EQ(-ENODEV, complete(self));
+	self->fd = fd;
+	close(full);
+	close(empty);
 }
 
 TEST_HARNESS_MAIN

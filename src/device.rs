@@ -17,8 +17,15 @@ use kernel::{
         MiscDeviceRegistration, //
     },
     prelude::*,
+    seq_file::{
+        seq_print,
+        SeqFile, //
+    },
     sync::{
-        poll::PollTable,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc, //
     },
 };
@@ -26,11 +33,16 @@ use kernel::{
 use crate::{
     ioctl,
     kernel_ext::{
+        chrdev::{
+            OpenFile,
+            StreamDevice, //
+        },
+        compat,
         kiocb::is_nonblocking,
-        misc::StreamDevice, //
+        notify::Notifier, //
     },
     pipe::Pipe,
-    THIS_MODULE, //
+    registry, //
 };
 
 /// What a file was opened for.
@@ -51,17 +63,53 @@ impl Access {
             write: matches!(mode, flags::O_WRONLY | flags::O_RDWR),
         }
     }
+
+    /// As it is shown.
+    fn as_str(self) -> &'static str {
+        match (self.read, self.write) {
+            (true, true) => "rw",
+            (true, false) => "r",
+            (false, true) => "w",
+            (false, false) => "-",
+        }
+    }
+}
+
+/// What has passed through one open file in one direction.
+struct Traffic {
+    msgs: Atomic<u64>,
+    bytes: Atomic<u64>,
+}
+
+impl Traffic {
+    /// Nothing.
+    const fn new() -> Self {
+        Self {
+            msgs: Atomic::new(0),
+            bytes: Atomic::new(0),
+        }
+    }
+
+    /// Counts a message of `len` bytes.
+    fn count(&self, len: usize) {
+        if len > 0 {
+            self.msgs.add(1, Relaxed);
+            self.bytes.add(len as u64, Relaxed);
+        }
+    }
 }
 
 /// One open file: what `open` made and `release` drops.
 pub(crate) struct OpenPipe {
     pipe: Arc<Pipe>,
     access: Access,
+    sent: Traffic,
+    received: Traffic,
 }
 
 impl OpenPipe {
     /// The pipe that was opened.
-    pub(crate) fn pipe(&self) -> &Pipe {
+    pub(crate) fn pipe(&self) -> &Arc<Pipe> {
         &self.pipe
     }
 
@@ -79,43 +127,67 @@ impl Drop for OpenPipe {
 
 #[vtable]
 impl MiscDevice for OpenPipe {
-    type Ptr = KBox<Self>;
+    type Ptr = KBox<OpenFile<Self>>;
 
-    /// Never called by our registration, which has [`StreamDevice::open_stream`] instead; any other
-    /// one knows no pipe.
+    /// Never called, as [`StreamDevice::open_stream`] is instead; a misc device knows no pipe.
     fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
         Err(ENODEV)
     }
 
     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
-        kiocb.file().pipe.receive(iov, is_nonblocking(&kiocb))
+        let open = kiocb.file();
+        let len = Pipe::receive(&open.pipe, iov, is_nonblocking(&kiocb))?;
+        open.received.count(len);
+        Ok(len)
     }
 
     fn write_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
-        kiocb.file().pipe.send(iov, is_nonblocking(&kiocb))
+        let open = kiocb.file();
+        let len = Pipe::send(&open.pipe, iov, is_nonblocking(&kiocb))?;
+        open.sent.count(len);
+        Ok(len)
     }
 
-    fn ioctl(open: &Self, _file: &File, cmd: u32, arg: usize) -> Result<isize> {
-        ioctl::dispatch(open, cmd, arg)
+    fn ioctl(open: &OpenFile<Self>, file: &File, cmd: u32, arg: usize) -> Result<isize> {
+        ioctl::dispatch(open, file, cmd, arg)
+    }
+
+    fn show_fdinfo(open: &OpenFile<Self>, m: &SeqFile, _file: &File) {
+        seq_print!(m, "kmsgpipe-id:\t{}\n", open.pipe.id());
+        seq_print!(m, "kmsgpipe-mode:\t{}\n", open.access.as_str());
+        for (name, traffic) in [("sent", &open.sent), ("received", &open.received)] {
+            seq_print!(m, "kmsgpipe-{name}-msgs:\t{}\n", traffic.msgs.load(Relaxed));
+            seq_print!(
+                m,
+                "kmsgpipe-{name}-bytes:\t{}\n",
+                traffic.bytes.load(Relaxed)
+            );
+        }
     }
 }
 
 impl StreamDevice for OpenPipe {
-    const OWNER: &'static ThisModule = &THIS_MODULE;
+    const OWNER: &'static ThisModule = compat::this_module();
 
-    type Data = Arc<Pipe>;
-
-    fn open_stream(pipe: &Arc<Pipe>, file: &File) -> Result<Self::Ptr> {
+    fn open_stream(minor: u32, file: &File) -> Result<(Self, Arc<Notifier>)> {
         let access = Access::of(file);
-        let open = KBox::<Self>::new_uninit(GFP_KERNEL_ACCOUNT)?;
-        pipe.attach(access);
-        Ok(open.write(Self {
-            pipe: pipe.clone(),
+        let pipe = registry::find(minor).ok_or(ENXIO)?;
+        pipe.attach(access)?;
+        let notifier = pipe.notifier().clone();
+        let open = Self {
+            pipe,
             access,
-        }))
+            sent: Traffic::new(),
+            received: Traffic::new(),
+        };
+        Ok((open, notifier))
     }
 
-    fn poll(open: &Self, file: &File, table: &PollTable<'_>) -> u32 {
-        open.pipe.poll(file, table, open.access)
+    fn poll(&self) -> u32 {
+        self.pipe.poll(self.access)
+    }
+
+    fn watch(&self) {
+        self.pipe.watch();
     }
 }

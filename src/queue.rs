@@ -8,19 +8,23 @@
 use crate::{
     limits::Limits,
     message::{
-        Message,
-        MessageBox,
-        Messages,
+        Record,
+        Sender,
         Stamp, //
     },
-    stats::Account, //
+    stats::Account,
+    store::Store,
+    stream::Segments, //
 };
+
+/// After how many bytes of expired messages to stop: the lock is held meanwhile.
+const EXPIRED_AT_ONCE: u64 = 1 << 20;
 
 /// A bounded first-in-first-out queue of messages.
 pub(crate) struct Queue {
     limits: Limits,
-    /// Oldest first, ordered by sequence number.
-    messages: Messages,
+    /// The messages, oldest first, ordered by sequence number and by time.
+    store: Store,
     account: Account,
     /// Sequence number of the message that was accepted last.
     last_seq: u64,
@@ -28,11 +32,11 @@ pub(crate) struct Queue {
 
 impl Queue {
     /// Makes an empty queue.
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) const fn new(limits: Limits) -> Self {
         Self {
             limits,
-            messages: Messages::new(),
-            account: Account::default(),
+            store: Store::new(),
+            account: Account::new(),
             last_seq: 0,
         }
     }
@@ -42,9 +46,37 @@ impl Queue {
         self.limits
     }
 
+    /// Changes what the queue may hold. It should be empty.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
     /// Where the messages have gone.
     pub(crate) fn account(&self) -> Account {
         self.account
+    }
+
+    /// Where the messages are kept.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Where the messages are kept, to look after its memory and to survey it.
+    pub(crate) fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// Sequence number of the message that was accepted last.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// Sequence number of the oldest message, or of the next one if there is none. Messages leave
+    /// in order, so that those in between are all there.
+    pub(crate) fn first_seq(&self) -> u64 {
+        self.last_seq
+            .wrapping_sub(self.account.depth.msgs)
+            .wrapping_add(1)
     }
 
     /// Returns whether no message can be accepted.
@@ -52,70 +84,141 @@ impl Queue {
         self.account.depth.msgs >= u64::from(self.limits.max_msgs())
     }
 
-    /// Returns whether no message can be delivered.
+    /// Returns whether there is no message.
     pub(crate) fn is_empty(&self) -> bool {
-        self.messages.is_empty()
+        self.account.depth.msgs == 0
     }
 
-    /// The message to be delivered next.
-    pub(crate) fn front(&self) -> Option<&Message> {
-        self.messages.front()
+    /// What is known of the message to be delivered next.
+    pub(crate) fn front(&self) -> Option<Record> {
+        self.store.front()
     }
 
-    /// Accepts a message at `stamp`, gives it its sequence number, and puts it at the end.
+    /// Accepts a message of `len` bytes, which `copy` writes piece by piece, gives it its sequence
+    /// number, and puts it at the end. It uses up all segments of `fresh`, which must be those that
+    /// [`Store::provide`] asks for.
     ///
-    /// The message comes back if the queue is full.
-    pub(crate) fn push(&mut self, mut message: MessageBox, stamp: Stamp) -> Result<(), MessageBox> {
+    /// Returns whether there is room for it and `copy` always said that it did so; nothing has
+    /// changed if not.
+    #[inline]
+    pub(crate) fn push(
+        &mut self,
+        len: u32,
+        sender: Sender,
+        stamp: Stamp,
+        fresh: &mut Segments,
+        copy: impl FnMut(&mut [u8]) -> bool,
+    ) -> bool {
         if self.is_full() {
-            return Err(message);
+            return false;
+        }
+        let record = Record { stamp, len, sender };
+        if !self.store.push(&record, fresh, copy) {
+            return false;
         }
         // Takes five centuries to wrap at a message a nanosecond.
         self.last_seq = self.last_seq.wrapping_add(1);
-        message.record.seq = self.last_seq;
-        message.record.stamp = stamp;
-        self.account.arrive(message.len());
-        self.messages.push_back(message);
-        Ok(())
+        self.account.arrive(len as usize);
+        true
     }
 
-    /// Delivers the oldest message.
-    pub(crate) fn pop(&mut self) -> Option<MessageBox> {
-        let message = self.messages.pop_front()?;
-        self.account.deliver(message.len());
-        Some(message)
+    /// Removes the oldest message, of `len` bytes, which was delivered.
+    #[inline]
+    pub(crate) fn deliver(&mut self, len: u32) {
+        self.store.pop(len);
+        self.account.deliver(len as usize);
     }
 
-    /// Drops every queued message.
-    pub(crate) fn clear(&mut self) -> Messages {
+    /// Removes messages that are older than `cutoff`, in nanoseconds of `CLOCK_MONOTONIC`, but at
+    /// most `limit` of them, and fewer if they are long; returns how many.
+    pub(crate) fn expire(&mut self, cutoff: u64, limit: u32) -> u32 {
+        let mut expired = 0;
+        let mut bytes = 0;
+        while expired < limit && bytes < EXPIRED_AT_ONCE {
+            let Some(record) = self.front() else {
+                break;
+            };
+            if record.stamp.monotonic > cutoff {
+                break;
+            }
+            self.store.pop(record.len);
+            self.account.expire(record.len as usize);
+            expired += 1;
+            bytes += u64::from(record.len);
+        }
+        expired
+    }
+
+    /// Drops every queued message. Returns what is to be freed when no lock is held any more.
+    pub(crate) fn clear(&mut self) -> Segments {
         self.account.drop_all();
-        self.messages.take()
+        self.store.clear()
     }
 }
 
 #[kernel::macros::kunit_tests(kmsgpipe_queue)]
 mod tests {
     use super::*;
-    use crate::stats::Tally;
+    use crate::{
+        kernel_ext::segment::{
+            Segment,
+            SEGMENT_SIZE, //
+        },
+        stats::Tally, //
+    };
     use kernel::prelude::*;
 
-    fn queue(max_msgs: u32) -> Result<Queue> {
-        let limits = Limits::new(16, max_msgs, u64::MAX).map_err(|_| EINVAL)?;
+    fn queue(msg_size: u32, max_msgs: u32) -> Result<Queue> {
+        let limits = Limits::new(msg_size, max_msgs, u64::MAX).map_err(|_| EINVAL)?;
         Ok(Queue::new(limits))
     }
 
-    fn message(payload: &[u8]) -> Result<MessageBox> {
-        let mut message = Message::with_capacity(16)?;
-        message.fill(payload.len(), |bytes| {
-            bytes.copy_from_slice(payload);
-            true
-        });
-        Ok(message)
+    /// Byte `at` of the payload of message `seq`.
+    fn pattern(seq: u64, at: usize) -> u8 {
+        (seq as usize).wrapping_mul(31).wrapping_add(at) as u8
     }
 
-    fn push(queue: &mut Queue, payload: &[u8]) -> Result {
-        queue
-            .push(message(payload)?, Stamp::default())
-            .map_err(|_| EAGAIN)
+    /// Sends a message of `len` bytes that arrives at the time of its sequence number.
+    fn push(queue: &mut Queue, len: u32) -> Result {
+        let mut fresh = Segments::new();
+        let missing = queue.store_mut().provide(&mut fresh, len as usize);
+        for _ in 0..missing {
+            fresh.push_back(Segment::new()?);
+        }
+        let seq = queue.last_seq() + 1;
+        let stamp = Stamp {
+            monotonic: seq,
+            realtime: 0,
+        };
+        let mut at = 0;
+        let accepted = queue.push(len, Sender::default(), stamp, &mut fresh, |piece| {
+            for byte in piece {
+                *byte = pattern(seq, at);
+                at += 1;
+            }
+            true
+        });
+        if accepted {
+            assert_eq!(at, len as usize);
+            assert!(fresh.is_empty());
+        }
+        accepted.then_some(()).ok_or(EAGAIN)
+    }
+
+    /// Receives a message, checks its payload, and returns its sequence number and length.
+    fn pop(queue: &mut Queue) -> Option<(u64, u32)> {
+        let (record, pieces) = queue.store().front_message()?;
+        let seq = queue.first_seq();
+        let mut at = 0;
+        for piece in pieces {
+            for byte in piece {
+                assert_eq!(*byte, pattern(seq, at));
+                at += 1;
+            }
+        }
+        assert_eq!(at, record.len as usize);
+        queue.deliver(record.len);
+        Some((seq, record.len))
     }
 
     fn tally(msgs: u64, bytes: u64) -> Tally {
@@ -127,25 +230,25 @@ mod tests {
         let account = queue.account();
         let mut gone = account.depth;
         gone.merge(account.dequeued);
+        gone.merge(account.expired);
         gone.merge(account.dropped);
         assert_eq!(account.enqueued, gone);
     }
 
     #[test]
     fn delivers_in_order() -> Result {
-        let mut queue = queue(3)?;
+        let mut queue = queue(16, 3)?;
         assert!(queue.is_empty());
-        push(&mut queue, b"one")?;
-        push(&mut queue, b"three")?;
-        assert_eq!(queue.front().map(Message::payload), Some(&b"one"[..]));
+        assert_eq!(queue.front(), None);
+        push(&mut queue, 3)?;
+        push(&mut queue, 5)?;
+        assert_eq!(queue.front().map(|record| record.len), Some(3));
         assert_eq!(queue.account().depth, tally(2, 8));
         check(&queue);
 
-        let first = queue.pop().ok_or(ENOENT)?;
-        assert_eq!((first.payload(), first.record.seq), (&b"one"[..], 1));
-        let second = queue.pop().ok_or(ENOENT)?;
-        assert_eq!((second.payload(), second.record.seq), (&b"three"[..], 2));
-        assert!(queue.pop().is_none());
+        assert_eq!(pop(&mut queue), Some((1, 3)));
+        assert_eq!(pop(&mut queue), Some((2, 5)));
+        assert_eq!(pop(&mut queue), None);
         assert_eq!(queue.account().dequeued, tally(2, 8));
         assert_eq!(queue.account().peak, tally(2, 8));
         check(&queue);
@@ -154,43 +257,283 @@ mod tests {
 
     #[test]
     fn stops_at_its_limit() -> Result {
-        let mut queue = queue(2)?;
-        push(&mut queue, b"a")?;
+        let mut queue = queue(16, 2)?;
+        push(&mut queue, 1)?;
         assert!(!queue.is_full());
-        push(&mut queue, b"b")?;
+        push(&mut queue, 1)?;
         assert!(queue.is_full());
-
-        let refused = queue.push(message(b"c")?, Stamp::default());
-        assert_eq!(refused.err().map(|m| m.len()), Some(1));
+        assert_eq!(push(&mut queue, 1), Err(EAGAIN));
         assert_eq!(queue.account().enqueued, tally(2, 2));
         check(&queue);
 
-        queue.pop().ok_or(ENOENT)?;
+        assert_eq!(pop(&mut queue), Some((1, 1)));
         assert!(!queue.is_full());
-        push(&mut queue, b"c")?;
-        assert_eq!(queue.front().map(|m| m.record.seq), Some(2));
+        push(&mut queue, 1)?;
+        assert_eq!((queue.first_seq(), queue.front().is_some()), (2, true));
+        Ok(())
+    }
+
+    #[test]
+    fn a_failed_copy_changes_nothing() -> Result {
+        let long = 2 * SEGMENT_SIZE as u32;
+        let mut queue = queue(long, 4)?;
+        push(&mut queue, 10)?;
+        let mut fresh = Segments::new();
+        for _ in 0..queue.store_mut().provide(&mut fresh, long as usize) {
+            fresh.push_back(Segment::new()?);
+        }
+        let mut pieces = 0;
+        let accepted = queue.push(
+            long,
+            Sender::default(),
+            Stamp::default(),
+            &mut fresh,
+            |_| {
+                pieces += 1;
+                pieces < 2
+            },
+        );
+        assert_eq!((accepted, pieces), (false, 2));
+        assert_eq!(queue.account().enqueued, tally(1, 10));
+        assert_eq!(queue.last_seq(), 1);
+        assert_eq!(pop(&mut queue), Some((1, 10)));
+        assert_eq!(pop(&mut queue), None);
+        Ok(())
+    }
+
+    #[test]
+    fn messages_may_end_anywhere_in_a_segment() -> Result {
+        let segment = SEGMENT_SIZE as u32;
+        let longest = 3 * segment;
+        let mut queue = queue(longest, 8)?;
+        // One that stays in front, so that the next does not begin at the beginning.
+        for before in [
+            1,
+            8,
+            9,
+            segment - 8,
+            segment - 7,
+            segment - 1,
+            segment,
+            segment + 1,
+        ] {
+            for len in [
+                1,
+                7,
+                8,
+                segment - 8,
+                segment - 1,
+                segment,
+                segment + 1,
+                longest,
+            ] {
+                push(&mut queue, before)?;
+                push(&mut queue, len)?;
+                push(&mut queue, 7)?;
+                let first = queue.last_seq() - 2;
+                assert_eq!(pop(&mut queue), Some((first, before)));
+                assert_eq!(pop(&mut queue), Some((first + 1, len)));
+                assert_eq!(pop(&mut queue), Some((first + 2, 7)));
+                assert!(queue.is_empty());
+                assert_eq!(queue.store().segments(), 2);
+            }
+        }
+        check(&queue);
+        Ok(())
+    }
+
+    #[test]
+    fn records_may_end_with_their_segment() -> Result {
+        let records = (SEGMENT_SIZE / Record::SIZE) as u64;
+        let mut queue = queue(8, 65536)?;
+        for depth in [records - 1, records, records + 1, 2 * records] {
+            for _ in 0..depth {
+                push(&mut queue, 8)?;
+            }
+            let first = queue.first_seq();
+            for seq in first..first + depth {
+                assert_eq!(pop(&mut queue), Some((seq, 8)));
+                // Never empty, never with more than one message at a time: on through the segments.
+                push(&mut queue, 8)?;
+            }
+            while pop(&mut queue).is_some() {}
+            check(&queue);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn costs_at_most_39_bytes_a_message() -> Result {
+        for (len, msgs) in [
+            (1, 4096),
+            (256, 4096),
+            (257, 4096),
+            (1000, 4096),
+            (65536, 64),
+            (1 << 20, 8),
+        ] {
+            let mut queue = queue(len, msgs)?;
+            for _ in 0..msgs {
+                push(&mut queue, len)?;
+            }
+            let used = |bytes: usize| (bytes * msgs as usize).div_ceil(SEGMENT_SIZE);
+            let payloads = used((len as usize).next_multiple_of(8));
+            assert_eq!(queue.store().segments(), payloads + used(Record::SIZE));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn segments_are_used_again() -> Result {
+        let mut queue = queue(SEGMENT_SIZE as u32, 16)?;
+        let half = (SEGMENT_SIZE / 2) as u32;
+        for _ in 0..4 {
+            push(&mut queue, half)?;
+        }
+        let all = queue.store().segments() + queue.store().spare_segments();
+        for _ in 0..100 {
+            pop(&mut queue).ok_or(ENOENT)?;
+            push(&mut queue, half)?;
+            let now = queue.store().segments() + queue.store().spare_segments();
+            assert!(now <= all + 1);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn trimming_takes_what_is_not_needed() -> Result {
+        let mut queue = queue(SEGMENT_SIZE as u32, 64)?;
+        for _ in 0..9 {
+            push(&mut queue, SEGMENT_SIZE as u32)?;
+        }
+        while pop(&mut queue).is_some() {}
+        assert_eq!(queue.store().spare_segments(), 8);
+        // They were all in use since the last time, as there has been none.
+        assert_eq!(queue.store_mut().trim(false).len(), 0);
+        push(&mut queue, SEGMENT_SIZE as u32)?;
+        push(&mut queue, SEGMENT_SIZE as u32)?;
+        assert_eq!(pop(&mut queue), Some((10, SEGMENT_SIZE as u32)));
+        assert_eq!(pop(&mut queue), Some((11, SEGMENT_SIZE as u32)));
+        // One of them was.
+        assert_eq!(queue.store_mut().trim(false).len(), 7);
+        assert_eq!(queue.store().spare_segments(), 1);
+
+        assert_eq!(queue.store_mut().trim(true).len(), 3);
+        assert_eq!(queue.store().segments() + queue.store().spare_segments(), 0);
+        push(&mut queue, 5)?;
+        assert_eq!(queue.store_mut().trim(true).len(), 0);
+        assert_eq!(pop(&mut queue), Some((12, 5)));
         Ok(())
     }
 
     #[test]
     fn clearing_drops_everything() -> Result {
-        let mut queue = queue(4)?;
-        push(&mut queue, b"aa")?;
-        push(&mut queue, b"bbb")?;
-        let mut gone = queue.clear();
-        assert_eq!(gone.pop_front().map(|m| m.record.seq), Some(1));
-        assert_eq!(gone.pop_front().map(|m| m.record.seq), Some(2));
-        assert!(gone.is_empty());
+        let long = 2 * SEGMENT_SIZE as u32;
+        let mut queue = queue(long, 4)?;
+        push(&mut queue, 2)?;
+        push(&mut queue, long)?;
+        assert_eq!(queue.clear().len(), 4);
         assert!(queue.is_empty());
-        assert_eq!(queue.account().dropped, tally(2, 5));
+        assert_eq!(pop(&mut queue), None);
+        assert_eq!(queue.account().dropped, tally(2, u64::from(long) + 2));
         check(&queue);
 
         // The sequence goes on.
-        push(&mut queue, b"c")?;
-        assert_eq!(queue.front().map(|m| m.record.seq), Some(3));
-        assert!(queue.clear().pop_front().is_some());
+        push(&mut queue, 1)?;
+        assert_eq!((queue.first_seq(), queue.front().is_some()), (3, true));
+        assert_eq!(queue.clear().len(), 2);
         assert!(queue.clear().is_empty());
         check(&queue);
+        Ok(())
+    }
+
+    #[test]
+    fn the_old_expire() -> Result {
+        let mut queue = queue(20000, 8)?;
+        for len in [10, 20000, 30, 40] {
+            push(&mut queue, len)?;
+        }
+        assert_eq!(queue.expire(0, 8), 0);
+        assert_eq!(queue.expire(3, 2), 2);
+        assert_eq!(queue.account().expired, tally(2, 20010));
+        assert_eq!(queue.expire(3, 2), 1);
+        assert_eq!(queue.expire(3, 2), 0);
+        check(&queue);
+        assert_eq!(pop(&mut queue), Some((4, 40)));
+        assert_eq!(queue.expire(u64::MAX, 2), 0);
+        check(&queue);
+        Ok(())
+    }
+
+    /// Takes the next message out of a survey, `step` bytes at a time, and returns its length; it
+    /// must have this sequence number.
+    fn survey(queue: &mut Queue, seq: u64, step: usize) -> Option<u32> {
+        let record = queue.store_mut().survey_next()?;
+        let mut at = 0;
+        loop {
+            let mut piece = [0; 512];
+            let before = queue.store_mut().survey_payload(&mut []);
+            let piece = piece.get_mut(..step).unwrap_or_default();
+            let left = queue.store_mut().survey_payload(piece);
+            for byte in piece.iter().take(before - left) {
+                assert_eq!(*byte, pattern(seq, at));
+                at += 1;
+            }
+            if left == 0 {
+                break;
+            }
+            assert!(queue.store_mut().survey_next().is_none());
+        }
+        assert_eq!(at, record.len as usize);
+        Some(record.len)
+    }
+
+    #[test]
+    fn a_survey_sees_what_was_there_when_it_began() -> Result {
+        for disturbance in 0..4 {
+            let mut queue = queue(30000, 8)?;
+            push(&mut queue, 5000)?;
+            for len in [100, 5000, 30000, 1, 8136] {
+                push(&mut queue, len)?;
+            }
+            assert_eq!(pop(&mut queue), Some((1, 5000)));
+
+            queue.store_mut().survey_begin();
+            assert_eq!(queue.store().survey_left(), 5);
+            assert_eq!(survey(&mut queue, 2, 7), Some(100));
+            // In the middle of a payload.
+            assert_eq!(
+                queue.store_mut().survey_next().map(|record| record.len),
+                Some(5000)
+            );
+            let mut most = [0; 500];
+            for _ in 0..9 {
+                queue.store_mut().survey_payload(&mut most);
+            }
+            match disturbance {
+                0 => {}
+                1 => while pop(&mut queue).is_some() {},
+                2 => assert!(queue.clear().is_empty()),
+                _ => assert_eq!(queue.expire(u64::MAX, 4), 4),
+            }
+            push(&mut queue, 3000)?;
+            assert_eq!(queue.store_mut().survey_payload(&mut most), 0);
+            assert_eq!(most.last().copied(), Some(pattern(3, 4999)));
+
+            assert_eq!(survey(&mut queue, 4, 512), Some(30000));
+            assert_eq!(survey(&mut queue, 5, 512), Some(1));
+            assert_eq!(survey(&mut queue, 6, 512), Some(8136));
+            assert!(queue.store_mut().survey_next().is_none());
+            assert_eq!(queue.store().survey_left(), 0);
+            drop(queue.store_mut().survey_end());
+
+            let mut last = None;
+            while let Some((seq, len)) = pop(&mut queue) {
+                last = Some((seq, len));
+            }
+            assert_eq!(last, Some((7, 3000)));
+            check(&queue);
+        }
         Ok(())
     }
 }

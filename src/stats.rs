@@ -48,11 +48,26 @@ pub(crate) struct Account {
     pub(crate) enqueued: Tally,
     /// Delivered to a reader.
     pub(crate) dequeued: Tally,
+    /// Removed because they grew too old.
+    pub(crate) expired: Tally,
     /// Accepted and then discarded unread.
     pub(crate) dropped: Tally,
 }
 
 impl Account {
+    /// Nothing has happened.
+    pub(crate) const fn new() -> Self {
+        const NONE: Tally = Tally { msgs: 0, bytes: 0 };
+        Self {
+            depth: NONE,
+            peak: NONE,
+            enqueued: NONE,
+            dequeued: NONE,
+            expired: NONE,
+            dropped: NONE,
+        }
+    }
+
     /// Counts the arrival of a message of `len` bytes.
     pub(crate) fn arrive(&mut self, len: usize) {
         self.enqueued.add(len);
@@ -65,6 +80,12 @@ impl Account {
     pub(crate) fn deliver(&mut self, len: usize) {
         self.depth.sub(len);
         self.dequeued.add(len);
+    }
+
+    /// Counts the removal of a message of `len` bytes that grew too old.
+    pub(crate) fn expire(&mut self, len: usize) {
+        self.depth.sub(len);
+        self.expired.add(len);
     }
 
     /// Counts the loss of everything that is queued.

@@ -18,8 +18,21 @@
 #define KMSGPIPE_MAX_MSGS_MIN	1
 #define KMSGPIPE_MAX_MSGS_MAX	65536
 
+/* What they are unless somebody says otherwise. */
+#define KMSGPIPE_MSG_SIZE_DEFAULT	256
+#define KMSGPIPE_MAX_MSGS_DEFAULT	128
+
+/* What FLUSH_PERIODIC takes 0 for, in milliseconds. */
+#define KMSGPIPE_FLUSH_INTERVAL_DEFAULT	1000
+#define KMSGPIPE_FLUSH_EXPIRY_DEFAULT	10000
+
+/* Room for a pipe's name and the zero behind it. */
+#define KMSGPIPE_NAME_SIZE	32
+
 /* kmsgpipe_stats.flags: the head_* fields describe the oldest message. */
 #define KMSGPIPE_STATS_HEAD	(1U << 0)
+/* kmsgpipe_stats.flags: messages expire, as flush_* say. */
+#define KMSGPIPE_STATS_FLUSH	(1U << 1)
 
 /**
  * struct kmsgpipe_stats - one consistent snapshot of a pipe
@@ -52,6 +65,9 @@
  * @head_gid: effective group id of its sender, likewise
  * @head_pid: process id of its sender, 0 for a caller in another pid namespace
  *	than the initial one
+ * @flush_interval_ms: how often expired messages are removed, in milliseconds;
+ *	zero unless @flags has KMSGPIPE_STATS_FLUSH
+ * @flush_expiry_ms: how old a message may grow, likewise
  * @reserved: zero
  *
  * At every snapshot enqueued = dequeued + expired + dropped + depth, in messages
@@ -87,7 +103,106 @@ struct kmsgpipe_stats {
 	__u32 head_uid;
 	__u32 head_gid;
 	__u32 head_pid;
-	__u64 reserved[10];
+	__u32 flush_interval_ms;
+	__u32 flush_expiry_ms;
+	__u64 reserved[9];
+};
+
+/**
+ * struct kmsgpipe_params - what a pipe may hold
+ * @msg_size: the longest message that is accepted, in bytes:
+ *	KMSGPIPE_MSG_SIZE_MIN to KMSGPIPE_MSG_SIZE_MAX
+ * @max_msgs: the number of messages that fit: KMSGPIPE_MAX_MSGS_MIN to
+ *	KMSGPIPE_MAX_MSGS_MAX
+ * @reserved: zero
+ *
+ * The product of both is bounded by the module's parameter max_bytes.
+ */
+struct kmsgpipe_params {
+	__u32 msg_size;
+	__u32 max_msgs;
+	__u32 reserved[2];
+};
+
+/**
+ * struct kmsgpipe_flush - whether and when messages expire
+ * @enable: 1 to start removing messages that have grown too old, 0 to stop
+ * @interval_ms: how often to look, in milliseconds; 0 is
+ *	KMSGPIPE_FLUSH_INTERVAL_DEFAULT; must be 0 if @enable is
+ * @expiry_ms: how old a message may grow; 0 is KMSGPIPE_FLUSH_EXPIRY_DEFAULT;
+ *	must be 0 if @enable is
+ * @reserved: zero
+ */
+struct kmsgpipe_flush {
+	__u32 enable;
+	__u32 interval_ms;
+	__u32 expiry_ms;
+	__u32 reserved;
+};
+
+/**
+ * struct kmsgpipe_create - a pipe to be made
+ * @msg_size: as in struct kmsgpipe_params
+ * @max_msgs: likewise
+ * @mode: permissions of the node, 0001 to 0777; 0 is 0600
+ * @uid: owner of the node
+ * @gid: group of the node
+ * @flags: zero
+ * @name: letters, digits, '.', '_' and '-', then zeroes to the end; the node is
+ *	/dev/kmsgpipe-NAME. Empty: the node is /dev/kmsgpipeN
+ * @reserved: zero
+ */
+struct kmsgpipe_create {
+	__u32 msg_size;
+	__u32 max_msgs;
+	__u32 mode;
+	__u32 uid;
+	__u32 gid;
+	__u32 flags;
+	char name[KMSGPIPE_NAME_SIZE];
+	__u64 reserved[2];
+};
+
+/**
+ * struct kmsgpipe_record - a message as KMSGPIPE_DUMP shows it
+ * @seq: its sequence number; the first message ever sent has 1
+ * @monotonic_ns: when it was enqueued, by CLOCK_MONOTONIC
+ * @realtime_ns: when it was enqueued, by CLOCK_REALTIME
+ * @len: its length in bytes
+ * @uid: effective user id of its sender, in the caller's user namespace
+ * @gid: effective group id of its sender, likewise
+ * @pid: process id of its sender, 0 for a caller in another pid namespace than
+ *	the initial one
+ *
+ * The payload follows, then zeroes up to a multiple of 8 bytes.
+ */
+struct kmsgpipe_record {
+	__u64 seq;
+	__u64 monotonic_ns;
+	__u64 realtime_ns;
+	__u32 len;
+	__u32 uid;
+	__u32 gid;
+	__u32 pid;
+};
+
+/**
+ * struct kmsgpipe_dump - a copy of all queued messages
+ * @buffer: address of the memory for the records
+ * @size: its length in bytes
+ * @used: set to the number of bytes that were written to it
+ * @records: set to the number of records in it, oldest message first
+ * @missing: set to the number of messages that did not fit, each newer than those
+ *	in the buffer
+ * @reserved: zero
+ */
+struct kmsgpipe_dump {
+	__u64 buffer;
+	__u64 size;
+	__u64 used;
+	__u32 records;
+	__u32 missing;
+	__u64 reserved[2];
 };
 
 #define KMSGPIPE_IOC_MAGIC	'Y'
@@ -97,5 +212,29 @@ struct kmsgpipe_stats {
 
 /* CAP_SYS_ADMIN: discard every queued message; they count as dropped. */
 #define KMSGPIPE_CLEAR_QUEUE	_IO(KMSGPIPE_IOC_MAGIC, 0x01)
+
+/* CAP_SYS_ADMIN: change what an empty pipe may hold; EBUSY if it is not empty. */
+#define KMSGPIPE_SET_PARAMS	_IOW(KMSGPIPE_IOC_MAGIC, 0x02, struct kmsgpipe_params)
+
+/* Any descriptor: what the pipe may hold. */
+#define KMSGPIPE_GET_PARAMS	_IOR(KMSGPIPE_IOC_MAGIC, 0x03, struct kmsgpipe_params)
+
+/* Any descriptor: turn O_NONBLOCK of the open file on if it is off, and off if on. */
+#define KMSGPIPE_TOGGLE_BLOCK	_IO(KMSGPIPE_IOC_MAGIC, 0x04)
+
+/* CAP_SYS_ADMIN: let messages expire, or stop doing so. */
+#define KMSGPIPE_FLUSH_PERIODIC	_IOW(KMSGPIPE_IOC_MAGIC, 0x05, struct kmsgpipe_flush)
+
+/* CAP_SYS_ADMIN: make another pipe; returns its number. */
+#define KMSGPIPE_CREATE_NEW	_IOW(KMSGPIPE_IOC_MAGIC, 0x06, struct kmsgpipe_create)
+
+/*
+ * CAP_SYS_ADMIN: destroy the descriptor's own pipe; EBUSY for pipe 0. Whoever waits
+ * for it, and every later call on a descriptor of it, gets ENODEV.
+ */
+#define KMSGPIPE_DESTROY	_IO(KMSGPIPE_IOC_MAGIC, 0x07)
+
+/* CAP_SYS_ADMIN: copy all queued messages, as of one moment; none is consumed. */
+#define KMSGPIPE_DUMP		_IOWR(KMSGPIPE_IOC_MAGIC, 0x08, struct kmsgpipe_dump)
 
 #endif /* _UAPI_LINUX_KMSGPIPE_H */

@@ -1,186 +1,373 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A singly linked chain of boxes.
+//! A singly linked chain of owning pointers.
 //!
 //! Joining, leaving and taking the whole chain move no element and allocate and free nothing, so
 //! all of it may happen under a lock.
 
 use core::{
     marker::PhantomData,
-    ops::{
-        Deref,
-        DerefMut, //
-    },
-    ptr::{
-        self,
-        NonNull, //
-    },
-};
-use kernel::{
-    alloc::{
-        AllocError,
-        Flags, //
-    },
-    prelude::*, //
+    mem::replace, //
 };
 
-/// A value that can be in a [`Chain`].
-pub(crate) struct Node<T> {
-    /// The node behind this one; without meaning while the node is in no chain.
-    next: *mut Node<T>,
-    value: T,
+/// An owning pointer that can be in a [`Chain`]: there is a place for a link beside what it points
+/// to.
+///
+/// # Safety
+///
+/// - What [`Linked::into_raw`] returned stands for an object of its own until it is passed to
+///   [`Linked::from_raw`], and no other one is equal to it.
+/// - [`Linked::next`] returns what was passed to [`Linked::set_next`] last.
+/// - [`Linked::value`] points to a valid value, for which the rules of references hold while
+///   references to it exist.
+pub(crate) unsafe trait Linked: Sized {
+    /// What it owns.
+    type Value;
+
+    /// Stands for an object that is owned by a chain.
+    type Raw: Copy + PartialEq;
+
+    /// Gives the ownership up.
+    fn into_raw(this: Self) -> Self::Raw;
+
+    /// Takes the ownership back.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must come from [`Linked::into_raw`], and must not be used any more.
+    unsafe fn from_raw(raw: Self::Raw) -> Self;
+
+    /// The value of the object.
+    ///
+    /// # Safety
+    ///
+    /// `raw` must come from [`Linked::into_raw`], and not have been passed to [`Linked::from_raw`].
+    unsafe fn value(raw: Self::Raw) -> *mut Self::Value;
+
+    /// The link of the object.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Linked::value`], and [`Linked::set_next`] must have been called.
+    unsafe fn next(raw: Self::Raw) -> Option<Self::Raw>;
+
+    /// Sets the link of the object.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Linked::value`], and nobody else may use its link at the same time.
+    unsafe fn set_next(raw: Self::Raw, next: Option<Self::Raw>);
 }
 
-impl<T> Node<T> {
-    /// Allocates a node.
-    pub(crate) fn new(value: T, flags: Flags) -> Result<KBox<Self>, AllocError> {
-        KBox::new(
-            Self {
-                next: ptr::null_mut(),
-                value,
-            },
-            flags,
-        )
-    }
-}
-
-impl<T> Deref for Node<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.value
-    }
-}
-
-impl<T> DerefMut for Node<T> {
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.value
-    }
-}
-
-// SAFETY: `next` is meaningful to the chain alone that owns the node; a node that somebody else can
-// move is in no chain.
-unsafe impl<T: Send> Send for Node<T> {}
-
-// SAFETY: A shared reference to a node gives access to a shared reference to its value only.
-unsafe impl<T: Sync> Sync for Node<T> {}
-
-/// The first and the last node of a chain.
-type Ends<T> = (NonNull<Node<T>>, NonNull<Node<T>>);
-
-/// A chain of boxes that can be joined at both ends and left at the front.
+/// A chain of owning pointers that can be joined at both ends and left at the front.
+///
+/// One of its elements can be marked, from where it can be walked.
 ///
 /// # Invariants
 ///
-/// - `ends` is [`None`] if and only if the chain is empty. Otherwise its first pointer is the first
-///   node, and its second the last one.
-/// - Each node of the chain comes from [`KBox::into_raw`] and is owned by the chain.
-/// - `next` of each node points to the node behind it, and is null in the last one.
-pub(crate) struct Chain<T> {
-    ends: Option<Ends<T>>,
-    _owns: PhantomData<KBox<Node<T>>>,
+/// - `ends` is [`None`] if and only if the chain is empty. Otherwise its first half is the first
+///   element, and its second the last one.
+/// - Each element comes from [`Linked::into_raw`] and is owned by the chain.
+/// - The link of each element is the element behind it, and is [`None`] in the last one.
+/// - `mark` is [`None`] or an element of the chain.
+pub(crate) struct Chain<P: Linked> {
+    ends: Option<(P::Raw, P::Raw)>,
+    len: usize,
+    mark: Option<P::Raw>,
+    _owns: PhantomData<P>,
 }
 
-// SAFETY: A chain owns its nodes as a vector of boxes would, and hands out nothing else.
-unsafe impl<T: Send> Send for Chain<T> {}
+// SAFETY: A chain owns its elements as a vector would, and hands out nothing else.
+unsafe impl<P: Linked + Send> Send for Chain<P> {}
 
 // SAFETY: A shared reference to a chain gives access to shared references to its values only.
-unsafe impl<T: Sync> Sync for Chain<T> {}
+unsafe impl<P: Linked> Sync for Chain<P> where P::Value: Sync {}
 
-impl<T> Chain<T> {
+impl<P: Linked> Chain<P> {
     /// Makes an empty chain.
     pub(crate) const fn new() -> Self {
-        // INVARIANT: The chain is empty, `ends` is `None`, and there is no node.
+        // INVARIANT: The chain is empty, `ends` is `None`, there is no element and no mark.
         Self {
             ends: None,
+            len: 0,
+            mark: None,
             _owns: PhantomData,
         }
     }
 
     /// Returns whether there is nothing in the chain.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.ends.is_none()
     }
 
-    /// Returns the first value.
-    pub(crate) fn front(&self) -> Option<&T> {
-        let (first, _) = self.ends?;
-        // SAFETY: By the invariants, `first` is a node that this chain owns; it stays so for the
-        // lifetime of the shared borrow of the chain.
-        Some(unsafe { &(*first.as_ptr()).value })
+    /// Returns the number of elements.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
-    /// Adds a node at the end.
-    pub(crate) fn push_back(&mut self, mut node: KBox<Node<T>>) {
-        node.next = ptr::null_mut();
-        // SAFETY: `into_raw` never returns null.
-        let node = unsafe { NonNull::new_unchecked(KBox::into_raw(node)) };
+    /// Returns the first value.
+    #[inline]
+    pub(crate) fn front(&self) -> Option<&P::Value> {
+        let (first, _) = self.ends?;
+        // SAFETY: By the invariants, `first` is owned by this chain; it stays so for the lifetime
+        // of the shared borrow of the chain.
+        Some(unsafe { &*P::value(first) })
+    }
 
-        // INVARIANT: `node` comes from `into_raw`, is owned by the chain from here on, and is its
-        // last node: `next` of the former last one points to it and its own is null.
+    /// Returns the last value.
+    #[inline]
+    pub(crate) fn back_mut(&mut self) -> Option<&mut P::Value> {
+        let (_, last) = self.ends?;
+        // SAFETY: By the invariants, `last` is owned by this chain; the mutable borrow of the chain
+        // makes the access exclusive for as long as the result is in use.
+        Some(unsafe { &mut *P::value(last) })
+    }
+
+    /// Adds an element at the end.
+    pub(crate) fn push_back(&mut self, element: P) {
+        let raw = P::into_raw(element);
+        // SAFETY: It was just returned by `into_raw`, and is in no chain.
+        unsafe { P::set_next(raw, None) };
+        self.len += 1;
+        // INVARIANT: `raw` comes from `into_raw`, is owned by the chain from here on, and is its
+        // last element: the link of the former last one is set to it, and its own is `None`.
         self.ends = match self.ends {
-            None => Some((node, node)),
+            None => Some((raw, raw)),
             Some((first, last)) => {
-                // SAFETY: By the invariants, `last` is a node that this chain owns, and the
-                // mutable borrow of the chain makes this access exclusive.
-                unsafe { (*last.as_ptr()).next = node.as_ptr() };
-                Some((first, node))
+                // SAFETY: By the invariants, `last` is owned by this chain, and the mutable borrow
+                // of the chain makes this access exclusive.
+                unsafe { P::set_next(last, Some(raw)) };
+                Some((first, raw))
             }
         };
     }
 
-    /// Adds a node at the front.
-    pub(crate) fn push_front(&mut self, mut node: KBox<Node<T>>) {
-        node.next = self
-            .ends
-            .map_or(ptr::null_mut(), |(first, _)| first.as_ptr());
-        // SAFETY: `into_raw` never returns null.
-        let node = unsafe { NonNull::new_unchecked(KBox::into_raw(node)) };
-        // INVARIANT: `node` comes from `into_raw`, is owned by the chain from here on, and is its
-        // first node: its `next` is the former first one, or null if there was none.
-        self.ends = Some((node, self.ends.map_or(node, |(_, last)| last)));
+    /// Adds an element at the front.
+    pub(crate) fn push_front(&mut self, element: P) {
+        let raw = P::into_raw(element);
+        // SAFETY: It was just returned by `into_raw`, and is in no chain.
+        unsafe { P::set_next(raw, self.ends.map(|(first, _)| first)) };
+        self.len += 1;
+        // INVARIANT: `raw` comes from `into_raw`, is owned by the chain from here on, and is its
+        // first element: its link is the former first one, or `None` if there was none.
+        self.ends = Some((raw, self.ends.map_or(raw, |(_, last)| last)));
     }
 
-    /// Takes the first node out.
-    pub(crate) fn pop_front(&mut self) -> Option<KBox<Node<T>>> {
+    /// Takes the first element out. If it was marked then the one behind it, if any, is so now.
+    pub(crate) fn pop_front(&mut self) -> Option<P> {
         let (first, last) = self.ends?;
-        // SAFETY: By the invariants, `first` comes from `KBox::into_raw` and is owned by the chain.
-        // It leaves the chain below, so that it is turned back into a box once only.
-        let node = unsafe { KBox::from_raw(first.as_ptr()) };
-        // INVARIANT: The node behind `first` becomes the first one; if there is none, then the chain
-        // is empty.
-        self.ends = NonNull::new(node.next).map(|second| (second, last));
-        Some(node)
+        // SAFETY: By the invariants `first` is owned by the chain, and its link was set.
+        let next = unsafe { P::next(first) };
+        self.len -= 1;
+        if self.mark == Some(first) {
+            // INVARIANT: It is `None` or an element of the chain, which it stays in.
+            self.mark = next;
+        }
+        // INVARIANT: The element behind `first` becomes the first one; if there is none, then the
+        // chain is empty.
+        self.ends = next.map(|second| (second, last));
+        // SAFETY: By the invariants, `first` comes from `into_raw`. It just left the chain, so that
+        // this is done once only.
+        Some(unsafe { P::from_raw(first) })
     }
 
-    /// Takes everything out, in one step.
+    /// Moves all elements of another chain to the end of this one; its mark is lost.
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        // INVARIANT: `other` is empty after this.
+        let other = core::mem::ManuallyDrop::new(replace(other, Self::new()));
+        let Some((other_first, other_last)) = other.ends else {
+            return;
+        };
+        self.len += other.len;
+        // INVARIANT: The elements of `other`, all of which come from `into_raw`, are owned by this
+        // chain from here on, as `other` is never dropped. The former last one is linked to the
+        // first of them, and the link of the last of them is `None`.
+        self.ends = match self.ends {
+            None => Some((other_first, other_last)),
+            Some((first, last)) => {
+                // SAFETY: By the invariants, `last` is owned by this chain, and the mutable borrow
+                // of the chain makes this access exclusive.
+                unsafe { P::set_next(last, Some(other_first)) };
+                Some((first, other_last))
+            }
+        };
+    }
+
+    /// Takes everything out, in one step, and the mark with it.
     pub(crate) fn take(&mut self) -> Self {
-        core::mem::replace(self, Self::new())
+        replace(self, Self::new())
+    }
+
+    /// Marks the first element, if there is one.
+    pub(crate) fn mark_front(&mut self) {
+        // INVARIANT: It becomes `None` or the first element.
+        self.mark = self.ends.map(|(first, _)| first);
+    }
+
+    /// Marks the element behind the marked one, or none if that was the last.
+    pub(crate) fn advance_mark(&mut self) {
+        // SAFETY: By the invariants it is an element of this chain.
+        // INVARIANT: So is its link, if it has one.
+        self.mark = self.mark.and_then(|marked| unsafe { P::next(marked) });
+    }
+
+    /// Returns whether the first element is the marked one.
+    pub(crate) fn is_front_marked(&self) -> bool {
+        self.ends.is_some_and(|(first, _)| Some(first) == self.mark)
+    }
+
+    /// Returns the marked value.
+    pub(crate) fn marked(&self) -> Option<&P::Value> {
+        // SAFETY: By the invariants it is owned by this chain; it stays so for the lifetime of the
+        // shared borrow of the chain.
+        self.mark.map(|marked| unsafe { &*P::value(marked) })
+    }
+
+    /// Walks all values, the first one first.
+    #[inline]
+    pub(crate) fn iter(&self) -> Iter<'_, P> {
+        // INVARIANT: It is `None` or the first element of the chain, which is borrowed.
+        Iter {
+            next: self.ends.map(|(first, _)| first),
+            _chain: PhantomData,
+        }
+    }
+
+    /// Walks all values, the first one first, to change them.
+    #[inline]
+    pub(crate) fn iter_mut(&mut self) -> IterMut<'_, P> {
+        // INVARIANT: It is `None` or the first element of the chain, which is mutably borrowed.
+        IterMut {
+            next: self.ends.map(|(first, _)| first),
+            _chain: PhantomData,
+        }
     }
 }
 
-impl<T> Drop for Chain<T> {
+impl<P: Linked> Drop for Chain<P> {
     fn drop(&mut self) {
         while self.pop_front().is_some() {}
+    }
+}
+
+/// A walk along a [`Chain`].
+///
+/// # Invariants
+///
+/// `next` is [`None`] or an element of a chain that is borrowed for `'a`.
+pub(crate) struct Iter<'a, P: Linked> {
+    next: Option<P::Raw>,
+    _chain: PhantomData<&'a Chain<P>>,
+}
+
+impl<'a, P: Linked> Iterator for Iter<'a, P> {
+    type Item = &'a P::Value;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a P::Value> {
+        let element = self.next?;
+        // SAFETY: By the invariants it is an element of a chain that nobody changes for `'a`.
+        // INVARIANT: By the invariants of the chain, so is its link, if it has one.
+        unsafe {
+            self.next = P::next(element);
+            Some(&*P::value(element))
+        }
+    }
+}
+
+/// A walk along a [`Chain`] that may change its values.
+///
+/// # Invariants
+///
+/// `next` is [`None`] or an element of a chain that is mutably borrowed for `'a`, and that was not
+/// yet walked over.
+pub(crate) struct IterMut<'a, P: Linked> {
+    next: Option<P::Raw>,
+    _chain: PhantomData<&'a mut Chain<P>>,
+}
+
+impl<'a, P: Linked> Iterator for IterMut<'a, P> {
+    type Item = &'a mut P::Value;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a mut P::Value> {
+        let element = self.next?;
+        // SAFETY: By the invariants it is an element of a chain that nobody else uses for `'a`, and
+        // no reference to its value was handed out before.
+        // INVARIANT: By the invariants of the chain, its link is such an element, too, if it has
+        // one.
+        unsafe {
+            self.next = P::next(element);
+            Some(&mut *P::value(element))
+        }
     }
 }
 
 #[kernel::macros::kunit_tests(kmsgpipe_chain)]
 mod tests {
     use super::*;
+    use core::ptr::NonNull;
+    use kernel::prelude::*;
 
-    fn chain(values: &[u32]) -> Result<Chain<u32>> {
+    /// A number that can be chained.
+    struct Number(KBox<Node>);
+
+    struct Node {
+        value: u32,
+        next: Option<NonNull<Node>>,
+    }
+
+    impl Number {
+        fn new(value: u32) -> Result<Self> {
+            Ok(Self(KBox::new(Node { value, next: None }, GFP_KERNEL)?))
+        }
+    }
+
+    // SAFETY: A node has an address of its own as long as its box exists, and a place for a link.
+    unsafe impl Linked for Number {
+        type Value = u32;
+        type Raw = NonNull<Node>;
+
+        fn into_raw(this: Self) -> NonNull<Node> {
+            // SAFETY: A pointer from `into_raw` is not null.
+            unsafe { NonNull::new_unchecked(KBox::into_raw(this.0)) }
+        }
+
+        unsafe fn from_raw(raw: NonNull<Node>) -> Self {
+            // SAFETY: By the safety requirements it comes from `KBox::into_raw`.
+            Self(unsafe { KBox::from_raw(raw.as_ptr()) })
+        }
+
+        unsafe fn value(raw: NonNull<Node>) -> *mut u32 {
+            // SAFETY: By the safety requirements it points to a node.
+            unsafe { &raw mut (*raw.as_ptr()).value }
+        }
+
+        unsafe fn next(raw: NonNull<Node>) -> Option<NonNull<Node>> {
+            // SAFETY: By the safety requirements it points to a node.
+            unsafe { (*raw.as_ptr()).next }
+        }
+
+        unsafe fn set_next(raw: NonNull<Node>, next: Option<NonNull<Node>>) {
+            // SAFETY: By the safety requirements it points to a node whose link nobody else uses.
+            unsafe { (*raw.as_ptr()).next = next };
+        }
+    }
+
+    fn chain(values: &[u32]) -> Result<Chain<Number>> {
         let mut chain = Chain::new();
         for value in values {
-            chain.push_back(Node::new(*value, GFP_KERNEL)?);
+            chain.push_back(Number::new(*value)?);
         }
         Ok(chain)
     }
 
-    fn check(mut chain: Chain<u32>, expected: &[u32]) {
+    fn check(mut chain: Chain<Number>, expected: &[u32]) {
         for value in expected {
             assert_eq!(chain.front(), Some(value));
-            assert_eq!(chain.pop_front().map(|node| **node), Some(*value));
+            assert_eq!(chain.pop_front().map(|number| number.0.value), Some(*value));
         }
         assert!(chain.is_empty());
         assert!(chain.front().is_none());
@@ -190,13 +377,13 @@ mod tests {
     #[test]
     fn joins_at_both_ends() -> Result {
         let mut numbers = chain(&[2, 3])?;
-        numbers.push_front(Node::new(1, GFP_KERNEL)?);
-        numbers.push_back(Node::new(4, GFP_KERNEL)?);
+        numbers.push_front(Number::new(1)?);
+        numbers.push_back(Number::new(4)?);
         check(numbers, &[1, 2, 3, 4]);
 
         let mut single = Chain::new();
-        single.push_front(Node::new(7, GFP_KERNEL)?);
-        single.push_back(Node::new(8, GFP_KERNEL)?);
+        single.push_front(Number::new(7)?);
+        single.push_back(Number::new(8)?);
         check(single, &[7, 8]);
         Ok(())
     }
@@ -204,9 +391,9 @@ mod tests {
     #[test]
     fn refills_after_it_was_emptied() -> Result {
         let mut numbers = chain(&[1])?;
-        assert_eq!(numbers.pop_front().map(|node| **node), Some(1));
-        numbers.push_back(Node::new(2, GFP_KERNEL)?);
-        numbers.push_back(Node::new(3, GFP_KERNEL)?);
+        assert_eq!(numbers.pop_front().map(|number| number.0.value), Some(1));
+        numbers.push_back(Number::new(2)?);
+        numbers.push_back(Number::new(3)?);
         check(numbers, &[2, 3]);
         Ok(())
     }
@@ -216,9 +403,56 @@ mod tests {
         let mut numbers = chain(&[1, 2])?;
         let taken = numbers.take();
         assert!(numbers.is_empty());
-        numbers.push_back(Node::new(3, GFP_KERNEL)?);
+        numbers.push_back(Number::new(3)?);
         check(taken, &[1, 2]);
         check(numbers, &[3]);
+        Ok(())
+    }
+
+    #[test]
+    fn joins_another_chain() -> Result {
+        let mut numbers = chain(&[])?;
+        numbers.append(&mut chain(&[1, 2])?);
+        numbers.append(&mut chain(&[])?);
+        numbers.append(&mut chain(&[3])?);
+        numbers.push_back(Number::new(4)?);
+        assert_eq!(numbers.len(), 4);
+        check(numbers, &[1, 2, 3, 4]);
+        Ok(())
+    }
+
+    #[test]
+    fn walks() -> Result {
+        let mut numbers = chain(&[1, 2, 3])?;
+        for value in numbers.iter_mut() {
+            *value *= 10;
+        }
+        assert_eq!(numbers.back_mut(), Some(&mut 30));
+        assert!(numbers.iter().copied().eq([10, 20, 30]));
+        assert_eq!(numbers.marked(), None);
+        Ok(())
+    }
+
+    #[test]
+    fn the_mark_stays_with_its_node() -> Result {
+        let mut numbers = chain(&[1, 2, 3])?;
+        numbers.mark_front();
+        numbers.advance_mark();
+        assert!(!numbers.is_front_marked());
+        numbers.pop_front();
+        assert!(numbers.is_front_marked());
+        assert_eq!(numbers.marked(), Some(&2));
+
+        // It moves on rather than leave the chain.
+        numbers.pop_front();
+        assert!(numbers.is_front_marked());
+        assert_eq!(numbers.marked(), Some(&3));
+        numbers.pop_front();
+        assert!(!numbers.is_front_marked());
+        numbers.push_back(Number::new(4)?);
+        assert_eq!(numbers.marked(), None);
+        numbers.advance_mark();
+        assert_eq!(numbers.marked(), None);
         Ok(())
     }
 }

@@ -8,26 +8,36 @@
 
 use kernel::{
     bindings,
+    prelude::*,
     task::Task, //
 };
 
 /// The kernel's own ids of the current task: effective user id, effective group id, and process id
 /// in the initial pid namespace.
-pub(crate) fn current_ids() -> (u32, u32, i32) {
+pub(crate) fn current_ids() -> (u32, u32, u32) {
     let task = Task::current_raw();
     // SAFETY: `task` is the current task, so that it is valid. Nobody but the task itself changes
     // its `cred`, which it keeps a reference to, and the ids in it never change. `tgid` does not
     // change while the task runs.
     unsafe {
         let cred = (*task).cred;
-        ((*cred).euid.val, (*cred).egid.val, (*task).tgid)
+        ((*cred).euid.val, (*cred).egid.val, (*task).tgid as u32)
     }
 }
 
-/// Returns whether the current task has `CAP_SYS_ADMIN` in the initial user namespace.
-pub(crate) fn is_admin() -> bool {
+/// Fails unless the current task has `CAP_SYS_ADMIN` in the initial user namespace: it is an
+/// administrator of the machine, not just of a container.
+///
+/// # Errors
+///
+/// [`EPERM`].
+pub(crate) fn require_admin() -> Result {
     // SAFETY: `capable` may be called by any task, and the constant is a valid capability.
-    unsafe { bindings::capable(bindings::CAP_SYS_ADMIN as i32) }
+    if unsafe { bindings::capable(bindings::CAP_SYS_ADMIN as i32) } {
+        Ok(())
+    } else {
+        Err(EPERM)
+    }
 }
 
 /// Translates the kernel's user id for the current task; an id that its user namespace does not
@@ -64,7 +74,7 @@ pub(crate) fn gid_for_current(gid: u32) -> u32 {
 
 /// Translates a process id of the initial pid namespace for the current task: a task in another one
 /// gets zero, as the process may be gone and its number used anew.
-pub(crate) fn pid_for_current(pid: i32) -> i32 {
+pub(crate) fn pid_for_current(pid: u32) -> u32 {
     // SAFETY: The current task is valid, and has a pid namespace while it runs.
     let active = unsafe { bindings::task_active_pid_ns(Task::current_raw()) };
     if core::ptr::eq(active, &raw const bindings::init_pid_ns) {

@@ -21,6 +21,8 @@ use kernel::{
     types::NotThreadSafe, //
 };
 
+use super::segment::Bytes;
+
 /// The user memory was not all there: nothing was copied, and the vector is where it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotPresent;
@@ -47,8 +49,8 @@ impl PageFaultsDisabled {
 impl Drop for PageFaultsDisabled {
     fn drop(&mut self) {
         barrier();
-        // SAFETY: The current task is valid, and nobody but the task itself, or what interrupts it and
-        // puts it back, changes the field. By the invariants it is at least one.
+        // SAFETY: The current task is valid, and nobody but the task itself, or what interrupts it
+        // and puts it back, changes the field. By the invariants it is at least one.
         unsafe { (*Task::current_raw()).pagefault_disabled -= 1 };
     }
 }
@@ -59,58 +61,124 @@ fn barrier() {
     unsafe { asm!("") };
 }
 
-/// Fills `buffer` from the vector, without page faults.
+/// A copy out of a vector, piece by piece, without page faults.
+///
+/// Unless it is finished, the vector is where it was when this object is dropped.
+pub(crate) struct FillNoFault<'a, 'data> {
+    source: &'a mut IovIterSource<'data>,
+    /// By how much the vector was advanced, in bytes.
+    copied: usize,
+    _no_faults: PageFaultsDisabled,
+}
+
+impl<'a, 'data> FillNoFault<'a, 'data> {
+    /// Begins to copy.
+    #[inline]
+    pub(crate) fn new(source: &'a mut IovIterSource<'data>) -> Self {
+        Self {
+            source,
+            copied: 0,
+            _no_faults: PageFaultsDisabled::new(),
+        }
+    }
+
+    /// Fills `piece` with what comes next; returns whether all of that is there.
+    #[inline]
+    pub(crate) fn copy(&mut self, piece: &mut [u8]) -> bool {
+        let copied = self.source.copy_from_iter(piece);
+        self.copied += copied;
+        copied == piece.len()
+    }
+
+    /// Leaves the vector where it is now.
+    #[inline]
+    pub(crate) fn finish(mut self) {
+        self.copied = 0;
+    }
+}
+
+impl Drop for FillNoFault<'_, '_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.copied > 0 {
+            // SAFETY: The vector was advanced by that much.
+            unsafe { self.source.revert(self.copied) };
+        }
+    }
+}
+
+/// Brings the memory of the next `len` bytes of the vector in, to be read: not for use with a lock
+/// held. It may be gone again by the time it is read.
 ///
 /// # Errors
 ///
-/// [`NotPresent`] when some of the memory is not there. The content of `buffer` is then undefined.
-pub(crate) fn fill_nofault(
+/// [`EFAULT`] when some of it cannot be brought in.
+pub(crate) fn fault_in_readable(source: &mut IovIterSource<'_>, len: usize) -> Result {
+    // SAFETY: By the invariants of the type it is a valid I/O vector.
+    match unsafe { bindings::fault_in_iov_iter_readable(source.as_raw(), len) } {
+        0 => Ok(()),
+        _ => Err(EFAULT),
+    }
+}
+
+/// Copies the next `len` bytes of the vector to `places`, one behind the other, waiting for page
+/// faults, and leaves the vector where it was: not for use with a lock held.
+///
+/// # Errors
+///
+/// [`EFAULT`] when some of it cannot be read, or does not fit.
+pub(crate) fn fill<'a>(
     source: &mut IovIterSource<'_>,
-    buffer: &mut [u8],
-) -> Result<(), NotPresent> {
-    let copied = {
-        let _no_faults = PageFaultsDisabled::new();
-        source.copy_from_iter(buffer)
-    };
-    if copied == buffer.len() {
-        return Ok(());
+    len: usize,
+    places: impl Iterator<Item = &'a mut Bytes>,
+) -> Result {
+    let mut copied = 0;
+    for place in places {
+        let piece = place.len().min(len - copied);
+        let now = source.copy_from_iter(place.get_mut(..piece).unwrap_or_default());
+        copied += now;
+        if now < piece {
+            break;
+        }
     }
     // SAFETY: The vector was just advanced by `copied` bytes.
     unsafe { source.revert(copied) };
-    Err(NotPresent)
-}
-
-/// Fills `buffer` from the vector, waiting for page faults: not for use with a lock held.
-///
-/// # Errors
-///
-/// [`EFAULT`] when some of the memory cannot be read. The content of `buffer` is then undefined.
-pub(crate) fn fill(source: &mut IovIterSource<'_>, buffer: &mut [u8]) -> Result {
-    let copied = source.copy_from_iter(buffer);
-    if copied == buffer.len() {
-        return Ok(());
+    if copied == len {
+        Ok(())
+    } else {
+        Err(EFAULT)
     }
-    // SAFETY: The vector was just advanced by `copied` bytes.
-    unsafe { source.revert(copied) };
-    Err(EFAULT)
 }
 
-/// Copies all of `data` to the vector, without page faults.
+/// Copies all `pieces` to the vector, one behind the other, without page faults.
 ///
 /// # Errors
 ///
 /// [`NotPresent`] when some of the memory is not there. The vector is then where it was, though
 /// part of its memory may have been overwritten.
-pub(crate) fn deliver_nofault(dest: &mut IovIterDest<'_>, data: &[u8]) -> Result<(), NotPresent> {
-    let copied = {
+#[inline]
+pub(crate) fn deliver_nofault<'a>(
+    dest: &mut IovIterDest<'_>,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> Result<(), NotPresent> {
+    let mut total = 0;
+    let mut complete = true;
+    {
         let _no_faults = PageFaultsDisabled::new();
-        dest.copy_to_iter(data)
-    };
-    if copied == data.len() {
+        for piece in pieces {
+            let copied = dest.copy_to_iter(piece);
+            total += copied;
+            if copied != piece.len() {
+                complete = false;
+                break;
+            }
+        }
+    }
+    if complete {
         return Ok(());
     }
-    // SAFETY: The vector was just advanced by `copied` bytes.
-    unsafe { dest.revert(copied) };
+    // SAFETY: The vector was just advanced by `total` bytes.
+    unsafe { dest.revert(total) };
     Err(NotPresent)
 }
 
@@ -123,7 +191,7 @@ pub(crate) fn deliver_nofault(dest: &mut IovIterDest<'_>, data: &[u8]) -> Result
 /// # Errors
 ///
 /// [`EFAULT`] when some of it cannot be brought in.
-pub(crate) fn fault_in(dest: &mut IovIterDest<'_>, len: usize) -> Result {
+pub(crate) fn fault_in_writeable(dest: &mut IovIterDest<'_>, len: usize) -> Result {
     // SAFETY: By the invariants of the type it is a valid I/O vector.
     match unsafe { bindings::fault_in_iov_iter_writeable(dest.as_raw(), len) } {
         0 => Ok(()),
@@ -131,8 +199,8 @@ pub(crate) fn fault_in(dest: &mut IovIterDest<'_>, len: usize) -> Result {
     }
 }
 
-/// Overwrites the next `len` bytes of the vector with zeroes, waiting for page faults, and leaves the
-/// vector where it was: not for use with a lock held.
+/// Overwrites the next `len` bytes of the vector with zeroes, waiting for page faults, and leaves
+/// the vector where it was: not for use with a lock held.
 ///
 /// # Errors
 ///

@@ -7,22 +7,53 @@
  * constants for src/kernel_ext/layout.rs.
  */
 
+#include <linux/cdev.h>
 #include <linux/cred.h>
+#include <linux/device.h>
 #include <linux/fs.h>
+#include <linux/gfp.h>
 #include <linux/kbuild.h>
+#include <linux/mm_types.h>
 #include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/wait.h>
+#include <asm/ioctls.h>
 
 int main(void)
 {
 	DEFINE(IOCB_NOWAIT, IOCB_NOWAIT);
+	DEFINE(FIONREAD, FIONREAD);
 	DEFINE(FMODE_NOWAIT, FMODE_NOWAIT);
+	DEFINE(FMODE_READ, FMODE_READ);
+	DEFINE(FMODE_WRITE, FMODE_WRITE);
+	DEFINE(GFP_NOFAIL, __GFP_NOFAIL);
+	DEFINE(GFP_NORETRY, __GFP_NORETRY);
+	DEFINE(ATTRIBUTE_GROUP_SIZE, sizeof(struct attribute_group));
+	DEFINE(CDEV_OPS, offsetof(struct cdev, ops));
+	DEFINE(CDEV_OWNER, offsetof(struct cdev, owner));
+	DEFINE(CLASS_ATTRIBUTE_SIZE, sizeof(struct class_attribute));
 	DEFINE(CRED_EUID, offsetof(struct cred, euid));
 	DEFINE(CRED_EGID, offsetof(struct cred, egid));
+	DEFINE(DEVICE_ATTRIBUTE_SIZE, sizeof(struct device_attribute));
+	DEFINE(DEVICE_CLASS, offsetof(struct device, class));
+	DEFINE(DEVICE_DEVT, offsetof(struct device, devt));
+	DEFINE(DEVICE_RELEASE, offsetof(struct device, release));
+	DEFINE(DEVICE_SIZE, sizeof(struct device));
+	DEFINE(DEVICE_TYPE, offsetof(struct device, type));
+	DEFINE(DEVICE_TYPE_SIZE, sizeof(const struct device_type));
+	DEFINE(FILE_F_FLAGS, offsetof(struct file, f_flags));
+	DEFINE(FILE_F_LOCK, offsetof(struct file, f_lock));
 	DEFINE(FILE_F_MODE, offsetof(struct file, f_mode));
 	DEFINE(FILE_PRIVATE_DATA, offsetof(struct file, private_data));
+	DEFINE(FILE_OPERATIONS_SIZE, sizeof(const struct file_operations));
+	DEFINE(INODE_I_RDEV, offsetof(struct inode, i_rdev));
+	DEFINE(KIOCB_KI_FILP, offsetof(struct kiocb, ki_filp));
 	DEFINE(KIOCB_KI_FLAGS, offsetof(struct kiocb, ki_flags));
+	DEFINE(PAGE_PRIVATE, offsetof(struct page, private));
+	DEFINE(SEQ_OPERATIONS_SIZE, sizeof(const struct seq_operations));
 	DEFINE(TASK_CRED, offsetof(struct task_struct, cred));
 	DEFINE(TASK_TGID, offsetof(struct task_struct, tgid));
 	DEFINE(TASK_PAGEFAULT_DISABLED, offsetof(struct task_struct, pagefault_disabled));
+	DEFINE(WAIT_QUEUE_HEAD_SIZE, sizeof(struct wait_queue_head));
 	return 0;
 }

@@ -5,11 +5,23 @@
 use core::mem::offset_of;
 use kernel::{
     bindings::{
+        attribute_group,
+        cdev,
+        class_attribute,
         cred,
+        device,
+        device_attribute,
+        device_type,
         file,
+        file_operations,
         fmode_t,
+        gfp_t,
+        inode,
         kiocb,
-        task_struct, //
+        page,
+        seq_operations,
+        task_struct,
+        wait_queue_head, //
     },
     ffi::c_int,
     static_assert, //
@@ -28,14 +40,49 @@ pub(super) const IOCB_NOWAIT: c_int = raw::IOCB_NOWAIT as c_int;
 /// `FMODE_NOWAIT`: the file honours `IOCB_NOWAIT` everywhere.
 pub(super) const FMODE_NOWAIT: fmode_t = raw::FMODE_NOWAIT as fmode_t;
 
+/// `FMODE_READ`: the file may be read from.
+pub(super) const FMODE_READ: fmode_t = raw::FMODE_READ as fmode_t;
+
+/// `FMODE_WRITE`: the file may be written to.
+pub(super) const FMODE_WRITE: fmode_t = raw::FMODE_WRITE as fmode_t;
+
+/// `__GFP_NOFAIL`: never fail.
+pub(super) const GFP_NOFAIL: gfp_t = raw::GFP_NOFAIL as gfp_t;
+
+/// `__GFP_NORETRY`: rather fail than try hard.
+pub(super) const GFP_NORETRY: gfp_t = raw::GFP_NORETRY as gfp_t;
+
+/// `FIONREAD`: the request for the number of bytes that can be read.
+pub(super) const FIONREAD: u32 = raw::FIONREAD as u32;
+
 // bindgen drops the alignment of empty structures, so that with some kernel configurations
-// (`CONFIG_SCHEDSTATS=n`) it lays `task_struct` out wrongly. Refuse to be built then: every field that
-// this directory reads or writes by itself is here.
-static_assert!(offset_of!(cred, euid) == raw::CRED_EUID);
+// (`CONFIG_SCHEDSTATS=n`) it lays `task_struct` out wrongly. Refuse to be built then: here is every
+// field that this directory reads or writes by itself, and the size of every structure that it
+// makes.
+static_assert!(offset_of!(cdev, ops) == raw::CDEV_OPS);
+static_assert!(offset_of!(cdev, owner) == raw::CDEV_OWNER);
 static_assert!(offset_of!(cred, egid) == raw::CRED_EGID);
+static_assert!(offset_of!(cred, euid) == raw::CRED_EUID);
+static_assert!(offset_of!(device, class) == raw::DEVICE_CLASS);
+static_assert!(offset_of!(device, devt) == raw::DEVICE_DEVT);
+static_assert!(offset_of!(device, release) == raw::DEVICE_RELEASE);
+static_assert!(offset_of!(device, type_) == raw::DEVICE_TYPE);
+static_assert!(offset_of!(file, f_flags) == raw::FILE_F_FLAGS);
+static_assert!(offset_of!(file, f_lock) == raw::FILE_F_LOCK);
 static_assert!(offset_of!(file, f_mode) == raw::FILE_F_MODE);
 static_assert!(offset_of!(file, private_data) == raw::FILE_PRIVATE_DATA);
+static_assert!(offset_of!(inode, i_rdev) == raw::INODE_I_RDEV);
+static_assert!(offset_of!(kiocb, ki_filp) == raw::KIOCB_KI_FILP);
 static_assert!(offset_of!(kiocb, ki_flags) == raw::KIOCB_KI_FLAGS);
+static_assert!(offset_of!(page, __bindgen_anon_1.__bindgen_anon_1.private) == raw::PAGE_PRIVATE);
 static_assert!(offset_of!(task_struct, cred) == raw::TASK_CRED);
-static_assert!(offset_of!(task_struct, tgid) == raw::TASK_TGID);
 static_assert!(offset_of!(task_struct, pagefault_disabled) == raw::TASK_PAGEFAULT_DISABLED);
+static_assert!(offset_of!(task_struct, tgid) == raw::TASK_TGID);
+static_assert!(size_of::<attribute_group>() == raw::ATTRIBUTE_GROUP_SIZE);
+static_assert!(size_of::<class_attribute>() == raw::CLASS_ATTRIBUTE_SIZE);
+static_assert!(size_of::<device>() == raw::DEVICE_SIZE);
+static_assert!(size_of::<device_attribute>() == raw::DEVICE_ATTRIBUTE_SIZE);
+static_assert!(size_of::<device_type>() == raw::DEVICE_TYPE_SIZE);
+static_assert!(size_of::<file_operations>() == raw::FILE_OPERATIONS_SIZE);
+static_assert!(size_of::<seq_operations>() == raw::SEQ_OPERATIONS_SIZE);
+static_assert!(size_of::<wait_queue_head>() == raw::WAIT_QUEUE_HEAD_SIZE);

@@ -5,10 +5,21 @@
 //! Each file is a small, sound and safe interface in the style of the crate, fit to be sent there.
 //! This directory and `uapi` are the only places for `unsafe` and `bindings::`.
 
+pub(crate) mod attribute;
 pub(crate) mod chain;
+pub(crate) mod chrdev;
+pub(crate) mod class;
 pub(crate) mod clock;
+pub(crate) mod compat;
 pub(crate) mod cred;
+pub(crate) mod debugfs;
+pub(crate) mod file;
+pub(crate) mod global;
 pub(crate) mod iov;
 pub(crate) mod kiocb;
 mod layout;
-pub(crate) mod misc;
+pub(crate) mod notify;
+pub(crate) mod proc;
+pub(crate) mod segment;
+pub(crate) mod seq;
+pub(crate) mod work;

@@ -7,7 +7,10 @@
 
 use kernel::{
     prelude::*,
-    transmute::AsBytes, //
+    transmute::{
+        AsBytes,
+        FromBytes, //
+    }, //
 };
 
 /// What bindgen made of the header.
@@ -31,21 +34,59 @@ mod raw {
 }
 
 pub(crate) use raw::{
+    kmsgpipe_create as Create,
+    kmsgpipe_dump as Dump,
+    kmsgpipe_flush as Flush,
+    kmsgpipe_params as Params,
+    kmsgpipe_record as Record,
     kmsgpipe_request_REQUEST_CLEAR_QUEUE as CLEAR_QUEUE,
+    kmsgpipe_request_REQUEST_CREATE_NEW as CREATE_NEW,
+    kmsgpipe_request_REQUEST_DESTROY as DESTROY,
+    kmsgpipe_request_REQUEST_DUMP as DUMP,
+    kmsgpipe_request_REQUEST_FLUSH_PERIODIC as FLUSH_PERIODIC,
+    kmsgpipe_request_REQUEST_GET_PARAMS as GET_PARAMS,
     kmsgpipe_request_REQUEST_GET_STATS as GET_STATS,
+    kmsgpipe_request_REQUEST_SET_PARAMS as SET_PARAMS,
+    kmsgpipe_request_REQUEST_TOGGLE_BLOCK as TOGGLE_BLOCK,
     kmsgpipe_stats as Stats,
+    KMSGPIPE_FLUSH_EXPIRY_DEFAULT as FLUSH_EXPIRY_DEFAULT,
+    KMSGPIPE_FLUSH_INTERVAL_DEFAULT as FLUSH_INTERVAL_DEFAULT,
+    KMSGPIPE_MAX_MSGS_DEFAULT as MAX_MSGS_DEFAULT,
     KMSGPIPE_MAX_MSGS_MAX as MAX_MSGS_MAX,
     KMSGPIPE_MAX_MSGS_MIN as MAX_MSGS_MIN,
+    KMSGPIPE_MSG_SIZE_DEFAULT as MSG_SIZE_DEFAULT,
     KMSGPIPE_MSG_SIZE_MAX as MSG_SIZE_MAX,
     KMSGPIPE_MSG_SIZE_MIN as MSG_SIZE_MIN,
+    KMSGPIPE_NAME_SIZE as NAME_SIZE,
+    KMSGPIPE_STATS_FLUSH as STATS_FLUSH,
     KMSGPIPE_STATS_HEAD as STATS_HEAD, //
 };
 
-// SAFETY: `kmsgpipe_stats` consists of integers alone and has no padding: its size is the sum of the
-// sizes of its fields, which the assertion below holds to.
-unsafe impl AsBytes for Stats {}
+/// Says of structures of the header that they are copied to and from user space, and holds to it
+/// that they have no padding: their size is the sum of the sizes of their fields.
+macro_rules! plain {
+    ($($type:ty = $u32s:literal * u32 + $u64s:literal * u64 $(+ $bytes:ident)?;)*) => {$(
+        // SAFETY: It consists of integers alone and has no padding, which the assertion holds to.
+        unsafe impl AsBytes for $type {}
 
-// SAFETY: All bit patterns are valid for integers, zero among them.
-unsafe impl Zeroable for Stats {}
+        // SAFETY: All bit patterns are valid for integers.
+        unsafe impl FromBytes for $type {}
 
-kernel::static_assert!(size_of::<Stats>() == 12 * size_of::<u32>() + 26 * size_of::<u64>());
+        // SAFETY: All bit patterns are valid for integers, zero among them.
+        unsafe impl Zeroable for $type {}
+
+        kernel::static_assert!(
+            size_of::<$type>()
+                == $u32s * size_of::<u32>() + $u64s * size_of::<u64>() $(+ $bytes as usize)?
+        );
+    )*};
+}
+
+plain! {
+    Stats = 14 * u32 + 25 * u64;
+    Params = 4 * u32 + 0 * u64;
+    Flush = 4 * u32 + 0 * u64;
+    Create = 6 * u32 + 2 * u64 + NAME_SIZE;
+    Record = 4 * u32 + 3 * u64;
+    Dump = 2 * u32 + 5 * u64;
+}

@@ -3,8 +3,9 @@
 //! The pure files of the module, compiled and tested on the host.
 //!
 //! They are the very files that go into the module, in the same module tree, on a stand-in for the
-//! `kernel` crate; the tests are their KUnit tests. `cargo test -p hosttest` takes a second, and
-//! `cargo miri test -p hosttest` checks their memory accesses.
+//! `kernel` crate; the tests are their KUnit tests, and random operations compared with models.
+//! `cargo test -p hosttest` takes seconds, and `cargo miri test -p hosttest` checks the memory accesses
+//! of the former.
 
 #![expect(
     dead_code,
@@ -20,10 +21,6 @@ mod limits;
 #[deny(unsafe_code)]
 #[rustfmt::skip]
 mod message;
-#[path = "../../../src/pool.rs"]
-#[deny(unsafe_code)]
-#[rustfmt::skip]
-mod pool;
 #[path = "../../../src/queue.rs"]
 #[deny(unsafe_code)]
 #[rustfmt::skip]
@@ -32,4 +29,18 @@ mod queue;
 #[deny(unsafe_code)]
 #[rustfmt::skip]
 mod stats;
+#[path = "../../../src/store.rs"]
+#[deny(unsafe_code)]
+#[rustfmt::skip]
+mod store;
+#[path = "../../../src/name.rs"]
+#[deny(unsafe_code)]
+#[rustfmt::skip]
+mod name;
+#[cfg(all(test, not(miri)))]
+mod property;
+#[path = "../../../src/stream.rs"]
+#[deny(unsafe_code)]
+#[rustfmt::skip]
+mod stream;
 mod uapi;

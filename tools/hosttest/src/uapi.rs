@@ -2,4 +2,6 @@
 
 //! The names that the module has for what the header defines.
 
-pub(crate) use kmsgpipe_sys::{MAX_MSGS_MAX, MAX_MSGS_MIN, MSG_SIZE_MAX, MSG_SIZE_MIN};
+pub(crate) use kmsgpipe_sys::{
+    raw::KMSGPIPE_NAME_SIZE as NAME_SIZE, MAX_MSGS_MAX, MAX_MSGS_MIN, MSG_SIZE_MAX, MSG_SIZE_MIN,
+};

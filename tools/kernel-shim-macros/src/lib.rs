@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The attribute macros of the kernel crate that the pure files of the module use, on the host.
+//! The procedural macros of the kernel crate that the module's files use, on the host.
 
-use proc_macro::TokenStream;
+use proc_macro::{Delimiter, Group, Punct, Spacing, TokenStream, TokenTree};
 
 /// Turns a module of KUnit tests into a module of ordinary tests.
 ///
@@ -15,4 +15,58 @@ pub fn kunit_tests(_suite: TokenStream, module: TokenStream) -> TokenStream {
         .flatten()
         .chain(module)
         .collect()
+}
+
+/// Leaves KUnit tests out, for files that are compiled for other tests.
+#[proc_macro_attribute]
+pub fn no_kunit_tests(_suite: TokenStream, _module: TokenStream) -> TokenStream {
+    TokenStream::new()
+}
+
+/// Takes the attributes off the fields that are to be pinned: nothing need be pinned on the host.
+#[proc_macro_attribute]
+pub fn pin_data(_args: TokenStream, item: TokenStream) -> TokenStream {
+    let mut tokens = item.into_iter().peekable();
+    let mut out = TokenStream::new();
+    while let Some(token) = tokens.next() {
+        let is_pin = match tokens.peek() {
+            Some(TokenTree::Group(group)) => group.stream().to_string() == "pin",
+            _ => false,
+        };
+        match token {
+            TokenTree::Punct(punct) if punct.as_char() == '#' && is_pin => drop(tokens.next()),
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                let fields = pin_data(TokenStream::new(), group.stream());
+                out.extend([TokenTree::from(Group::new(Delimiter::Brace, fields))]);
+            }
+            token => out.extend([token]),
+        }
+    }
+    out
+}
+
+/// Makes an ordinary value: the fields that are initialised in place are so by values, too.
+#[proc_macro]
+pub fn pin_init(expression: TokenStream) -> TokenStream {
+    let mut tokens = expression.into_iter().peekable();
+    let mut out = TokenStream::new();
+    while let Some(token) = tokens.next() {
+        let is_arrow = matches!(
+            (&token, tokens.peek()),
+            (TokenTree::Punct(first), Some(TokenTree::Punct(second)))
+                if first.as_char() == '<' && second.as_char() == '-'
+        );
+        match token {
+            _ if is_arrow => {
+                tokens.next();
+                out.extend([TokenTree::from(Punct::new(':', Spacing::Alone))]);
+            }
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
+                let fields = pin_init(group.stream());
+                out.extend([TokenTree::from(Group::new(Delimiter::Brace, fields))]);
+            }
+            token => out.extend([token]),
+        }
+    }
+    out
 }

@@ -34,8 +34,16 @@ pub mod code {
     pub const EAGAIN: Error = Error(11);
     /// There is no memory.
     pub const ENOMEM: Error = Error(12);
+    /// Some memory cannot be accessed.
+    pub const EFAULT: Error = Error(14);
+    /// It is in use.
+    pub const EBUSY: Error = Error(16);
+    /// There is no such device, or not any more.
+    pub const ENODEV: Error = Error(19);
     /// A value makes no sense.
     pub const EINVAL: Error = Error(22);
     /// A message is too long.
     pub const EMSGSIZE: Error = Error(90);
+    /// A signal came; the call is to be made again.
+    pub const ERESTARTSYS: Error = Error(512);
 }

@@ -2,7 +2,8 @@
 
 //! What to do about an error: the end of its message.
 
-use crate::error::Action;
+use crate::{error::Action, sysfs::CLASS};
+use kmsgpipe_sys::{MAX_MSGS_MAX, MAX_MSGS_MIN, MSG_SIZE_MAX, MSG_SIZE_MIN};
 use nix::errno::Errno;
 use std::{
     fs,
@@ -10,12 +11,9 @@ use std::{
     path::Path,
 };
 
-/// Where the kernel shows the module while it is loaded.
-const MODULE: &str = "/sys/module/kmsgpipe";
-
 /// Says why there are no pipes, and how to get one.
 pub(crate) fn no_pipes() -> &'static str {
-    if Path::new(MODULE).exists() {
+    if Path::new(CLASS).exists() {
         "the module is loaded but its device nodes are not in /dev: is devtmpfs mounted there?"
     } else {
         "the module is not loaded: load it with `modprobe kmsgpipe`, or with `insmod kmsgpipe.ko` \
@@ -26,15 +24,35 @@ pub(crate) fn no_pipes() -> &'static str {
 /// Says what to do when `action` on `object` failed with `errno`; may be empty.
 pub(crate) fn after(action: Action, object: &Path, errno: Errno) -> String {
     match (action, errno) {
-        (Action::Open, Errno::ENOENT) if Path::new(MODULE).exists() => {
+        (Action::Open, Errno::ENOENT) if Path::new(CLASS).exists() => {
             "the module is loaded but has no such pipe; `kmsgpipectl list` shows those it has"
                 .into()
         }
         (Action::Open, Errno::ENOENT) => no_pipes().into(),
         (Action::Open, Errno::EACCES | Errno::EPERM) => permission(object),
-        (Action::Clear, Errno::EPERM) => {
-            "this needs CAP_SYS_ADMIN: do it as root, for example with sudo".into()
+        (action, Errno::EPERM) if action.is_privileged() => privilege().into(),
+        (Action::SetParams, Errno::EBUSY) => {
+            "it is not empty: receive what is in it, or discard that with `kmsgpipectl clear`"
+                .into()
         }
+        (Action::Destroy, Errno::EBUSY) => {
+            "pipe 0 stays as long as the module: `rmmod kmsgpipe` removes both".into()
+        }
+        (Action::Create, Errno::EEXIST) => {
+            "there is a pipe of that name; `kmsgpipectl list` shows the pipes".into()
+        }
+        (Action::Create, Errno::ENOSPC) => {
+            "there are as many pipes as there can be; destroy one first".into()
+        }
+        (Action::SetParams, Errno::EINVAL) => limits(),
+        (Action::Create, Errno::EINVAL) => format!(
+            "{}; a name has at most 31 letters, digits, '.', '_' and '-'; a mode is at most 0777",
+            limits()
+        ),
+        (Action::Flush, Errno::EINVAL) => {
+            "messages that do not expire can have neither an interval nor an age".into()
+        }
+        (Action::NextLen, Errno::EBADF) => "it was not opened for reading".into(),
         (Action::Send | Action::Receive, Errno::EBADF) => {
             "it was not opened for that: open it for reading to receive, for writing to send".into()
         }
@@ -52,6 +70,24 @@ pub(crate) fn after(action: Action, object: &Path, errno: Errno) -> String {
         (_, Errno::EINTR) => "a signal came; nothing was sent or received".into(),
         _ => String::new(),
     }
+}
+
+/// Says who may do what the administrator does.
+fn privilege() -> &'static str {
+    if nix::unistd::geteuid().is_root() {
+        "this needs CAP_SYS_ADMIN in the initial user namespace: do it outside of this container"
+    } else {
+        "this needs CAP_SYS_ADMIN: do it as root, for example with sudo"
+    }
+}
+
+/// Says what a pipe may hold.
+fn limits() -> String {
+    format!(
+        "msg_size is {MSG_SIZE_MIN} to {MSG_SIZE_MAX} bytes, max_msgs is {MAX_MSGS_MIN} to \
+         {MAX_MSGS_MAX}, and their product is at most max_bytes of the module, 67108864 unless it \
+         was loaded with another"
+    )
 }
 
 /// Says who may open `object`. Numbers only: a static program looks up no names.
@@ -82,8 +118,28 @@ mod tests {
     }
 
     #[test]
-    fn clearing_names_the_capability() {
-        let hint = after(Action::Clear, Path::new("/dev/kmsgpipe0"), Errno::EPERM);
-        assert!(hint.contains("CAP_SYS_ADMIN"), "{hint}");
+    fn privileged_actions_name_the_capability() {
+        for action in [
+            Action::Clear,
+            Action::SetParams,
+            Action::Flush,
+            Action::Create,
+            Action::Destroy,
+            Action::Dump,
+        ] {
+            let hint = after(action, Path::new("/dev/kmsgpipe0"), Errno::EPERM);
+            assert!(hint.contains("CAP_SYS_ADMIN"), "{hint}");
+        }
+        assert_eq!(after(Action::Send, Path::new("x"), Errno::EPERM), "");
+    }
+
+    #[test]
+    fn what_a_pipe_may_hold_is_told() {
+        for action in [Action::SetParams, Action::Create] {
+            let hint = after(action, Path::new("/dev/kmsgpipe0"), Errno::EINVAL);
+            assert!(hint.contains("msg_size is 1 to 1048576 bytes"), "{hint}");
+            assert!(hint.contains("max_msgs is 1 to 65536"), "{hint}");
+            assert!(hint.contains("max_bytes of the module"), "{hint}");
+        }
     }
 }

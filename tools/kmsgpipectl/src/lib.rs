@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Bounded message queues that are files: `/dev/kmsgpipeN`.
+//! Bounded message queues that are files: `/dev/kmsgpipeN` and `/dev/kmsgpipe-NAME`.
 //!
 //! A pipe is a device node of the kmsgpipe module. One write is one message, one read is exactly one
 //! message, and the kernel keeps them in order. Any number of processes may have a pipe open.
@@ -23,18 +23,30 @@
 
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 
+mod control;
+mod dump;
 mod error;
 mod hint;
 mod name;
+mod node;
+mod params;
 mod pipe;
 mod stats;
 mod sys;
+mod sysfs;
 mod wait;
 
+pub use dump::{Dump, Record, Records};
 pub use error::{Action, Class, Error, Result};
-pub use kmsgpipe_sys::{MAX_MSGS_MAX, MAX_MSGS_MIN, MSG_SIZE_MAX, MSG_SIZE_MIN};
-pub use name::{pipes, PipeName};
+pub use kmsgpipe_sys::{
+    FLUSH_EXPIRY_DEFAULT, FLUSH_INTERVAL_DEFAULT, MAX_MSGS_DEFAULT, MAX_MSGS_MAX, MAX_MSGS_MIN,
+    MSG_SIZE_DEFAULT, MSG_SIZE_MAX, MSG_SIZE_MIN,
+};
+pub use name::{is_name, PipeName};
 pub use nix::errno::Errno;
+pub use node::{pipes, Node};
+pub use params::{Create, Flush, Params};
 pub use pipe::{Access, Pipe};
 pub use stats::{Head, Stats};
+pub use sysfs::CLASS;
 pub use wait::Deadline;

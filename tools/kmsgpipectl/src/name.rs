@@ -1,85 +1,106 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The names of pipes.
+//! The names that pipes are given by.
 
-use crate::error::{Action, Error, Result};
-use nix::errno::Errno;
+use crate::{
+    error::{Error, Result},
+    node::{self, Node},
+};
+use kmsgpipe_sys::NAME_SIZE;
 use std::{
     ffi::{OsStr, OsString},
-    fmt, fs, io,
+    fmt,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
-/// Where the nodes of pipes are.
-const DIRECTORY: &str = "/dev";
-
-/// What the names of their nodes begin with.
-const PREFIX: &str = "kmsgpipe";
-
-/// The name of a pipe, which need not exist.
+/// What somebody calls a pipe, which need not exist.
+///
+/// That is its own name, `kmsgpipe-NAME`, its number as in `0`, `pipe0` or `kmsgpipe0`, or a path
+/// with at least one slash. A pipe that was given a number for a name goes before the pipe with that
+/// number, as it does in `/sys/class/kmsgpipe/destroy`.
 ///
 /// ```
 /// use kmsgpipe::PipeName;
 ///
-/// for name in ["0", "kmsgpipe0", "/dev/kmsgpipe0"] {
+/// for name in ["0", "pipe0", "kmsgpipe0", "/dev/kmsgpipe0", "log", "kmsgpipe-log"] {
 ///     let name: PipeName = name.parse()?;
-///     assert_eq!(name.to_string(), "kmsgpipe0");
-///     assert_eq!(name.path().to_str(), Some("/dev/kmsgpipe0"));
-///     assert_eq!(name.id(), Some(0));
+///     println!("{name} is {}", name.locate().path().display());
 /// }
+/// assert!("no name".parse::<PipeName>().is_err());
 /// # Ok::<(), kmsgpipe::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PipeName {
-    path: PathBuf,
+    kind: Kind,
+}
+
+/// What sort of name it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A name or a number: what it means depends on the pipes there are.
+    Word(String),
+    /// A path.
+    Path(PathBuf),
 }
 
 impl PipeName {
-    /// Names the pipe with the number `id`.
-    pub fn of(id: u32) -> Self {
-        Self {
-            path: Path::new(DIRECTORY).join(format!("{PREFIX}{id}")),
-        }
-    }
-
-    /// Understands a number, the name of a node, or a path with at least one slash.
+    /// Understands a name, a number, or a path with at least one slash.
     ///
     /// # Errors
     ///
     /// [`Error::BadName`].
     pub fn parse(name: &OsStr) -> Result<Self> {
-        let id = name
-            .to_str()
-            .and_then(|name| number(name.strip_prefix(PREFIX).unwrap_or(name)));
-        match id {
-            Some(id) => Ok(Self::of(id)),
-            None if name.as_bytes().contains(&b'/') => Ok(Self { path: name.into() }),
+        if name.as_bytes().contains(&b'/') {
+            let kind = Kind::Path(name.into());
+            return Ok(Self { kind });
+        }
+        let fits =
+            |word: &&str| is_name(word) || word.strip_prefix(node::NAMED).is_some_and(is_name);
+        match name.to_str().filter(fits) {
+            Some(word) => Ok(Self {
+                kind: Kind::Word(word.into()),
+            }),
             None => Err(Error::BadName {
                 name: name.to_string_lossy().into_owned(),
             }),
         }
     }
 
-    /// The path of its node.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// Finds out which pipe it is; if there is none, where its node would be.
+    pub fn locate(&self) -> Node {
+        match &self.kind {
+            Kind::Word(word) => Self::locate_word(word, |path| path.exists()),
+            Kind::Path(path) => Node::at(path),
+        }
     }
 
-    /// Its number, unless it was named by another path than that of its node.
-    pub fn id(&self) -> Option<u32> {
-        let name = self.path.strip_prefix(DIRECTORY).ok()?.to_str()?;
-        number(name.strip_prefix(PREFIX)?)
+    /// Finds out which pipe a word stands for, where `exists` tells whether there is a node.
+    fn locate_word(word: &str, exists: impl Fn(&Path) -> bool) -> Node {
+        let named = node::path_of_name(word);
+        if is_name(word) && exists(&named) {
+            return Node::at(&named);
+        }
+        let digits = ["", "pipe", node::PREFIX]
+            .into_iter()
+            .find_map(|prefix| node::number(word.strip_prefix(prefix)?));
+        match digits {
+            Some(id) => Node::of(id),
+            None => match word.strip_prefix(node::NAMED) {
+                Some(name) => Node::at(&node::path_of_name(name)),
+                None => Node::at(&named),
+            },
+        }
     }
 }
 
 impl fmt::Display for PipeName {
-    /// Writes the short name of a pipe, or its path if that is another one.
+    /// Writes it as it was given.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.id() {
-            Some(id) => write!(f, "{PREFIX}{id}"),
-            None => self.path.display().fmt(f),
+        match &self.kind {
+            Kind::Word(word) => f.write_str(word),
+            Kind::Path(path) => path.display().fmt(f),
         }
     }
 }
@@ -102,52 +123,21 @@ impl TryFrom<OsString> for PipeName {
 
 impl AsRef<OsStr> for PipeName {
     fn as_ref(&self) -> &OsStr {
-        self.path.as_os_str()
+        match &self.kind {
+            Kind::Word(word) => OsStr::new(word),
+            Kind::Path(path) => path.as_os_str(),
+        }
     }
 }
 
-/// Understands the number of a pipe as the kernel writes it: without sign and leading zeros.
-fn number(digits: &str) -> Option<u32> {
-    let id: u32 = digits.parse().ok()?;
-    (id.to_string() == digits).then_some(id)
-}
-
-/// Lists the pipes there are, by number.
+/// Whether a pipe can be made with this name: letters, digits, `.`, `_` and `-`, at most 31 of them.
 ///
-/// # Errors
-///
-/// [`Error::NoPipes`] when there is none, mostly because the module is not loaded.
-///
-/// ```no_run
-/// for name in kmsgpipe::pipes()? {
-///     println!("{name}");
-/// }
-/// # Ok::<(), kmsgpipe::Error>(())
 /// ```
-pub fn pipes() -> Result<Vec<PipeName>> {
-    let directory = Path::new(DIRECTORY);
-    let ids = ids_in(directory).map_err(|error| {
-        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
-        Error::system(Action::List, directory, errno)
-    })?;
-    if ids.is_empty() {
-        return Err(Error::no_pipes(directory));
-    }
-    Ok(ids.into_iter().map(PipeName::of).collect())
-}
-
-/// The numbers of the pipes whose nodes are in `directory`, in order.
-fn ids_in(directory: &Path) -> io::Result<Vec<u32>> {
-    let mut ids = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let name = entry?.file_name();
-        let id = name
-            .to_str()
-            .and_then(|name| number(name.strip_prefix(PREFIX)?));
-        ids.extend(id);
-    }
-    ids.sort_unstable();
-    Ok(ids)
+/// assert!(kmsgpipe::is_name("web-1.log") && !kmsgpipe::is_name("web 1"));
+/// ```
+pub fn is_name(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    !name.is_empty() && name.len() < NAME_SIZE && name.bytes().all(fits)
 }
 
 #[cfg(test)]
@@ -156,72 +146,62 @@ mod tests {
 
     #[test]
     fn understands_every_form() {
-        for (name, path, id) in [
-            ("0", "/dev/kmsgpipe0", Some(0)),
-            ("17", "/dev/kmsgpipe17", Some(17)),
-            (
-                "kmsgpipe4294967295",
-                "/dev/kmsgpipe4294967295",
-                Some(u32::MAX),
-            ),
-            ("/dev/kmsgpipe3", "/dev/kmsgpipe3", Some(3)),
-            (
-                "/dev/kmsgpipe/by-name/log",
-                "/dev/kmsgpipe/by-name/log",
-                None,
-            ),
-            ("./log", "./log", None),
-            ("/dev/kmsgpipe03", "/dev/kmsgpipe03", None),
+        let there = [
+            "/dev/kmsgpipe-log",
+            "/dev/kmsgpipe-7",
+            "/dev/kmsgpipe-kmsgpipe-x",
+        ];
+        for (word, path) in [
+            ("0", "/dev/kmsgpipe0"),
+            ("pipe0", "/dev/kmsgpipe0"),
+            ("kmsgpipe0", "/dev/kmsgpipe0"),
+            ("kmsgpipe65535", "/dev/kmsgpipe65535"),
+            ("log", "/dev/kmsgpipe-log"),
+            ("kmsgpipe-log", "/dev/kmsgpipe-log"),
+            // What is not there is taken for a name.
+            ("x", "/dev/kmsgpipe-x"),
+            ("pipe", "/dev/kmsgpipe-pipe"),
+            ("00", "/dev/kmsgpipe-00"),
+            ("-1", "/dev/kmsgpipe--1"),
+            ("4294967296", "/dev/kmsgpipe-4294967296"),
+            // A name goes before a number, and before what a name begins with.
+            ("7", "/dev/kmsgpipe-7"),
+            ("pipe7", "/dev/kmsgpipe7"),
+            ("kmsgpipe-7", "/dev/kmsgpipe-7"),
+            ("kmsgpipe-x", "/dev/kmsgpipe-kmsgpipe-x"),
         ] {
-            let parsed: PipeName = name.parse().unwrap();
-            assert_eq!(parsed.path(), Path::new(path));
-            assert_eq!(parsed.id(), id, "{name}");
-            // A name is also understood when it is given back.
-            assert_eq!(PipeName::parse(parsed.as_ref()), Ok(parsed));
+            let name: PipeName = word.parse().unwrap();
+            assert_eq!(name.to_string(), word);
+            let node = PipeName::locate_word(word, |path| {
+                there.iter().any(|there| path == Path::new(there))
+            });
+            assert_eq!(node.path(), Path::new(path), "{word}");
         }
+        for path in ["/dev/kmsgpipe3", "/dev/queues/log", "./log", "a b/c"] {
+            let name: PipeName = path.parse().unwrap();
+            assert_eq!(name.locate().path(), Path::new(path));
+            assert_eq!(PipeName::parse(name.as_ref()), Ok(name));
+        }
+    }
+
+    #[test]
+    fn the_longest_names_are_understood() {
+        let longest = "n".repeat(31);
+        let node = format!("/dev/kmsgpipe-{longest}");
+        for word in [longest.clone(), format!("kmsgpipe-{longest}")] {
+            let name: PipeName = word.parse().unwrap();
+            assert_eq!(name.locate().path(), Path::new(&node));
+        }
+        assert!(format!("{longest}n").parse::<PipeName>().is_err());
+        assert!(format!("kmsgpipe-{longest}n").parse::<PipeName>().is_err());
     }
 
     #[test]
     fn refuses_what_no_pipe_is_called() {
-        for name in [
-            "",
-            "x",
-            "-1",
-            "+1",
-            "00",
-            "01",
-            "0x0",
-            " 0",
-            "4294967296",
-            "kmsgpipe",
-            "kmsgpipe-1",
-            "kmsgpipe01",
-            "kmsgpipe0 ",
-            "Kmsgpipe0",
-            "kmsgpipekmsgpipe0",
-        ] {
+        for name in ["", " 0", "0 ", "a b", "+1", "gr\u{fc}n", "a\n", "a:b", "*"] {
             let error = name.parse::<PipeName>().unwrap_err();
             assert_eq!(error, Error::BadName { name: name.into() });
         }
         assert!(PipeName::parse(OsStr::from_bytes(b"\xff")).is_err());
-    }
-
-    #[test]
-    fn lists_by_number_and_nothing_else() {
-        let directory = std::env::temp_dir().join(format!("kmsgpipe-{}", std::process::id()));
-        fs::create_dir(&directory).unwrap();
-        for name in [
-            "kmsgpipe10",
-            "kmsgpipe9",
-            "kmsgpipe",
-            "kmsgpipe01",
-            "kmsg",
-            "null",
-        ] {
-            fs::write(directory.join(name), "").unwrap();
-        }
-        let ids = ids_in(&directory);
-        fs::remove_dir_all(&directory).unwrap();
-        assert_eq!(ids.unwrap(), [9, 10]);
     }
 }

@@ -5,7 +5,6 @@
 use crate::{
     error::{Action, Error, Result},
     name::PipeName,
-    stats::Stats,
     sys,
     wait::Deadline,
 };
@@ -74,7 +73,7 @@ pub struct Pipe {
 }
 
 impl Pipe {
-    /// Opens a pipe by its number, its name or its path.
+    /// Opens a pipe by its name, its number or its path, as [`PipeName`] has them.
     ///
     /// Its file is in blocking mode and is closed by `execve(2)`.
     ///
@@ -84,7 +83,7 @@ impl Pipe {
     /// [`Error::System`]: `ENOENT` when there is no such pipe, `EACCES` without permission, `ENOTTY`
     /// for another device, or when the module is another version.
     pub fn open(name: impl AsRef<OsStr>, access: Access) -> Result<Self> {
-        let path = PipeName::parse(name.as_ref())?.path().to_owned();
+        let path = PipeName::parse(name.as_ref())?.locate().path().to_owned();
         let failed = |errno| Error::system(Action::Open, &path, errno);
 
         // Looked at first, as opening another sort of file may already wait or change something.
@@ -105,27 +104,6 @@ impl Pipe {
     /// The path it was opened by.
     pub fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// Takes a consistent snapshot of its statistics.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::System`]: `ENOTTY` when it is no pipe, or the module is another version.
-    pub fn stats(&self) -> Result<Stats> {
-        match sys::get_stats(self.fd.as_fd()) {
-            Ok(raw) => Ok(raw.into()),
-            Err(errno) => Err(self.failed(Action::Stats, errno)),
-        }
-    }
-
-    /// Discards every queued message.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::System`]: `EPERM` without `CAP_SYS_ADMIN`.
-    pub fn clear(&self) -> Result<()> {
-        sys::clear_queue(self.fd.as_fd()).map_err(|errno| self.failed(Action::Clear, errno))
     }
 
     /// Sends a message, and waits for room as long as need be.
@@ -316,7 +294,7 @@ impl Pipe {
     }
 
     /// Makes an error of a failed system call.
-    fn failed(&self, action: Action, errno: Errno) -> Error {
+    pub(crate) fn failed(&self, action: Action, errno: Errno) -> Error {
         match errno {
             Errno::EAGAIN => Error::WouldBlock {
                 action,

@@ -3,7 +3,7 @@
 //! The statistics of a pipe.
 
 use crate::sys::RawStats;
-use kmsgpipe_sys::raw::KMSGPIPE_STATS_HEAD;
+use kmsgpipe_sys::raw::{KMSGPIPE_STATS_FLUSH, KMSGPIPE_STATS_HEAD};
 use serde::Serialize;
 
 /// A consistent snapshot of a pipe: all of it was true at one moment.
@@ -56,6 +56,10 @@ pub struct Stats {
     pub refused_full: u64,
     /// Writes refused because the message was too long.
     pub refused_size: u64,
+    /// How often expired messages are removed, in milliseconds; 0 if messages do not expire.
+    pub flush_interval_ms: u32,
+    /// How old a message may grow, in milliseconds; 0 if messages do not expire.
+    pub flush_expiry_ms: u32,
     /// The oldest message; none when the pipe is empty or not open for reading.
     pub head: Option<Head>,
 }
@@ -75,6 +79,13 @@ pub struct Head {
     pub gid: u32,
     /// Process id of its sender, 0 when that has none here.
     pub pid: u32,
+}
+
+impl Stats {
+    /// Whether messages expire.
+    pub fn messages_expire(&self) -> bool {
+        self.flags & KMSGPIPE_STATS_FLUSH != 0
+    }
 }
 
 impl From<RawStats> for Stats {
@@ -109,6 +120,8 @@ impl From<RawStats> for Stats {
             head_uid,
             head_gid,
             head_pid,
+            flush_interval_ms,
+            flush_expiry_ms,
             reserved: _,
         } = raw;
 
@@ -135,6 +148,8 @@ impl From<RawStats> for Stats {
             dropped_bytes,
             refused_full,
             refused_size,
+            flush_interval_ms,
+            flush_expiry_ms,
             head: (flags & KMSGPIPE_STATS_HEAD != 0).then_some(Head {
                 seq: head_seq,
                 age_ns: head_age_ns,
@@ -183,6 +198,8 @@ mod tests {
             head_uid: 25,
             head_gid: 26,
             head_pid: 27,
+            flush_interval_ms: 28,
+            flush_expiry_ms: 29,
             reserved: Default::default(),
         }
     }
@@ -199,11 +216,18 @@ mod tests {
             "expired_msgs": 16, "expired_bytes": 17,
             "dropped_msgs": 18, "dropped_bytes": 19,
             "refused_full": 20, "refused_size": 18446744073709551615u64,
+            "flush_interval_ms": 28, "flush_expiry_ms": 29,
             "head": {
                 "seq": 22, "age_ns": 23, "len": 24, "uid": 25, "gid": 26, "pid": 27,
             },
         });
         assert_eq!(serde_json::to_value(&stats).unwrap(), expected);
+    }
+
+    #[test]
+    fn the_flag_says_whether_messages_expire() {
+        assert!(!Stats::from(made_up(KMSGPIPE_STATS_HEAD)).messages_expire());
+        assert!(Stats::from(made_up(KMSGPIPE_STATS_FLUSH)).messages_expire());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use serde_json::{json, Value};
 use std::{
+    fs::File,
     os::{
         fd::OwnedFd,
         unix::{net::UnixStream, process::ExitStatusExt},
@@ -14,6 +15,25 @@ use std::{
 
 /// A pipe that no machine has.
 const ABSENT: &str = "4294967295";
+
+/// What the tool can be told to do.
+const COMMANDS: [&str; 15] = [
+    "list",
+    "show",
+    "stats",
+    "watch",
+    "dump",
+    "send",
+    "recv",
+    "clear",
+    "set-params",
+    "flush",
+    "create",
+    "destroy",
+    "ioctl",
+    "doctor",
+    "completions",
+];
 
 /// The number of `SIGPIPE`.
 const SIGPIPE: i32 = 13;
@@ -51,27 +71,21 @@ fn help_goes_to_standard_output_and_lists_exit_codes() {
     let output = run(&["--help"]);
     assert_eq!(output.status.code(), Some(0));
     let help = stdout(&output);
-    for word in [
-        "list",
-        "stats",
-        "clear",
-        "send",
-        "recv",
-        "completions",
-        "--json",
-    ] {
+    for word in COMMANDS.iter().chain(&["--json", "--color"]) {
         assert!(help.contains(word), "{word}: {help}");
     }
     for code in 0..=7 {
         assert!(help.contains(&format!("\n  {code}  ")), "{code}: {help}");
     }
-    for command in ["list", "stats", "clear", "send", "recv", "completions"] {
+    for command in COMMANDS {
         assert_eq!(
             run(&[command, "--help"]).status.code(),
             Some(0),
             "{command}"
         );
     }
+    let help = stdout(&run(&["ioctl", "--help"]));
+    assert!(help.contains("KMSGPIPE_FLUSH_PERIODIC  enable"), "{help}");
     assert!(stdout(&run(&["--version"])).starts_with("kmsgpipectl "));
 }
 
@@ -83,9 +97,22 @@ fn bad_usage_ends_with_2() {
         &["clear"],
         &["send"],
         &["recv"],
-        &["recv", "x"],
-        &["recv", "00"],
-        &["stats", "kmsgpipe"],
+        &["recv", "a b"],
+        &["recv", ""],
+        &["stats", "gr\u{fc}n"],
+        &["show"],
+        &["destroy"],
+        &["set-params", "0"],
+        &["set-params", "0", "--msg-size", "64KB"],
+        &["flush", "0"],
+        &["flush", "enable", "0", "--interval", "1us"],
+        &["flush", "disable", "0", "--expiry", "1s"],
+        &["create", "--mode", "0"],
+        &["create", "--owner", "nobody-has-this-name"],
+        &["create", "--owner", "0", "--group", "0"],
+        &["watch", "--interval", "0"],
+        &["ioctl", "0", "KMSGPIPE_FROBNICATE"],
+        &["list", "--color", "sometimes"],
         &["list", "0"],
         &["send", "0", "--count", "0"],
         &["send", "0", "--whole", "message"],
@@ -100,7 +127,7 @@ fn bad_usage_ends_with_2() {
 
 #[test]
 fn bad_usage_is_json_on_demand() {
-    let text = fails(&["recv", "x", "--json"], 2);
+    let text = fails(&["recv", "a b", "--json"], 2);
     let error: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(error["error"]["exit"], 2);
     assert_eq!(error["error"]["errno"], Value::Null);
@@ -123,6 +150,15 @@ fn an_absent_pipe_ends_with_3_and_says_what_to_do() {
         &["send", ABSENT],
         &["recv", ABSENT],
         &["recv", ABSENT, "--nonblock"],
+        &["show", ABSENT],
+        &["watch", ABSENT],
+        &["dump", ABSENT],
+        &["set-params", ABSENT, "--max-msgs", "1"],
+        &["flush", "enable", ABSENT],
+        &["flush", "disable", ABSENT],
+        &["destroy", ABSENT],
+        &["ioctl", ABSENT, "KMSGPIPE_GET_STATS"],
+        &["recv", &format!("pipe{ABSENT}")],
         &["recv", &format!("kmsgpipe{ABSENT}")],
         &["recv", &format!("/dev/kmsgpipe{ABSENT}")],
     ] {
@@ -135,8 +171,53 @@ fn an_absent_pipe_ends_with_3_and_says_what_to_do() {
 }
 
 #[test]
+fn an_absent_name_ends_with_3() {
+    for name in ["nobody-named-this", "kmsgpipe-nobody-named-this"] {
+        let text = fails(&["stats", name], 3);
+        let start = "kmsgpipectl: cannot open /dev/kmsgpipe-nobody-named-this: ";
+        assert!(text.starts_with(start), "{text}");
+    }
+}
+
+#[test]
+fn every_pipe_that_cannot_be_destroyed_is_told() {
+    let text = fails(&["destroy", ABSENT, "nobody-named-this"], 3);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 2, "{text}");
+    assert!(
+        lines.iter().all(|line| line.contains("cannot open")),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_request_that_does_not_exist_lists_those_that_do() {
+    let text = fails(&["ioctl", "/dev/kmsgpipe0", "KMSGPIPE_FROBNICATE"], 2);
+    for name in ["KMSGPIPE_GET_STATS", "KMSGPIPE_DUMP", "FIONREAD"] {
+        assert!(text.contains(name), "{text}");
+    }
+    for args in [
+        &["ioctl", "0", "KMSGPIPE_SET_PARAMS", "1"][..],
+        &["ioctl", "0", "flush_periodic"],
+        &["ioctl", "0", "CLEAR_QUEUE", "now"],
+    ] {
+        let text = fails(args, 2);
+        assert!(text.contains("shows what it takes"), "{text}");
+    }
+}
+
+#[test]
+fn standard_input_may_be_what_a_request_is_made_of() {
+    let null = File::open("/dev/null").unwrap();
+    let output = tool(&["ioctl", "-", "GET_PARAMS"]).stdin(null).output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(7));
+    assert!(stderr(&output).contains("cannot read the parameters of /dev/null"));
+}
+
+#[test]
 fn an_absent_pipe_is_json_on_demand() {
-    for command in ["stats", "clear", "send", "recv"] {
+    for command in ["stats", "show", "watch", "dump", "clear", "send", "recv"] {
         let text = fails(&["--json", command, ABSENT], 3);
         let mut error: Value = serde_json::from_str(&text).unwrap();
         let message = error["error"]["message"].take();
@@ -153,7 +234,7 @@ fn without_the_module_there_is_nothing_to_list() {
     if Path::new("/dev/kmsgpipe0").exists() {
         return;
     }
-    for args in [&[][..], &["list"], &["stats"]] {
+    for args in [&[][..], &["list"], &["stats"], &["watch"]] {
         let text = fails(args, 3);
         assert!(
             text.starts_with("kmsgpipectl: there is no pipe in /dev; "),
@@ -163,6 +244,47 @@ fn without_the_module_there_is_nothing_to_list() {
     }
     let error: Value = serde_json::from_str(&fails(&["--json"], 3)).unwrap();
     assert_eq!(error["error"]["errno"], "ENOENT");
+    let text = fails(&["create"], 3);
+    assert!(text.contains("cannot open /dev/kmsgpipe0: "), "{text}");
+}
+
+#[test]
+fn without_the_module_the_doctor_says_how_to_load_it() {
+    if Path::new("/sys/module/kmsgpipe").exists() {
+        return;
+    }
+    let output = run(&["doctor"]);
+    assert_eq!(output.status.code(), Some(3));
+    let text = stdout(&output);
+    assert!(text.starts_with("failed  module "), "{text}");
+    assert!(
+        text.contains("insmod") || text.contains("modprobe"),
+        "{text}"
+    );
+    assert_eq!(stderr(&output), "kmsgpipectl: 1 of 1 checks failed\n");
+
+    let output = run(&["doctor", "--json"]);
+    let found: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!((&found["schema"], &found["ok"]), (&json!(1), &json!(false)));
+    assert_eq!(found["checks"][0]["check"], "module");
+    assert_eq!(found["checks"][0]["status"], "failed");
+    assert_eq!(found["checks"][0]["exit"], 3);
+}
+
+#[test]
+fn colour_is_for_terminals_and_on_demand() {
+    let colourful = |args: &[&str], variables: &[(&str, &str)]| {
+        let output = tool(args).envs(variables.iter().copied()).output().unwrap();
+        stderr(&output).contains('\x1b')
+    };
+    let args = ["stats", ABSENT];
+    assert!(!colourful(&args, &[]));
+    assert!(colourful(&["stats", ABSENT, "--color", "always"], &[]));
+    assert!(!colourful(
+        &["stats", ABSENT, "--color", "never"],
+        &[("CLICOLOR_FORCE", "1")]
+    ));
+    assert!(!colourful(&args, &[("NO_COLOR", "1"), ("TERM", "xterm")]));
 }
 
 #[test]
@@ -184,7 +306,12 @@ fn completions_name_the_commands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = run(&["completions", shell]);
         assert_eq!(output.status.code(), Some(0), "{shell}");
-        assert!(stdout(&output).contains("recv"), "{shell}");
+        let script = stdout(&output);
+        for command in COMMANDS {
+            assert!(script.contains(command), "{shell}: {command}");
+        }
+        // Not every script knows what may stand where no option is.
+        assert!(shell != "bash" || script.contains("KMSGPIPE_GET_STATS"));
     }
 }
 
@@ -203,10 +330,7 @@ fn a_closed_output_ends_it_quietly() {
 
 #[test]
 fn a_full_output_is_an_error() {
-    let full = std::fs::File::options()
-        .write(true)
-        .open("/dev/full")
-        .unwrap();
+    let full = File::options().write(true).open("/dev/full").unwrap();
     let output = tool(&["completions", "bash"])
         .stdout(full)
         .stderr(Stdio::piped())

@@ -2,13 +2,23 @@
 
 //! The command line.
 
-use crate::{duration, framing};
-use clap::{error::ErrorKind, Args, CommandFactory, Parser, Subcommand};
-use kmsgpipe::PipeName;
-use std::{env, ffi::OsString, time::Duration};
+mod look;
+mod manage;
+mod messages;
+mod request;
+
+pub use look::{Dump, Show, Stats, Watch};
+pub use manage::{Clear, Create, Destroy, Flush, Ownership, SetParams};
+pub use messages::{Patience, Recv, Send};
+pub use request::{Ioctl, Request};
+
+use clap::{error::ErrorKind, Args, ColorChoice, CommandFactory, Parser, Subcommand};
+use std::{env, ffi::OsString};
 
 /// What `--help` ends with.
 const EXIT_STATUS: &str = "\
+A PIPE is its name, its number, as in 0 or kmsgpipe0, or a path, as in /dev/kmsgpipe0.
+
 Exit status:
   0  done
   1  failed
@@ -26,8 +36,18 @@ Exit status:
 #[command(version, after_help = EXIT_STATUS)]
 pub struct Cli {
     /// Write JSON to standard output, and errors as JSON to standard error
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 100)]
     pub json: bool,
+
+    /// Use colour; `auto` does on a terminal unless NO_COLOR is set
+    #[arg(
+        long,
+        global = true,
+        display_order = 101,
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
+    pub color: ColorChoice,
 
     /// What to do; list the pipes if not given.
     #[command(subcommand)]
@@ -64,174 +84,35 @@ impl Cli {
 pub enum Command {
     /// List the pipes
     List,
-    /// Show all that is known of a pipe, or of all of them
+    /// Show what a pipe is and how it is doing
+    Show(Show),
+    /// Show the statistics of pipes, or of all of them, under their names in the header
     Stats(Stats),
-    /// Discard every queued message (needs CAP_SYS_ADMIN)
-    Clear(Clear),
+    /// Show the statistics again and again
+    Watch(Watch),
+    /// Show the queued messages and leave them there (needs CAP_SYS_ADMIN)
+    Dump(Dump),
     /// Send messages from the arguments or from standard input
     Send(Send),
     /// Receive messages and write them to standard output
     Recv(Recv),
+    /// Discard every queued message (needs CAP_SYS_ADMIN)
+    Clear(Clear),
+    /// Change what an empty pipe may hold (needs CAP_SYS_ADMIN)
+    SetParams(SetParams),
+    /// Let messages expire, or stop doing so (needs CAP_SYS_ADMIN)
+    #[command(subcommand)]
+    Flush(Flush),
+    /// Make a pipe and print its node (needs CAP_SYS_ADMIN)
+    Create(Create),
+    /// Destroy pipes (needs CAP_SYS_ADMIN)
+    Destroy(Destroy),
+    /// Make one request of the kernel, by its name in the header
+    Ioctl(Ioctl),
+    /// Find out what is wrong, and how to mend it
+    Doctor,
     /// Write a completion script for a shell to standard output
     Completions(Completions),
-}
-
-/// The arguments of `stats`.
-#[derive(Args, Debug)]
-pub struct Stats {
-    /// The pipe, such as 0, kmsgpipe0 or /dev/kmsgpipe0; all of them if not given
-    pub pipe: Option<PipeName>,
-}
-
-/// The arguments of `clear`.
-#[derive(Args, Debug)]
-pub struct Clear {
-    /// The pipe, such as 0, kmsgpipe0 or /dev/kmsgpipe0
-    pub pipe: PipeName,
-}
-
-/// How long a command may wait for a pipe.
-#[derive(Args, Clone, Copy, Debug)]
-pub struct Patience {
-    /// Wait for each message no longer than this, such as 250ms, 1.5s or 2m (seconds without a
-    /// unit); then exit with 6
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
-    pub timeout: Option<Duration>,
-
-    /// Do not wait at all; exit with 5 instead
-    #[arg(long, conflicts_with = "timeout")]
-    pub nonblock: bool,
-}
-
-/// The arguments of `send`.
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Each MESSAGE is sent as it is, without a newline. Without one, messages come from standard input;
-an empty one is skipped with a warning, as the kernel makes no message of 0 bytes.")]
-pub struct Send {
-    /// The pipe, such as 0, kmsgpipe0 or /dev/kmsgpipe0
-    pub pipe: PipeName,
-
-    /// The messages; read from standard input if not given
-    #[arg(value_name = "MESSAGE")]
-    pub messages: Vec<OsString>,
-
-    /// How standard input is cut into messages.
-    #[command(flatten)]
-    pub framing: InputFraming,
-
-    /// With MESSAGE, send all of them N times; otherwise stop after N messages
-    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub count: Option<u64>,
-
-    /// How long to wait for room.
-    #[command(flatten)]
-    pub patience: Patience,
-}
-
-/// How standard input is cut into messages.
-#[derive(Args, Clone, Copy, Debug)]
-#[group(multiple = false, conflicts_with = "messages")]
-pub struct InputFraming {
-    /// One message a line, without its newline (default)
-    #[arg(long)]
-    pub line: bool,
-
-    /// Each message ends with a NUL byte, which is not sent
-    #[arg(long, short = '0')]
-    pub null: bool,
-
-    /// Before each message its length, 4 bytes, the least significant first
-    #[arg(long)]
-    pub length_prefixed: bool,
-
-    /// All of standard input is one message
-    #[arg(long)]
-    pub whole: bool,
-}
-
-impl InputFraming {
-    /// The framing that was chosen.
-    pub fn chosen(self) -> framing::Input {
-        match self {
-            Self { null: true, .. } => framing::Input::Null,
-            Self {
-                length_prefixed: true,
-                ..
-            } => framing::Input::LengthPrefixed,
-            Self { whole: true, .. } => framing::Input::Whole,
-            _ => framing::Input::Line,
-        }
-    }
-}
-
-/// The arguments of `recv`.
-#[derive(Args, Debug)]
-#[command(after_help = "\
-Without --line, --null, --length-prefixed, --raw or --json, a message is written as it is, and
-followed by a newline unless it ends with one.")]
-pub struct Recv {
-    /// The pipe, such as 0, kmsgpipe0 or /dev/kmsgpipe0
-    pub pipe: PipeName,
-
-    /// How messages are told apart.
-    #[command(flatten)]
-    pub framing: OutputFraming,
-
-    /// Receive N messages; 0 is for ever
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 1)]
-    pub count: u64,
-
-    /// Receive for ever, like --count 0
-    #[arg(long, short, conflicts_with = "count")]
-    pub follow: bool,
-
-    /// How long to wait for a message.
-    #[command(flatten)]
-    pub patience: Patience,
-}
-
-/// How messages are told apart on standard output.
-#[derive(Args, Clone, Copy, Debug)]
-#[group(multiple = false)]
-pub struct OutputFraming {
-    /// A newline after each message, even if it ends with one
-    #[arg(long)]
-    pub line: bool,
-
-    /// A NUL byte after each message
-    #[arg(long, short = '0')]
-    pub null: bool,
-
-    /// Before each message its length, 4 bytes, the least significant first
-    #[arg(long)]
-    pub length_prefixed: bool,
-
-    /// Nothing but the messages
-    #[arg(long, visible_alias = "whole")]
-    pub raw: bool,
-}
-
-impl OutputFraming {
-    /// Whether one was asked for.
-    fn is_given(self) -> bool {
-        self.line || self.null || self.length_prefixed || self.raw
-    }
-
-    /// The framing that was chosen, which is another one with `--json`.
-    pub fn chosen(self, json: bool) -> framing::Output {
-        match self {
-            _ if json => framing::Output::Json,
-            Self { line: true, .. } => framing::Output::Line,
-            Self { null: true, .. } => framing::Output::Null,
-            Self {
-                length_prefixed: true,
-                ..
-            } => framing::Output::LengthPrefixed,
-            Self { raw: true, .. } => framing::Output::Raw,
-            _ => framing::Output::Text,
-        }
-    }
 }
 
 /// The arguments of `completions`.
@@ -244,6 +125,7 @@ pub struct Completions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::framing;
 
     fn parse(args: &str) -> Result<Cli, ErrorKind> {
         let words = std::iter::once("kmsgpipectl").chain(args.split_whitespace());
@@ -262,10 +144,14 @@ mod tests {
     }
 
     #[test]
-    fn json_goes_anywhere() {
+    fn json_and_color_go_anywhere() {
         for args in ["--json stats 0", "stats --json 0", "stats 0 --json"] {
             assert!(parse(args).unwrap().json, "{args}");
         }
+        for args in ["--color never list", "list --color=never"] {
+            assert_eq!(parse(args).unwrap().color, ColorChoice::Never, "{args}");
+        }
+        assert_eq!(parse("list").unwrap().color, ColorChoice::Auto);
     }
 
     #[test]
@@ -278,6 +164,7 @@ mod tests {
             "recv 0 --follow --count 2",
             "recv 0 --json --raw",
             "--json recv 0 --raw",
+            "create --owner 0:0 --group 0",
         ] {
             assert_eq!(
                 parse(args).err(),
@@ -285,17 +172,63 @@ mod tests {
                 "{args}"
             );
         }
+    }
+
+    #[test]
+    fn bad_values_are_refused() {
         for args in [
             "send 0 --count 0",
             "recv 0 --timeout x",
-            "recv x",
-            "stats 00",
+            "recv a:b",
+            "stats gr\u{fc}n",
+            "watch --interval 0",
+            "watch --count 0",
+            "create --name a/b",
+            "create --name=",
+            "create --mode 0",
+            "create --mode 01000",
+            "create --mode 8",
+            "create --msg-size 4G",
+            "create --owner nobody-has-this-name",
+            "flush enable 0 --interval 1us",
+            "flush enable 0 --expiry 50d",
+            "set-params 0 --max-msgs -1",
         ] {
+            let kind = parse(args).err();
+            assert!(
+                matches!(
+                    kind,
+                    Some(ErrorKind::ValueValidation | ErrorKind::UnknownArgument)
+                ),
+                "{args}: {kind:?}"
+            );
+        }
+        assert_eq!(
+            parse("ioctl 0 KMSGPIPE_FROBNICATE").err(),
+            Some(ErrorKind::InvalidValue)
+        );
+        for args in ["set-params 0", "show", "destroy", "dump", "ioctl 0"] {
             assert_eq!(
                 parse(args).err(),
-                Some(ErrorKind::ValueValidation),
+                Some(ErrorKind::MissingRequiredArgument),
                 "{args}"
             );
+        }
+    }
+
+    #[test]
+    fn requests_have_short_names_too() {
+        for args in [
+            "ioctl /dev/kmsgpipe0 KMSGPIPE_GET_STATS",
+            "ioctl 0 kmsgpipe_get_stats",
+            "ioctl 0 GET_STATS",
+            "ioctl 0 get_stats",
+            "ioctl - Get_Stats",
+        ] {
+            let Some(Command::Ioctl(ioctl)) = parse(args).unwrap().command else {
+                panic!("{args}");
+            };
+            assert_eq!(ioctl.request, Request::GetStats, "{args}");
         }
     }
 

@@ -4,17 +4,35 @@
 
 mod clear;
 mod completions;
+mod create;
+mod destroy;
+mod doctor;
+mod dump;
+mod flush;
+mod ioctl;
 mod list;
 mod recv;
 mod send;
+mod set_params;
+mod show;
 mod stats;
+mod watch;
 
 pub use clear::clear;
 pub use completions::completions;
+pub use create::create;
+pub use destroy::destroy;
+pub use doctor::doctor;
+pub use dump::dump;
+pub use flush::flush;
+pub use ioctl::ioctl;
 pub use list::list;
 pub use recv::recv;
 pub use send::send;
+pub use set_params::set_params;
+pub use show::show;
 pub use stats::stats;
+pub use watch::watch;
 
 use crate::failure::Failure;
 use std::io::{self, Write};
@@ -27,13 +45,18 @@ fn print(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::io("write to standard output", &error))
 }
 
+/// Writes a JSON value to standard output, on a line of its own.
+fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
+    print(&format!("{value}\n"))
+}
+
 /// Makes a failure of JSON that cannot be written.
 fn unwritable(error: serde_json::Error) -> Failure {
     Failure::io("write JSON", &error.into())
 }
 
 /// So many messages, in words.
-fn messages(count: u64) -> String {
+pub fn messages(count: u64) -> String {
     match count {
         1 => "1 message".to_string(),
         _ => format!("{count} messages"),

@@ -2,6 +2,7 @@
 
 //! How the program ends when it fails.
 
+use crate::style::Paint;
 use kmsgpipe::{Class, Errno, Error};
 use serde::Serialize;
 use serde_json::json;
@@ -65,12 +66,28 @@ impl Failure {
         self
     }
 
+    /// Makes a failure of a command line that makes no sense.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Class::Usage, message)
+    }
+
+    /// What it says.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What sort of failure it is.
+    #[cfg(test)]
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
     /// Writes it to standard error, and makes it an exit code.
     pub fn report(&self, json: bool) -> ExitCode {
         if json {
             say(&self.json().to_string());
         } else {
-            say(&format!("kmsgpipectl: {}", self.message));
+            complain(&self.message);
         }
         ExitCode::from(self.class.exit_code())
     }
@@ -100,9 +117,23 @@ impl From<Error> for Failure {
     }
 }
 
+/// Writes what went wrong to standard error.
+fn complain(message: &str) {
+    say(&format!(
+        "{} {message}",
+        Paint::stderr().bad("kmsgpipectl:")
+    ));
+}
+
+/// Warns of something on standard error.
+pub fn warn(message: &str) {
+    let name = Paint::stderr().doubtful("kmsgpipectl: warning:");
+    say(&format!("{name} {message}"));
+}
+
 /// Writes a line to standard error, in one piece, as others may write there too. Nothing can be done
 /// about a failure.
-pub fn say(line: &str) {
+fn say(line: &str) {
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 

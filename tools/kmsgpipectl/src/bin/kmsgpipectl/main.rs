@@ -4,13 +4,19 @@
 
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 
+mod accounts;
 mod cli;
 mod commands;
 mod duration;
 mod failure;
 mod framing;
+mod payload;
+#[cfg(test)]
+mod property;
 mod report;
 mod signals;
+mod size;
+mod style;
 mod table;
 
 use cli::{Cli, Command};
@@ -23,16 +29,27 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return failure::usage(&error),
     };
+    style::choose(cli.color);
+    let json = cli.json;
     let result = match cli.command.unwrap_or(Command::List) {
-        Command::List => commands::list(cli.json),
-        Command::Stats(args) => commands::stats(&args, cli.json),
-        Command::Clear(args) => commands::clear(&args, cli.json),
-        Command::Send(args) => commands::send(&args, cli.json),
-        Command::Recv(args) => commands::recv(&args, cli.json),
+        Command::List => commands::list(json),
+        Command::Show(args) => commands::show(&args, json),
+        Command::Stats(args) => commands::stats(&args, json),
+        Command::Watch(args) => commands::watch(&args, json),
+        Command::Dump(args) => commands::dump(&args, json),
+        Command::Send(args) => commands::send(&args, json),
+        Command::Recv(args) => commands::recv(&args, json),
+        Command::Clear(args) => commands::clear(&args, json),
+        Command::SetParams(args) => commands::set_params(&args, json),
+        Command::Flush(args) => commands::flush(&args, json),
+        Command::Create(args) => commands::create(&args, json),
+        Command::Destroy(args) => commands::destroy(&args, json),
+        Command::Ioctl(args) => commands::ioctl(&args, json),
+        Command::Doctor => commands::doctor(json),
         Command::Completions(args) => commands::completions(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(cli.json),
+        Err(failure) => failure.report(json),
     }
 }

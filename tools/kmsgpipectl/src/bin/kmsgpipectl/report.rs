@@ -1,38 +1,54 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `list` and `stats` tell about pipes.
+//! What `list`, `stats`, `show` and `watch` tell about pipes.
+
+mod show;
+
+pub use show::show;
 
 use crate::{
     failure::{Description, Failure},
     table,
 };
-use kmsgpipe::{Access, Class, Pipe, PipeName, Result, Stats};
+use kmsgpipe::{Access, Class, Node, Pipe, PipeName, Result, Stats};
 use serde::Serialize;
 
 /// The heads of the columns of [`list`].
-const COLUMNS: [&str; 9] = [
-    "PIPE", "DEPTH", "MAX", "MSGSIZE", "BYTES", "READERS", "WRITERS", "ENQUEUED", "DEQUEUED",
+const COLUMNS: [&str; 10] = [
+    "PIPE", "ID", "DEPTH", "MAX", "MSGSIZE", "BYTES", "READERS", "WRITERS", "ENQUEUED", "DEQUEUED",
 ];
+
+/// Whom statistics were asked of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The pipe: they were true at one moment.
+    Ioctl,
+    /// The files below `/sys`, one after the other.
+    Sysfs,
+}
 
 /// What is known of a pipe, or why nothing is.
 #[derive(Debug)]
 pub struct Report {
-    name: PipeName,
-    result: Result<Stats>,
+    /// Its node.
+    pub node: Node,
+    result: Result<(Stats, Source)>,
 }
 
 /// All reports in JSON.
 #[derive(Serialize)]
-struct Pipes {
+struct Pipes<T> {
     schema: u32,
-    pipes: Vec<Object>,
+    pipes: Vec<T>,
 }
 
 /// A report in JSON.
 #[derive(Serialize)]
-struct Object {
+pub struct Object {
     pipe: String,
     path: String,
+    name: Option<String>,
     #[serde(flatten)]
     result: Outcome,
 }
@@ -42,10 +58,16 @@ struct Object {
 #[serde(untagged)]
 enum Outcome {
     /// The statistics, next to the name.
-    Known(Stats),
+    Known {
+        /// The statistics.
+        #[serde(flatten)]
+        stats: Stats,
+        /// Where they are from.
+        source: Source,
+    },
     /// The reason why there are none.
     Unknown {
-        /// The number of the pipe as its name says.
+        /// The number of the pipe as its node says.
         id: Option<u32>,
         /// The reason.
         error: Description,
@@ -54,28 +76,62 @@ enum Outcome {
 
 impl Report {
     /// Asks a pipe for its statistics.
-    pub fn of(name: PipeName) -> Self {
-        let result = ask(&name);
-        Self { name, result }
+    pub fn of(node: Node) -> Self {
+        let result = ask(&node).map(|stats| (stats, Source::Ioctl));
+        Self { node, result }
     }
 
-    /// Fails if nothing is known of the pipe.
-    pub fn check(&self) -> Result<(), Failure> {
+    /// Asks a pipe for its statistics, or reads what everybody may read.
+    pub fn public(node: Node) -> Self {
+        let mut report = Self::of(node);
+        if report.result.is_err() {
+            if let Ok(stats) = report.node.public_stats() {
+                report.result = Ok((stats, Source::Sysfs));
+            }
+        }
+        report
+    }
+
+    /// Finds pipes by what they are called, or all of them if `names` is empty, and asks each with
+    /// `ask`. One that goes away meanwhile is left out if it was not called for.
+    pub fn of_all(names: &[PipeName], ask: impl Fn(Node) -> Self) -> Result<Vec<Self>> {
+        if !names.is_empty() {
+            return Ok(names.iter().map(|name| ask(name.locate())).collect());
+        }
+        let mut reports: Vec<Self> = kmsgpipe::pipes()?.into_iter().map(ask).collect();
+        reports.retain(|report| !report.has_gone());
+        Ok(reports)
+    }
+
+    /// Whether there was a pipe, and is none any more.
+    fn has_gone(&self) -> bool {
         match &self.result {
-            Ok(_) => Ok(()),
+            Err(error) => error.class() == Class::NotFound && !self.node.is_known(),
+            Ok(_) => false,
+        }
+    }
+
+    /// What is known of the pipe.
+    pub fn stats(&self) -> Result<&Stats, Failure> {
+        match &self.result {
+            Ok((stats, _)) => Ok(stats),
             Err(error) => Err(error.clone().into()),
         }
     }
 
     /// The report in JSON.
-    fn object(&self) -> Object {
+    pub fn object(&self) -> Object {
         Object {
-            pipe: self.name.to_string(),
-            path: self.name.path().to_string_lossy().into_owned(),
+            pipe: self.node.to_string(),
+            path: self.node.path().to_string_lossy().into_owned(),
+            name: self.node.name().map(str::to_string),
             result: match &self.result {
-                Ok(stats) => Outcome::Known(stats.clone()),
+                Ok((stats, source)) => Outcome::Known {
+                    stats: stats.clone(),
+                    source: *source,
+                },
                 Err(error) => Outcome::Unknown {
-                    id: self.name.id(),
+                    id: self.node.id(),
                     error: Failure::from(error.clone()).description(),
                 },
             },
@@ -84,9 +140,10 @@ impl Report {
 
     /// The report as a row of the list.
     fn row(&self) -> Vec<String> {
-        let mut row = vec![self.name.to_string()];
+        let mut row = vec![self.node.to_string()];
         match &self.result {
-            Ok(stats) => row.extend([
+            Ok((stats, _)) => row.extend([
+                stats.id.to_string(),
                 stats.depth_msgs.to_string(),
                 stats.max_msgs.to_string(),
                 stats.msg_size.to_string(),
@@ -108,11 +165,11 @@ impl Report {
     /// The report as a block of keys and values.
     fn block(&self) -> String {
         let mut rows = vec![
-            ("pipe".to_string(), self.name.to_string()),
-            ("path".to_string(), self.name.path().display().to_string()),
+            ("pipe".to_string(), self.node.to_string()),
+            ("path".to_string(), self.node.path().display().to_string()),
         ];
         match &self.result {
-            Ok(stats) => rows.extend(fields(stats)),
+            Ok((stats, _)) => rows.extend(fields(stats)),
             Err(error) => rows.push(("error".to_string(), error.to_string())),
         }
         table::pairs(&rows)
@@ -134,16 +191,17 @@ pub fn blocks(reports: &[Report]) -> String {
 
 /// Reports in JSON.
 pub fn json(reports: &[Report]) -> serde_json::Result<String> {
-    let pipes = Pipes {
-        schema: 1,
-        pipes: reports.iter().map(Report::object).collect(),
-    };
-    serde_json::to_string(&pipes).map(|line| line + "\n")
+    line(reports.iter().map(Report::object).collect())
+}
+
+/// What is told about pipes in JSON.
+fn line<T: Serialize>(pipes: Vec<T>) -> serde_json::Result<String> {
+    serde_json::to_string(&Pipes { schema: 1, pipes }).map(|line| line + "\n")
 }
 
 /// Asks a pipe for its statistics, as they are without the file that is opened for that.
-fn ask(name: &PipeName) -> Result<Stats> {
-    let (pipe, access) = open_any(name)?;
+fn ask(node: &Node) -> Result<Stats> {
+    let (pipe, access) = open_any(node)?;
     let mut stats = pipe.stats()?;
     let own = match access {
         Access::Write => &mut stats.writers,
@@ -154,11 +212,11 @@ fn ask(name: &PipeName) -> Result<Stats> {
 }
 
 /// Opens a pipe for requests: for reading, or for writing if only that is permitted.
-pub fn open_any(name: &PipeName) -> Result<(Pipe, Access)> {
-    match Pipe::open(name, Access::Read) {
+pub fn open_any(node: &Node) -> Result<(Pipe, Access)> {
+    match Pipe::open(node, Access::Read) {
         Ok(pipe) => Ok((pipe, Access::Read)),
         Err(refusal) if refusal.class() == Class::Permission => {
-            match Pipe::open(name, Access::Write) {
+            match Pipe::open(node, Access::Write) {
                 Ok(pipe) => Ok((pipe, Access::Write)),
                 Err(_) => Err(refusal),
             }
@@ -168,7 +226,7 @@ pub fn open_any(name: &PipeName) -> Result<(Pipe, Access)> {
 }
 
 /// The statistics under the names of the header.
-fn fields(stats: &Stats) -> Vec<(String, String)> {
+pub fn fields(stats: &Stats) -> Vec<(String, String)> {
     // One source for the names: the one that JSON has, in the order of its declaration.
     let Ok(serde_json::Value::Object(object)) = serde_json::to_value(stats) else {
         return Vec::new();
@@ -192,8 +250,9 @@ mod tests {
     use super::*;
     use kmsgpipe::{Error, Head};
     use serde_json::{json, Value};
+    use std::path::Path;
 
-    fn stats(head: Option<Head>) -> Stats {
+    pub(super) fn stats(head: Option<Head>) -> Stats {
         Stats {
             id: 3,
             flags: head.is_some().into(),
@@ -217,6 +276,8 @@ mod tests {
             dropped_bytes: 0,
             refused_full: 7,
             refused_size: 8,
+            flush_interval_ms: 0,
+            flush_expiry_ms: 0,
             head,
         }
     }
@@ -232,11 +293,11 @@ mod tests {
         };
         vec![
             Report {
-                name: PipeName::of(3),
-                result: Ok(stats(Some(head))),
+                node: Node::of(3),
+                result: Ok((stats(Some(head)), Source::Ioctl)),
             },
             Report {
-                name: PipeName::of(12),
+                node: Node::at(Path::new("/dev/kmsgpipe-log")),
                 result: Err(Error::WouldBlock {
                     action: kmsgpipe::Action::Send,
                     object: "x".into(),
@@ -249,9 +310,9 @@ mod tests {
     fn a_list_has_a_row_for_each_pipe() {
         assert_eq!(
             list(&reports()),
-            "PIPE        DEPTH  MAX  MSGSIZE  BYTES  READERS  WRITERS  ENQUEUED  DEQUEUED\n\
-             kmsgpipe3       4  128      256     20        1        2      1000       996\n\
-             kmsgpipe12  Try again (EAGAIN)\n"
+            "PIPE          ID  DEPTH  MAX  MSGSIZE  BYTES  READERS  WRITERS  ENQUEUED  DEQUEUED\n\
+             kmsgpipe3      3      4  128      256     20        1        2      1000       996\n\
+             kmsgpipe-log  Try again (EAGAIN)\n"
         );
     }
 
@@ -259,22 +320,31 @@ mod tests {
     fn a_block_has_a_line_for_each_field() {
         let text = blocks(&reports());
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[0], "pipe             kmsgpipe3");
-        assert_eq!(lines[1], "path             /dev/kmsgpipe3");
-        assert_eq!(lines[2], "id               3");
-        assert!(lines.contains(&"enqueued_msgs    1000"), "{text}");
-        assert!(lines.contains(&"head_age_ns      1500"), "{text}");
-        assert!(lines.contains(&"head_pid         4711"), "{text}");
+        assert_eq!(lines[0], "pipe               kmsgpipe3");
+        assert_eq!(lines[1], "path               /dev/kmsgpipe3");
+        assert_eq!(lines[2], "id                 3");
+        assert!(lines.contains(&"enqueued_msgs      1000"), "{text}");
+        assert!(lines.contains(&"head_age_ns        1500"), "{text}");
+        assert!(lines.contains(&"head_pid           4711"), "{text}");
         assert!(!text.contains("reserved"), "{text}");
-        // Two names, 22 numbers, six of the head; a free line; two names and an error.
-        assert_eq!(lines.len(), 2 + 22 + 6 + 1 + 3);
-        assert_eq!(lines[30], "");
+        // Two names, 24 numbers, six of the head; a free line; two names and an error.
+        assert_eq!(lines.len(), 2 + 24 + 6 + 1 + 3);
+        assert_eq!(lines[32], "");
 
         let empty = Report {
-            name: PipeName::of(0),
-            result: Ok(stats(None)),
+            node: Node::of(0),
+            result: Ok((stats(None), Source::Ioctl)),
         };
-        assert!(empty.block().ends_with("head             none\n"));
+        assert!(empty.block().ends_with("head               none\n"));
+    }
+
+    #[test]
+    fn what_goes_away_is_left_out() {
+        let report = Report::of(Node::of(u32::MAX));
+        assert!(report.has_gone());
+        assert!(!Report::of(Node::at(Path::new("/dev/null"))).has_gone());
+        let names = ["4294967295".parse().unwrap()];
+        assert_eq!(Report::of_all(&names, Report::public).unwrap().len(), 1);
     }
 
     #[test]
@@ -286,7 +356,7 @@ mod tests {
                 "schema": 1,
                 "pipes": [
                     {
-                        "pipe": "kmsgpipe3", "path": "/dev/kmsgpipe3",
+                        "pipe": "kmsgpipe3", "path": "/dev/kmsgpipe3", "name": null,
                         "id": 3, "flags": 1, "msg_size": 256, "max_msgs": 128,
                         "readers": 1, "writers": 2,
                         "waiting_readers": 0, "waiting_writers": 0,
@@ -296,13 +366,15 @@ mod tests {
                         "expired_msgs": 0, "expired_bytes": 0,
                         "dropped_msgs": 0, "dropped_bytes": 0,
                         "refused_full": 7, "refused_size": 8,
+                        "flush_interval_ms": 0, "flush_expiry_ms": 0,
                         "head": {
                             "seq": 997, "age_ns": 1500, "len": 5,
                             "uid": 1000, "gid": 100, "pid": 4711,
                         },
+                        "source": "ioctl",
                     },
                     {
-                        "pipe": "kmsgpipe12", "path": "/dev/kmsgpipe12", "id": 12,
+                        "pipe": "kmsgpipe-log", "path": "/dev/kmsgpipe-log", "name": "log", "id": null,
                         "error": {
                             "errno": "EAGAIN",
                             "message": "cannot send to x without waiting: it is full (EAGAIN)",

@@ -2,20 +2,17 @@
 
 //! `kmsgpipectl clear`.
 
-use super::print;
+use super::print_json;
 use crate::{cli, failure::Failure, report::open_any};
 use serde_json::json;
 
 /// Discards every queued message.
 pub fn clear(args: &cli::Clear, json: bool) -> Result<(), Failure> {
-    let (pipe, _) = open_any(&args.pipe)?;
+    let node = args.pipe.locate();
+    let (pipe, _) = open_any(&node)?;
     pipe.clear()?;
     if json {
-        let name = args.pipe.to_string();
-        print(&format!(
-            "{}\n",
-            json!({ "schema": 1, "pipe": name, "cleared": true })
-        ))?;
+        print_json(&json!({ "schema": 1, "pipe": node.to_string(), "cleared": true }))?;
     }
     Ok(())
 }

@@ -6,14 +6,15 @@ use super::{print, unwritable};
 use crate::{
     failure::Failure,
     report::{self, Report},
+    style::Paint,
 };
 
 /// Lists the pipes. One that cannot be asked is listed with the reason.
 pub fn list(json: bool) -> Result<(), Failure> {
-    let reports: Vec<Report> = kmsgpipe::pipes()?.into_iter().map(Report::of).collect();
+    let reports = Report::of_all(&[], Report::public)?;
     if json {
         print(&report::json(&reports).map_err(unwritable)?)
     } else {
-        print(&report::list(&reports))
+        print(&Paint::stdout().headed(&report::list(&reports)))
     }
 }

@@ -5,10 +5,10 @@
 use super::{messages, print};
 use crate::{
     cli::{self, Patience},
-    failure::{say, Failure},
+    failure::{warn, Failure},
     framing::{self, Messages},
 };
-use kmsgpipe::{Access, Class, Pipe, MSG_SIZE_MAX};
+use kmsgpipe::{Access, Class, Node, Pipe, MSG_SIZE_MAX};
 use serde_json::json;
 use std::{io, os::unix::ffi::OsStrExt};
 
@@ -33,7 +33,7 @@ pub fn send(args: &cli::Send, json: bool) -> Result<(), Failure> {
     if json {
         let summary = json!({
             "schema": 1,
-            "pipe": args.pipe.to_string(),
+            "pipe": Node::at(sender.pipe.path()).to_string(),
             "sent_msgs": sender.sent,
             "sent_bytes": sender.bytes,
             "empty_msgs": sender.empty,
@@ -89,8 +89,8 @@ impl Sender {
         self.number += 1;
         if message.is_empty() {
             if self.empty == 0 {
-                say(&format!(
-                    "kmsgpipectl: warning: message {} is empty and is skipped, as the kernel makes \
+                warn(&format!(
+                    "message {} is empty and is skipped, as the kernel makes \
                      no message of 0 bytes",
                     self.number
                 ));
@@ -134,8 +134,8 @@ impl Sender {
     /// Says how many empty messages there were after the first, which was told of at once.
     fn warn_of_empty_ones(&self) {
         if self.empty > 1 {
-            say(&format!(
-                "kmsgpipectl: warning: {} were empty and were skipped",
+            warn(&format!(
+                "{} were empty and were skipped",
                 messages(self.empty)
             ));
         }

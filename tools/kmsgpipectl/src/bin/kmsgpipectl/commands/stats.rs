@@ -9,16 +9,15 @@ use crate::{
     report::{self, Report},
 };
 
-/// Shows all that is known of a pipe, or of all of them.
+/// Shows the statistics of pipes, or of all of them. Each is a consistent snapshot.
 pub fn stats(args: &cli::Stats, json: bool) -> Result<(), Failure> {
-    let reports = match &args.pipe {
-        Some(name) => {
-            let report = Report::of(name.clone());
-            report.check()?;
-            vec![report]
+    let reports = Report::of_all(&args.pipes, Report::of)?;
+    // What was not asked for by name may be out of reach.
+    if !args.pipes.is_empty() {
+        for report in &reports {
+            report.stats()?;
         }
-        None => kmsgpipe::pipes()?.into_iter().map(Report::of).collect(),
-    };
+    }
     if json {
         print(&report::json(&reports).map_err(unwritable)?)
     } else {

@@ -2,6 +2,7 @@
 
 //! Writing messages.
 
+use crate::payload::Data;
 use serde::Serialize;
 
 /// How messages are told apart on standard output.
@@ -27,18 +28,7 @@ struct Object<'a> {
     schema: u32,
     len: usize,
     #[serde(flatten)]
-    payload: Payload<'a>,
-}
-
-/// The payload of a message in JSON.
-#[derive(Serialize)]
-enum Payload<'a> {
-    /// It is text.
-    #[serde(rename = "data")]
-    Text(&'a str),
-    /// It is not: two hexadecimal digits for each byte.
-    #[serde(rename = "data_hex")]
-    Hex(String),
+    payload: Data<'a>,
 }
 
 impl Output {
@@ -56,10 +46,7 @@ impl Output {
             let object = Object {
                 schema: 1,
                 len: message.len(),
-                payload: match std::str::from_utf8(message) {
-                    Ok(text) => Payload::Text(text),
-                    Err(_) => Payload::Hex(hex(message)),
-                },
+                payload: Data::of(message),
             };
             serde_json::to_writer(&mut *out, &object).map_err(|_| "the message is too long")?;
         } else {
@@ -73,18 +60,6 @@ impl Output {
         }
         Ok(())
     }
-}
-
-/// Two hexadecimal digits for each byte.
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-
-    let mut digits = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a string never fails.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
 }
 
 #[cfg(test)]

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the tests share that make many pipes: files read and written whole, pipes
+ * destroyed by word, children and chance.
+ */
+#ifndef SELFTESTS_INSTANCES_H
+#define SELFTESTS_INSTANCES_H
+
+#include "pipe.h"
+
+#include <dirent.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+
+#define PROC "/proc/kmsgpipe_stats"
+#define SYSFS "/sys/class/kmsgpipe"
+
+/* Reads a file to its end in pieces: its length, or minus the errno. Ends it with a zero. */
+static inline long slurp_pieces(const char *path, char *text, size_t size, size_t piece)
+{
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	size_t len = 0;
+	long got;
+
+	if (file < 0)
+		return -errno;
+	do {
+		if (len + 1 >= size)
+			abort();
+		got = TRY(read(file, text + len, piece < size - 1 - len ? piece : size - 1 - len));
+		if (got > 0)
+			len += got;
+	} while (got > 0);
+	close(file);
+	text[len] = 0;
+	return got < 0 ? got : (long)len;
+}
+
+static inline long slurp(const char *path, char *text, size_t size)
+{
+	return slurp_pieces(path, text, size, size);
+}
+
+/* Writes a text to a file in one call: what write returned, or minus the errno. */
+static inline long spill(const char *path, const char *text)
+{
+	int file = open(path, O_WRONLY | O_CLOEXEC);
+	long ret;
+
+	if (file < 0)
+		return -errno;
+	ret = TRY(write(file, text, strlen(text)));
+	close(file);
+	return ret;
+}
+
+/* Destroys a pipe as `echo WORD > destroy` does: 0, or minus the errno. */
+static inline long destroy_word(const char *word)
+{
+	long ret = spill(SYSFS "/destroy", word);
+
+	return ret < 0 ? ret : 0;
+}
+
+static inline long destroy_id(long id)
+{
+	char word[16];
+
+	snprintf(word, sizeof(word), "%ld", id);
+	return destroy_word(word);
+}
+
+/* The number of pipes that sysfs shows; with `destroy`, all but pipe 0 are destroyed. */
+static inline unsigned int pipes_in_sysfs(int destroy)
+{
+	DIR *class = opendir(SYSFS);
+	struct dirent *entry;
+	unsigned int count = 0, id;
+
+	if (!class)
+		abort();
+	while ((entry = readdir(class)))
+		if (sscanf(entry->d_name, "pipe%u", &id) == 1) {
+			count++;
+			if (destroy && id)
+				destroy_id(id);
+		}
+	closedir(class);
+	return count;
+}
+
+/* A make of pipe with a name. */
+static inline struct kmsgpipe_create named_pipe(const char *name)
+{
+	struct kmsgpipe_create create = default_pipe();
+
+	memcpy(create.name, name, strnlen(name, sizeof(create.name)));
+	return create;
+}
+
+/* A generator of numbers that a seed repeats. */
+static inline unsigned int pick(unsigned long long *state, unsigned int below)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return (*state >> 32) % below;
+}
+
+/* KMSGPIPE_SEED repeats a run. */
+static inline unsigned long long new_seed(void)
+{
+	const char *given = getenv("KMSGPIPE_SEED");
+	unsigned long long seed = given ? strtoull(given, NULL, 0) : now_ns();
+
+	return seed ? seed : 1;
+}
+
+/* Memory that children share with their parent. */
+static inline void *shared_memory(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		abort();
+	return memory;
+}
+
+/* The exit status of a child, or -1 if it did not exit. */
+static inline int exit_of(pid_t child)
+{
+	int status;
+
+	if (waitpid(child, &status, 0) != child || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+/* KASAN and the like make objects of the allocator larger. */
+static inline int inflated(void)
+{
+	return !access("/sys/kernel/debug/kmemleak", F_OK);
+}
+
+/* Bytes that the kernel has allocated for itself, by size, by page or for each processor. */
+static inline long long kernel_memory(void)
+{
+	static const char *const fields[] = { "Slab:", "VmallocUsed:", "Percpu:", "KernelStack:" };
+	long long sum = 0;
+	char text[8192], *line;
+	size_t i;
+
+	if (slurp("/proc/meminfo", text, sizeof(text)) <= 0)
+		abort();
+	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		for (i = 0; i < ARRAY_SIZE(fields); i++)
+			if (!strncmp(line, fields[i], strlen(fields[i])))
+				sum += 1024 * strtoll(line + strlen(fields[i]), NULL, 10);
+	return sum;
+}
+
+/* Whether there is such a file; links are not followed. */
+static inline int is_there(const char *path)
+{
+	struct stat file;
+
+	return !lstat(path, &file);
+}
+
+#endif

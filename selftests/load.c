@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Loading: parameters that are refused, and that are kept. */
+#include "module_fixture.h"
+
+TEST_F_TIMEOUT(module, bad_parameters_are_refused, SECONDS)
+{
+	static const char *const bad[] = {
+		"msg_size=0", "msg_size=1048577", "msg_size=4294967295", "msg_size=-1", "msg_size=4294967296",
+		"msg_size=x", "max_msgs=0", "max_msgs=65537", "max_msgs=2147483648",
+		"msg_size=1024 max_msgs=65536 max_bytes=67108863", "max_bytes=0",
+		"msg_size=1048576 max_msgs=65", "mode=01000", "mode=0888",
+	};
+	size_t i;
+	long ret;
+
+	ASSERT_EQ(0, unload());
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		ret = load(bad[i]);
+		EXPECT_TRUE(ret == -EINVAL || ret == -ERANGE)
+			TH_LOG("%s: %ld", bad[i], ret);
+		EXPECT_FALSE(loaded());
+		EXPECT_EQ(-ENOENT, TRY(access(NODE, F_OK)));
+		if (loaded())
+			unload();
+	}
+}
+
+TEST_F_TIMEOUT(module, good_parameters_are_kept, SECONDS)
+{
+	static const struct {
+		const char *parameters;
+		unsigned int msg_size, max_msgs, mode;
+	} good[] = {
+		{ "", 256, 128, 0666 },
+		/* The kernel's core takes no mode for its default, 0600. */
+		{ "msg_size=1 max_msgs=1 mode=0", 1, 1, 0600 },
+		{ "msg_size=1048576 max_msgs=64 mode=0600", 1048576, 64, 0600 },
+		{ "msg_size=1024 max_msgs=65536 mode=0777", 1024, 65536, 0777 },
+		{ "msg_size=1048576 max_msgs=65536 max_bytes=68719476736", 1048576, 65536, 0666 },
+	};
+	struct kmsgpipe_stats stats;
+	struct stat node;
+	size_t i;
+	int fd;
+
+	for (i = 0; i < ARRAY_SIZE(good); i++) {
+		ASSERT_EQ(0, unload());
+		ASSERT_EQ(0, load(good[i].parameters));
+		ASSERT_EQ(0, stat(NODE, &node));
+		EXPECT_EQ(S_IFCHR | good[i].mode, node.st_mode);
+		fd = open_pipe(O_RDWR);
+		stats = stats_of(fd);
+		EXPECT_EQ(good[i].msg_size, stats.msg_size);
+		EXPECT_EQ(good[i].max_msgs, stats.max_msgs);
+		close(fd);
+	}
+}
+
+TEST_F_TIMEOUT(module, pipes_asked_for_are_made, 300)
+{
+	static const struct {
+		const char *parameters;
+		unsigned int pipes, msg_size, max_msgs, mode;
+	} good[] = {
+		{ "pipes=1", 1, 256, 128, 0666 },
+		{ "pipes=3 msg_size=100 max_msgs=5 mode=0640", 3, 100, 5, 0640 },
+		{ "pipes=4096", 4096, 256, 128, 0666 },
+		/* On the debug kernel each takes a hundred times as long. */
+		{ "pipes=32", 32, 256, 128, 0666 },
+	};
+	static const char *const bad[] = {
+		"pipes=0", "pipes=4097", "pipes=65536", "pipes=2147483648", "pipes=4294967295", "pipes=4294967296",
+		"pipes=-1", "pipes=x", "pipes=2 msg_size=0",
+	};
+	struct kmsgpipe_create create = default_pipe();
+	struct kmsgpipe_stats stats;
+	char path[64], text[64];
+	struct stat node;
+	size_t i, id;
+	long ret;
+	int fd;
+
+	for (i = 0; i < ARRAY_SIZE(good); i++) {
+		if (scale() < 1 && good[i].pipes > 32)
+			continue;
+		ASSERT_EQ(0, unload());
+		ASSERT_EQ(0, load(good[i].parameters));
+		EXPECT_EQ(good[i].pipes, pipes_in_sysfs(0));
+		for (id = 0; id < good[i].pipes; id++) {
+			snprintf(path, sizeof(path), "/dev/kmsgpipe%zu", id);
+			ASSERT_EQ(0, stat(path, &node));
+			ASSERT_EQ(S_IFCHR | good[i].mode, node.st_mode);
+			ASSERT_EQ(id, minor(node.st_rdev));
+			fd = open_id(id, O_RDWR);
+			stats = stats_of(fd);
+			ASSERT_EQ(id, stats.id);
+			ASSERT_EQ(good[i].msg_size, stats.msg_size);
+			ASSERT_EQ(good[i].max_msgs, stats.max_msgs);
+			close(fd);
+		}
+		/* They are pipes like others. */
+		EXPECT_EQ(good[i].pipes, create_pipe(&create));
+		if (good[i].pipes > 1) {
+			EXPECT_EQ(0, destroy_id(1));
+			EXPECT_EQ(1, create_pipe(&create));
+		}
+		EXPECT_EQ(-EBUSY, destroy_id(0));
+	}
+	ASSERT_EQ(0, unload());
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		ret = load(bad[i]);
+		EXPECT_TRUE(ret == -EINVAL || ret == -ERANGE) TH_LOG("%s: %ld", bad[i], ret);
+		EXPECT_FALSE(loaded());
+		EXPECT_LT(slurp(PROC, text, sizeof(text)), 0);
+		EXPECT_FALSE(is_there(SYSFS));
+		if (loaded())
+			unload();
+	}
+}
+
+TEST_F_TIMEOUT(module, max_bytes_bounds_later_pipes_too, SECONDS)
+{
+	struct kmsgpipe_create create = { .msg_size = 10, .max_msgs = 100 };
+	struct kmsgpipe_params params = { .msg_size = 1001, .max_msgs = 1 };
+	int fd;
+
+	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, load("msg_size=10 max_msgs=10 max_bytes=1000"));
+	EXPECT_EQ(1, create_pipe(&create));
+	create.max_msgs = 101;
+	EXPECT_EQ(-EINVAL, create_pipe(&create));
+	/* The defaults, which are not those of pipe 0, are more. */
+	EXPECT_EQ(-EINVAL, spill(SYSFS "/create", "logs"));
+	fd = open_id(1, O_RDWR);
+	EXPECT_EQ(-EINVAL, TRY(ioctl(fd, KMSGPIPE_SET_PARAMS, &params)));
+	params.msg_size = 1000;
+	EXPECT_EQ(0, ioctl(fd, KMSGPIPE_SET_PARAMS, &params));
+	close(fd);
+}
+
+TEST_F_TIMEOUT(module, mode_keeps_others_out, SECONDS)
+{
+	int status;
+	pid_t child;
+
+	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, load("mode=0640"));
+	child = fork();
+	if (!child) {
+		if (setgid(12) || setuid(34))
+			_exit(1);
+		if (TRY(open(NODE, O_RDONLY)) != -EACCES || TRY(open(NODE, O_WRONLY)) != -EACCES)
+			_exit(2);
+		_exit(0);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	child = fork();
+	if (!child) {
+		if (setgid(0) || setuid(34))
+			_exit(1);
+		if (TRY(open(NODE, O_RDONLY)) < 0 || TRY(open(NODE, O_WRONLY)) != -EACCES)
+			_exit(2);
+		_exit(0);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* An io_uring without its library. */
+#ifndef SELFTESTS_RING_H
+#define SELFTESTS_RING_H
+
+#include "pipe.h"
+
+#include <linux/io_uring.h>
+#include <poll.h>
+#include <sys/syscall.h>
+
+#define ENTRIES 8
+
+struct ring {
+	int fd;
+	char *rings;
+	size_t size;
+	struct io_uring_sqe *sqes;
+	struct io_uring_params params;
+};
+
+static inline void ring_open(struct ring *ring)
+{
+	memset(ring, 0, sizeof(*ring));
+	ring->fd = syscall(SYS_io_uring_setup, ENTRIES, &ring->params);
+	if (ring->fd < 0 || !(ring->params.features & IORING_FEAT_SINGLE_MMAP))
+		abort();
+	ring->size = ring->params.cq_off.cqes + ring->params.cq_entries * sizeof(struct io_uring_cqe);
+	ring->rings = mmap(NULL, ring->size, PROT_READ | PROT_WRITE, MAP_SHARED, ring->fd, IORING_OFF_SQ_RING);
+	ring->sqes = mmap(NULL, ENTRIES * sizeof(struct io_uring_sqe), PROT_READ | PROT_WRITE, MAP_SHARED,
+			  ring->fd, IORING_OFF_SQES);
+	if (ring->rings == MAP_FAILED || ring->sqes == MAP_FAILED)
+		abort();
+}
+
+/* Its mappings hold it, too. Requests that wait are called off by the kernel, soon. */
+static inline void ring_close(struct ring *ring)
+{
+	munmap(ring->rings, ring->size);
+	munmap(ring->sqes, ENTRIES * sizeof(struct io_uring_sqe));
+	close(ring->fd);
+}
+
+static inline unsigned int *ring_word(struct ring *ring, unsigned int offset)
+{
+	return (unsigned int *)(ring->rings + offset);
+}
+
+/* Submits one request; must come back whatever the pipe's state is. */
+static inline long ring_submit(struct ring *ring, const struct io_uring_sqe *request)
+{
+	unsigned int *tail = ring_word(ring, ring->params.sq_off.tail);
+	unsigned int index = *tail & *ring_word(ring, ring->params.sq_off.ring_mask);
+
+	ring->sqes[index] = *request;
+	ring_word(ring, ring->params.sq_off.array)[index] = index;
+	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+	return TRY(syscall(SYS_io_uring_enter, ring->fd, 1, 0, 0, NULL, 0));
+}
+
+static inline unsigned int ring_completions(struct ring *ring)
+{
+	return __atomic_load_n(ring_word(ring, ring->params.cq_off.tail), __ATOMIC_ACQUIRE) -
+	       *ring_word(ring, ring->params.cq_off.head);
+}
+
+/* Waits for one completion and returns its result. */
+static inline int ring_complete(struct ring *ring)
+{
+	unsigned int *head = ring_word(ring, ring->params.cq_off.head);
+	struct io_uring_cqe *cqes = (void *)(ring->rings + ring->params.cq_off.cqes);
+	int result;
+
+	if (syscall(SYS_io_uring_enter, ring->fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
+		abort();
+	result = cqes[*head & *ring_word(ring, ring->params.cq_off.ring_mask)].res;
+	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
+	return result;
+}
+
+#endif

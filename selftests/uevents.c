@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the kernel tells udev of pipes that come and go.
+ */
+#include "registry_fixture.h"
+
+#include <linux/netlink.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+/* Hears what the kernel tells udev. */
+static int listen_to_kernel(void)
+{
+	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	int size = 1 << 20, fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) ||
+	    bind(fd, (struct sockaddr *)&address, sizeof(address)))
+		abort();
+	return fd;
+}
+
+/* The next message about a device of ours, with newlines for its zeroes. They are there already. */
+static long hear(int fd, char *text, size_t size)
+{
+	long len, i;
+
+	do {
+		len = TRY(recv(fd, text, size - 1, 0));
+		if (len < 0)
+			return len;
+		for (i = 0; i < len; i++)
+			if (!text[i])
+				text[i] = '\n';
+		text[len] = 0;
+	} while (!strstr(text, "/kmsgpipe/"));
+	return len;
+}
+
+static int has_line(const char *text, const char *line)
+{
+	const char *at = text;
+	size_t len = strlen(line);
+
+	while ((at = strstr(at, line))) {
+		if ((at == text || at[-1] == '\n') && at[len] == '\n')
+			return 1;
+		at++;
+	}
+	return 0;
+}
+
+TEST_F(registry, uevents_come_and_go_with_pipes)
+{
+	struct kmsgpipe_create named = named_pipe("weather"), unnamed = default_pipe();
+	static const char *const expected[4][5] = {
+		{ "add@/devices/virtual/kmsgpipe/pipe1", "ACTION=add", "MINOR=1", "DEVNAME=kmsgpipe-weather", "DEVMODE=0600" },
+		{ "add@/devices/virtual/kmsgpipe/pipe2", "ACTION=add", "MINOR=2", "DEVNAME=kmsgpipe2", "DEVMODE=0600" },
+		{ "remove@/devices/virtual/kmsgpipe/pipe1", "ACTION=remove", "MINOR=1", "DEVNAME=kmsgpipe-weather", "SUBSYSTEM=kmsgpipe" },
+		{ "remove@/devices/virtual/kmsgpipe/pipe2", "ACTION=remove", "MINOR=2", "DEVNAME=kmsgpipe2", "SUBSYSTEM=kmsgpipe" },
+	};
+	char text[4096], major_line[32];
+	struct stat node;
+	int netlink, i, k;
+
+	ASSERT_EQ(0, stat(NODE, &node));
+	snprintf(major_line, sizeof(major_line), "MAJOR=%u", major(node.st_rdev));
+	netlink = listen_to_kernel();
+	ASSERT_EQ(1, create_pipe(&named));
+	ASSERT_EQ(2, create_pipe(&unnamed));
+	ASSERT_EQ(0, destroy_id(1));
+	ASSERT_EQ(0, destroy_id(2));
+	for (i = 0; i < 4; i++) {
+		ASSERT_LT(0, hear(netlink, text, sizeof(text)));
+		for (k = 0; k < 5; k++) {
+			const char *line = expected[i][k];
+
+			EXPECT_TRUE(has_line(text, line)) TH_LOG("no %s in\n%s", line, text);
+		}
+		EXPECT_TRUE(has_line(text, "SUBSYSTEM=kmsgpipe"));
+		EXPECT_TRUE(has_line(text, major_line));
+	}
+	EXPECT_EQ(-EAGAIN, hear(netlink, text, sizeof(text)));
+	/* A creation that is refused is nobody's business. */
+	named.msg_size = 0;
+	ASSERT_EQ(-EINVAL, create_pipe(&named));
+	EXPECT_EQ(-EAGAIN, hear(netlink, text, sizeof(text)));
+	close(netlink);
+}
+
+TEST_F(registry, a_uevent_comes_when_the_node_is_there)
+{
+	struct kmsgpipe_create create = named_pipe("ready");
+	struct pollfd poll_fd;
+	char text[4096];
+	int netlink, fd;
+	pid_t child;
+
+	/* Who hears of it may open it at once. */
+	netlink = listen_to_kernel();
+	child = fork();
+	if (!child)
+		_exit(create_pipe(&create) != 1);
+	poll_fd = (struct pollfd){ .fd = netlink, .events = POLLIN };
+	while (hear(netlink, text, sizeof(text)) == -EAGAIN)
+		ASSERT_EQ(1, poll(&poll_fd, 1, -1));
+	EXPECT_TRUE(has_line(text, "ACTION=add"));
+	fd = open("/dev/kmsgpipe-ready", O_RDWR | O_CLOEXEC);
+	EXPECT_LE(0, fd);
+	EXPECT_EQ(1, write(fd, "x", 1));
+	EXPECT_EQ(0, exit_of(child));
+	close(fd);
+	close(netlink);
+}
+
+TEST_HARNESS_MAIN

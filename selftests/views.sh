@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+# Pipes and their views as a user of the shell has them: made and destroyed by echo, read by cat.
+set -u
+. "$(dirname "$0")/ktap.sh"
+class=/sys/class/kmsgpipe
+
+# said COMMAND: "STATUS:OUTPUT" of a command line, both outputs.
+said() {
+	local output status
+	output=$(eval "$1" 2>&1)
+	status=$?
+	printf '%s:%s' "$status" "${output##*: write error: }"
+}
+
+# words FILE: what the table in a file of docs/ABI/testing explains.
+words() { awk '/^\t\t=/ { table = !table } /^\t\t[a-z]/ && table { print $1 }' "docs/ABI/testing/$1"; }
+
+# On the debug kernel each takes a hundred times as long.
+many=4096
+[[ ${SCALE:-1} != [0.]* ]] || many=128
+
+plan 17
+
+is "echo makes a pipe" "0:" "$(said "echo logs >$class/create")"
+is "its node is there at once, for root" "crw------- root root" "$(stat -c '%A %U %G' /dev/kmsgpipe-logs)"
+is "it works" "hello" "$(echo hello >/dev/kmsgpipe-logs && head -n 1 /dev/kmsgpipe-logs)"
+is "the same name again" "1:File exists" "$(said "echo logs >$class/create")"
+is "a bad name" "1:Invalid argument" "$(said "echo 'log s' >$class/create")"
+is "no name" "1:Invalid argument" "$(said "echo >$class/create")"
+is "cat shows all pipes" "pipe0: msgs=0, drops=0, expired=0, writers=0, readers=0
+pipe1: msgs=0, drops=0, expired=0, writers=0, readers=0" "$(cat /proc/kmsgpipe_stats)"
+is "cat shows one value a file" "/dev/kmsgpipe-logs 256 128 1 6 0" \
+	"$(cat $class/pipe1/{node,msg_size,max_msgs,enqueued_msgs,dequeued_bytes,flush_enable} | xargs)"
+is "grep shows them by name" "$class/pipe1/depth_bytes:0" "$(grep -H . $class/pipe1/depth_bytes)"
+is "echo destroys it" "0:" "$(said "echo logs >$class/destroy")"
+is "nothing is left of it" "pipe0" "$(cd $class && find . -name 'pipe*' | sed 's:./::' && find /dev -name 'kmsgpipe-*')"
+is "no such pipe" "1:No such device" "$(said "echo logs >$class/destroy")"
+is "pipe 0 stays" "1:Device or resource busy" "$(said "echo 0 >$class/destroy")"
+is "$many pipes in one cat, once each and in order" "$((many + 1)) $(seq 0 $many | sha256sum)" "$(
+	for i in $(seq $many); do echo "many$i"; done >/tmp/names
+	while read -r name; do echo "$name" >$class/create; done </tmp/names
+	cat /proc/kmsgpipe_stats >/tmp/stats
+	while read -r name; do echo "$name" >$class/destroy; done </tmp/names
+	echo "$(wc -l </tmp/stats) $(sed -E 's/^pipe([0-9]+): .*/\1/' /tmp/stats | sha256sum)"
+)"
+# Every device has dev and uevent.
+is "sysfs has the files that are documented" \
+	"$(sed -nE 's:^What\:\s*(.*[^/])/?$:\1:p' docs/ABI/testing/sysfs-class-kmsgpipe | sed 's:<N>:0:' | sort)" \
+	"$(find $class $class/pipe0/ -maxdepth 1 \( -type f ! -name dev ! -name uevent -o -path $class \) | sort)"
+is "the line in /proc has the words that are documented" "$(words procfs-kmsgpipe_stats)" \
+	"$(head -n 1 /proc/kmsgpipe_stats | grep -oE '[a-z_]+=' | tr -d =)"
+is "the line in debugfs has the words that are documented" "$(words debugfs-kmsgpipe)" \
+	"$(head -n 1 /sys/kernel/debug/kmsgpipe/pipes | grep -oE '[a-z_]+=' | tr -d =)"
+finish

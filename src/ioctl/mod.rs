@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Requests: decode, check the caller's right, dispatch.
+//!
+//! The only reader and writer of the structures of the UAPI header.
+
+mod dump;
+mod stats;
+
+use kernel::{
+    fs::File,
+    prelude::*,
+    sync::Arc,
+    transmute::{
+        AsBytes,
+        FromBytes, //
+    },
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    },
+};
+
+use crate::{
+    device::OpenPipe,
+    kernel_ext::{
+        cred,
+        file, //
+    },
+    name::Name,
+    pipe::{
+        Expiry,
+        Pipe, //
+    },
+    registry::{
+        self,
+        Spec, //
+    },
+    uapi, //
+};
+
+/// Carries out the request `cmd` with the argument `arg` on an open file.
+///
+/// The caller's right is checked first, then whether the pipe still exists, then the argument.
+///
+/// # Errors
+///
+/// - [`ENOTTY`]: there is no such request.
+/// - [`EPERM`]: the request needs `CAP_SYS_ADMIN`; nothing was read or changed.
+/// - [`ENODEV`]: the pipe is destroyed.
+/// - [`EFAULT`]: `arg` points to memory that cannot be accessed.
+/// - [`EINVAL`]: the argument makes no sense; nothing was changed.
+/// - Those of the request.
+pub(crate) fn dispatch(open: &OpenPipe, file: &File, cmd: u32, arg: usize) -> Result<isize> {
+    let pipe = open.pipe();
+    match cmd {
+        uapi::CLEAR_QUEUE
+        | uapi::SET_PARAMS
+        | uapi::FLUSH_PERIODIC
+        | uapi::CREATE_NEW
+        | uapi::DESTROY
+        | uapi::DUMP => cred::require_admin()?,
+        uapi::GET_STATS | uapi::GET_PARAMS | uapi::TOGGLE_BLOCK | file::FIONREAD => {}
+        _ => return Err(ENOTTY),
+    }
+    pipe.alive()?;
+
+    match cmd {
+        uapi::GET_STATS => write(arg, &stats::get(open)?)?,
+        uapi::CLEAR_QUEUE => pipe.clear()?,
+        uapi::SET_PARAMS => set_params(pipe, read(arg)?)?,
+        uapi::GET_PARAMS => write(arg, &get_params(pipe)?)?,
+        uapi::TOGGLE_BLOCK => file::toggle_nonblock(file),
+        uapi::FLUSH_PERIODIC => Pipe::set_expiry(pipe, flush_periodic(read(arg)?)?)?,
+        uapi::CREATE_NEW => return Ok(create_new(&read(arg)?)? as isize),
+        uapi::DESTROY => registry::destroy(pipe)?,
+        uapi::DUMP => dump::dump(pipe, arg)?,
+        file::FIONREAD => write(arg, &next_len(open)?)?,
+        _ => return Err(ENOTTY),
+    }
+    Ok(0)
+}
+
+/// Copies a structure from the caller.
+fn read<T: FromBytes>(arg: usize) -> Result<T> {
+    UserSlice::new(UserPtr::from_addr(arg), size_of::<T>())
+        .reader()
+        .read()
+}
+
+/// Copies a structure to the caller.
+fn write<T: AsBytes>(arg: usize, value: &T) -> Result {
+    UserSlice::new(UserPtr::from_addr(arg), size_of::<T>())
+        .writer()
+        .write(value)
+}
+
+/// Fails unless all `words`, which are reserved, are zero.
+fn require_zero(words: &[u64]) -> Result {
+    if words.iter().all(|word| *word == 0) {
+        Ok(())
+    } else {
+        Err(EINVAL)
+    }
+}
+
+/// Changes what the pipe may hold.
+fn set_params(pipe: &Arc<Pipe>, params: uapi::Params) -> Result {
+    require_zero(&params.reserved.map(u64::from))?;
+    pipe.set_limits(registry::check_limits(params.msg_size, params.max_msgs)?)
+}
+
+/// Says what the pipe may hold.
+fn get_params(pipe: &Pipe) -> Result<uapi::Params> {
+    let limits = pipe.limits()?;
+    Ok(uapi::Params {
+        msg_size: limits.msg_size(),
+        max_msgs: limits.max_msgs(),
+        ..pin_init::zeroed()
+    })
+}
+
+/// Says how expiry changes.
+fn flush_periodic(flush: uapi::Flush) -> Result<impl FnOnce(Expiry) -> Expiry> {
+    let uapi::Flush {
+        enable,
+        interval_ms,
+        expiry_ms,
+        reserved,
+    } = flush;
+    require_zero(&[reserved.into()])?;
+    let enabled = match enable {
+        0 => {
+            require_zero(&[interval_ms.into(), expiry_ms.into()])?;
+            false
+        }
+        1 => true,
+        _ => return Err(EINVAL),
+    };
+    Ok(move |old| {
+        if enabled {
+            Expiry::new(true, interval_ms, expiry_ms)
+        } else {
+            // The times stay for the next time.
+            Expiry { enabled, ..old }
+        }
+    })
+}
+
+/// Creates a pipe and returns its number.
+fn create_new(create: &uapi::Create) -> Result<u32> {
+    require_zero(&create.reserved)?;
+    require_zero(&[create.flags.into()])?;
+    let limits = registry::check_limits(create.msg_size, create.max_msgs)?;
+    if create.mode & !0o777 != 0 {
+        return Err(EINVAL);
+    }
+    // Who has the right to do this is in the initial user namespace.
+    if create.uid == u32::MAX || create.gid == u32::MAX {
+        return Err(EINVAL);
+    }
+    let name = if create.name.iter().all(|byte| *byte == 0) {
+        None
+    } else {
+        Some(Name::from_field(&create.name).ok_or(EINVAL)?)
+    };
+    registry::create(&Spec {
+        limits,
+        mode: create.mode as u16,
+        uid: create.uid,
+        gid: create.gid,
+        name,
+    })
+}
+
+/// The length of the message that would be delivered next, as `FIONREAD` wants it.
+///
+/// # Errors
+///
+/// [`EBADF`]: the file is not open for reading.
+fn next_len(open: &OpenPipe) -> Result<i32> {
+    if !open.access().read {
+        return Err(EBADF);
+    }
+    i32::try_from(open.pipe().next_len()?).map_err(|_| EOVERFLOW)
+}

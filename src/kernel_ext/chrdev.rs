@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Character devices that own their module, and can be polled, spliced and asked for signals.
+//!
+//! C headers: [`include/linux/cdev.h`](srctree/include/linux/cdev.h),
+//! [`include/linux/poll.h`](srctree/include/linux/poll.h).
+//!
+//! `kernel::miscdevice::MiscDeviceRegistration` leaves the owner of its file operations empty, so
+//! that a module can be unloaded while its device is open, has neither poll nor splice nor fasync,
+//! and opens a device by a walk along a list of all, under a mutex that all share. The [`Region`]
+//! here starts from the file operations of the crate, adds what they lack, and is found by number.
+
+use core::{
+    marker::PhantomData,
+    ops::Deref,
+    ptr::NonNull, //
+};
+use kernel::{
+    bindings,
+    error::to_result,
+    fs::File,
+    miscdevice::{
+        MiscDevice,
+        MiscDeviceOptions, //
+    },
+    prelude::*,
+    sync::Arc,
+    types::ForeignOwnable, //
+};
+
+use super::{
+    layout::FMODE_NOWAIT,
+    notify::Notifier, //
+};
+
+/// The number of bits of a minor number.
+const MINOR_BITS: u32 = 20;
+
+/// A device that can be opened through a [`Region`]: a stream of messages that can be polled.
+///
+/// Its reads and writes must never wait when the caller asked for `IOCB_NOWAIT`.
+pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + Sync {
+    /// The module that the code of this type is in: it stays while a file is open.
+    const OWNER: &'static ThisModule;
+
+    /// Called when the device number with this minor is opened; takes the place of
+    /// [`MiscDevice::open`]. Returns the device for this file, and what pollers of it are to
+    /// register with.
+    fn open_stream(minor: u32, file: &File) -> Result<(Self, Arc<Notifier>)>;
+
+    /// Answers `poll` with [`events`](super::notify::events). What changes the answer afterwards
+    /// must be told to the [`Notifier`].
+    fn poll(&self) -> u32;
+
+    /// Called before a process is registered with the [`Notifier`] for signals.
+    fn watch(&self);
+}
+
+/// What an open file of a [`StreamDevice`] holds.
+pub(crate) struct OpenFile<T> {
+    device: T,
+    // What is registered with it is gone when the file is released.
+    notifier: Arc<Notifier>,
+}
+
+impl<T> Deref for OpenFile<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.device
+    }
+}
+
+/// A range of device numbers, of one major number, for devices that are opened as a `T`.
+///
+/// # Invariants
+///
+/// The numbers from `first` on, `minors` many, are allocated.
+pub(crate) struct Region<T> {
+    first: bindings::dev_t,
+    minors: u32,
+    _device: PhantomData<fn(T)>,
+}
+
+/// Lets the devices of a [`Region`] be opened, as long as it exists.
+///
+/// # Invariants
+///
+/// `cdev` is added for the numbers of the region.
+pub(crate) struct Opened<T> {
+    cdev: NonNull<bindings::cdev>,
+    // The numbers are given back after this.
+    _region: Arc<Region<T>>,
+}
+
+// SAFETY: Opening may be ended by any thread.
+unsafe impl<T> Send for Opened<T> {}
+
+// SAFETY: There is no method that takes a shared reference.
+unsafe impl<T> Sync for Opened<T> {}
+
+impl<T: StreamDevice> Region<T> {
+    /// The operations of the crate, and what they lack.
+    const FOPS: &'static bindings::file_operations = &{
+        let stock = MiscDeviceOptions { name: c"" }.into_raw::<T>().fops;
+        // SAFETY: `into_raw` lets `fops` point to a constant of the crate.
+        let mut fops = unsafe { *stock };
+        fops.owner = T::OWNER.as_ptr();
+        fops.open = Some(Self::open);
+        fops.poll = Some(Self::poll);
+        fops.fasync = Some(Self::fasync);
+        fops.splice_read = Some(bindings::copy_splice_read);
+        fops.splice_write = Some(bindings::iter_file_splice_write);
+        fops
+    };
+
+    /// Lets the devices be opened, from now on. Until then that fails with [`ENXIO`].
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    pub(crate) fn open_up(this: Arc<Self>) -> Result<Opened<T>> {
+        // SAFETY: There are no preconditions.
+        let cdev = NonNull::new(unsafe { bindings::cdev_alloc() }).ok_or(ENOMEM)?;
+        // SAFETY: It was just allocated, and nobody else has it.
+        unsafe {
+            (*cdev.as_ptr()).owner = T::OWNER.as_ptr();
+            (*cdev.as_ptr()).ops = Self::FOPS;
+        }
+        // SAFETY: It is valid, its operations are constant, and by the invariants the numbers are
+        // allocated.
+        let result =
+            to_result(unsafe { bindings::cdev_add(cdev.as_ptr(), this.first, this.minors) });
+        if let Err(err) = result {
+            // SAFETY: It was not added; this drops the only reference.
+            unsafe { bindings::cdev_del(cdev.as_ptr()) };
+            return Err(err);
+        }
+        // INVARIANT: It was just added.
+        Ok(Opened {
+            cdev,
+            _region: this,
+        })
+    }
+
+    /// # Safety
+    ///
+    /// `inode` and `file` must be valid, and undergoing `chrdev_open` for a number of a
+    /// `Region<T>`.
+    unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        // Messages have no position: no seeking, no `pread`, and no lock around `read`.
+        //
+        // SAFETY: By the safety requirements both are valid and being opened.
+        let ret = unsafe { bindings::stream_open(inode, file) };
+        if ret != 0 {
+            return ret;
+        }
+
+        // SAFETY: The inode is valid, and its device number does not change.
+        let minor = unsafe { (*inode).i_rdev } & ((1 << MINOR_BITS) - 1);
+        // SAFETY: The file is valid for the duration of this call, and as it is being opened, its
+        // position is not in use.
+        match Self::open_file(minor, unsafe { File::from_raw_file(file) }) {
+            Ok(open) => {
+                // SAFETY: As above; the operations of the crate expect the private data to be this.
+                unsafe { (*file).private_data = open.into_foreign() };
+                // SAFETY: The opener of a file may change its mode.
+                unsafe { (*file).f_mode |= FMODE_NOWAIT };
+                0
+            }
+            Err(err) => err.to_errno(),
+        }
+    }
+
+    /// Makes what `file` is to hold.
+    fn open_file(minor: u32, file: &File) -> Result<KBox<OpenFile<T>>> {
+        let open = KBox::<OpenFile<T>>::new_uninit(GFP_KERNEL_ACCOUNT)?;
+        let (device, notifier) = T::open_stream(minor, file)?;
+        Ok(open.write(OpenFile { device, notifier }))
+    }
+
+    /// # Safety
+    ///
+    /// `file` must be a valid file that was opened by [`Self::open`]; `table` must be null or
+    /// valid.
+    unsafe extern "C" fn poll(
+        file: *mut bindings::file,
+        table: *mut bindings::poll_table,
+    ) -> bindings::__poll_t {
+        // SAFETY: The file was opened, so that its private data is a `T::Ptr`, which is not taken
+        // back before the file is released.
+        let open = unsafe { T::Ptr::borrow((*file).private_data) };
+        // SAFETY: The file is valid and holds the reference in `open` until it is released; `table`
+        // is null or valid.
+        unsafe { open.notifier.register_poll(file, table) };
+        open.device.poll()
+    }
+
+    /// # Safety
+    ///
+    /// The arguments must be those of `file_operations::fasync` for a file that was opened by
+    /// [`Self::open`].
+    unsafe extern "C" fn fasync(fd: c_int, file: *mut bindings::file, on: c_int) -> c_int {
+        // SAFETY: As in `poll`.
+        let open = unsafe { T::Ptr::borrow((*file).private_data) };
+        open.device.watch();
+        // SAFETY: By the safety requirements, and the file holds the reference in `open` until it
+        // is released.
+        match unsafe { open.notifier.register_async(fd, file, on) } {
+            Ok(()) => 0,
+            Err(err) => err.to_errno(),
+        }
+    }
+}
+
+impl<T> Region<T> {
+    /// Allocates a major number with `minors` minor numbers, from zero on.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: there are not so many minor numbers.
+    /// - [`EBUSY`]: there is no free major number.
+    /// - [`ENOMEM`].
+    pub(crate) fn new(name: &'static CStr, minors: u32) -> Result<Self> {
+        if minors == 0 || minors > 1 << MINOR_BITS {
+            return Err(EINVAL);
+        }
+        let mut first = 0;
+        // SAFETY: `first` may be written to, and the name lives for ever.
+        to_result(unsafe {
+            bindings::alloc_chrdev_region(&mut first, 0, minors, name.as_char_ptr())
+        })?;
+        // INVARIANT: They were just allocated.
+        Ok(Self {
+            first,
+            minors,
+            _device: PhantomData,
+        })
+    }
+
+    /// The device number with this minor number.
+    pub(crate) fn number(&self, minor: u32) -> Result<bindings::dev_t> {
+        if minor < self.minors {
+            Ok(self.first | minor)
+        } else {
+            Err(EINVAL)
+        }
+    }
+}
+
+impl<T> Drop for Region<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the invariants they are allocated.
+        unsafe { bindings::unregister_chrdev_region(self.first, self.minors) };
+    }
+}
+
+impl<T> Drop for Opened<T> {
+    fn drop(&mut self) {
+        // SAFETY: By the invariants it is added, and it is not used after this. Files that are open
+        // hold references of their own, and the module.
+        unsafe { bindings::cdev_del(self.cdev.as_ptr()) };
+    }
+}

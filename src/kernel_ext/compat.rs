@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What differs between the kernels that the module is built for: Linux 7.2 (`kmsgpipe_linux_7_2`,
+//! set by Kbuild) and what comes after it.
+
+use kernel::{
+    module_param::ModuleParamAccess,
+    ThisModule, //
+};
+
+/// Returns the module itself: 7.2 has a static for it, later kernels a constant of its type.
+pub(crate) const fn this_module() -> &'static ThisModule {
+    #[cfg(kmsgpipe_linux_7_2)]
+    return &crate::THIS_MODULE;
+    #[cfg(not(kmsgpipe_linux_7_2))]
+    return kernel::module::this_module::<crate::LocalModule>();
+}
+
+/// Returns the value of a parameter of the module: 7.2 lends it, later kernels copy it.
+pub(crate) fn parameter<T: Copy>(parameter: &ModuleParamAccess<T>) -> T {
+    #[cfg(kmsgpipe_linux_7_2)]
+    return *parameter.value();
+    #[cfg(not(kmsgpipe_linux_7_2))]
+    return parameter.value();
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Files with a line for each pipe.
+
+use core::marker::PhantomData;
+use kernel::{
+    seq_file::SeqFile,
+    sync::{
+        Arc,
+        ArcBorrow, //
+    },
+};
+
+use crate::{
+    kernel_ext::seq::List,
+    pipe::Pipe,
+    registry, //
+};
+
+/// What a file says of a pipe.
+pub(crate) trait Line: 'static {
+    /// Writes the line of a pipe.
+    fn write(pipe: &Pipe, file: &SeqFile);
+}
+
+/// All pipes, by number, in the words of an `L`.
+pub(crate) struct Pipes<L>(PhantomData<L>);
+
+impl<L: Line> List for Pipes<L> {
+    type Item = Arc<Pipe>;
+
+    fn at_or_after(number: u32) -> Option<Arc<Pipe>> {
+        registry::at_or_after(number)
+    }
+
+    fn number(pipe: ArcBorrow<'_, Pipe>) -> u32 {
+        pipe.id()
+    }
+
+    fn show(pipe: ArcBorrow<'_, Pipe>, file: &SeqFile) {
+        L::write(&pipe, file);
+    }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Copying all messages, as of one moment, without keeping anybody from sending and receiving.
+//!
+//! The store keeps what leaves the queue until the copy has got it. So there is one copy at a time,
+//! and each lock section copies no more than the caller's buffer takes.
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::Pipe;
+use crate::message::Record;
+
+/// What precedes the payload of each message in a copy.
+pub(crate) trait Header {
+    /// Its length in bytes; a multiple of [`ALIGN`].
+    const SIZE: usize;
+
+    /// Writes the header for the message with this sequence number and record to `out`, which has
+    /// [`Self::SIZE`] bytes.
+    fn write(seq: u64, record: &Record, out: &mut [u8]);
+}
+
+/// Headers are aligned to this.
+pub(crate) const ALIGN: usize = 8;
+
+/// A copy of all messages that is being made.
+pub(crate) struct Dump<'a> {
+    pipe: &'a Arc<Pipe>,
+    /// Sequence number of the next message.
+    seq: u64,
+    /// How many messages there are.
+    messages: u32,
+    /// Zeroes that must still be written behind the current message, in bytes.
+    padding: usize,
+}
+
+/// How far a copy has got.
+pub(crate) enum Progress {
+    /// The buffer has this many bytes now, and there is more.
+    More(usize),
+    /// The buffer has this many bytes now, and that was all that fits.
+    Done {
+        /// Bytes in the buffer.
+        bytes: usize,
+        /// Messages that were copied.
+        copied: u32,
+        /// Messages that did not fit.
+        missing: u32,
+    },
+}
+
+impl Pipe {
+    /// Begins to copy all messages that are queued now, once nobody else does so.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`]: the pipe is destroyed.
+    /// - [`ERESTARTSYS`]: a signal came while it waited.
+    pub(crate) fn dump(self: &Arc<Self>) -> Result<Dump<'_>> {
+        let mut state = self.lock_fresh();
+        loop {
+            state.alive()?;
+            if !state.dumping {
+                break;
+            }
+            if self.dumpers.wait_interruptible(&mut state) && state.dumping && !state.dead {
+                return Err(ERESTARTSYS);
+            }
+            // What has expired meanwhile is not to be shown.
+            drop(state);
+            state = self.lock_fresh();
+        }
+        state.dumping = true;
+        state.queue.store_mut().survey_begin();
+        Ok(Dump {
+            pipe: self,
+            seq: state.queue.first_seq(),
+            messages: state.queue.store().survey_left(),
+            padding: 0,
+        })
+    }
+}
+
+impl Dump<'_> {
+    /// Goes on copying, to `out`, which must have room for a header. All that is copied from here
+    /// on may take `room` bytes: a message that does not fit into them as a whole ends the copy,
+    /// and `room` is reduced by those that do.
+    pub(crate) fn fill<H: Header>(&mut self, out: &mut [u8], room: &mut u64) -> Progress {
+        let mut state = self.pipe.state.lock();
+        let store = state.queue.store_mut();
+        let mut filled = 0;
+        loop {
+            // The rest of the current message, and the zeroes behind it.
+            let free = out.get_mut(filled..).unwrap_or_default();
+            let before = store.survey_payload(&mut []);
+            let left = store.survey_payload(free);
+            filled += before - left;
+            if left > 0 {
+                return Progress::More(filled);
+            }
+            let free = out.get_mut(filled..).unwrap_or_default();
+            let padding = self.padding.min(free.len());
+            free.iter_mut().take(padding).for_each(|byte| *byte = 0);
+            self.padding -= padding;
+            filled += padding;
+            if self.padding > 0 {
+                return Progress::More(filled);
+            }
+
+            let done = |copied_not: u32| Progress::Done {
+                bytes: filled,
+                copied: self.messages - copied_not,
+                missing: copied_not,
+            };
+            if store.survey_left() > 0 && out.len() - filled < H::SIZE {
+                return Progress::More(filled);
+            }
+            let Some(record) = store.survey_next() else {
+                return done(0);
+            };
+            let len = record.len as usize;
+            let whole = H::SIZE + len.next_multiple_of(ALIGN);
+            if *room < whole as u64 {
+                return done(store.survey_left().saturating_add(1));
+            }
+            if let Some(header) = out.get_mut(filled..filled + H::SIZE) {
+                H::write(self.seq, &record, header);
+            }
+            filled += H::SIZE;
+            *room -= whole as u64;
+            self.seq = self.seq.wrapping_add(1);
+            self.padding = whole - H::SIZE - len;
+        }
+    }
+}
+
+impl Drop for Dump<'_> {
+    fn drop(&mut self) {
+        let mut state = self.pipe.state.lock();
+        let kept = state.queue.store_mut().survey_end();
+        state.dumping = false;
+        self.pipe.arm_trimmer(&mut state);
+        drop(state);
+        drop(kept);
+        self.pipe.dumpers.notify_one();
+    }
+}

@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One pipe: its lock, and who waits for it.
+//!
+//! # Rules
+//!
+//! - With the lock held nothing is allocated or freed, nothing is logged, and no page fault
+//!   happens: user memory is copied with page faults disabled, or without the lock.
+//! - Whoever adds a message or frees a slot wakes one sleeper for it, if there is one.
+//! - Whoever was woken and leaves the lock without having taken the message or the slot wakes the
+//!   next.
+
+mod dump;
+mod expiry;
+mod receive;
+mod send;
+mod trim;
+
+pub(crate) use self::{
+    dump::{
+        Header,
+        Progress, //
+    },
+    expiry::Expiry, //
+};
+
+use kernel::{
+    prelude::*,
+    static_lock_class,
+    sync::{
+        new_condvar,
+        new_mutex,
+        Arc,
+        CondVar,
+        Mutex,
+        MutexGuard, //
+    },
+    workqueue::{
+        impl_has_delayed_work,
+        new_delayed_work,
+        DelayedWork, //
+    },
+};
+
+use crate::{
+    device::Access,
+    kernel_ext::{
+        clock,
+        notify::{
+            events,
+            Notifier, //
+        },
+        work, //
+    },
+    limits::Limits,
+    message::Record,
+    queue::Queue,
+    stats::{
+        Account,
+        Refused, //
+    },
+};
+
+/// How often a task brings its memory in on trust. It nearly always has to once at most.
+const FAULTS_ON_TRUST: u32 = 4;
+
+/// Who uses a pipe.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Population {
+    /// Open files that may read.
+    pub(crate) readers: u32,
+    /// Open files that may write.
+    pub(crate) writers: u32,
+    /// Tasks asleep because there is no message.
+    pub(crate) waiting_readers: u32,
+    /// Tasks asleep because there is no room.
+    pub(crate) waiting_writers: u32,
+}
+
+impl Population {
+    /// Counts a newly opened file in, or a closed one out.
+    fn count(&mut self, access: Access, by: i32) {
+        // The kernel bounds open files far below four billion.
+        if access.read {
+            self.readers = self.readers.wrapping_add_signed(by);
+        }
+        if access.write {
+            self.writers = self.writers.wrapping_add_signed(by);
+        }
+    }
+
+    /// Whether no file is open.
+    fn is_empty(&self) -> bool {
+        self.readers == 0 && self.writers == 0
+    }
+}
+
+/// What the lock protects.
+struct State {
+    queue: Queue,
+    refused: Refused,
+    population: Population,
+    /// The pipe is destroyed: every call fails with [`ENODEV`].
+    dead: bool,
+    /// Somebody has polled or asked for signals: from then on every change is announced to them.
+    watched: bool,
+    /// Whether and when messages expire.
+    expiry: Expiry,
+    /// The sweeper is queued, or about to be.
+    sweeping: bool,
+    trim: trim::State,
+    /// Somebody copies the messages.
+    dumping: bool,
+}
+
+impl State {
+    /// Fails once the pipe is destroyed.
+    fn alive(&self) -> Result {
+        if self.dead {
+            Err(ENODEV)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// A consistent view of a pipe: all of it was true at one moment.
+#[derive(Clone, Copy)]
+pub(crate) struct Snapshot {
+    /// Number of the pipe.
+    pub(crate) id: u32,
+    /// What it may hold.
+    pub(crate) limits: Limits,
+    /// Where its messages have gone.
+    pub(crate) account: Account,
+    /// Writes that were refused.
+    pub(crate) refused: Refused,
+    /// Who uses it.
+    pub(crate) population: Population,
+    /// Whether and when messages expire.
+    pub(crate) expiry: Expiry,
+    /// The oldest message.
+    pub(crate) head: Option<Record>,
+    /// Sequence number of the oldest message, or of the next one if there is none.
+    pub(crate) first_seq: u64,
+    /// When this was so: nanoseconds of `CLOCK_MONOTONIC`.
+    pub(crate) now: u64,
+    /// What its developers want to know.
+    pub(crate) internals: Internals,
+}
+
+/// What only those want to know who look for an error in this module.
+#[derive(Clone, Copy)]
+pub(crate) struct Internals {
+    /// Sequence number of the message that was accepted last.
+    pub(crate) last_seq: u64,
+    /// Segments of memory that hold messages.
+    pub(crate) segments: usize,
+    /// Segments that hold none.
+    pub(crate) spare_segments: usize,
+    /// Changes are announced to pollers and processes that asked for signals.
+    pub(crate) watched: bool,
+    /// The sweeper is queued.
+    pub(crate) sweeping: bool,
+    /// Somebody copies the messages.
+    pub(crate) dumping: bool,
+}
+
+/// One pipe.
+///
+/// Its place in the registry and each open file have a reference of their own, and so has each of
+/// its works while it is queued; the last one to go frees the messages that are left and then the
+/// pipe.
+#[pin_data]
+pub(crate) struct Pipe {
+    id: u32,
+    #[pin]
+    state: Mutex<State>,
+    /// Readers that sleep until there is a message.
+    #[pin]
+    readers: CondVar,
+    /// Writers that sleep until there is room.
+    #[pin]
+    writers: CondVar,
+    /// Who sleeps until another one has copied the messages.
+    #[pin]
+    dumpers: CondVar,
+    /// Pollers and processes that want signals. Apart from the sleepers: an exclusive poller that
+    /// is woken and then does not read must not have taken a sleeper's wakeup.
+    notifier: Arc<Notifier>,
+    #[pin]
+    sweeper: DelayedWork<Self, { work_id::SWEEP }>,
+    #[pin]
+    trimmer: DelayedWork<Self, { work_id::TRIM }>,
+}
+
+/// Which work is which.
+mod work_id {
+    /// Removes messages that grew too old.
+    pub(super) const SWEEP: u64 = 0;
+    /// Gives memory back that is not needed any more.
+    pub(super) const TRIM: u64 = 1;
+}
+
+impl_has_delayed_work! {
+    impl HasDelayedWork<Self, { work_id::SWEEP }> for Pipe { self.sweeper }
+    impl HasDelayedWork<Self, { work_id::TRIM }> for Pipe { self.trimmer }
+}
+
+impl Pipe {
+    /// Makes an empty pipe.
+    pub(crate) fn new(id: u32, limits: Limits) -> Result<Arc<Self>> {
+        let notifier = Arc::pin_init(
+            Notifier::new(c"Pipe::notifier", static_lock_class!()),
+            GFP_KERNEL_ACCOUNT,
+        )?;
+        Arc::pin_init(
+            pin_init!(Self {
+                id,
+                state <- new_mutex!(
+                    State {
+                        queue: Queue::new(limits),
+                        refused: Refused::default(),
+                        population: Population::default(),
+                        dead: false,
+                        watched: false,
+                        expiry: Expiry::off(),
+                        sweeping: false,
+                        trim: trim::State::default(),
+                        dumping: false,
+                    },
+                    "Pipe::state"
+                ),
+                readers <- new_condvar!("Pipe::readers"),
+                writers <- new_condvar!("Pipe::writers"),
+                dumpers <- new_condvar!("Pipe::dumpers"),
+                notifier,
+                sweeper <- new_delayed_work!("Pipe::sweeper"),
+                trimmer <- new_delayed_work!("Pipe::trimmer"),
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// What pollers register with.
+    pub(crate) fn notifier(&self) -> &Arc<Notifier> {
+        &self.notifier
+    }
+
+    /// Counts a newly opened file.
+    ///
+    /// # Errors
+    ///
+    /// [`ENODEV`]: the pipe is destroyed.
+    pub(crate) fn attach(&self, access: Access) -> Result {
+        let mut state = self.state.lock();
+        state.alive()?;
+        state.population.count(access, 1);
+        Ok(())
+    }
+
+    /// Counts a closed file. The last one takes the spare memory with it; messages stay.
+    pub(crate) fn detach(&self, access: Access) {
+        let mut state = self.state.lock();
+        state.population.count(access, -1);
+        let spare = state
+            .population
+            .is_empty()
+            .then(|| state.queue.store_mut().trim(true));
+        drop(state);
+        drop(spare);
+    }
+
+    /// Destroys the pipe: drops its messages, wakes everybody who waits for it, lets every later
+    /// call fail, and waits until its works are done for good.
+    ///
+    /// Must not be called by one of them.
+    pub(crate) fn kill(this: &Arc<Self>) {
+        let mut state = this.state.lock();
+        state.dead = true;
+        let gone = state.queue.clear();
+        let spare = state.queue.store_mut().trim(true);
+        drop(state);
+        drop(gone);
+        drop(spare);
+
+        this.readers.notify_all();
+        this.writers.notify_all();
+        this.dumpers.notify_all();
+        this.notifier.gone();
+        work::disable::<Self, { work_id::SWEEP }>(this);
+        work::disable::<Self, { work_id::TRIM }>(this);
+    }
+
+    /// Drops every queued message.
+    ///
+    /// # Errors
+    ///
+    /// [`ENODEV`]: the pipe is destroyed.
+    pub(crate) fn clear(self: &Arc<Self>) -> Result {
+        let mut state = self.state.lock();
+        state.alive()?;
+        let freed = state.queue.account().depth.msgs;
+        let gone = state.queue.clear();
+        self.announce_room(state, freed);
+        drop(gone);
+        Ok(())
+    }
+
+    /// What the pipe may hold.
+    ///
+    /// # Errors
+    ///
+    /// [`ENODEV`]: the pipe is destroyed.
+    pub(crate) fn limits(&self) -> Result<Limits> {
+        let state = self.state.lock();
+        state.alive()?;
+        Ok(state.queue.limits())
+    }
+
+    /// Changes what the pipe may hold.
+    ///
+    /// # Errors
+    ///
+    /// - [`EBUSY`]: there are messages.
+    /// - [`ENODEV`]: the pipe is destroyed.
+    pub(crate) fn set_limits(self: &Arc<Self>, limits: Limits) -> Result {
+        let mut state = self.lock_fresh();
+        state.alive()?;
+        if !state.queue.is_empty() {
+            return Err(EBUSY);
+        }
+        state.queue.set_limits(limits);
+        // Writers may still be asleep: each slot that was freed woke one, and there may be more
+        // now.
+        self.announce_room(state, limits.max_msgs().into());
+        Ok(())
+    }
+
+    /// Answers `poll` for a file opened for `access`.
+    pub(crate) fn poll(self: &Arc<Self>, access: Access) -> u32 {
+        let mut state = self.lock_fresh();
+        // A change before this section is seen here, one after it is announced.
+        state.watched = true;
+        if state.dead {
+            return events::GONE | events::IN | events::OUT;
+        }
+        let mut answer = 0;
+        if access.read && !state.queue.is_empty() {
+            answer |= events::IN;
+        }
+        if access.write && !state.queue.is_full() {
+            answer |= events::OUT;
+        }
+        answer
+    }
+
+    /// Announces every change to the notifier from now on.
+    pub(crate) fn watch(&self) {
+        self.state.lock().watched = true;
+    }
+
+    /// The length of the message that would be delivered next, in bytes; zero if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`ENODEV`]: the pipe is destroyed.
+    pub(crate) fn next_len(self: &Arc<Self>) -> Result<u32> {
+        let state = self.lock_fresh();
+        state.alive()?;
+        Ok(state.queue.front().map_or(0, |record| record.len))
+    }
+
+    /// Takes a consistent view.
+    ///
+    /// # Errors
+    ///
+    /// [`ENODEV`]: the pipe is destroyed.
+    pub(crate) fn snapshot_alive(&self) -> Result<Snapshot> {
+        let state = self.state.lock();
+        state.alive()?;
+        Ok(self.snapshot_of(&state))
+    }
+
+    /// Takes a consistent view, also of a destroyed pipe.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.snapshot_of(&self.state.lock())
+    }
+
+    /// Says what the view of `state` is.
+    fn snapshot_of(&self, state: &State) -> Snapshot {
+        Snapshot {
+            id: self.id,
+            limits: state.queue.limits(),
+            account: state.queue.account(),
+            refused: state.refused,
+            population: state.population,
+            expiry: state.expiry,
+            head: state.queue.front(),
+            first_seq: state.queue.first_seq(),
+            now: clock::monotonic(),
+            internals: Internals {
+                last_seq: state.queue.last_seq(),
+                segments: state.queue.store().segments(),
+                spare_segments: state.queue.store().spare_segments(),
+                watched: state.watched,
+                sweeping: state.sweeping,
+                dumping: state.dumping,
+            },
+        }
+    }
+
+    /// Whether the pipe is destroyed.
+    pub(crate) fn alive(&self) -> Result {
+        self.state.lock().alive()
+    }
+
+    /// Releases the lock and wakes a reader for a message that was added.
+    fn announce_message(&self, state: MutexGuard<'_, State>) {
+        let sleeper = state.population.waiting_readers > 0;
+        let watched = state.watched;
+        drop(state);
+        if sleeper {
+            self.readers.notify_one();
+        }
+        if watched {
+            self.notifier.readable();
+        }
+    }
+
+    /// Releases the lock and wakes a writer for each of the `freed` slots. Sees to it that the
+    /// memory of what has left is given back when the time comes.
+    fn announce_room(self: &Arc<Self>, mut state: MutexGuard<'_, State>, freed: u64) {
+        let sleepers = freed.min(state.population.waiting_writers.into());
+        let watched = state.watched && freed > 0;
+        if freed > 0 {
+            self.arm_trimmer(&mut state);
+        }
+        drop(state);
+        for _ in 0..sleepers {
+            self.writers.notify_one();
+        }
+        match freed {
+            _ if !watched => {}
+            1 => self.notifier.writable(),
+            _ => self.notifier.writable_all(),
+        }
+    }
+}

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! All pipes: creating, finding and destroying them.
+
+use kernel::{
+    id_pool::IdPool,
+    new_mutex,
+    prelude::*,
+    rbtree::{
+        RBTree,
+        RBTreeNode,
+        RBTreeNodeReservation, //
+    },
+    str::CString,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+};
+
+use crate::{
+    device::OpenPipe,
+    kernel_ext::{
+        chrdev::{
+            Opened,
+            Region, //
+        },
+        class::{
+            Class,
+            Commands,
+            Device,
+            Node, //
+        },
+        global::{
+            Global,
+            Published, //
+        },
+    },
+    limits::Limits,
+    name::Name,
+    pipe::Pipe,
+    sysfs, //
+};
+
+/// The number of pipes that there can be at once.
+pub(crate) const PIPES_MAX: u32 = 65536;
+
+/// The pipe that lives as long as the module.
+const PERMANENT: u32 = 0;
+
+/// Where callbacks find the registry, while the module is loaded.
+static REGISTRY: Global<Registry> = Global::new();
+
+/// What a pipe is to be like.
+pub(crate) struct Spec {
+    /// What it may hold.
+    pub(crate) limits: Limits,
+    /// Permissions of its node.
+    pub(crate) mode: u16,
+    /// Owner of its node, by the kernel's own id.
+    pub(crate) uid: u32,
+    /// Group of its node, by the kernel's own id.
+    pub(crate) gid: u32,
+    /// Its name.
+    pub(crate) name: Option<Name>,
+}
+
+/// A pipe in the registry.
+struct Entry {
+    pipe: Arc<Pipe>,
+    name: Option<Name>,
+    // Missing while the pipe is being created. Dropping it removes the device with its node and its
+    // attributes, and waits for those who read or write these.
+    device: Option<Device<Arc<Pipe>>>,
+}
+
+/// The pipes, by number and by name.
+struct Table {
+    pipes: RBTree<u32, Entry>,
+    /// Names in use. Each is taken before its pipe is in `pipes`, and until all of it is gone.
+    names: RBTree<Name, u32>,
+    /// Numbers in use, likewise.
+    ids: IdPool,
+}
+
+/// All pipes.
+#[pin_data]
+struct Registry {
+    /// Held while a pipe is created or destroyed, and taken before `table`: of each number and name
+    /// there is but one, from the first step to the last.
+    #[pin]
+    changes: Mutex<()>,
+    #[pin]
+    table: Mutex<Table>,
+    region: Arc<Region<OpenPipe>>,
+    class: Arc<Class<Arc<Pipe>>>,
+    /// Bound on the payload of a full pipe, in bytes.
+    max_bytes: u64,
+}
+
+/// The registry as the module holds it.
+///
+/// It is dropped in this order: nobody can open a pipe, or ask for a new one; all pipes go, and the
+/// registry is found no more. Before that, no file is open, as each holds a reference to the
+/// module.
+pub(crate) struct Registered {
+    _opened: Opened<OpenPipe>,
+    _commands: Commands<Arc<Pipe>>,
+    _pipes: AllPipes,
+    _published: Published<Registry>,
+}
+
+/// Destroys all pipes when it is dropped, even the permanent one.
+struct AllPipes(Arc<Registry>);
+
+impl Drop for AllPipes {
+    fn drop(&mut self) {
+        while let Some(pipe) = self.0.at_or_after(0) {
+            // There is nobody else who could have destroyed it meanwhile.
+            let _ = self.0.remove(&pipe);
+        }
+    }
+}
+
+/// Makes the registry, and `pipes` many pipes as `spec` says; `max_bytes` bounds the payload of
+/// each pipe. Nobody can open one before nothing can fail any more.
+pub(crate) fn register(max_bytes: u64, pipes: u32, spec: &Spec) -> Result<Registered> {
+    let class = Arc::new(Class::new(c"kmsgpipe", &sysfs::ATTRIBUTES)?, GFP_KERNEL)?;
+    let region = Arc::new(Region::new(c"kmsgpipe", PIPES_MAX)?, GFP_KERNEL)?;
+    let ids = IdPool::with_capacity(PIPES_MAX as usize, GFP_KERNEL)?;
+    let (its_class, its_region) = (class.clone(), region.clone());
+    let registry = Arc::pin_init(
+        pin_init!(Registry {
+            changes <- new_mutex!((), "Registry::changes"),
+            table <- new_mutex!(
+                Table {
+                    pipes: RBTree::new(),
+                    names: RBTree::new(),
+                    ids,
+                },
+                "Registry::table"
+            ),
+            region: its_region,
+            class: its_class,
+            max_bytes,
+        }),
+        GFP_KERNEL,
+    )?;
+    let published = REGISTRY.publish(registry.clone());
+    let all = AllPipes(registry);
+    for _ in 0..pipes {
+        all.0.create(spec)?;
+    }
+    let commands = Commands::new(class, &sysfs::COMMANDS)?;
+    Ok(Registered {
+        _opened: Region::open_up(region)?,
+        _commands: commands,
+        _pipes: all,
+        _published: published,
+    })
+}
+
+/// Creates a pipe and returns its number, the lowest that is free. Its node is there when this
+/// returns.
+///
+/// # Errors
+///
+/// - [`EEXIST`]: the name is in use.
+/// - [`ENOSPC`]: no number is free.
+/// - [`ENODEV`]: the module is going.
+/// - [`ENOMEM`].
+pub(crate) fn create(spec: &Spec) -> Result<u32> {
+    REGISTRY.get().ok_or(ENODEV)?.create(spec)
+}
+
+/// Destroys a pipe.
+///
+/// # Errors
+///
+/// - [`EBUSY`]: it lives as long as the module.
+/// - [`ENODEV`]: it is destroyed already.
+pub(crate) fn destroy(pipe: &Arc<Pipe>) -> Result {
+    if pipe.id() == PERMANENT {
+        return Err(EBUSY);
+    }
+    REGISTRY.get().ok_or(ENODEV)?.remove(pipe)
+}
+
+/// Finds a pipe by its number.
+pub(crate) fn find(id: u32) -> Option<Arc<Pipe>> {
+    REGISTRY.get()?.get(id)
+}
+
+/// Finds a pipe by its name.
+pub(crate) fn find_name(name: &Name) -> Option<Arc<Pipe>> {
+    let registry = REGISTRY.get()?;
+    let table = registry.table.lock();
+    let id = table.names.get(name)?;
+    table.pipes.get(id).map(|entry| entry.pipe.clone())
+}
+
+/// Finds the pipe with the lowest number that is at least `id`.
+pub(crate) fn at_or_after(id: u32) -> Option<Arc<Pipe>> {
+    REGISTRY.get()?.at_or_after(id)
+}
+
+/// Checks limits against those of the module, too.
+///
+/// # Errors
+///
+/// [`EINVAL`].
+pub(crate) fn check_limits(msg_size: u32, max_msgs: u32) -> Result<Limits> {
+    let max_bytes = REGISTRY.get().ok_or(ENODEV)?.max_bytes;
+    Limits::new(msg_size, max_msgs, max_bytes).map_err(|_| EINVAL)
+}
+
+impl Registry {
+    /// Finds a pipe by its number.
+    fn get(&self, id: u32) -> Option<Arc<Pipe>> {
+        let table = self.table.lock();
+        table.pipes.get(&id).map(|entry| entry.pipe.clone())
+    }
+
+    /// Finds the pipe with the lowest number that is at least `id`.
+    fn at_or_after(&self, id: u32) -> Option<Arc<Pipe>> {
+        let table = self.table.lock();
+        let cursor = table.pipes.cursor_lower_bound(&id)?;
+        Some(cursor.current().1.pipe.clone())
+    }
+
+    /// Creates a pipe, as [`create`] does.
+    fn create(&self, spec: &Spec) -> Result<u32> {
+        let _changes = self.changes.lock();
+        let id = self.reserve(spec.name)?;
+        let result = self.make(id, spec);
+        if result.is_err() {
+            self.release(id, spec.name);
+        }
+        result.map(|()| id)
+    }
+
+    /// Takes a number and a name.
+    fn reserve(&self, name: Option<Name>) -> Result<u32> {
+        // Not with the lock held, as whoever opens a pipe takes it.
+        let place = match name {
+            Some(_) => Some(RBTreeNodeReservation::new(GFP_KERNEL_ACCOUNT)?),
+            None => None,
+        };
+        let mut table = self.table.lock();
+        if name.is_some_and(|name| table.names.get(&name).is_some()) {
+            return Err(EEXIST);
+        }
+        let unused = table.ids.find_unused_id(0).ok_or(ENOSPC)?;
+        let id = unused.as_u32();
+        unused.acquire();
+        if let (Some(name), Some(place)) = (name, place) {
+            table.names.insert(place.into_node(name, id));
+        }
+        Ok(id)
+    }
+
+    /// Gives a number and a name back.
+    fn release(&self, id: u32, name: Option<Name>) {
+        let mut table = self.table.lock();
+        table.ids.release_id(id as usize);
+        if let Some(name) = name {
+            table.names.remove(&name);
+        }
+    }
+
+    /// Makes the pipe that a number and a name were taken for.
+    fn make(&self, id: u32, spec: &Spec) -> Result {
+        let pipe = Pipe::new(id, spec.limits)?;
+        let entry = Entry {
+            pipe: pipe.clone(),
+            name: spec.name,
+            device: None,
+        };
+        let entry = RBTreeNode::new(id, entry, GFP_KERNEL_ACCOUNT)?;
+        // From here on it can be opened: it must be so as soon as there is a node.
+        self.table.lock().pipes.insert(entry);
+        match self.add_device(&pipe, spec) {
+            Ok(device) => {
+                if let Some(entry) = self.table.lock().pipes.get_mut(&id) {
+                    entry.device = Some(device);
+                }
+                Ok(())
+            }
+            Err(err) => {
+                let entry = self.table.lock().pipes.remove(&id);
+                drop(entry);
+                Pipe::kill(&pipe);
+                Err(err)
+            }
+        }
+    }
+
+    /// Makes the device of a pipe.
+    fn add_device(&self, pipe: &Arc<Pipe>, spec: &Spec) -> Result<Device<Arc<Pipe>>> {
+        let id = pipe.id();
+        let name = CString::try_from_fmt(fmt!("pipe{id}"))?;
+        let node = match spec.name {
+            Some(name) => CString::try_from_fmt(fmt!("kmsgpipe-{}", name.as_str()))?,
+            None => CString::try_from_fmt(fmt!("kmsgpipe{id}"))?,
+        };
+        let node = Node {
+            name: node,
+            // As the kernel has it for devices.
+            mode: if spec.mode == 0 { 0o600 } else { spec.mode },
+            uid: spec.uid,
+            gid: spec.gid,
+        };
+        let number = self.region.number(id)?;
+        self.class.add(&name, number, node, pipe.clone())
+    }
+
+    /// Destroys a pipe.
+    ///
+    /// # Errors
+    ///
+    /// [`ENODEV`]: it is destroyed already.
+    fn remove(&self, pipe: &Arc<Pipe>) -> Result {
+        let id = pipe.id();
+        let _changes = self.changes.lock();
+        let entry = {
+            let mut table = self.table.lock();
+            let same = |entry: &Entry| Arc::ptr_eq(&entry.pipe, pipe);
+            if !table.pipes.get(&id).is_some_and(same) {
+                return Err(ENODEV);
+            }
+            table.pipes.remove(&id).ok_or(ENODEV)?
+        };
+        Pipe::kill(&entry.pipe);
+        drop(entry.device);
+        self.release(id, entry.name);
+        Ok(())
+    }
+}

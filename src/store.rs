@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Where queued messages are kept: their records in one stream, their payloads in another.
+//!
+//! So a message costs 32 bytes and at most 7 for rounding beyond its payload, whatever its length,
+//! and the memory in use does not depend on the limits of the pipe, but on what is queued: to that
+//! comes the rest of the last segment of each stream.
+//!
+//! Pure data: nothing here sleeps, allocates or frees, so that all of it may be called with the
+//! pipe's lock held. Segments come from the caller, are used again while they are needed, and are
+//! handed back to be freed.
+
+use crate::{
+    kernel_ext::segment::SEGMENT_SIZE,
+    message::Record,
+    stream::{
+        Pieces,
+        Segments,
+        Stream, //
+    },
+};
+
+/// Payloads begin at multiples of this, so that they are copied fast.
+const ALIGN: usize = 8;
+
+/// How many spare segments are taken out one by one: the lock is held meanwhile.
+const TRIMMED_AT_ONCE: usize = 256;
+
+// No record is split between segments.
+kernel::static_assert!(SEGMENT_SIZE % Record::SIZE == 0);
+
+/// Queued messages, oldest first, and spare segments.
+///
+/// # Invariants
+///
+/// - There are as many records in `records` as `len` says, and behind each other in `payloads`
+///   their payloads, each beginning at a multiple of [`ALIGN`].
+/// - The spare segments were never fewer than `spare_low` since [`Store::trim`] was called last.
+pub(crate) struct Store {
+    records: Stream,
+    payloads: Stream,
+    len: u32,
+    spare: Segments,
+    spare_low: usize,
+    survey: Option<Survey>,
+}
+
+/// How far a walk over the messages has got that were stored when it began.
+struct Survey {
+    /// How much of the payload of the current message is still to come, in bytes.
+    payload: usize,
+    /// How many records are still to come.
+    records: u32,
+}
+
+impl Store {
+    /// Makes an empty store.
+    pub(crate) const fn new() -> Self {
+        Self {
+            records: Stream::new(),
+            payloads: Stream::new(),
+            len: 0,
+            spare: Segments::new(),
+            spare_low: 0,
+            survey: None,
+        }
+    }
+
+    /// The number of segments that hold messages, or did so last.
+    pub(crate) fn segments(&self) -> usize {
+        self.records.segments() + self.payloads.segments()
+    }
+
+    /// The number of segments that hold none.
+    pub(crate) fn spare_segments(&self) -> usize {
+        self.spare.len()
+    }
+
+    /// Moves spare segments to `fresh`, or back, so that there are as many as a message of `len`
+    /// bytes takes now; returns how many are missing then.
+    #[inline]
+    pub(crate) fn provide(&mut self, fresh: &mut Segments, len: usize) -> usize {
+        let needed = self.records.segments_for(Record::SIZE) + self.payloads.segments_for(len);
+        self.balance(fresh, needed)
+    }
+
+    /// Likewise, so that there are as many as a message of `len` bytes may ever take.
+    pub(crate) fn provide_most(&mut self, fresh: &mut Segments, len: usize) -> usize {
+        self.balance(fresh, 1 + len.div_ceil(SEGMENT_SIZE))
+    }
+
+    /// Moves spare segments to `fresh`, or back, so that there are `needed`; returns how many are
+    /// missing then.
+    #[inline]
+    fn balance(&mut self, fresh: &mut Segments, needed: usize) -> usize {
+        if needed == fresh.len() {
+            return 0;
+        }
+        while fresh.len() > needed {
+            let Some(segment) = fresh.pop_front() else {
+                break;
+            };
+            self.spare.push_front(segment);
+        }
+        while fresh.len() < needed {
+            let Some(segment) = self.spare.pop_front() else {
+                break;
+            };
+            fresh.push_back(segment);
+        }
+        self.spare_low = self.spare_low.min(self.spare.len());
+        needed - fresh.len()
+    }
+
+    /// Stores a message behind the others, with `record.len` bytes of payload that `copy` provides
+    /// piece by piece. Uses up all segments of `fresh`, which must be those of [`Store::provide`].
+    ///
+    /// Returns whether `copy` always said that it did so; nothing has changed if not.
+    #[inline]
+    pub(crate) fn push(
+        &mut self,
+        record: &Record,
+        fresh: &mut Segments,
+        copy: impl FnMut(&mut [u8]) -> bool,
+    ) -> bool {
+        let mut for_record = Segments::new();
+        if self.records.segments_for(Record::SIZE) > 0 {
+            if let Some(segment) = fresh.pop_front() {
+                for_record.push_back(segment);
+            }
+        }
+        let len = record.len as usize;
+        let stored = self.payloads.write(len, ALIGN, fresh, copy)
+            && self
+                .records
+                .write(Record::SIZE, 1, &mut for_record, |place| {
+                    place.copy_from_slice(&record.encode());
+                    true
+                });
+        if stored {
+            self.len += 1;
+        } else {
+            fresh.append(&mut for_record);
+        }
+        stored
+    }
+
+    /// The record of the oldest message.
+    #[inline]
+    pub(crate) fn front(&self) -> Option<Record> {
+        if self.len == 0 {
+            return None;
+        }
+        let bytes = self.records.read(Record::SIZE).next()?;
+        Some(Record::decode(bytes.first_chunk()?))
+    }
+
+    /// The record and the payload, piece by piece, of the oldest message.
+    #[inline]
+    pub(crate) fn front_message(&self) -> Option<(Record, Pieces<'_>)> {
+        let record = self.front()?;
+        Some((record, self.payloads.read(record.len as usize)))
+    }
+
+    /// Removes the oldest message, whose payload has `len` bytes.
+    #[inline]
+    pub(crate) fn pop(&mut self, len: u32) {
+        self.len = self.len.saturating_sub(1);
+        self.records.remove(Record::SIZE, 1, &mut self.spare);
+        self.payloads.remove(len as usize, ALIGN, &mut self.spare);
+        if self.len == 0 {
+            // What passes one by one stays in the cache.
+            self.records.rewind(&mut self.spare);
+            self.payloads.rewind(&mut self.spare);
+        }
+    }
+
+    /// Removes all messages. Returns what is to be freed when no lock is held any more.
+    pub(crate) fn clear(&mut self) -> Segments {
+        self.len = 0;
+        let mut gone = self.records.clear();
+        gone.append(&mut self.payloads.clear());
+        gone
+    }
+
+    /// Takes the spare segments out that were not needed since the last call, to be freed when no
+    /// lock is held any more; of an `idle` store, all that hold no message.
+    pub(crate) fn trim(&mut self, idle: bool) -> Segments {
+        let mut surplus = Segments::new();
+        if idle {
+            surplus = self.spare.take();
+        } else {
+            for _ in 0..self.spare_low.min(TRIMMED_AT_ONCE) {
+                let Some(segment) = self.spare.pop_front() else {
+                    break;
+                };
+                surplus.push_back(segment);
+            }
+        }
+        if idle && self.len == 0 && self.survey.is_none() {
+            surplus.append(&mut self.records.take_empty());
+            surplus.append(&mut self.payloads.take_empty());
+        }
+        // INVARIANT: It begins anew.
+        self.spare_low = self.spare.len();
+        surplus
+    }
+
+    /// Begins a survey of all messages that are stored now. There may be one at a time.
+    pub(crate) fn survey_begin(&mut self) {
+        self.records.survey_begin();
+        self.payloads.survey_begin();
+        self.survey = Some(Survey {
+            payload: 0,
+            records: self.len,
+        });
+    }
+
+    /// How many messages the survey has yet to begin with.
+    pub(crate) fn survey_left(&self) -> u32 {
+        self.survey.as_ref().map_or(0, |survey| survey.records)
+    }
+
+    /// Goes on to the next message of the survey and returns its record; none if there is none, or
+    /// if the payload of this one was not all copied.
+    pub(crate) fn survey_next(&mut self) -> Option<Record> {
+        let survey = self.survey.as_mut()?;
+        if survey.payload > 0 || survey.records == 0 {
+            return None;
+        }
+        let mut bytes = [0; Record::SIZE];
+        self.records.survey_read(&mut bytes, &mut self.spare);
+        let record = Record::decode(&bytes);
+        survey.payload = record.len as usize;
+        survey.records -= 1;
+        Some(record)
+    }
+
+    /// Copies as much of the current payload of the survey as fits into `out`, and returns how much
+    /// is left of it, in bytes.
+    pub(crate) fn survey_payload(&mut self, out: &mut [u8]) -> usize {
+        let Some(survey) = &mut self.survey else {
+            return 0;
+        };
+        let copied = survey.payload.min(out.len());
+        if let Some(out) = out.get_mut(..copied) {
+            self.payloads.survey_read(out, &mut self.spare);
+        }
+        survey.payload -= copied;
+        if survey.payload == 0 {
+            self.payloads.survey_align(ALIGN);
+        }
+        survey.payload
+    }
+
+    /// Ends the survey. Returns what is to be freed when no lock is held any more.
+    pub(crate) fn survey_end(&mut self) -> Segments {
+        self.survey = None;
+        let mut kept = self.records.survey_end();
+        kept.append(&mut self.payloads.survey_end());
+        kept
+    }
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A stream of bytes in a chain of segments, written at its end and removed from its beginning.
+//!
+//! Pure data: nothing here sleeps, allocates or frees. Segments come from the caller, and go to a
+//! chain of the caller's when they are done with.
+
+use crate::kernel_ext::{
+    chain::{
+        Chain,
+        Iter, //
+    },
+    segment::{
+        Segment,
+        SEGMENT_SIZE, //
+    },
+};
+
+/// A chain of segments.
+pub(crate) type Segments = Chain<Segment>;
+
+/// A stream of bytes.
+///
+/// # Invariants
+///
+/// - What is in the stream begins at `head` of the first segment, and what is written next does at
+///   `tail` of the last. Each is at most [`SEGMENT_SIZE`], and that stands for the beginning of the
+///   segment behind.
+/// - Without segments, both are zero.
+pub(crate) struct Stream {
+    segments: Segments,
+    head: usize,
+    tail: usize,
+    survey: Option<Survey>,
+}
+
+/// A walk over what was in a stream when it began, whatever happens to that meanwhile.
+struct Survey {
+    /// Segments that have left the stream before the walk was through with them. It goes on in the
+    /// marked one of these, or, if there is none, in the marked segment of the stream.
+    kept: Segments,
+    /// Where in that segment it goes on.
+    at: usize,
+}
+
+impl Survey {
+    /// Keeps a segment that has left the stream.
+    fn keep(&mut self, segment: Segment) {
+        let first = self.kept.is_empty();
+        self.kept.push_back(segment);
+        if first {
+            self.kept.mark_front();
+        }
+    }
+
+    /// Goes on to the next segment of those that are kept. When it is through with all of them,
+    /// they go to `spare`.
+    fn advance(&mut self, spare: &mut Segments) {
+        self.kept.advance_mark();
+        if self.kept.marked().is_none() {
+            spare.append(&mut self.kept);
+        }
+    }
+}
+
+impl Stream {
+    /// Makes an empty stream.
+    pub(crate) const fn new() -> Self {
+        Self {
+            segments: Segments::new(),
+            head: 0,
+            tail: 0,
+            survey: None,
+        }
+    }
+
+    /// The number of its segments.
+    pub(crate) fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// The number of segments that `len` more bytes take.
+    #[inline]
+    pub(crate) fn segments_for(&self, len: usize) -> usize {
+        len.saturating_sub(self.room()).div_ceil(SEGMENT_SIZE)
+    }
+
+    /// The bytes that are free in the last segment.
+    #[inline]
+    fn room(&self) -> usize {
+        if self.segments.is_empty() {
+            0
+        } else {
+            SEGMENT_SIZE.saturating_sub(self.tail)
+        }
+    }
+
+    /// Writes `len` bytes, which `copy` provides piece by piece, and then skips to a multiple of
+    /// `align`. Uses up all segments of `fresh`, which must be as many as [`Stream::segments_for`]
+    /// asks for.
+    ///
+    /// Returns whether `copy` always said that it did so; nothing has changed if not.
+    #[inline]
+    pub(crate) fn write(
+        &mut self,
+        len: usize,
+        align: usize,
+        fresh: &mut Segments,
+        mut copy: impl FnMut(&mut [u8]) -> bool,
+    ) -> bool {
+        let mut left = len;
+        let mut end = self.tail;
+        let here = left.min(self.room());
+        if here > 0 {
+            let tail = self.tail;
+            let place = self
+                .segments
+                .back_mut()
+                .and_then(|segment| segment.get_mut(tail..tail + here));
+            if !place.is_some_and(&mut copy) {
+                return false;
+            }
+            end += here;
+            left -= here;
+        }
+        if left > 0 {
+            for segment in fresh.iter_mut() {
+                let piece = left.min(SEGMENT_SIZE);
+                if !segment.get_mut(..piece).is_some_and(&mut copy) {
+                    return false;
+                }
+                end = piece;
+                left -= piece;
+            }
+            if left > 0 {
+                return false;
+            }
+            self.segments.append(fresh);
+        }
+        // INVARIANT: That is behind what was just written, in the last segment, as none was
+        // provided beyond it.
+        self.tail = end.next_multiple_of(align);
+        true
+    }
+
+    /// The next `len` bytes, piece by piece.
+    #[inline]
+    pub(crate) fn read(&self, len: usize) -> Pieces<'_> {
+        Pieces {
+            segments: self.segments.iter(),
+            at: self.head,
+            left: len,
+        }
+    }
+
+    /// Removes `len` bytes and what was skipped behind them. Segments that are done with go to
+    /// `spare`.
+    #[inline]
+    pub(crate) fn remove(&mut self, len: usize, align: usize, spare: &mut Segments) {
+        // INVARIANT: The beginning follows from that of what is removed as the end did when it was
+        // written.
+        self.head += len;
+        while self.head > SEGMENT_SIZE {
+            self.head -= SEGMENT_SIZE;
+            self.release_front(spare);
+        }
+        self.head = self.head.next_multiple_of(align);
+        // The last segment is kept for what is written next.
+        if self.head == SEGMENT_SIZE && self.segments.len() > 1 {
+            self.head = 0;
+            self.release_front(spare);
+        }
+    }
+
+    /// Begins anew in the last segment, as nothing is in the stream any more.
+    #[inline]
+    pub(crate) fn rewind(&mut self, spare: &mut Segments) {
+        // A survey may not be through with it.
+        if self.survey.is_some() {
+            self.release_front(spare);
+        }
+        // INVARIANT: Nothing is in the stream.
+        self.head = 0;
+        self.tail = 0;
+    }
+
+    /// Takes the first segment out of the stream.
+    fn release_front(&mut self, spare: &mut Segments) {
+        let marked = self.segments.is_front_marked();
+        let Some(segment) = self.segments.pop_front() else {
+            return;
+        };
+        match &mut self.survey {
+            Some(survey) if marked => survey.keep(segment),
+            _ => spare.push_front(segment),
+        }
+    }
+
+    /// Removes everything, in one step. Returns segments that are done with.
+    pub(crate) fn clear(&mut self) -> Segments {
+        // INVARIANT: There is no segment.
+        self.head = 0;
+        self.tail = 0;
+        let mut segments = self.segments.take();
+        if let Some(survey) = &mut self.survey {
+            if !survey.kept.is_empty() {
+                survey.kept.append(&mut segments);
+            } else if segments.marked().is_some() {
+                // The mark comes along.
+                survey.kept = segments.take();
+            }
+        }
+        segments
+    }
+
+    /// Begins a survey of all that is in the stream. There may be one at a time.
+    pub(crate) fn survey_begin(&mut self) {
+        self.segments.mark_front();
+        self.survey = Some(Survey {
+            kept: Segments::new(),
+            at: self.head,
+        });
+    }
+
+    /// Copies what comes next in the survey to `out`, as much as fits there; it must be in the
+    /// stream.
+    pub(crate) fn survey_read(&mut self, mut out: &mut [u8], spare: &mut Segments) {
+        while let Some(survey) = &mut self.survey {
+            if out.is_empty() {
+                return;
+            }
+            if survey.at >= SEGMENT_SIZE {
+                survey.at -= SEGMENT_SIZE;
+                if survey.kept.is_empty() {
+                    self.segments.advance_mark();
+                } else {
+                    survey.advance(spare);
+                }
+                continue;
+            }
+            let len = out.len().min(SEGMENT_SIZE - survey.at);
+            let segment = survey.kept.marked().or_else(|| self.segments.marked());
+            let source = segment.and_then(|segment| segment.get(survey.at..survey.at + len));
+            let (Some(source), Some((place, rest))) = (source, out.split_at_mut_checked(len))
+            else {
+                return;
+            };
+            place.copy_from_slice(source);
+            out = rest;
+            survey.at += len;
+        }
+    }
+
+    /// Skips to a multiple of `align` in the survey.
+    pub(crate) fn survey_align(&mut self, align: usize) {
+        if let Some(survey) = &mut self.survey {
+            survey.at = survey.at.next_multiple_of(align);
+        }
+    }
+
+    /// Ends the survey. Returns segments that are done with.
+    pub(crate) fn survey_end(&mut self) -> Segments {
+        self.survey
+            .take()
+            .map_or(Segments::new(), |survey| survey.kept)
+    }
+
+    /// Takes the segment out that is kept although nothing is in the stream.
+    pub(crate) fn take_empty(&mut self) -> Segments {
+        // INVARIANT: There is no segment, and nothing in the stream.
+        self.head = 0;
+        self.tail = 0;
+        self.segments.take()
+    }
+}
+
+/// Bytes of a [`Stream`], piece by piece.
+pub(crate) struct Pieces<'a> {
+    segments: Iter<'a, Segment>,
+    at: usize,
+    left: usize,
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = &'a [u8];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while self.left > 0 {
+            let segment = self.segments.next()?;
+            let len = self.left.min(SEGMENT_SIZE.saturating_sub(self.at));
+            let piece = segment.get(self.at..self.at + len)?;
+            self.at = 0;
+            self.left -= len;
+            // What comes next may begin in the segment behind.
+            if len > 0 {
+                return Some(piece);
+            }
+        }
+        None
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `/sys/class/kmsgpipe`: pipes are created and destroyed there, and each has a directory with one
+//! value a file.
+//!
+//! `docs/ABI/testing/sysfs-class-kmsgpipe` describes the files.
+
+use kernel::{
+    fmt::{
+        self,
+        Write, //
+    },
+    prelude::*,
+    str::Formatter,
+    sync::Arc, //
+};
+
+use crate::{
+    kernel_ext::{
+        attribute::{
+            ClassCommand,
+            DeviceAttribute, //
+        },
+        class::Attached,
+        cred, //
+    },
+    name::Name,
+    pipe::{
+        Expiry,
+        Pipe,
+        Snapshot, //
+    },
+    registry::{
+        self,
+        Spec, //
+    },
+    uapi::{
+        MAX_MSGS_DEFAULT,
+        MSG_SIZE_DEFAULT, //
+    },
+};
+
+/// A file with one number of the pipe's statistics.
+macro_rules! value {
+    ($name:literal, $snapshot:ident => $value:expr) => {
+        DeviceAttribute::read_only($name, |pipe, f| show(pipe, f, |$snapshot| $value.into()))
+    };
+}
+
+/// A file with one of the settings of expiry, which can be written to.
+macro_rules! setting {
+    ($name:literal, $expiry:ident => $value:expr, $new:ident => $change:expr) => {
+        DeviceAttribute::read_write(
+            $name,
+            |pipe, f| {
+                show(pipe, f, |snapshot| {
+                    let $expiry = snapshot.expiry;
+                    $value.into()
+                })
+            },
+            |pipe, text| {
+                cred::require_admin()?;
+                let $new: u32 = parse(text)?;
+                Pipe::set_expiry(pipe, |$expiry| $change)
+            },
+        )
+    };
+}
+
+/// The files of each pipe.
+pub(crate) static ATTRIBUTES: [DeviceAttribute<Arc<Pipe>>; 24] = [
+    DeviceAttribute::read_only(c"node", |pipe, f| {
+        writeln!(f, "/dev/{}", pipe.node().name.to_str().unwrap_or_default())
+    }),
+    value!(c"msg_size", s => s.limits.msg_size()),
+    value!(c"max_msgs", s => s.limits.max_msgs()),
+    value!(c"readers", s => s.population.readers),
+    value!(c"writers", s => s.population.writers),
+    value!(c"waiting_readers", s => s.population.waiting_readers),
+    value!(c"waiting_writers", s => s.population.waiting_writers),
+    value!(c"depth_msgs", s => s.account.depth.msgs),
+    value!(c"depth_bytes", s => s.account.depth.bytes),
+    value!(c"peak_msgs", s => s.account.peak.msgs),
+    value!(c"peak_bytes", s => s.account.peak.bytes),
+    value!(c"enqueued_msgs", s => s.account.enqueued.msgs),
+    value!(c"enqueued_bytes", s => s.account.enqueued.bytes),
+    value!(c"dequeued_msgs", s => s.account.dequeued.msgs),
+    value!(c"dequeued_bytes", s => s.account.dequeued.bytes),
+    value!(c"expired_msgs", s => s.account.expired.msgs),
+    value!(c"expired_bytes", s => s.account.expired.bytes),
+    value!(c"dropped_msgs", s => s.account.dropped.msgs),
+    value!(c"dropped_bytes", s => s.account.dropped.bytes),
+    value!(c"refused_full", s => s.refused.full),
+    value!(c"refused_size", s => s.refused.size),
+    DeviceAttribute::read_write(
+        c"flush_enable",
+        |pipe, f| show(pipe, f, |snapshot| snapshot.expiry.enabled.into()),
+        |pipe, text| {
+            cred::require_admin()?;
+            let enabled = match parse(text)? {
+                0 => false,
+                1 => true,
+                _ => return Err(EINVAL),
+            };
+            Pipe::set_expiry(pipe, |old| Expiry { enabled, ..old })
+        },
+    ),
+    setting!(c"flush_interval_ms",
+        old => old.interval_ms, new => Expiry::new(old.enabled, new, old.expiry_ms)),
+    setting!(c"flush_expiry_ms",
+        old => old.expiry_ms, new => Expiry::new(old.enabled, old.interval_ms, new)),
+];
+
+/// The files of the class.
+pub(crate) static COMMANDS: [ClassCommand; 2] = [
+    ClassCommand::new(c"create", create),
+    ClassCommand::new(c"destroy", destroy),
+];
+
+/// Writes a number of the pipe's statistics.
+fn show(
+    pipe: &Attached<Arc<Pipe>>,
+    f: &mut Formatter<'_>,
+    value: impl FnOnce(Snapshot) -> u64,
+) -> fmt::Result {
+    writeln!(f, "{}", value(pipe.data().snapshot()))
+}
+
+/// Reads a decimal number.
+fn parse(text: &[u8]) -> Result<u32> {
+    // `parse` would take a sign, too.
+    if text.first() == Some(&b'+') {
+        return Err(EINVAL);
+    }
+    let text = core::str::from_utf8(text).map_err(|_| EINVAL)?;
+    text.parse().map_err(|_| EINVAL)
+}
+
+/// Creates a pipe with a name, default limits, and a node for root alone.
+fn create(text: &[u8]) -> Result {
+    cred::require_admin()?;
+    let name = Name::new(text).ok_or(EINVAL)?;
+    let limits = registry::check_limits(MSG_SIZE_DEFAULT, MAX_MSGS_DEFAULT)?;
+    registry::create(&Spec {
+        limits,
+        mode: 0o600,
+        uid: 0,
+        gid: 0,
+        name: Some(name),
+    })?;
+    Ok(())
+}
+
+/// Destroys a pipe, which may be called by its name, by that of its node or its device, or by its
+/// number. A name goes before a number.
+fn destroy(text: &[u8]) -> Result {
+    cred::require_admin()?;
+    let pipe = by_name(text)
+        .or_else(|| by_name(text.strip_prefix(b"kmsgpipe-")?))
+        .or_else(|| {
+            let number = text
+                .strip_prefix(b"kmsgpipe")
+                .or_else(|| text.strip_prefix(b"pipe"))
+                .unwrap_or(text);
+            registry::find(parse(number).ok()?)
+        })
+        .ok_or(ENODEV)?;
+    registry::destroy(&pipe)
+}
+
+/// Finds a pipe by its name.
+fn by_name(text: &[u8]) -> Option<Arc<Pipe>> {
+    registry::find_name(&Name::new(text)?)
+}

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Random operations on the pure files, compared with the simplest model of each.
+//!
+//! A failure prints the smallest input that proptest could make of it, and keeps its seed in
+//! `proptest-regressions/`, which is to be committed.
+
+use crate::{
+    kernel_ext::segment::{Segment, SEGMENT_SIZE},
+    limits::{Limits, Refusal},
+    message::{Record, Sender, Stamp},
+    name::Name,
+    queue::Queue,
+    stats::Tally,
+    stream::Segments,
+    uapi::{MAX_MSGS_MAX, MSG_SIZE_MAX, NAME_SIZE},
+};
+use proptest::{collection::vec, prelude::*, sample::select};
+use std::collections::VecDeque;
+
+/// What can be done to a queue.
+#[derive(Clone, Debug)]
+enum Op {
+    /// Sends a message of so many bytes.
+    Push(u32),
+    /// Sends one whose copying fails at the piece with this number, if it has one.
+    Fail(u32, usize),
+    /// Receives.
+    Pop,
+    /// Removes what is older than so many messages, but only so many of them.
+    Expire(u64, u32),
+    /// Discards all.
+    Clear,
+    /// Gives memory back; whether all of it.
+    Trim(bool),
+    /// Begins or goes on with a survey, so many bytes of it.
+    Survey(usize),
+    /// Ends it.
+    EndSurvey,
+    /// Changes the limit on messages, if there are none.
+    Limit(u32),
+}
+
+/// Lengths around where segments end.
+fn lengths() -> impl Strategy<Value = u32> {
+    let segment = SEGMENT_SIZE as u32;
+    prop_oneof![
+        3 => 1..300u32,
+        1 => select(vec![1, 7, 8, 9]),
+        2 => (segment - 40)..(segment + 40),
+        1 => (2 * segment - 9)..(2 * segment + 9),
+        1 => 1..LONGEST,
+    ]
+}
+
+/// The longest message.
+const LONGEST: u32 = 3 * SEGMENT_SIZE as u32 + 5;
+
+fn ops() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        8 => lengths().prop_map(Op::Push),
+        1 => (lengths(), 0..3usize).prop_map(|(len, piece)| Op::Fail(len, piece)),
+        7 => Just(Op::Pop),
+        1 => (0..6u64, 0..6u32).prop_map(|(age, limit)| Op::Expire(age, limit)),
+        1 => Just(Op::Clear),
+        2 => any::<bool>().prop_map(Op::Trim),
+        4 => (0..2 * SEGMENT_SIZE).prop_map(Op::Survey),
+        1 => Just(Op::EndSurvey),
+        1 => (1..200u32).prop_map(Op::Limit),
+    ]
+}
+
+/// Byte `at` of the payload of message `seq`.
+fn pattern(seq: u64, at: usize) -> u8 {
+    (seq as usize).wrapping_mul(151).wrapping_add(at * 7) as u8
+}
+
+/// The model: sequence number and length of each message.
+#[derive(Default)]
+struct Model {
+    queue: VecDeque<(u64, u32)>,
+    last_seq: u64,
+    max_msgs: u32,
+    peak: Tally,
+    enqueued: Tally,
+    dequeued: Tally,
+    expired: Tally,
+    dropped: Tally,
+    /// What a survey has yet to show, and how far it is in the payload of the first of them; nothing
+    /// for one that has not begun.
+    survey: Option<Survey>,
+}
+
+/// A survey.
+type Survey = (VecDeque<(u64, u32)>, Option<usize>);
+
+impl Model {
+    fn depth(&self) -> Tally {
+        let bytes = self.queue.iter().map(|(_, len)| u64::from(*len)).sum();
+        let msgs = self.queue.len() as u64;
+        Tally { msgs, bytes }
+    }
+
+    fn is_full(&self) -> bool {
+        self.queue.len() >= self.max_msgs as usize
+    }
+}
+
+/// Who is said to send message `seq`.
+fn sender(seq: u64) -> Sender {
+    Sender {
+        uid: seq as u32,
+        gid: 5,
+        pid: !seq as u32,
+    }
+}
+
+/// Sends, with the copying failing at one piece; whether the message was accepted.
+fn push(queue: &mut Queue, seq: u64, len: u32, fails_at: Option<usize>) -> bool {
+    let mut fresh = Segments::new();
+    for _ in 0..queue.store_mut().provide(&mut fresh, len as usize) {
+        fresh.push_back(Segment::new().expect("memory"));
+    }
+    let stamp = Stamp {
+        monotonic: seq,
+        realtime: !seq,
+    };
+    let (mut at, mut pieces) = (0, 0);
+    let accepted = queue.push(len, sender(seq), stamp, &mut fresh, |piece| {
+        for byte in piece {
+            *byte = pattern(seq, at);
+            at += 1;
+        }
+        pieces += 1;
+        Some(pieces - 1) != fails_at
+    });
+    if accepted {
+        assert!(fresh.is_empty());
+        assert_eq!(at, len as usize);
+    } else {
+        // As a sender does that comes back for it.
+        queue.store_mut().provide(&mut fresh, 1);
+    }
+    accepted
+}
+
+/// Does `op` to both, and compares what it says.
+fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
+    match *op {
+        Op::Push(len) => {
+            let accepted = push(queue, model.last_seq + 1, len, None);
+            assert_eq!(accepted, !model.is_full());
+            if accepted {
+                model.last_seq += 1;
+                model.queue.push_back((model.last_seq, len));
+                model.enqueued.add(len as usize);
+                let depth = model.depth();
+                model.peak.msgs = model.peak.msgs.max(depth.msgs);
+                model.peak.bytes = model.peak.bytes.max(depth.bytes);
+            }
+        }
+        Op::Fail(len, piece) => {
+            // What is longer than a segment comes in two pieces at least.
+            let fails_at = piece.min(usize::from(len as usize > SEGMENT_SIZE));
+            assert!(!push(queue, model.last_seq + 1, len, Some(fails_at)));
+        }
+        Op::Pop => {
+            let front = queue.store().front_message().map(|(record, pieces)| {
+                let bytes: Vec<u8> = pieces.flatten().copied().collect();
+                (queue.first_seq(), record, bytes)
+            });
+            let want = model.queue.pop_front();
+            assert_eq!(
+                front.as_ref().map(|(seq, record, _)| (*seq, record.len)),
+                want
+            );
+            if let Some((seq, record, bytes)) = front {
+                let same = |(at, byte): (usize, &u8)| *byte == pattern(seq, at);
+                assert_eq!(bytes.len(), record.len as usize);
+                assert!(bytes.iter().enumerate().all(same), "payload of {seq}");
+                assert_eq!(record.sender, sender(seq));
+                assert_eq!((record.stamp.monotonic, record.stamp.realtime), (seq, !seq));
+                queue.deliver(record.len);
+                model.dequeued.add(record.len as usize);
+            }
+        }
+        Op::Expire(age, limit) => {
+            let cutoff = model.last_seq.saturating_sub(age);
+            let mut expired = 0;
+            while expired < limit && model.queue.front().is_some_and(|(seq, _)| *seq <= cutoff) {
+                let (_, len) = model.queue.pop_front().expect("a message");
+                model.expired.add(len as usize);
+                expired += 1;
+            }
+            assert_eq!(queue.expire(cutoff, limit), expired);
+        }
+        Op::Clear => {
+            model.dropped.merge(model.depth());
+            model.queue.clear();
+            drop(queue.clear());
+        }
+        Op::Trim(idle) => {
+            drop(queue.store_mut().trim(idle));
+            if idle {
+                assert_eq!(queue.store().spare_segments(), 0);
+                if model.queue.is_empty() && model.survey.is_none() {
+                    assert_eq!(queue.store().segments(), 0);
+                }
+            }
+        }
+        Op::Survey(bytes) => survey(queue, model, bytes),
+        Op::EndSurvey => {
+            model.survey = None;
+            drop(queue.store_mut().survey_end());
+        }
+        Op::Limit(max_msgs) => {
+            if model.queue.is_empty() {
+                model.max_msgs = max_msgs;
+                queue.set_limits(Limits::new(LONGEST, max_msgs, u64::MAX).expect("limits"));
+            }
+        }
+    }
+}
+
+/// Goes on with a survey, or begins one.
+fn survey(queue: &mut Queue, model: &mut Model, mut bytes: usize) {
+    if model.survey.is_none() {
+        queue.store_mut().survey_begin();
+        model.survey = Some((model.queue.clone(), None));
+    }
+    let (rest, at) = model.survey.as_mut().expect("a survey");
+    loop {
+        let begun = usize::from(at.is_some());
+        assert_eq!(queue.store().survey_left() as usize, rest.len() - begun);
+        let Some((seq, len)) = rest.front().copied() else {
+            assert_eq!(queue.store_mut().survey_next(), None);
+            return;
+        };
+        let from = match at {
+            Some(from) => *from,
+            None => {
+                let record = queue.store_mut().survey_next().expect("a record");
+                assert_eq!((record.stamp.monotonic, record.len), (seq, len));
+                0
+            }
+        };
+        let mut piece = vec![0; bytes.min(len as usize - from)];
+        let left = queue.store_mut().survey_payload(&mut piece);
+        let same = |(offset, byte): (usize, &u8)| *byte == pattern(seq, from + offset);
+        assert!(
+            piece.iter().enumerate().all(same),
+            "survey of {seq} at {from}"
+        );
+        assert_eq!(left, len as usize - from - piece.len());
+        bytes -= piece.len();
+        if left > 0 {
+            *at = Some(from + piece.len());
+            assert_eq!(queue.store_mut().survey_next(), None);
+            return;
+        }
+        (*at, _) = (None, rest.pop_front());
+    }
+}
+
+/// Compares all that can be seen of both.
+fn compare(queue: &Queue, model: &Model) {
+    let account = queue.account();
+    assert_eq!(account.depth, model.depth());
+    assert_eq!(account.peak, model.peak);
+    assert_eq!(account.enqueued, model.enqueued);
+    assert_eq!(account.dequeued, model.dequeued);
+    assert_eq!(account.expired, model.expired);
+    assert_eq!(account.dropped, model.dropped);
+    assert_eq!(queue.is_empty(), model.queue.is_empty());
+    assert_eq!(queue.is_full(), model.is_full());
+    assert_eq!(queue.last_seq(), model.last_seq);
+    assert_eq!(
+        queue.first_seq(),
+        model.last_seq + 1 - model.queue.len() as u64
+    );
+    let front = model.queue.front().map(|(_, len)| *len);
+    assert_eq!(queue.front().map(|record| record.len), front);
+    // What a message costs, and the rest of the first and the last segment of each stream.
+    let payloads: usize = model
+        .queue
+        .iter()
+        .map(|(_, len)| (*len as usize).next_multiple_of(8))
+        .sum();
+    let bytes = payloads + model.queue.len() * Record::SIZE;
+    assert!(queue.store().segments() <= bytes / SEGMENT_SIZE + 4);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn a_queue_is_as_its_model(max_msgs in 1..60u32, ops in vec(ops(), 1..250)) {
+        let limits = Limits::new(LONGEST, max_msgs, u64::MAX).expect("limits");
+        let mut queue = Queue::new(limits);
+        let mut model = Model { max_msgs, ..Model::default() };
+        for op in &ops {
+            step(&mut queue, &mut model, op);
+            compare(&queue, &model);
+        }
+        // Nothing is lost that was not taken out.
+        while !model.queue.is_empty() {
+            step(&mut queue, &mut model, &Op::Pop);
+        }
+        step(&mut queue, &mut model, &Op::EndSurvey);
+        step(&mut queue, &mut model, &Op::Trim(true));
+        compare(&queue, &model);
+    }
+
+    #[test]
+    fn a_record_survives_being_stored(
+        monotonic: u64, realtime: u64, len: u32, uid: u32, gid: u32, pid: u32
+    ) {
+        let record = Record {
+            stamp: Stamp { monotonic, realtime },
+            len,
+            sender: Sender { uid, gid, pid },
+        };
+        prop_assert_eq!(Record::decode(&record.encode()), record);
+    }
+
+    #[test]
+    fn limits_are_within_their_bounds(
+        msg_size in prop_oneof![any::<u32>(), 0..3u32, MSG_SIZE_MAX - 2..MSG_SIZE_MAX + 3],
+        max_msgs in prop_oneof![any::<u32>(), 0..3u32, MAX_MSGS_MAX - 2..MAX_MSGS_MAX + 3],
+        max_bytes in prop_oneof![any::<u64>(), 0..1u64 << 37],
+    ) {
+        let bytes = u128::from(msg_size) * u128::from(max_msgs);
+        let want = if msg_size == 0 || msg_size > MSG_SIZE_MAX {
+            Err(Refusal::MsgSize)
+        } else if max_msgs == 0 || max_msgs > MAX_MSGS_MAX {
+            Err(Refusal::MaxMsgs)
+        } else if bytes > max_bytes.into() {
+            Err(Refusal::Product)
+        } else {
+            Ok((msg_size, max_msgs, bytes as u64))
+        };
+        let got = Limits::new(msg_size, max_msgs, max_bytes);
+        prop_assert_eq!(got.map(|l| (l.msg_size(), l.max_msgs(), l.bytes())), want);
+    }
+
+    #[test]
+    fn a_name_is_what_a_path_can_end_with(
+        start in "[a-zA-Z0-9._-]{0,34}",
+        between in vec(any::<u8>(), 0..2),
+        end in "[a-z]{0,4}",
+        rest in prop_oneof![4 => Just(0u8), 1 => any::<u8>()],
+    ) {
+        let text = [start.as_bytes(), &between, end.as_bytes()].concat();
+        let allowed = |byte: &u8| matches!(*byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-');
+        let right = !text.is_empty() && text.len() < NAME_SIZE as usize && text.iter().all(allowed);
+        let name = Name::new(&text);
+        prop_assert_eq!(name.is_some(), right);
+        if let Some(name) = name {
+            prop_assert_eq!(name.as_str().as_bytes(), &text[..]);
+        }
+        // The same in a field that something else may follow in. It ends at its first zero, which may be
+        // within `text`.
+        let mut field = [rest; NAME_SIZE as usize];
+        if text.len() < field.len() {
+            field[..text.len()].copy_from_slice(&text);
+            field[text.len()] = 0;
+            let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+            let want = Name::new(&text[..end]).filter(|_| field[end..].iter().all(|byte| *byte == 0));
+            prop_assert_eq!(Name::from_field(&field), want);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Random calls on pipes, compared with a model.
+
+pub mod concurrent;
+pub mod linear;
+pub mod memory;
+pub mod model;
+pub mod rng;
+pub mod sequential;
+pub mod storm;
+pub mod sys;
+pub mod trace;
+pub mod user;
+
+use nix::libc;
+use trace::{Checked, Fault};
+
+/// Destroys all pipes but pipe 0, and gives that one back its limits.
+pub fn tidy() -> Checked {
+    let fault = |what: &str| Err(Fault(format!("{what} after all was closed")));
+    let fd = sys::open("/dev/kmsgpipe0", libc::O_RDWR) as i32;
+    let text = std::fs::read_to_string("/proc/kmsgpipe_stats").unwrap_or_default();
+    for line in text.lines() {
+        let id = line
+            .trim_start_matches("pipe")
+            .split(':')
+            .next()
+            .unwrap_or_default();
+        if id != "0" && std::fs::write("/sys/class/kmsgpipe/destroy", id).is_err() {
+            return fault("a pipe could not be destroyed");
+        }
+        let users = if id == "0" { 1 } else { 0 };
+        if !line.ends_with(&format!("writers={users}, readers={users}")) {
+            return fault(line);
+        }
+    }
+    let mut params = kmsgpipe_sys::raw::kmsgpipe_params {
+        msg_size: kmsgpipe_sys::MSG_SIZE_DEFAULT,
+        max_msgs: kmsgpipe_sys::MAX_MSGS_DEFAULT,
+        ..Default::default()
+    };
+    let mut flush = kmsgpipe_sys::raw::kmsgpipe_flush::default();
+    if sys::ioctl_of(fd, kmsgpipe_sys::CLEAR_QUEUE, &mut params) != 0
+        || sys::ioctl_of(fd, kmsgpipe_sys::SET_PARAMS, &mut params) != 0
+        || sys::ioctl_of(fd, kmsgpipe_sys::FLUSH_PERIODIC, &mut flush) != 0
+    {
+        return fault("pipe 0 is not as it was");
+    }
+    sys::close(fd);
+    Ok(())
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Random calls on pipes, compared with a model. Root's, in a machine that nobody else uses.
+
+use clap::{Parser, ValueEnum};
+use kmsgpipe_fuzz::{
+    concurrent, sequential, storm, sys,
+    trace::{Checked, Fault, Trace},
+};
+use std::{process::ExitCode, time::Instant};
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    /// One call after the other, every result compared with a model
+    Sequential,
+    /// Calls that overlap, whose results must be those of some order
+    Linearizable,
+    /// Any call at any time, of which only some things must hold
+    Storm,
+}
+
+/// All of them, and their shares of the calls, in parts of a hundred.
+const MODES: [(Mode, u64); 3] = [
+    (Mode::Sequential, 60),
+    (Mode::Linearizable, 20),
+    (Mode::Storm, 20),
+];
+
+/// Make random calls on pipes and compare what they do with a model
+///
+/// Root's, on a machine where nobody else uses the pipes: pipe 0 is emptied, and all others are
+/// destroyed.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Options {
+    /// What the random numbers follow from; the same seed makes the same sequential calls
+    #[arg(long)]
+    seed: Option<u64>,
+
+    /// How many calls are made in all; the environment's SCALE does not matter then
+    #[arg(long)]
+    calls: Option<u64>,
+
+    /// Only this
+    #[arg(long)]
+    mode: Option<Mode>,
+}
+
+/// How many calls are made by default, before SCALE is applied.
+const CALLS: f64 = 100_000.0;
+
+/// The calls that SCALE asks for.
+fn scaled() -> Result<u64, String> {
+    let Ok(text) = std::env::var("SCALE") else {
+        return Ok(CALLS as u64);
+    };
+    match text.parse::<f64>() {
+        Ok(scale) if scale > 0.0 => Ok((CALLS * scale).max(1.0) as u64),
+        _ => Err(format!("SCALE={text} is not a number above zero")),
+    }
+}
+
+/// How many descriptors this process has.
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+/// Runs one mode; how many calls it made.
+fn run(mode: Mode, seed: u64, calls: u64) -> (u64, Checked) {
+    let mut made = 0;
+    let result = match mode {
+        Mode::Sequential => {
+            let trace = Trace::default();
+            let result = sequential::run(seed, calls, &trace);
+            made = trace.calls();
+            result.map_err(|Fault(text)| {
+                let last = trace.tell();
+                Fault(format!("call {made}: {text}\n# The last calls:\n{last}"))
+            })
+        }
+        Mode::Linearizable => concurrent::run(seed, calls, &mut made),
+        Mode::Storm => storm::run(seed, calls, &mut made),
+    };
+    (made, result)
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let calls = match options.calls.map_or_else(scaled, Ok) {
+        Ok(calls) => calls,
+        Err(text) => {
+            eprintln!("kmsgpipe-fuzz: {text}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let seed = options.seed.unwrap_or_else(sys::now);
+    println!("TAP version 13\n1..{}", MODES.len() + 1);
+    println!("# fuzz: seed {seed}; --seed {seed} --calls {calls} repeats the sequential calls");
+    sys::expect_signals();
+    let before = descriptors();
+    let mut total = 0;
+    let mut right = true;
+    for (number, (mode, share)) in (1..).zip(MODES) {
+        let name = format!("{mode:?}").to_lowercase();
+        if options.mode.is_some_and(|only| only != mode) {
+            println!("ok {number} {name} # SKIP not asked for");
+            continue;
+        }
+        let share = if options.mode.is_some() { 100 } else { share };
+        let start = Instant::now();
+        let (made, result) = run(mode, seed, (calls * share).div_ceil(100));
+        total += made;
+        println!(
+            "# {name}: {made} calls in {:.1} s",
+            start.elapsed().as_secs_f64()
+        );
+        match result {
+            Ok(()) => println!("ok {number} {name}"),
+            Err(Fault(text)) => {
+                println!("# seed {seed}, {name}: {text}");
+                println!("not ok {number} {name}");
+                right = false;
+                break;
+            }
+        }
+    }
+    if right {
+        let after = descriptors();
+        right = before == after;
+        println!(
+            "{} 4 nothing is left open",
+            if right { "ok" } else { "not ok" }
+        );
+    }
+    println!("# fuzz: {total} calls, seed {seed}");
+    if right {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

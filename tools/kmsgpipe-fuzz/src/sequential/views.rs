@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Files about pipes: in procfs, sysfs and debugfs.
+
+use super::{
+    control::EXPIRY_MIN,
+    world::{File, Member, World},
+};
+use crate::{
+    model::{err, Flush},
+    sys,
+    trace::{self, Checked, Fault, Trace},
+};
+use kmsgpipe_sys as uapi;
+use nix::libc;
+
+/// Where pipes are in sysfs.
+const CLASS: &str = "/sys/class/kmsgpipe";
+
+/// Numbers, and what is none.
+const NO_NUMBERS: [&str; 8] = ["+1", "", "4294967296", "1 ", " 1", "-1", "0x1", "1\n\n"];
+
+/// All of a file, or minus an errno.
+fn read_all(path: &str) -> Result<String, i64> {
+    let fd = sys::open(path, libc::O_RDONLY);
+    if fd < 0 {
+        return Err(fd);
+    }
+    let mut text = Vec::new();
+    let mut buffer = [0; 4096];
+    let ret = loop {
+        match sys::read_into(fd as i32, &mut buffer) {
+            n @ 1.. => text.extend_from_slice(&buffer[..n as usize]),
+            ret => break ret,
+        }
+    };
+    sys::close(fd as i32);
+    if ret < 0 {
+        return Err(ret);
+    }
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Writes a file at once; what that returned, or minus the errno of opening it.
+fn write_all(path: &str, text: &[u8]) -> i64 {
+    let fd = sys::open(path, libc::O_WRONLY);
+    if fd < 0 {
+        return fd;
+    }
+    let ret = sys::write_of(fd as i32, text);
+    sys::close(fd as i32);
+    ret
+}
+
+impl World {
+    /// The text of a file, which must be readable.
+    fn text_of(&mut self, trace: &Trace, name: &'static str, path: &str) -> Checked<String> {
+        let mut result = Ok(String::new());
+        self.call(trace, name, [0; 4], 0, || {
+            result = read_all(path);
+            result.as_ref().err().copied().unwrap_or(0)
+        })?;
+        result.map_err(|ret| Fault(trace::result(ret)))
+    }
+
+    /// `/proc/kmsgpipe_stats`.
+    pub fn proc_file(&mut self, trace: &Trace) -> Checked {
+        let mut pipes: Vec<_> = self.alive();
+        pipes.sort_by_key(|key| self.pipes[key].model.id);
+        let line = |key| {
+            let pipe = &self.pipes[key].model;
+            format!(
+                "pipe{}: msgs={}, drops={}, expired={}, writers={}, readers={}\n",
+                pipe.id,
+                pipe.queue.len(),
+                pipe.dropped.msgs,
+                pipe.expired.msgs,
+                pipe.writers,
+                pipe.readers
+            )
+        };
+        let want: String = pipes.iter().map(line).collect();
+        let got = self.text_of(trace, "/proc/kmsgpipe_stats", "/proc/kmsgpipe_stats")?;
+        trace::same("/proc/kmsgpipe_stats", &want, &got)
+    }
+
+    /// A value in sysfs.
+    pub fn sysfs_value(&mut self, trace: &Trace) -> Checked {
+        let key = self.any_alive();
+        let Member { model, node, .. } = &self.pipes[&key];
+        let stats = model.stats(false);
+        let values = [
+            ("msg_size", stats.msg_size.into()),
+            ("max_msgs", stats.max_msgs.into()),
+            ("readers", stats.readers.into()),
+            ("writers", stats.writers.into()),
+            ("waiting_readers", 0),
+            ("waiting_writers", 0),
+            ("depth_msgs", stats.depth_msgs),
+            ("depth_bytes", stats.depth_bytes),
+            ("peak_msgs", stats.peak_msgs),
+            ("peak_bytes", stats.peak_bytes),
+            ("enqueued_msgs", stats.enqueued_msgs),
+            ("enqueued_bytes", stats.enqueued_bytes),
+            ("dequeued_msgs", stats.dequeued_msgs),
+            ("dequeued_bytes", stats.dequeued_bytes),
+            ("expired_msgs", stats.expired_msgs),
+            ("expired_bytes", stats.expired_bytes),
+            ("dropped_msgs", stats.dropped_msgs),
+            ("dropped_bytes", stats.dropped_bytes),
+            ("refused_full", stats.refused_full),
+            ("refused_size", stats.refused_size),
+            ("flush_enable", model.flush.enabled.into()),
+            ("flush_interval_ms", model.flush.interval_ms.into()),
+            ("flush_expiry_ms", model.flush.expiry_ms.into()),
+        ];
+        let id = model.id;
+        let path = node.path.clone();
+        let index = self.rng.index(values.len() + 1);
+        let (name, want) = match values.get(index) {
+            Some((name, value)) => (*name, format!("{value}\n")),
+            None => ("node", format!("{path}\n")),
+        };
+        let got = self.text_of(trace, name, &format!("{CLASS}/pipe{id}/{name}"))?;
+        trace::same(name, &want, &got)
+    }
+
+    /// `kmsgpipe/pipes` in debugfs, as far as it can be known.
+    pub fn debug_file(&mut self, trace: &Trace) -> Checked {
+        const PATH: &str = "/sys/kernel/debug/kmsgpipe/pipes";
+        if self.caller().uid != 0 {
+            let want = err(libc::EACCES);
+            self.call(trace, "debugfs", [0; 4], want, || {
+                sys::open(PATH, libc::O_RDONLY)
+            })?;
+            return Ok(());
+        }
+        let text = self.text_of(trace, "debugfs", PATH)?;
+        let mut pipes: Vec<_> = self.alive();
+        pipes.sort_by_key(|key| self.pipes[key].model.id);
+        trace::same("lines in debugfs", &pipes.len(), &text.lines().count())?;
+        for (line, key) in text.lines().zip(pipes) {
+            let pipe = &self.pipes[&key].model;
+            let head = pipe.queue.front().map_or(0, |message| message.seq);
+            let tail = pipe.queue.back().map_or(0, |message| message.seq);
+            let want = format!(
+                "pipe{}: waiting_readers=0 waiting_writers=0 depth_msgs={} head_seq={head} tail_seq={tail} ",
+                pipe.id,
+                pipe.queue.len()
+            );
+            if !line.starts_with(&want) || !line.contains(" dumping=0 ") {
+                return Err(Fault(format!("debugfs: expected {want}..., got {line}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// What `/proc` tells of a descriptor.
+    pub fn fdinfo(&mut self, trace: &Trace, file: File) -> Checked {
+        if self.caller().uid != 0 {
+            return Ok(());
+        }
+        let id = self.pipe_of(file).id;
+        let open = self.open_of(file);
+        let mode = match (open.read, open.write) {
+            (true, true) => "rw",
+            (true, false) => "r",
+            (false, true) => "w",
+            (false, false) => "-",
+        };
+        let want = format!(
+            "kmsgpipe-id:\t{id}\nkmsgpipe-mode:\t{mode}\n\
+             kmsgpipe-sent-msgs:\t{}\nkmsgpipe-sent-bytes:\t{}\n\
+             kmsgpipe-received-msgs:\t{}\nkmsgpipe-received-bytes:\t{}\n",
+            open.sent.0, open.sent.1, open.received.0, open.received.1
+        );
+        let text = self.text_of(trace, "fdinfo", &format!("/proc/self/fdinfo/{}", file.fd))?;
+        let at = text.find("kmsgpipe-id").unwrap_or(text.len());
+        trace::same("fdinfo", &want.as_str(), &&text[at..])
+    }
+
+    /// Writes a file in sysfs.
+    fn sysfs_write(
+        &mut self,
+        trace: &Trace,
+        name: &'static str,
+        path: &str,
+        text: &str,
+        want: i64,
+    ) -> Checked {
+        let mut text = text.as_bytes().to_vec();
+        if text.is_empty() || self.rng.once_in(2) {
+            text.push(b'\n');
+        }
+        let want = if want < 0 { want } else { text.len() as i64 };
+        self.call(trace, name, [0; 4], want, || write_all(path, &text))?;
+        Ok(())
+    }
+
+    /// Who may not write files of the administrator, and why; nothing for who may.
+    fn sysfs_refusal(&self) -> i64 {
+        match (self.caller().uid, self.caller().admin) {
+            (_, true) => 0,
+            (0, _) => err(libc::EPERM),
+            _ => err(libc::EACCES),
+        }
+    }
+
+    /// Changes a setting of expiry in sysfs, or a counter, which nobody can.
+    pub fn sysfs_setting(&mut self, trace: &Trace) -> Checked {
+        let key = self.any_alive();
+        let id = self.pipes[&key].model.id;
+        let mut want = self.sysfs_refusal();
+        let admin = want == 0;
+        let bad = self.rng.once_in(4);
+        let mut text = self.rng.one_of(&NO_NUMBERS).to_string();
+        if bad && admin {
+            want = err(libc::EINVAL);
+        }
+        let name = match self.rng.below(4) {
+            0 => {
+                want = err(libc::EACCES);
+                "dropped_msgs"
+            }
+            1 => {
+                let enable = self.rng.one_of(&[0, 0, 1, 1, 2]);
+                if !bad {
+                    text = enable.to_string();
+                }
+                let flush = &mut self.pipes.get_mut(&key).expect("a pipe").model.flush;
+                if enable == 1 && flush.expiry_ms < EXPIRY_MIN {
+                    return Ok(());
+                }
+                if want == 0 && enable > 1 {
+                    want = err(libc::EINVAL);
+                }
+                if want == 0 {
+                    flush.enabled = enable == 1;
+                }
+                "flush_enable"
+            }
+            which => {
+                let interval = which == 2;
+                let value = if interval {
+                    self.rng.one_of(&[0, 1, 77, u32::MAX])
+                } else {
+                    self.rng.one_of(&[EXPIRY_MIN, u32::MAX])
+                };
+                if !bad {
+                    text = value.to_string();
+                }
+                let flush: &mut Flush = &mut self.pipes.get_mut(&key).expect("a pipe").model.flush;
+                match (want, interval, value) {
+                    (0, true, 0) => flush.interval_ms = uapi::FLUSH_INTERVAL_DEFAULT,
+                    (0, true, _) => flush.interval_ms = value,
+                    (0, false, _) => flush.expiry_ms = value,
+                    _ => {}
+                }
+                if interval {
+                    "flush_interval_ms"
+                } else {
+                    "flush_expiry_ms"
+                }
+            }
+        };
+        let path = format!("{CLASS}/pipe{id}/{name}");
+        self.sysfs_write(trace, name, &path, &text, want)
+    }
+
+    /// Makes or destroys a pipe by sysfs.
+    pub fn sysfs_command(&mut self, trace: &Trace) -> Checked {
+        let mut want = self.sysfs_refusal();
+        if self.rng.once_in(2) {
+            let crowded = self.alive().len() >= 5;
+            let text = if crowded || self.rng.once_in(4) {
+                self.rng
+                    .one_of(&["a/b", "", "a b", "abcdefghijklmnopqrstuvwxyz012345"])
+            } else {
+                self.rng.one_of(&["a", "b-1", "x.y_Z"])
+            };
+            if want == 0 && (text.len() > 31 || text.is_empty() || text.contains(['/', ' '])) {
+                want = err(libc::EINVAL);
+            } else if want == 0 && self.by_name(text).is_some() {
+                want = err(libc::EEXIST);
+            } else if want == 0 {
+                let create = uapi::raw::kmsgpipe_create {
+                    msg_size: uapi::MSG_SIZE_DEFAULT,
+                    max_msgs: uapi::MAX_MSGS_DEFAULT,
+                    ..Default::default()
+                };
+                self.add_pipe(&create, Some(text.into()));
+            }
+            return self.sysfs_write(trace, "create", &format!("{CLASS}/create"), text, want);
+        }
+
+        let key = self.any_alive();
+        let Member { model, name, .. } = &self.pipes[&key];
+        let id = model.id;
+        let mut texts = vec![
+            format!("{id}"),
+            format!("pipe{id}"),
+            format!("kmsgpipe{id}"),
+        ];
+        if let Some(name) = name {
+            texts.push(name.clone());
+            texts.push(format!("kmsgpipe-{name}"));
+        }
+        let mut text = texts.swap_remove(self.rng.index(texts.len()));
+        if self.rng.once_in(4) {
+            text = format!("pipe{}", self.next_id());
+            want = if want == 0 { err(libc::ENODEV) } else { want };
+        }
+        if want == 0 {
+            let member = self.pipes.get_mut(&key).expect("a pipe");
+            want = member.model.destroy();
+            if want == 0 && member.opens == 0 {
+                self.pipes.remove(&key);
+            }
+        }
+        self.sysfs_write(trace, "destroy", &format!("{CLASS}/destroy"), &text, want)
+    }
+}

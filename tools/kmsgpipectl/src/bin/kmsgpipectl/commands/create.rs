@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `kmsgpipectl create`.
+
+use super::{print, print_json};
+use crate::{
+    cli::{self, Ownership},
+    failure::Failure,
+    report::open_any,
+};
+use kmsgpipe::{Create, Node, Params};
+use serde_json::json;
+
+/// Makes a pipe and prints its node.
+pub fn create(args: &cli::Create, json: bool) -> Result<(), Failure> {
+    let Ownership { uid, gid } = args.owner.unwrap_or_default();
+    // Any pipe would do; this one is always there.
+    let (pipe, _) = open_any(&Node::of(0))?;
+    let id = pipe.create(&Create {
+        params: Params {
+            msg_size: args.msg_size,
+            max_msgs: args.max_msgs,
+        },
+        mode: args.mode,
+        uid,
+        gid: args.group.unwrap_or(gid),
+        name: args.name.clone(),
+    })?;
+
+    let node = match &args.name {
+        Some(name) => Node::named(name, id),
+        None => Node::of(id),
+    };
+    if json {
+        print_json(&json!({
+            "schema": 1,
+            "id": id,
+            "node": node.path().to_string_lossy(),
+            "name": args.name,
+        }))
+    } else {
+        print(&format!("{}\n", node.path().display()))
+    }
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `kmsgpipectl dump`.
+
+use super::{messages, print, unwritable};
+use crate::{
+    cli, duration,
+    failure::{warn, Failure},
+    payload::{self, Data},
+    report::open_any,
+    style::Paint,
+    table,
+};
+use kmsgpipe::{Dump, Node, Record};
+use serde::Serialize;
+use std::time::Duration;
+
+/// The heads of the columns before the payload.
+const COLUMNS: [&str; 6] = ["SEQ", "AGE", "UID", "GID", "PID", "LEN"];
+
+/// A dump in JSON, with what is to go before it.
+#[derive(Serialize)]
+struct Object<'a> {
+    schema: u32,
+    pipe: String,
+    path: String,
+    #[serde(flatten)]
+    contents: Contents<'a>,
+}
+
+/// What was dumped, in JSON.
+#[derive(Serialize)]
+struct Contents<'a> {
+    missing: u32,
+    records: Vec<RecordObject<'a>>,
+}
+
+/// A message in JSON.
+#[derive(Serialize)]
+struct RecordObject<'a> {
+    seq: u64,
+    age_ns: u64,
+    monotonic_ns: u64,
+    realtime_ns: u64,
+    uid: u32,
+    gid: u32,
+    pid: u32,
+    len: usize,
+    #[serde(flatten)]
+    data: Data<'a>,
+}
+
+/// Shows the queued messages and leaves them there.
+pub fn dump(args: &cli::Dump, json: bool) -> Result<(), Failure> {
+    let node = args.pipe.locate();
+    let (pipe, _) = open_any(&node)?;
+    let dump = pipe.dump()?;
+    if json {
+        return print(&self::json(&node, &dump, args.hex)?);
+    }
+    print(&text(&dump, args.hex, Paint::stdout()))?;
+    warn_of_missing(&dump);
+    Ok(())
+}
+
+/// A dump in JSON.
+fn json(node: &Node, dump: &Dump, hex: bool) -> Result<String, Failure> {
+    let object = Object {
+        schema: 1,
+        pipe: node.to_string(),
+        path: node.path().to_string_lossy().into_owned(),
+        contents: contents(dump, hex),
+    };
+    let line = serde_json::to_string(&object).map_err(unwritable)?;
+    Ok(line + "\n")
+}
+
+/// What was dumped, in JSON.
+pub fn value(dump: &Dump) -> Result<serde_json::Value, Failure> {
+    serde_json::to_value(contents(dump, false)).map_err(unwritable)
+}
+
+/// What was dumped, in JSON.
+fn contents(dump: &Dump, hex: bool) -> Contents<'_> {
+    Contents {
+        missing: dump.missing(),
+        records: dump.records().map(|record| object(&record, hex)).collect(),
+    }
+}
+
+/// A message in JSON.
+fn object<'a>(record: &Record<'a>, hex: bool) -> RecordObject<'a> {
+    RecordObject {
+        seq: record.seq,
+        age_ns: record.age_ns,
+        monotonic_ns: record.monotonic_ns,
+        realtime_ns: record.realtime_ns,
+        uid: record.uid,
+        gid: record.gid,
+        pid: record.pid,
+        len: record.payload.len(),
+        data: if hex {
+            Data::hex(record.payload)
+        } else {
+            Data::of(record.payload)
+        },
+    }
+}
+
+/// A dump as a table: the payload at the end of its line, or in lines below it.
+pub fn text(dump: &Dump, hex: bool, paint: Paint) -> String {
+    let mut rows = vec![COLUMNS.map(str::to_string).to_vec()];
+    rows.extend(dump.records().map(|record| {
+        vec![
+            record.seq.to_string(),
+            duration::describe(Duration::from_nanos(record.age_ns)),
+            record.uid.to_string(),
+            record.gid.to_string(),
+            record.pid.to_string(),
+            record.payload.len().to_string(),
+        ]
+    }));
+
+    let table = table::columns(&rows);
+    let mut lines = table.lines();
+    let title = if hex { "" } else { "  DATA" };
+    let head = format!("{}{title}", lines.next().unwrap_or_default());
+    let mut text = format!("{}\n", paint.head(&head));
+    for (line, record) in lines.zip(dump.records()) {
+        if hex {
+            text += &format!("{line}\n{}", payload::hexdump(record.payload));
+        } else {
+            text += &format!("{line}  {}\n", payload::escaped(record.payload));
+        }
+    }
+    text
+}
+
+/// Says that a dump is not all there was.
+pub fn warn_of_missing(dump: &Dump) {
+    if dump.missing() > 0 {
+        warn(&format!(
+            "{} did not fit, newer than those shown",
+            messages(dump.missing().into())
+        ));
+    }
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the kernel crate lacks, as the model has it.
+
+#[path = "../../../../src/kernel_ext/chain.rs"]
+#[rustfmt::skip]
+pub(crate) mod chain;
+pub(crate) mod clock;
+pub(crate) mod cred;
+pub(crate) mod iov;
+pub(crate) mod notify;
+pub(crate) mod segment;
+pub(crate) mod work;

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Messages that grow too old, and the sweeper that removes them.
+
+use super::*;
+use crate::pipe::Expiry;
+
+/// A millisecond, in nanoseconds.
+const MSEC: u64 = 1_000_000;
+
+/// The work that sweeps.
+const SWEEP: u64 = 0;
+
+/// Lets messages grow old within a millisecond, or not at all.
+fn set(pipe: &Arc<Pipe>, enabled: bool) -> Result {
+    Pipe::set_expiry(pipe, |_| Expiry::new(enabled, 1, 1))
+}
+
+/// A full pipe whose messages have grown too old.
+fn old(max_msgs: u32, queued: &[u8]) -> Bench {
+    let bench = Bench::new(max_msgs, queued);
+    assert_eq!(set(&bench.pipe, true), Ok(()));
+    model::advance(2 * MSEC);
+    bench
+}
+
+/// Sees that the sweeper is queued if there is something to sweep, and that the flag says so.
+fn look(bench: &Bench) {
+    let view = bench.settle();
+    let queued = workqueue::pending().contains(&SWEEP);
+    let depth = view.account.depth.msgs;
+    assert!(queued || !view.expiry.enabled || depth == 0, "no sweeper");
+    assert!(queued || !view.internals.sweeping, "no sweeper, flag set");
+}
+
+/// Ends a scenario: what is left grows old and is swept, or is there for good.
+fn finish(bench: Bench) {
+    look(&bench);
+    if bench.pipe.snapshot().expiry.enabled {
+        model::advance(2 * MSEC);
+        workqueue::run_pending(4);
+        assert_eq!(bench.settle().account.depth.msgs, 0);
+    }
+    bench.finish();
+}
+
+#[test]
+fn the_sweeper_wakes_writers() {
+    model::check("the_sweeper_wakes_writers", 3, || {
+        let bench = old(2, b"xy");
+        let writers = [bench.sender(b'a'), bench.sender(b'b')];
+        bench.worker(3);
+        let view = bench.settle();
+        assert_eq!(done(&writers.map(|writer| writer.result())), 2);
+        assert_eq!(view.account.expired.msgs, 2);
+        finish(bench);
+    });
+}
+
+#[test]
+fn the_sweeper_beside_a_reader_and_a_writer() {
+    model::check("the_sweeper_beside_a_reader_and_a_writer", 3, || {
+        let bench = old(1, b"x");
+        let reader = bench.receiver();
+        let writer = bench.sender(b'a');
+        bench.worker(2);
+        let view = bench.settle();
+        assert_eq!(reader.result(), Some(Ok(b'a')));
+        assert_eq!(writer.result(), Some(Ok(())));
+        assert_eq!(view.account.expired.msgs, 1);
+        finish(bench);
+    });
+}
+
+#[test]
+fn growing_old_beside_a_reader_and_a_writer() {
+    model::check("growing_old_beside_a_reader_and_a_writer", 3, || {
+        let bench = Bench::new(1, b"x");
+        assert_eq!(set(&bench.pipe, true), Ok(()));
+        model::spawn(|| {
+            model::advance(2 * MSEC);
+            workqueue::run_pending(2)
+        });
+        let reader = bench.receiver();
+        let writer = bench.sender(b'a');
+        let view = bench.settle();
+        assert_eq!(writer.result(), Some(Ok(())));
+        let account = view.account;
+        assert_eq!(account.dequeued.msgs, u64::from(reader.result().is_some()));
+        finish(bench);
+    });
+}
+
+#[test]
+fn a_reader_that_removes_the_old_wakes_writers() {
+    model::check("a_reader_that_removes_the_old_wakes_writers", 3, || {
+        let bench = old(1, b"x");
+        // Asleep since before the message was too old.
+        let pipe = bench.pipe.clone();
+        let writers = [bench.sender(b'a'), bench.sender(b'b')];
+        let reader = bench.receiver();
+        let looked = model::spawn(move || pipe.next_len());
+        bench.settle();
+        assert!(matches!(looked.result(), Some(Ok(0 | 1))));
+        assert!(matches!(reader.result(), Some(Ok(b'a' | b'b'))));
+        assert_eq!(done(&writers.map(|writer| writer.result())), 2);
+        finish(bench);
+    });
+}
+
+#[test]
+fn changes_beside_the_sweeper_and_a_writer() {
+    model::check("changes_beside_the_sweeper_and_a_writer", 3, || {
+        let bench = Bench::new(2, b"x");
+        let pipes = [bench.pipe.clone(), bench.pipe.clone()];
+        for (pipe, on) in pipes.into_iter().zip([true, false]) {
+            model::spawn(move || set(&pipe, on));
+        }
+        bench.sender(b'a');
+        bench.worker(1);
+        finish(bench);
+    });
+}
+
+#[test]
+fn changes_beside_the_end() {
+    model::check("changes_beside_the_end", 3, || {
+        let bench = old(1, b"x");
+        bench.worker(1);
+        let pipe = bench.pipe.clone();
+        let changed = model::spawn(move || set(&pipe, true));
+        let pipe = bench.pipe.clone();
+        model::spawn(move || Pipe::kill(&pipe));
+        model::join();
+        assert!(matches!(changed.result(), Some(Ok(()) | Err(ENODEV))));
+        bench.dead();
+    });
+}
