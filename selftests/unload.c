@@ -120,6 +120,15 @@ static void start_unloading(struct call *call)
 	start_thread(&call->thread, &call->tid, unload_thread, call);
 }
 
+/* Returns when the module has begun to go. Opening a pipe to find that out would keep it. */
+static void await_going(void)
+{
+	char state[16];
+
+	while (slurp("/sys/module/kmsgpipe/initstate", state, sizeof(state)) <= 0 || strcmp(state, "going\n"))
+		sched_yield();
+}
+
 /*
  * A reader of /proc is waited for, wherever he hangs, as for any file in there: rmmod then hangs, too, until he
  * goes on or is killed.
@@ -151,10 +160,10 @@ TEST_F_TIMEOUT(module, waits_for_a_reader_of_proc_in_a_page_fault, SECONDS)
 			sched_yield();
 		}
 		start_unloading(&unloading);
-		/* It has begun, and others find no pipe any more, but it is not done. */
-		while (TRY(open(NODE, O_RDWR | O_CLOEXEC)) != -ENXIO)
-			sched_yield();
+		await_going();
 		await_asleep(unloading.tid);
+		/* Others find no pipe any more, but it is not done. */
+		EXPECT_EQ(-ENXIO, TRY(open(NODE, O_RDWR | O_CLOEXEC)));
 		EXPECT_EQ(0, __atomic_load_n(&unloading.len, __ATOMIC_ACQUIRE));
 		EXPECT_TRUE(loaded());
 		if (round) {
