@@ -50,6 +50,9 @@ ensure_module() {
 # The triple is named so that the static C library is not asked of macros and build scripts.
 TARGET=x86_64-unknown-linux-gnu
 
+# The programs for the virtual machine.
+TOOLS=(kmsgpipectl kmsgpipe-fuzz kmsgpipe-bench)
+
 # cargo_tools ARGUMENT...: cargo on the user space tools.
 cargo_tools() {
 	(cd "$ROOT/tools" && "$CARGO" "$@")
@@ -58,17 +61,17 @@ cargo_tools() {
 # build_tool
 build_tool() {
 	local tool
-	cargo_tools build --release --locked --target "$TARGET" --bin kmsgpipectl --bin kmsgpipe-fuzz || return 1
-	for tool in kmsgpipectl kmsgpipe-fuzz; do
+	cargo_tools build --release --locked --target "$TARGET" "${TOOLS[@]/#/--bin=}" || return 1
+	for tool in "${TOOLS[@]}"; do
 		install -D -m 755 "$ROOT/tools/target/$TARGET/release/$tool" "$BUILD/bin/$tool" || return 1
 	done
 }
 
-# ensure_tool: build/bin/kmsgpipectl and build/bin/kmsgpipe-fuzz, static.
+# ensure_tool: those programs in build/bin, static.
 ensure_tool() {
-	fresh "$BUILD/stamp/tool" "$ROOT"/tools/{Cargo.toml,Cargo.lock,.cargo,kmsgpipectl,kmsgpipe-fuzz,kmsgpipe-sys} "$ROOT/include" \
-		"$ROOT/src/uapi" && return
-	step tool "building kmsgpipectl and the fuzzer" "1 min" "the crate registry must be reachable the first time; run this again" \
+	fresh "$BUILD/stamp/tool" "$ROOT"/tools/{Cargo.toml,Cargo.lock,.cargo,kmsgpipe-sys} "${TOOLS[@]/#/$ROOT/tools/}" \
+		"$ROOT/include" "$ROOT/src/uapi" && return
+	step tool "building kmsgpipectl, the fuzzer and the benchmark" "2 min" "the crate registry must be reachable the first time; run this again" \
 		anew "$BUILD/stamp/tool" build_tool
 }
 

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Waiting for a message that is there: by poll and by edge-triggered epoll; and io_uring instead of
+//! `write` and `read`. One task sends, asks, and receives.
+
+use crate::{
+    channel::{
+        broken,
+        ends::{FileReceiver, FileSender, Open},
+        floor::Floor,
+        kmsgpipe::Kmsgpipe,
+        pipe::{Pipe, PipeDirect},
+        verify, Channel, Receiver, Sender, Shape,
+    },
+    measure::{measure as batches, Figure, Plan},
+    record::{Of, Sink},
+};
+use anyhow::{ensure, Context, Result};
+use io_uring::{opcode, squeue, types::Fd, IoUring};
+use nix::{
+    libc,
+    sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags},
+};
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// The lengths of messages.
+const SIZES: [usize; 2] = [64, 1024];
+
+/// Both ends of one channel.
+struct Ends<T: Open> {
+    shape: Shape,
+    sender: FileSender<T>,
+    receiver: FileReceiver<T>,
+}
+
+/// A channel of files.
+trait Files: Channel<Sender = FileSender<Self::File>, Receiver = FileReceiver<Self::File>> {
+    /// What they are.
+    type File: Open;
+}
+
+impl<C: Channel<Sender = FileSender<T>, Receiver = FileReceiver<T>>, T: Open> Files for C {
+    type File = T;
+}
+
+/// Opens both ends, and sees that they are those of one channel.
+fn ends<C: Files>(size: usize) -> Result<Ends<C::File>> {
+    let shape = Shape { size, depth: 128 };
+    let (mut sender, mut receiver) = C::open(shape)?;
+    verify::<C>(&mut sender, &mut receiver, shape)?;
+    Ok(Ends {
+        shape,
+        sender,
+        receiver,
+    })
+}
+
+/// Sends, calls `wait`, and receives.
+fn waited<C: Files>(size: usize, mut wait: impl FnMut(i32) -> i32) -> Result<Figure> {
+    let Ends {
+        shape,
+        mut sender,
+        mut receiver,
+    } = ends::<C>(size)?;
+    let fd = receiver.fd();
+    batches(Plan::of_size(size), |count| {
+        for _ in 0..count {
+            if !sender.send() {
+                return Err(broken::<C>("sending", shape));
+            }
+            if wait(fd) != 1 {
+                return Err(broken::<C>("waiting for a message", shape));
+            }
+            if !receiver.receive() {
+                return Err(broken::<C>("receiving", shape));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// With `poll`.
+fn poll<C: Files>(size: usize) -> Result<Figure> {
+    waited::<C>(size, |fd| {
+        let mut file = libc::pollfd {
+            fd,
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: It is one file.
+        unsafe { libc::poll(&raw mut file, 1, -1) }
+    })
+}
+
+/// With an edge-triggered epoll, which is told of each message.
+fn epoll<C: Files>(size: usize) -> Result<Figure> {
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).context("epoll_create1")?;
+    let mut known = false;
+    waited::<C>(size, |fd| {
+        if !known {
+            let event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0);
+            // SAFETY: The receiver is open longer than this is called.
+            let file = unsafe { BorrowedFd::borrow_raw(fd) };
+            known = epoll.add(file, event).is_ok();
+        }
+        let mut event = libc::epoll_event { events: 0, u64: 0 };
+        // SAFETY: There is room for one event.
+        unsafe { libc::epoll_wait(epoll.0.as_raw_fd(), &raw mut event, 1, -1) }
+    })
+}
+
+/// Submits one request, waits for its end, and returns what it came to.
+#[inline(always)]
+fn complete(ring: &mut IoUring, request: &squeue::Entry) -> Result<i32> {
+    // SAFETY: What the request points to is valid until it has ended, which is waited for.
+    unsafe { ring.submission().push(request) }?;
+    ring.submit_and_wait(1)?;
+    let end = ring.completion().next();
+    end.map(|end| end.result()).context("io_uring: no end")
+}
+
+/// With io_uring instead of `write` and `read`, one request at a time.
+fn uring<C: Files>(size: usize) -> Result<Figure> {
+    let Ends {
+        sender, receiver, ..
+    } = ends::<C>(size)?;
+    let mut ring = IoUring::new(8).context("io_uring_setup")?;
+    let len = u32::try_from(size)?;
+    let message = vec![9u8; size];
+    let mut buffer = vec![0u8; size];
+    let any = u64::MAX;
+    let write = opcode::Write::new(Fd(sender.fd()), message.as_ptr(), len);
+    let write = write.offset(any).build();
+    let read = opcode::Read::new(Fd(receiver.fd()), buffer.as_mut_ptr(), len);
+    let read = read.offset(any).build();
+    let figure = batches(Plan::of_size(size), |count| {
+        for _ in 0..count {
+            let sent = complete(&mut ring, &write)?;
+            let received = complete(&mut ring, &read)?;
+            ensure!(
+                sent == size as i32 && received == size as i32,
+                "{} by io_uring: {sent} were sent and {received} received of {size}",
+                C::MECHANISM.name()
+            );
+        }
+        Ok(())
+    })?;
+    ensure!(
+        buffer == message || !C::MECHANISM.delivers(),
+        "{} by io_uring: what was received is not what was sent",
+        C::MECHANISM.name()
+    );
+    Ok(figure)
+}
+
+/// Measures one mechanism with messages of `size` bytes.
+fn one<C: Files>(sink: &mut Sink<'_>, size: usize) -> Result<()> {
+    let mut put = |case, figure| {
+        let of = Of {
+            mechanism: C::MECHANISM,
+            case,
+            size,
+            at: None,
+        };
+        sink.put_time(of, figure)
+    };
+    // Both files of the floor are always ready, and epoll is told of nothing: that shows no calls.
+    if C::MECHANISM.delivers() {
+        put("poll", poll::<C>(size)?)?;
+        put("epoll", epoll::<C>(size)?)?;
+    }
+    put("io_uring", uring::<C>(size)?)
+}
+
+/// Measures the files among the mechanisms.
+pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
+    for size in SIZES {
+        one::<Kmsgpipe>(sink, size)?;
+        one::<PipeDirect>(sink, size)?;
+        one::<Pipe>(sink, size)?;
+        one::<Floor>(sink, size)?;
+    }
+    Ok(())
+}

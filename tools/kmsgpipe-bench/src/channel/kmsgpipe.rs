@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A pipe of this module.
+
+use super::{
+    ends::{FileReceiver, FileSender},
+    Channel, Shape,
+};
+use crate::mechanism::Mechanism;
+use ::kmsgpipe::{Access, Create, Params, Pipe};
+use anyhow::{Context, Result};
+use std::{
+    os::fd::{AsRawFd, RawFd},
+    sync::Arc,
+};
+
+/// A pipe that was made for this program, and is destroyed with the last end of it.
+pub struct Made {
+    /// Its number.
+    pub id: u32,
+    /// Open to read and to write.
+    pub pipe: Pipe,
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // What cannot be destroyed is left to the end of the machine.
+        let _ = self.pipe.destroy();
+    }
+}
+
+/// Makes a pipe for `depth` messages of `size` bytes.
+pub fn make(shape: Shape) -> Result<Arc<Made>> {
+    let create = Create {
+        params: Params {
+            msg_size: shape.size.try_into()?,
+            max_msgs: shape.depth.try_into()?,
+        },
+        ..Create::default()
+    };
+    let id = Pipe::open("0", Access::Read)?.create(&create)?;
+    let pipe = Pipe::open(id.to_string(), Access::ReadWrite)
+        .with_context(|| format!("pipe {id} was just made"))?;
+    Ok(Arc::new(Made { id, pipe }))
+}
+
+/// One open file of a pipe.
+pub struct End {
+    file: Pipe,
+    /// The pipe's end comes after the file's.
+    _made: Arc<Made>,
+}
+
+impl End {
+    /// Opens the pipe.
+    pub fn open(made: &Arc<Made>, access: Access) -> Result<Self> {
+        Ok(Self {
+            file: Pipe::open(made.id.to_string(), access)?,
+            _made: Arc::clone(made),
+        })
+    }
+}
+
+impl AsRawFd for End {
+    fn as_raw_fd(&self) -> RawFd {
+        self.file.as_raw_fd()
+    }
+}
+
+/// Makes a pipe and opens it to write and to read.
+pub fn ends(shape: Shape) -> Result<(End, End)> {
+    let made = make(shape)?;
+    Ok((
+        End::open(&made, Access::Write)?,
+        End::open(&made, Access::Read)?,
+    ))
+}
+
+/// A pipe of this module.
+pub struct Kmsgpipe;
+
+impl Channel for Kmsgpipe {
+    const MECHANISM: Mechanism = Mechanism::Kmsgpipe;
+    type Sender = FileSender<End>;
+    type Receiver = FileReceiver<End>;
+
+    fn open(shape: Shape) -> Result<(Self::Sender, Self::Receiver)> {
+        let (writer, reader) = ends(shape)?;
+        Ok((
+            FileSender::new(writer, shape.size),
+            FileReceiver::new(reader, shape.size),
+        ))
+    }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! POSIX message queues.
+
+use super::{message::Message, Channel, Receiver, Sender, Shape};
+use crate::mechanism::Mechanism;
+use anyhow::{Context, Result};
+use nix::{
+    libc,
+    mqueue::{mq_open, mq_unlink, MQ_OFlag, MqAttr, MqdT},
+    sys::stat::Mode,
+};
+use std::{os::fd::AsRawFd, sync::Arc};
+
+/// The name that a queue has until both ends are open.
+const NAME: &str = "/kmsgpipe-bench";
+
+/// Opens one end.
+fn end(flags: MQ_OFlag, attributes: Option<&MqAttr>) -> Result<MqdT> {
+    mq_open(NAME, flags | MQ_OFlag::O_CLOEXEC, Mode::S_IRWXU, attributes).context("mq_open")
+}
+
+/// Sends by `mq_send`, all with the same priority.
+pub struct MqSender {
+    queue: Arc<MqdT>,
+    fd: i32,
+    message: Message,
+}
+
+impl Sender for MqSender {
+    fn message(&mut self) -> &mut [u8] {
+        self.message.bytes_mut()
+    }
+
+    #[inline(always)]
+    fn send(&mut self) -> bool {
+        let message = &self.message;
+        // SAFETY: The message is as long as is said.
+        let ret = unsafe { libc::mq_send(self.fd, message.at().cast(), message.len(), 0) };
+        ret == 0
+    }
+
+    fn twin(&self) -> Self {
+        Self {
+            queue: Arc::clone(&self.queue),
+            fd: self.fd,
+            message: Message::new(self.message.len()),
+        }
+    }
+}
+
+/// Receives by `mq_receive`.
+pub struct MqReceiver {
+    queue: Arc<MqdT>,
+    fd: i32,
+    message: Message,
+}
+
+impl Receiver for MqReceiver {
+    fn message(&self) -> &[u8] {
+        self.message.bytes()
+    }
+
+    #[inline(always)]
+    fn receive(&mut self) -> bool {
+        let len = self.message.len();
+        let at = self.message.at_mut().cast();
+        // SAFETY: The message is as long as is said, and borrowed mutably.
+        let ret = unsafe { libc::mq_receive(self.fd, at, len, std::ptr::null_mut()) };
+        ret == len as isize
+    }
+
+    fn twin(&self) -> Self {
+        Self {
+            queue: Arc::clone(&self.queue),
+            fd: self.fd,
+            message: Message::new(self.message.len()),
+        }
+    }
+}
+
+/// A POSIX message queue.
+pub struct Mq;
+
+impl Channel for Mq {
+    const MECHANISM: Mechanism = Mechanism::Mq;
+    type Sender = MqSender;
+    type Receiver = MqReceiver;
+
+    fn open(shape: Shape) -> Result<(Self::Sender, Self::Receiver)> {
+        let attributes = MqAttr::new(0, shape.depth.try_into()?, shape.size.try_into()?, 0);
+        let flags = MQ_OFlag::O_CREAT | MQ_OFlag::O_EXCL | MQ_OFlag::O_WRONLY;
+        let sender = end(flags, Some(&attributes))?;
+        let receiver = end(MQ_OFlag::O_RDONLY, None)?;
+        mq_unlink(NAME).context("mq_unlink")?;
+        Ok((
+            MqSender {
+                fd: sender.as_raw_fd(),
+                queue: Arc::new(sender),
+                message: Message::new(shape.size),
+            },
+            MqReceiver {
+                fd: receiver.as_raw_fd(),
+                queue: Arc::new(receiver),
+                message: Message::new(shape.size),
+            },
+        ))
+    }
+}

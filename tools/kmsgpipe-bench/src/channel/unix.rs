@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pairs of `AF_UNIX` sockets.
+
+use super::{
+    ends::{SocketReceiver, SocketSender},
+    Channel, Shape,
+};
+use crate::mechanism::Mechanism;
+use anyhow::{Context, Result};
+use nix::sys::socket::{
+    setsockopt, socketpair,
+    sockopt::{RcvBufForce, SndBufForce},
+    AddressFamily, SockFlag, SockType,
+};
+use std::os::fd::{AsFd, OwnedFd};
+
+/// What the kernel accounts for a message beside the memory that its length is rounded up to.
+const OVERHEAD: usize = 2048;
+
+/// Lets `depth` messages of `size` bytes be on their way.
+pub fn make_room(socket: impl AsFd, shape: Shape) -> Result<()> {
+    // The kernel doubles it.
+    let room = shape.depth * (shape.size.next_power_of_two() + OVERHEAD);
+    setsockopt(&socket, SndBufForce, &room).context("SO_SNDBUFFORCE")?;
+    setsockopt(&socket, RcvBufForce, &room).context("SO_RCVBUFFORCE")?;
+    Ok(())
+}
+
+/// Makes a pair: the one to send and the one to receive.
+pub fn pair(shape: Shape, kind: SockType) -> Result<(OwnedFd, OwnedFd)> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let (sender, receiver) =
+        socketpair(AddressFamily::Unix, kind, None, flags).context("socketpair")?;
+    make_room(&sender, shape)?;
+    make_room(&receiver, shape)?;
+    Ok((sender, receiver))
+}
+
+/// Opens both ends of a pair.
+fn open(shape: Shape, kind: SockType) -> Result<(SocketSender, SocketReceiver)> {
+    let (sender, receiver) = pair(shape, kind)?;
+    Ok((
+        SocketSender::new(sender, shape.size),
+        SocketReceiver::new(receiver, shape.size),
+    ))
+}
+
+/// `SOCK_SEQPACKET`.
+pub struct SeqPacket;
+
+impl Channel for SeqPacket {
+    const MECHANISM: Mechanism = Mechanism::SeqPacket;
+    type Sender = SocketSender;
+    type Receiver = SocketReceiver;
+
+    fn open(shape: Shape) -> Result<(Self::Sender, Self::Receiver)> {
+        open(shape, SockType::SeqPacket)
+    }
+}
+
+/// `SOCK_DGRAM`.
+pub struct Dgram;
+
+impl Channel for Dgram {
+    const MECHANISM: Mechanism = Mechanism::Dgram;
+    type Sender = SocketSender;
+    type Receiver = SocketReceiver;
+
+    fn open(shape: Shape) -> Result<(Self::Sender, Self::Receiver)> {
+        open(shape, SockType::Datagram)
+    }
+}

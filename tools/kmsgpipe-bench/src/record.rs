@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Figures as they are written down, and read again.
+
+use crate::{measure::Figure, mechanism::Mechanism};
+use anyhow::{bail, ensure, Context, Result};
+use nix::sys::utsname::uname;
+use serde::{Deserialize, Serialize};
+use std::{env, fs, io::Write, path::Path};
+
+/// What one iteration is measured in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Instructions that the machine executed, in the kernel and outside.
+    Instructions,
+    /// Nanoseconds that went by.
+    Nanoseconds,
+    /// Thousands of messages a second.
+    #[serde(rename = "k messages/s")]
+    Rate,
+    /// Bytes of the kernel's memory.
+    Bytes,
+    /// Allocations of memory in the kernel.
+    Allocations,
+}
+
+impl Unit {
+    /// How it is told.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Instructions => "instructions",
+            Self::Nanoseconds => "nanoseconds",
+            Self::Rate => "k messages/s",
+            Self::Bytes => "bytes",
+            Self::Allocations => "allocations",
+        }
+    }
+}
+
+/// How the machine that measured came to its figures.
+pub const ICOUNT: &str = "icount";
+
+/// Where something was measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The kernel: what `uname -r` says, and the lab's key of its source, configuration and compilers.
+    pub kernel: String,
+    /// The module's commit, with `-dirty` behind it if there were changes.
+    pub module: String,
+    /// What executed the machine: icount, tcg, tcg multi-threaded or kvm.
+    pub accelerator: String,
+}
+
+impl Place {
+    /// This machine; lab/run tells what it is.
+    pub fn here() -> Result<Self> {
+        let told = |key| env::var(key).unwrap_or_else(|_| "unknown".into());
+        let release = uname()?.release().to_string_lossy().into_owned();
+        Ok(Self {
+            kernel: match env::var("LAB_KERNEL_ID") {
+                Ok(id) => format!("{release} {id}"),
+                Err(_) => release,
+            },
+            module: told("LAB_COMMIT"),
+            accelerator: told("LAB_ACCELERATOR"),
+        })
+    }
+
+    /// Whether time is a count of instructions there.
+    pub fn counts(&self) -> bool {
+        self.accelerator == ICOUNT
+    }
+
+    /// What time is measured in there.
+    pub fn time(&self) -> Unit {
+        if self.counts() {
+            Unit::Instructions
+        } else {
+            Unit::Nanoseconds
+        }
+    }
+}
+
+/// One figure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// What the messages went through.
+    pub mechanism: Mechanism,
+    /// What was done.
+    pub case: String,
+    /// The length of a message in bytes, or 0 where there is none.
+    pub size: usize,
+    /// How many of what the case's name ends with there were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<usize>,
+    /// What the value is a number of.
+    pub unit: Unit,
+    /// The figure: the smallest of all batches for costs, the median for rates.
+    pub value: f64,
+    /// The median of all batches.
+    pub median: f64,
+    /// The largest of all batches.
+    pub most: f64,
+    /// How many batches there were.
+    pub batches: usize,
+    /// Where it was measured.
+    #[serde(flatten)]
+    pub place: Place,
+}
+
+/// What a figure is of.
+#[derive(Clone, Copy, Debug)]
+pub struct Of<'a> {
+    /// What the messages went through.
+    pub mechanism: Mechanism,
+    /// What was done.
+    pub case: &'a str,
+    /// The length of a message.
+    pub size: usize,
+    /// How many of what the case's name ends with there are.
+    pub at: Option<usize>,
+}
+
+/// Takes figures and writes each at once.
+pub struct Sink<'a> {
+    /// Where they are measured.
+    pub place: Place,
+    /// Where they are written to.
+    pub to: &'a mut dyn Write,
+}
+
+impl Sink<'_> {
+    /// Writes one figure.
+    pub fn put(&mut self, of: Of<'_>, unit: Unit, figure: Figure) -> Result<()> {
+        let record = Record {
+            mechanism: of.mechanism,
+            case: of.case.into(),
+            size: of.size,
+            at: of.at,
+            unit,
+            value: if unit == Unit::Rate {
+                figure.median
+            } else {
+                figure.least
+            },
+            median: figure.median,
+            most: figure.most,
+            batches: figure.batches,
+            place: self.place.clone(),
+        };
+        let line = serde_json::to_string(&record)?;
+        writeln!(self.to, "{line}").context("writing a figure")?;
+        self.to.flush().context("writing a figure")
+    }
+
+    /// Writes what something costs in time, or in instructions.
+    pub fn put_time(&mut self, of: Of<'_>, figure: Figure) -> Result<()> {
+        self.put(of, self.place.time(), figure)
+    }
+}
+
+/// Understands figures: an array of them, or one a line.
+pub fn parse(text: &str) -> Result<Vec<Record>> {
+    if text.trim_start().starts_with('[') {
+        return Ok(serde_json::from_str(text)?);
+    }
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines.map(|line| Ok(serde_json::from_str(line)?)).collect()
+}
+
+/// Reads figures from files.
+pub fn load(files: &[impl AsRef<Path>]) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    for file in files {
+        let file = file.as_ref();
+        let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        let found = parse(&text).with_context(|| format!("{} is no such file", file.display()))?;
+        ensure!(!found.is_empty(), "there are no figures in {}", file.display());
+        records.extend(found);
+    }
+    Ok(records)
+}
+
+/// Refuses figures that say nothing about each other.
+///
+/// # Errors
+///
+/// If they are of different kernels.
+pub fn same_kernel<'a>(records: impl IntoIterator<Item = &'a Record>) -> Result<()> {
+    same(records, "kernels", |place| &place.kernel)
+}
+
+/// Refuses figures that are not of one kernel and one module.
+///
+/// # Errors
+///
+/// If they are not.
+pub fn same_module(records: &[Record]) -> Result<()> {
+    same_kernel(records)?;
+    same(records, "commits of the module", |place| &place.module)
+}
+
+/// Sees that something is the same everywhere.
+fn same<'a>(
+    records: impl IntoIterator<Item = &'a Record>,
+    what: &str,
+    key: impl Fn(&Place) -> &String,
+) -> Result<()> {
+    let mut records = records.into_iter();
+    let Some(first) = records.next() else {
+        return Ok(());
+    };
+    let first = key(&first.place);
+    for record in records {
+        let other = key(&record.place);
+        if other != first {
+            bail!("these figures are of different {what}, and are not compared: {first} and {other}");
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A figure by instruction count.
+    pub fn counted(mechanism: Mechanism, case: &str, size: usize, value: f64) -> Record {
+        Record {
+            mechanism,
+            case: case.into(),
+            size,
+            at: None,
+            unit: Unit::Instructions,
+            value,
+            median: value,
+            most: value,
+            batches: 1,
+            place: Place {
+                kernel: "7.2.13".into(),
+                module: "abc".into(),
+                accelerator: ICOUNT.into(),
+            },
+        }
+    }
+
+    #[test]
+    fn records_survive_being_written() {
+        let mut record = counted(Mechanism::PipeDirect, "scale depth", 64, 1234.5);
+        record.at = Some(16);
+        record.unit = Unit::Rate;
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(parse(&text).unwrap(), [record.clone()]);
+        assert_eq!(parse(&format!("{text}\n\n{text}\n")).unwrap().len(), 2);
+        assert_eq!(parse(&format!("[{text},{text}]")).unwrap()[1], record);
+    }
+
+    #[test]
+    fn the_schema_is_what_is_documented() {
+        let record = counted(Mechanism::Mq, "pair", 64, 1.5);
+        let text = serde_json::to_string(&record).unwrap();
+        assert_eq!(
+            text,
+            r#"{"mechanism":"POSIX mq","case":"pair","size":64,"unit":"instructions","value":1.5,"median":1.5,"most":1.5,"batches":1,"kernel":"7.2.13","module":"abc","accelerator":"icount"}"#
+        );
+    }
+
+    #[test]
+    fn a_rate_is_the_median_and_a_cost_the_least() {
+        let figure = Figure::of(vec![1.0, 2.0, 6.0]);
+        let of = Of {
+            mechanism: Mechanism::Kmsgpipe,
+            case: "x",
+            size: 1,
+            at: None,
+        };
+        let mut text = Vec::new();
+        let mut sink = Sink {
+            place: counted(Mechanism::Pipe, "", 0, 0.0).place,
+            to: &mut text,
+        };
+        sink.put(of, Unit::Rate, figure).unwrap();
+        sink.put_time(of, figure).unwrap();
+        let records = parse(std::str::from_utf8(&text).unwrap()).unwrap();
+        assert_eq!(records[0].value, 2.0);
+        assert_eq!(records[1].value, 1.0);
+        assert_eq!(records[1].unit, Unit::Instructions);
+        assert_eq!(records[1].most, 6.0);
+    }
+
+    #[test]
+    fn different_kernels_are_not_compared() {
+        let one = counted(Mechanism::Pipe, "pair", 64, 1.0);
+        let mut other = one.clone();
+        assert!(same_module(&[one.clone(), other.clone()]).is_ok());
+        other.place.module = "def".into();
+        assert!(same_kernel([&one, &other]).is_ok());
+        let refusal = same_module(&[one.clone(), other.clone()]).unwrap_err();
+        assert!(refusal.to_string().ends_with("commits of the module, and are not compared: abc and def"));
+        other.place.kernel = "7.3.0".into();
+        let refusal = same_kernel([&one, &other]).unwrap_err();
+        assert!(refusal.to_string().contains("different kernels"));
+        assert!(refusal.to_string().ends_with("7.2.13 and 7.3.0"));
+    }
+
+    #[test]
+    fn what_is_no_record_is_refused() {
+        assert!(parse("{}").is_err());
+        assert!(parse("[1]").is_err());
+        assert!(parse("{\"mechanism\":\"pigeon\"}").is_err());
+    }
+}

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Figures as tables, with their ratios to those of a packet through pipe(2).
+
+use crate::{
+    mechanism::Mechanism,
+    record::{Record, Unit},
+};
+use std::collections::BTreeMap;
+
+/// What all others are compared with.
+const REFERENCE: Mechanism = Mechanism::PipeDirect;
+
+/// A figure as a person reads it.
+pub fn number(value: f64) -> String {
+    if value == 0.0 || value.abs() >= 100.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.2}")
+    }
+}
+
+/// Rows of cells, the first of which are the titles, as a table of Markdown whose columns are aligned.
+pub fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0).max(3)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for (i, row) in rows.iter().enumerate() {
+        for (column, width) in widths.iter().enumerate() {
+            let cell = row.get(column).map_or("", String::as_str);
+            text += &match column {
+                0 => format!("| {cell:<width$} |"),
+                _ => format!(" {cell:>width$} |"),
+            };
+        }
+        text.push('\n');
+        if i == 0 {
+            for (column, width) in widths.iter().enumerate() {
+                text += &match column {
+                    0 => format!("|{}|", "-".repeat(width + 2)),
+                    _ => format!("{}:|", "-".repeat(width + 1)),
+                };
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// The cases, in the order in which they were measured first, each with its figures.
+pub fn by_case(records: &[Record]) -> Vec<(&str, Vec<&Record>)> {
+    let mut cases: Vec<(&str, Vec<&Record>)> = Vec::new();
+    for record in records {
+        match cases.iter_mut().find(|(case, _)| *case == record.case) {
+            Some((_, of_case)) => of_case.push(record),
+            None => cases.push((&record.case, vec![record])),
+        }
+    }
+    cases
+}
+
+/// The title of a column.
+fn title((size, at): (usize, Option<usize>)) -> String {
+    match (size, at) {
+        (_, Some(at)) => at.to_string(),
+        (0, None) => "each".into(),
+        (size, None) => format!("{size} B"),
+    }
+}
+
+/// One case: a row a mechanism, a column a size.
+fn of_case(case: &str, records: &[&Record]) -> String {
+    let mut columns: BTreeMap<(usize, Option<usize>), ()> = BTreeMap::new();
+    for record in records {
+        columns.insert((record.size, record.at), ());
+    }
+    let find = |mechanism, (size, at)| {
+        let mut found = records.iter().filter(|record| {
+            record.mechanism == mechanism && record.size == size && record.at == at
+        });
+        found.next_back()
+    };
+    let Some(first) = records.first() else {
+        return String::new();
+    };
+    let place = &first.place;
+    let mut rows = vec![vec![format!("{} of", first.unit.name())]];
+    rows[0].extend(columns.keys().map(|column| title(*column)));
+    for mechanism in Mechanism::ALL {
+        if !records.iter().any(|record| record.mechanism == mechanism) {
+            continue;
+        }
+        let mut row = vec![mechanism.name().to_owned()];
+        for &column in columns.keys() {
+            let Some(record) = find(mechanism, column) else {
+                row.push("-".into());
+                continue;
+            };
+            let reference = find(REFERENCE, column);
+            row.push(match reference {
+                Some(reference) if mechanism != REFERENCE && reference.value != 0.0 => format!(
+                    "{} ({:.2})",
+                    number(record.value),
+                    record.value / reference.value
+                ),
+                _ => number(record.value),
+            });
+        }
+        rows.push(row);
+    }
+    let each = match first.unit {
+        Unit::Rate => "the median",
+        _ => "the least",
+    };
+    format!(
+        "### {case}\n\n{}, {each} of {} (in brackets: ratio to {})\n\n{}",
+        place.accelerator,
+        first.batches,
+        REFERENCE.name(),
+        table(&rows)
+    )
+}
+
+/// What figures cannot tell, by what they are.
+fn limits(records: &[Record]) -> String {
+    let counted = records.iter().any(|record| record.place.counts());
+    let timed = records.iter().any(|record| !record.place.counts());
+    let mut text = String::from("What these figures cannot tell:\n");
+    if counted {
+        text += "\
+- Instructions are not time. A count knows no cache, no branch that is guessed wrong, no atomic
+  operation that is dear, and no lock that another processor holds; and copies are made without the
+  processor's fast string instructions.
+- A count is of this kernel's configuration: others have mitigations, auditing and security modules,
+  which weigh the same on all mechanisms only where all make the same calls.
+";
+    }
+    if timed {
+        text += "\
+- Times are of a machine that is emulated, on whatever else the host was doing: they rank mechanisms
+  that were measured side by side, and no more. What differs by less than a tenth does not differ.
+";
+    }
+    text + "- Two tasks and one channel are no program: what it does with its messages is not in here.\n"
+}
+
+/// All tables.
+pub fn tables(records: &[Record]) -> String {
+    let Some(first) = records.first() else {
+        return String::new();
+    };
+    let mut text = format!(
+        "kernel {}, module {}\n\n",
+        first.place.kernel, first.place.module
+    );
+    for (case, records) in by_case(records) {
+        text += &of_case(case, &records);
+        text.push('\n');
+    }
+    text + &limits(records)
+}
+
+/// Two runs side by side: what is in both.
+pub fn compare(before: &[Record], after: &[Record]) -> String {
+    let mut rows = vec![["case", "mechanism", "size", "before", "after", "ratio"]
+        .map(String::from)
+        .to_vec()];
+    for old in before {
+        let same = |new: &&Record| {
+            (new.mechanism, &new.case, new.size, new.at, new.unit)
+                == (old.mechanism, &old.case, old.size, old.at, old.unit)
+                && new.place.accelerator == old.place.accelerator
+        };
+        let Some(new) = after.iter().find(same) else {
+            continue;
+        };
+        rows.push(vec![
+            old.case.clone(),
+            old.mechanism.name().into(),
+            title((old.size, old.at)),
+            number(old.value),
+            number(new.value),
+            if old.value == 0.0 {
+                "-".into()
+            } else {
+                format!("{:.3}", new.value / old.value)
+            },
+        ]);
+    }
+    let module = |records: &[Record]| records.first().map(|record| record.place.module.clone());
+    format!(
+        "before: module {}; after: module {}\n\n{}",
+        module(before).unwrap_or_default(),
+        module(after).unwrap_or_default(),
+        table(&rows)
+    )
+}
