@@ -5,11 +5,13 @@
 mod bars;
 mod case;
 mod channel;
+mod group;
 mod measure;
 mod mechanism;
 mod record;
 mod report;
 mod system;
+mod trace;
 
 use crate::{
     case::Case,

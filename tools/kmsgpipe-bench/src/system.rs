@@ -89,3 +89,35 @@ pub fn patience(seconds: u32) -> Result<()> {
     alarm::set(seconds);
     Ok(())
 }
+
+/// Where the kernel is told to write every line of its log to the console.
+const IGNORE_LOGLEVEL: &str = "/sys/module/printk/parameters/ignore_loglevel";
+/// Which lines go to the console otherwise.
+const PRINTK: &str = "/proc/sys/kernel/printk";
+
+/// Keeps the kernel's log from a console that takes longer than what is measured, while it lives.
+pub struct QuietConsole {
+    ignore: String,
+    levels: String,
+}
+
+impl QuietConsole {
+    /// Begins.
+    pub fn new() -> Result<Self> {
+        let quiet = Self {
+            ignore: fs::read_to_string(IGNORE_LOGLEVEL).context(IGNORE_LOGLEVEL)?,
+            levels: fs::read_to_string(PRINTK).context(PRINTK)?,
+        };
+        fs::write(IGNORE_LOGLEVEL, "N").context(IGNORE_LOGLEVEL)?;
+        fs::write(PRINTK, "4").context(PRINTK)?;
+        Ok(quiet)
+    }
+}
+
+impl Drop for QuietConsole {
+    fn drop(&mut self) {
+        // What fails here leaves the console too quiet, and nothing worse.
+        let _ = fs::write(IGNORE_LOGLEVEL, &self.ignore);
+        let _ = fs::write(PRINTK, &self.levels);
+    }
+}

@@ -2,23 +2,39 @@
 
 //! What is measured.
 
+pub mod allocations;
 pub mod events;
+pub mod management;
+pub mod memory;
 pub mod pair;
 pub mod pingpong;
+pub mod scale;
+pub mod stream;
 
 use crate::record::{Place, Sink};
 use anyhow::Result;
 use clap::ValueEnum;
 
-/// Something to measure.
+/// Something to measure, in the order in which it is done: memory before anything has used much, and
+/// threads after everything that the C library does faster without them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Case {
+    /// Memory of the kernel that a queued message and an idle pipe take
+    Memory,
     /// Sending a message and receiving it, by one task that never waits
     Pair,
     /// Two tasks that wait for each other's messages
     Pingpong,
     /// Waiting by poll and by epoll, and io_uring
     Events,
+    /// What a message costs where there are many messages, pipes or open files
+    Scale,
+    /// Removing old messages; making, destroying and listing pipes
+    Management,
+    /// Allocations a message, by the kernel's trace
+    Allocations,
+    /// Messages one way, from several writers to several readers
+    Stream,
 }
 
 /// The lengths of messages that are measured.
@@ -29,18 +45,24 @@ impl Case {
     /// costs, and one that has several processors what goes on at the same time.
     pub fn default_for(place: &Place) -> Vec<Self> {
         if place.counts() {
-            vec![Self::Pair, Self::Pingpong, Self::Events]
+            let all = Self::value_variants().iter().copied();
+            all.filter(|case| *case != Self::Stream).collect()
         } else {
-            vec![Self::Pingpong]
+            vec![Self::Pingpong, Self::Stream]
         }
     }
 
     /// Measures it.
     pub fn measure(self, sink: &mut Sink<'_>) -> Result<()> {
         match self {
+            Self::Memory => memory::measure(sink),
             Self::Pair => pair::measure(sink),
             Self::Pingpong => pingpong::measure(sink),
             Self::Events => events::measure(sink),
+            Self::Scale => scale::measure(sink),
+            Self::Management => management::measure(sink),
+            Self::Allocations => allocations::measure(sink),
+            Self::Stream => stream::measure(sink),
         }
     }
 }

@@ -70,7 +70,7 @@ impl<T: Open, C: Call> End<T, C> {
     }
 
     /// One of a file that others may have, too.
-    fn of(file: Arc<T>, size: usize) -> Self {
+    pub fn of(file: Arc<T>, size: usize) -> Self {
         Self {
             fd: file.as_raw_fd(),
             file,

@@ -10,6 +10,8 @@ use crate::mechanism::Mechanism;
 use ::kmsgpipe::{Access, Create, Params, Pipe};
 use anyhow::{Context, Result};
 use std::{
+    fs::{File, OpenOptions},
+    io::Write,
     os::fd::{AsRawFd, RawFd},
     sync::Arc,
 };
@@ -29,16 +31,20 @@ impl Drop for Made {
     }
 }
 
-/// Makes a pipe for `depth` messages of `size` bytes.
-pub fn make(shape: Shape) -> Result<Arc<Made>> {
-    let create = Create {
+/// What the module is asked for.
+fn request(shape: Shape) -> Result<Create> {
+    Ok(Create {
         params: Params {
             msg_size: shape.size.try_into()?,
             max_msgs: shape.depth.try_into()?,
         },
         ..Create::default()
-    };
-    let id = Pipe::open("0", Access::Read)?.create(&create)?;
+    })
+}
+
+/// Makes a pipe for `depth` messages of `size` bytes.
+pub fn make(shape: Shape) -> Result<Arc<Made>> {
+    let id = Pipe::open("0", Access::Read)?.create(&request(shape)?)?;
     let pipe = Pipe::open(id.to_string(), Access::ReadWrite)
         .with_context(|| format!("pipe {id} was just made"))?;
     Ok(Arc::new(Made { id, pipe }))
@@ -90,5 +96,52 @@ impl Channel for Kmsgpipe {
             FileSender::new(writer, shape.size),
             FileReceiver::new(reader, shape.size),
         ))
+    }
+}
+
+/// Many pipes that nobody opens, destroyed in the end.
+pub struct Crowd {
+    by: Pipe,
+    destroy: File,
+    ids: Vec<u32>,
+}
+
+impl Crowd {
+    /// None yet.
+    pub fn new() -> Result<Self> {
+        let destroy = ::kmsgpipe::CLASS.to_owned() + "/destroy";
+        let file = OpenOptions::new().write(true).open(&destroy);
+        Ok(Self {
+            by: Pipe::open("0", Access::Read)?,
+            destroy: file.context(destroy)?,
+            ids: Vec::new(),
+        })
+    }
+
+    /// Makes more of them, with the limits that the module has by default.
+    pub fn grow(&mut self, count: usize) -> Result<()> {
+        let create = Create::default();
+        self.ids.reserve(count);
+        for _ in 0..count {
+            self.ids.push(self.by.create(&create)?);
+        }
+        Ok(())
+    }
+
+    /// Destroys them all.
+    pub fn disperse(&mut self) -> Result<()> {
+        while let Some(id) = self.ids.pop() {
+            let text = id.to_string();
+            let done = self.destroy.write_all(text.as_bytes());
+            done.with_context(|| format!("destroying pipe {id}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        // What cannot be destroyed is left to the end of the machine.
+        let _ = self.disperse();
     }
 }
