@@ -10,7 +10,7 @@ DESTDIR ?=
 # A kernel that was built with clang wants its modules built so.
 KBUILD_FLAGS = $(shell RUSTC='$(RUSTC)' BINDGEN='$(BINDGEN)' lab/check-kdir --flags $(KDIR))
 
-.PHONY: modules modules_install demo test soak vm lint intree next mutants tools install clean distclean help check-kdir
+.PHONY: modules modules_install demo test soak bench vm lint intree next mutants tools install clean distclean help check-kdir
 .DEFAULT_GOAL := modules
 
 help:
@@ -18,6 +18,8 @@ help:
 	@echo '  make demo             build a small Linux with the module, boot it, show what it does'
 	@echo '  make test             build what is needed and run all tests'
 	@echo '  make soak             run the stress tests at length, on the debug kernel (SCALE=0.1: a tenth of it)'
+	@echo '  make bench            what a message costs, here and through pipes, sockets and other queues'
+	@echo '                        (BEFORE=FILE: compare with that bench.json; PICTURES=docs/pictures: draw there)'
 	@echo '  make vm               a shell in the virtual machine (KERNEL=debug: with KASAN and lockdep)'
 	@echo '  make lint             formatting, lints and header checks only'
 	@echo '  make intree           build it in the kernel tree, as a module and built in, and run the selftests'
@@ -51,6 +53,9 @@ test:
 
 soak:
 	@SCALE='$(SCALE)' lab/soak
+
+bench:
+	@BEFORE='$(BEFORE)' PICTURES='$(PICTURES)' lab/bench
 
 lint:
 	@lab/lint

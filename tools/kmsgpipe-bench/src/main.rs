@@ -6,8 +6,10 @@ mod bars;
 mod case;
 mod channel;
 mod group;
+mod judge;
 mod measure;
 mod mechanism;
+mod picture;
 mod record;
 mod report;
 mod system;
@@ -17,7 +19,7 @@ use crate::{
     case::Case,
     record::{load, same_kernel, same_module, Place, Sink},
 };
-use anyhow::{bail, ensure, Context, Result};
+use anyhow::{ensure, Context, Result};
 use clap::{Parser, Subcommand};
 use std::{
     fs::File,
@@ -60,9 +62,17 @@ enum Command {
         #[arg(required = true)]
         files: Vec<PathBuf>,
 
-        /// Cases whose bars fail when there are no figures, too
+        /// Cases whose bars fail when there are no figures
         #[arg(long, value_delimiter = ',', value_name = "CASE,...")]
-        cases: Vec<String>,
+        cases: Vec<Case>,
+    },
+    /// Draw figures of one kernel and one module, as SVG
+    Picture {
+        /// Where the pictures are to be
+        directory: PathBuf,
+        /// What `measure` has written
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
     },
     /// Show two runs side by side, of one kernel
     Compare {
@@ -103,25 +113,26 @@ fn measure(cases: Vec<Case>, output: Option<&Path>) -> Result<()> {
     let mut sink = Sink { place, to };
     for case in cases {
         system::patience(PATIENCE)?;
-        case.measure(&mut sink)
-            .with_context(|| format!("{case:?}").to_lowercase())?;
+        case.measure(&mut sink).with_context(|| case.name())?;
     }
     Ok(())
 }
 
 /// Checks; whether all bars hold.
-fn check(files: &[PathBuf], cases: &[String]) -> Result<bool> {
+fn check(files: &[PathBuf], cases: &[Case]) -> Result<bool> {
     let records = load(files)?;
     same_module(&records)?;
-    let verdicts = match bars::check(&records, cases) {
-        Ok(verdicts) => verdicts,
-        Err(refusal) => bail!(refusal),
-    };
+    let asked: Vec<_> = cases.iter().map(|case| case.name()).collect();
+    let verdicts = judge::check(&records, &asked)?;
     ensure!(!verdicts.is_empty(), "there is no bar for these figures");
     let mut failed = 0;
     for verdict in &verdicts {
         failed += usize::from(!verdict.ok);
-        println!("{} {}", if verdict.ok { "ok" } else { "not ok" }, verdict.text);
+        println!(
+            "{} {}",
+            if verdict.ok { "ok" } else { "not ok" },
+            verdict.text
+        );
     }
     println!("{} passed, {failed} failed", verdicts.len() - failed);
     Ok(failed == 0)
@@ -137,6 +148,11 @@ fn run(command: Command) -> Result<bool> {
             print!("{}", report::tables(&records));
         }
         Command::Check { files, cases } => return check(&files, &cases),
+        Command::Picture { directory, files } => {
+            let records = load(&files)?;
+            same_module(&records)?;
+            picture::draw(&records, &directory)?;
+        }
         Command::Compare { before, after } => {
             let (before, after) = (load(&[before])?, load(&[after])?);
             same_kernel(before.iter().chain(&after))?;

@@ -176,7 +176,11 @@ pub fn load(files: &[impl AsRef<Path>]) -> Result<Vec<Record>> {
         let file = file.as_ref();
         let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
         let found = parse(&text).with_context(|| format!("{} is no such file", file.display()))?;
-        ensure!(!found.is_empty(), "there are no figures in {}", file.display());
+        ensure!(
+            !found.is_empty(),
+            "there are no figures in {}",
+            file.display()
+        );
         records.extend(found);
     }
     Ok(records)
@@ -215,7 +219,9 @@ fn same<'a>(
     for record in records {
         let other = key(&record.place);
         if other != first {
-            bail!("these figures are of different {what}, and are not compared: {first} and {other}");
+            bail!(
+                "these figures are of different {what}, and are not compared: {first} and {other}"
+            );
         }
     }
     Ok(())
@@ -297,7 +303,9 @@ pub mod tests {
         other.place.module = "def".into();
         assert!(same_kernel([&one, &other]).is_ok());
         let refusal = same_module(&[one.clone(), other.clone()]).unwrap_err();
-        assert!(refusal.to_string().ends_with("commits of the module, and are not compared: abc and def"));
+        assert!(refusal
+            .to_string()
+            .ends_with("commits of the module, and are not compared: abc and def"));
         other.place.kernel = "7.3.0".into();
         let refusal = same_kernel([&one, &other]).unwrap_err();
         assert!(refusal.to_string().contains("different kernels"));

@@ -6,7 +6,7 @@ use crate::{
     mechanism::Mechanism,
     record::{Record, Unit},
 };
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// What all others are compared with.
 const REFERENCE: Mechanism = Mechanism::PipeDirect;
@@ -25,7 +25,11 @@ pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0).max(3)
+        cells
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(3)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
@@ -74,10 +78,10 @@ fn title((size, at): (usize, Option<usize>)) -> String {
 
 /// One case: a row a mechanism, a column a size.
 fn of_case(case: &str, records: &[&Record]) -> String {
-    let mut columns: BTreeMap<(usize, Option<usize>), ()> = BTreeMap::new();
-    for record in records {
-        columns.insert((record.size, record.at), ());
-    }
+    let columns: BTreeSet<_> = records
+        .iter()
+        .map(|record| (record.size, record.at))
+        .collect();
     let find = |mechanism, (size, at)| {
         let mut found = records.iter().filter(|record| {
             record.mechanism == mechanism && record.size == size && record.at == at
@@ -88,41 +92,40 @@ fn of_case(case: &str, records: &[&Record]) -> String {
         return String::new();
     };
     let place = &first.place;
+    // Ratios of what may well be nothing say nothing.
+    let compares = !matches!(first.unit, Unit::Bytes | Unit::Allocations)
+        && records.iter().any(|record| record.mechanism == REFERENCE);
     let mut rows = vec![vec![format!("{} of", first.unit.name())]];
-    rows[0].extend(columns.keys().map(|column| title(*column)));
+    rows[0].extend(columns.iter().map(|column| title(*column)));
     for mechanism in Mechanism::ALL {
         if !records.iter().any(|record| record.mechanism == mechanism) {
             continue;
         }
         let mut row = vec![mechanism.name().to_owned()];
-        for &column in columns.keys() {
+        for &column in &columns {
             let Some(record) = find(mechanism, column) else {
                 row.push("-".into());
                 continue;
             };
-            let reference = find(REFERENCE, column);
-            row.push(match reference {
-                Some(reference) if mechanism != REFERENCE && reference.value != 0.0 => format!(
-                    "{} ({:.2})",
-                    number(record.value),
-                    record.value / reference.value
-                ),
-                _ => number(record.value),
-            });
+            let ratio = find(REFERENCE, column)
+                .filter(|_| compares && mechanism != REFERENCE)
+                .map(|reference| format!(" ({:.2})", record.value / reference.value));
+            row.push(number(record.value) + &ratio.unwrap_or_default());
         }
         rows.push(row);
     }
-    let each = match first.unit {
-        Unit::Rate => "the median",
-        _ => "the least",
-    };
-    format!(
-        "### {case}\n\n{}, {each} of {} (in brackets: ratio to {})\n\n{}",
-        place.accelerator,
-        first.batches,
-        REFERENCE.name(),
-        table(&rows)
-    )
+    let mut about = place.accelerator.clone();
+    if first.batches > 1 {
+        let which = match first.unit {
+            Unit::Rate => "median",
+            _ => "least",
+        };
+        about += &format!(", the {which} of {}", first.batches);
+    }
+    if compares {
+        about += &format!("; in brackets the ratio to {}", REFERENCE.name());
+    }
+    format!("### {case}\n\n{about}\n\n{}", table(&rows))
 }
 
 /// What figures cannot tell, by what they are.
@@ -135,14 +138,16 @@ fn limits(records: &[Record]) -> String {
 - Instructions are not time. A count knows no cache, no branch that is guessed wrong, no atomic
   operation that is dear, and no lock that another processor holds; and copies are made without the
   processor's fast string instructions.
-- A count is of this kernel's configuration: others have mitigations, auditing and security modules,
-  which weigh the same on all mechanisms only where all make the same calls.
+- A count is of this kernel's configuration. Others have mitigations, auditing and security modules, which
+  weigh the same on all mechanisms only where all make the same calls; and in a memory control group
+  whatever allocates for a message costs more.
 ";
     }
     if timed {
         text += "\
 - Times are of a machine that is emulated, on whatever else the host was doing: they rank mechanisms
-  that were measured side by side, and no more. What differs by less than a tenth does not differ.
+  that were measured side by side on an idle host, and no more. What differs by less than a tenth does
+  not differ.
 ";
     }
     text + "- Two tasks and one channel are no program: what it does with its messages is not in here.\n"
@@ -198,4 +203,44 @@ pub fn compare(before: &[Record], after: &[Record]) -> String {
         module(after).unwrap_or_default(),
         table(&rows)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::tests::counted;
+
+    #[test]
+    fn a_table_has_ratios_to_a_packet_of_a_pipe() {
+        let records = [
+            counted(Mechanism::Kmsgpipe, "pair", 64, 900.0),
+            counted(Mechanism::PipeDirect, "pair", 64, 1200.0),
+            counted(Mechanism::Kmsgpipe, "pair", 65536, 20000.0),
+        ];
+        let text = tables(&records);
+        for line in [
+            "kernel 7.2.13, module abc",
+            "| instructions of |       64 B | 65536 B |",
+            "|-----------------|-----------:|--------:|",
+            "| kmsgpipe        | 900 (0.75) |   20000 |",
+            "| pipe O_DIRECT   |       1200 |       - |",
+            "- Instructions are not time. A count knows no cache, no branch that is guessed wrong, no atomic",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn two_runs_are_side_by_side() {
+        let before = [
+            counted(Mechanism::Kmsgpipe, "pair", 64, 1000.0),
+            counted(Mechanism::Pipe, "pair", 64, 1000.0),
+        ];
+        let mut after = counted(Mechanism::Kmsgpipe, "pair", 64, 750.0);
+        after.place.module = "def".into();
+        let text = compare(&before, &[after]);
+        assert!(text.starts_with("before: module abc; after: module def\n"));
+        let row = "| pair |  kmsgpipe | 64 B |   1000 |   750 | 0.750 |";
+        assert!(text.ends_with(&format!("{row}\n")), "{text}");
+    }
 }

@@ -57,7 +57,10 @@ impl Trace {
             .find_map(|line| line.split_once("entries-written: "))
             .and_then(|(_, counts)| counts.split_whitespace().next()?.split_once('/'))
             .context("what the trace begins with is not understood")?;
-        ensure!(entries.0 == entries.1, "the trace was too long: {entries:?}");
+        ensure!(
+            entries.0 == entries.1,
+            "the trace was too long: {entries:?}"
+        );
         Ok(counts(&text))
     }
 }
@@ -81,9 +84,9 @@ fn counts(text: &str) -> BTreeMap<String, usize> {
         }) else {
             continue;
         };
-        let Some(place) = words.find(|word| {
-            word.starts_with("call_site=") || word.starts_with("order=")
-        }) else {
+        let Some(place) =
+            words.find(|word| word.starts_with("call_site=") || word.starts_with("order="))
+        else {
             continue;
         };
         *counts.entry(format!("{event} {place}")).or_default() += 1;

@@ -54,11 +54,16 @@ impl Job for Steady<'_> {
             let mut found = self.trace.count(|| go(MESSAGES))?;
             // What switching the trace on and off allocates itself.
             for (place, count) in self.trace.count(|| Ok(()))? {
-                found.entry(place).and_modify(|all| *all = all.saturating_sub(count));
+                found
+                    .entry(place)
+                    .and_modify(|all| *all = all.saturating_sub(count));
             }
             found.retain(|_, count| *count > 0);
             let sum = |counts: &BTreeMap<_, usize>| counts.values().sum::<usize>();
-            if fewest.as_ref().is_none_or(|fewest| sum(&found) < sum(fewest)) {
+            if fewest
+                .as_ref()
+                .is_none_or(|fewest| sum(&found) < sum(fewest))
+            {
                 fewest = Some(found);
             }
         }

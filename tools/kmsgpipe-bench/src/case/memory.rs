@@ -18,19 +18,44 @@ use nix::{
     unistd::{fork, ForkResult},
 };
 
-/// Whose memory is measured: of what is charged to the sender.
-const OWNERS: [Mechanism; 6] = [
-    Mechanism::Kmsgpipe,
-    Mechanism::PipeDirect,
-    Mechanism::Mq,
-    Mechanism::Sysv,
-    Mechanism::SeqPacket,
-    Mechanism::Dgram,
+/// How the memory of messages is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meter {
+    /// As what is charged to the sender's control group.
+    Charged,
+    /// As what the kernel has allocated, where a sender is not charged in full: without
+    /// `SLAB_BUCKETS` the messages of both queues are not.
+    Allocated,
+}
+
+use Meter::{Allocated, Charged};
+
+/// Whose memory is measured, and how.
+const OWNERS: [(Mechanism, Meter); 6] = [
+    (Mechanism::Kmsgpipe, Charged),
+    (Mechanism::PipeDirect, Charged),
+    (Mechanism::Mq, Allocated),
+    (Mechanism::Sysv, Allocated),
+    (Mechanism::SeqPacket, Charged),
+    (Mechanism::Dgram, Charged),
 ];
+
+impl Meter {
+    /// What there is now, in bytes.
+    fn read(self, group: &Group) -> Result<u64> {
+        // This waits until what a child used is given back, in either case.
+        let charged = group.charged()?;
+        match self {
+            Charged => Ok(charged),
+            Allocated => kernel_memory(),
+        }
+    }
+}
 
 /// A queue full of messages from a task in a control group.
 struct Queued<'a> {
     group: &'a Group,
+    meter: Meter,
     shape: Shape,
 }
 
@@ -38,9 +63,13 @@ impl Job for Queued<'_> {
     type Output = f64;
 
     fn run<C: Channel>(self) -> Result<f64> {
-        let Self { group, shape } = self;
-        let before = group.charged()?;
+        let Self {
+            group,
+            meter,
+            shape,
+        } = self;
         let (mut sender, _receiver) = C::open(shape)?;
+        let before = meter.read(group)?;
         // SAFETY: This process has one thread, so that the child may do anything.
         match unsafe { fork() }.context("fork")? {
             ForkResult::Parent { child } => {
@@ -61,8 +90,8 @@ impl Job for Queued<'_> {
                 unsafe { nix::libc::_exit(if done { 0 } else { 1 }) }
             }
         }
-        let charged = group.charged()? - before;
-        Ok(charged as f64 / shape.depth as f64 - shape.size as f64)
+        let all = meter.read(group)? as f64 - before as f64;
+        Ok(all / shape.depth as f64 - shape.size as f64)
     }
 }
 
@@ -113,19 +142,24 @@ pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
     let pipe = each(|| crowd.grow(IDLE))?;
     put(Mechanism::Kmsgpipe, "memory pipe", 0, pipe)?;
     crowd.disperse()?;
-    for mechanism in OWNERS.into_iter().skip(1) {
+    for (mechanism, _) in OWNERS.into_iter().skip(1) {
         put(mechanism, "memory pipe", 0, with(mechanism, Idle)?)?;
     }
     let group = Group::new()?;
     // What other processors have charged in advance is given back later only.
     let processors = system::processors();
     system::run_on(0)?;
-    for mechanism in OWNERS {
+    for (mechanism, meter) in OWNERS {
         for size in SIZES.into_iter().filter(|size| mechanism.takes(*size)) {
             let depth = ((16 << 20) / size).min(16384);
             let shape = Shape { size, depth };
             let group = &group;
-            let bytes = with(mechanism, Queued { group, shape })?;
+            let job = Queued {
+                group,
+                meter,
+                shape,
+            };
+            let bytes = with(mechanism, job)?;
             put(mechanism, "memory message", size, bytes)?;
         }
     }

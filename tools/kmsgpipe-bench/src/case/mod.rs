@@ -15,18 +15,19 @@ use crate::record::{Place, Sink};
 use anyhow::Result;
 use clap::ValueEnum;
 
-/// Something to measure, in the order in which it is done: memory before anything has used much, and
-/// threads after everything that the C library does faster without them.
+/// Something to measure, in the order in which it is done. Once there is a memory control group, all that
+/// allocates costs more, so that memory comes after what peers are compared by; before what uses much
+/// of it. Threads come last: the C library does things faster while there are none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Case {
-    /// Memory of the kernel that a queued message and an idle pipe take
-    Memory,
     /// Sending a message and receiving it, by one task that never waits
     Pair,
     /// Two tasks that wait for each other's messages
     Pingpong,
     /// Waiting by poll and by epoll, and io_uring
     Events,
+    /// Memory of the kernel that a queued message and an idle pipe take
+    Memory,
     /// What a message costs where there are many messages, pipes or open files
     Scale,
     /// Removing old messages; making, destroying and listing pipes
@@ -52,13 +53,19 @@ impl Case {
         }
     }
 
+    /// Its name, on the command line and for bars.
+    pub fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
     /// Measures it.
     pub fn measure(self, sink: &mut Sink<'_>) -> Result<()> {
         match self {
-            Self::Memory => memory::measure(sink),
             Self::Pair => pair::measure(sink),
             Self::Pingpong => pingpong::measure(sink),
             Self::Events => events::measure(sink),
+            Self::Memory => memory::measure(sink),
             Self::Scale => scale::measure(sink),
             Self::Management => management::measure(sink),
             Self::Allocations => allocations::measure(sink),

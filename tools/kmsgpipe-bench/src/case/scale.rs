@@ -41,7 +41,10 @@ fn pair(
 fn with_messages(depth: usize) -> Result<Figure> {
     let shape = Shape { size: SIZE, depth };
     let (mut sender, mut receiver) = Kmsgpipe::open(shape)?;
-    ensure!((1..depth).all(|_| sender.send()), "the queue was not filled");
+    ensure!(
+        (1..depth).all(|_| sender.send()),
+        "the queue was not filled"
+    );
     pair((&mut sender, &mut receiver), shape)
 }
 
@@ -88,7 +91,11 @@ pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
         put("scale depth", depth, with_messages(depth)?)?;
     }
     for descriptors in DESCRIPTORS {
-        put("scale descriptors", descriptors, with_descriptors(descriptors)?)?;
+        put(
+            "scale descriptors",
+            descriptors,
+            with_descriptors(descriptors)?,
+        )?;
     }
     let mut crowd = Crowd::new()?;
     let mut before = 0;

@@ -13,8 +13,12 @@ use anyhow::{ensure, Result};
 use std::{
     collections::BTreeMap,
     process,
-    sync::{Arc, Barrier},
-    thread,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        Arc, Barrier,
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
 };
 
 /// Writers and readers.
@@ -28,8 +32,8 @@ const CROWDS: [(&str, usize, usize); 4] = [
 const SIZES: [usize; 2] = [64, 1024];
 /// The messages that fit.
 const DEPTH: usize = 128;
-/// The messages of a run.
-const MESSAGES: u64 = 20_000;
+/// How long a run takes.
+const RUN: Duration = Duration::from_millis(150);
 /// The runs.
 const RUNS: usize = 5;
 /// What tells a reader that there will be no more.
@@ -50,28 +54,55 @@ fn stamp_of(message: &[u8]) -> (u64, u64) {
     (number(8), number(0))
 }
 
-/// What a reader has received.
+/// What writers have sent, or readers have received.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Received {
+struct Count {
     messages: u64,
     /// Of the numbers of all messages.
     sum: u64,
 }
 
-/// Sends `count` messages.
-fn write<C: Channel>(sender: &mut C::Sender, shape: Shape, writer: u64, count: u64) -> Result<()> {
-    for number in 0..count {
+impl Count {
+    /// One more message.
+    fn add(&mut self, number: u64) {
+        self.messages += 1;
+        self.sum += number;
+    }
+}
+
+/// What all of these threads have counted together.
+fn total(threads: Vec<JoinHandle<Count>>) -> Count {
+    let mut total = Count::default();
+    for thread in threads {
+        let part = thread.join().expect("a thread does not panic");
+        total.messages += part.messages;
+        total.sum += part.sum;
+    }
+    total
+}
+
+/// Sends until it is told to stop.
+fn write<C: Channel>(
+    sender: &mut C::Sender,
+    shape: Shape,
+    writer: u64,
+    stop: &AtomicBool,
+) -> Result<Count> {
+    let mut sent = Count::default();
+    while !stop.load(Ordering::Relaxed) {
+        let number = sent.messages;
         stamp(sender.message(), writer, number);
         if !sender.send() {
             return Err(broken::<C>("sending", shape));
         }
+        sent.add(number);
     }
-    Ok(())
+    Ok(sent)
 }
 
 /// Receives until it is told to stop. Each writer's messages have to come in their order.
-fn read<C: Channel>(receiver: &mut C::Receiver, shape: Shape) -> Result<Received> {
-    let mut received = Received::default();
+fn read<C: Channel>(receiver: &mut C::Receiver, shape: Shape) -> Result<Count> {
+    let mut received = Count::default();
     let mut last = BTreeMap::new();
     loop {
         if !receiver.receive() {
@@ -87,8 +118,7 @@ fn read<C: Channel>(receiver: &mut C::Receiver, shape: Shape) -> Result<Received
             "{}: message {number} of writer {writer} came after {before:?}",
             C::MECHANISM.name()
         );
-        received.messages += 1;
-        received.sum += number;
+        received.add(number);
     }
 }
 
@@ -118,18 +148,19 @@ impl Job for Stream {
             readers,
         } = self;
         let (mut sender, receiver) = C::open(shape)?;
-        let each = MESSAGES / writers as u64;
         let barrier = Arc::new(Barrier::new(writers + readers + 1));
-        let sending: Vec<_> = (0..writers as u64)
+        let stop = Arc::new(AtomicBool::new(false));
+        let sending = (0..writers as u64)
             .map(|writer| {
                 let (mut sender, barrier) = (sender.twin(), Arc::clone(&barrier));
+                let stop = Arc::clone(&stop);
                 thread::spawn(move || {
                     barrier.wait();
-                    or_end(write::<C>(&mut sender, shape, writer, each));
+                    or_end(write::<C>(&mut sender, shape, writer, &stop))
                 })
             })
             .collect();
-        let receiving: Vec<_> = (0..readers)
+        let receiving = (0..readers)
             .map(|_| {
                 let (mut receiver, barrier) = (receiver.twin(), Arc::clone(&barrier));
                 thread::spawn(move || {
@@ -140,25 +171,19 @@ impl Job for Stream {
             .collect();
         barrier.wait();
         let start = now();
-        for thread in sending {
-            thread.join().expect("a writer does not panic");
-        }
+        thread::sleep(RUN);
+        stop.store(true, Ordering::Relaxed);
+        let sent = total(sending);
         stamp(sender.message(), 0, STOP);
-        ensure!((0..readers).all(|_| sender.send()), broken::<C>("sending", shape));
-        let mut received = Received::default();
-        for thread in receiving {
-            let part = thread.join().expect("a reader does not panic");
-            received.messages += part.messages;
-            received.sum += part.sum;
-        }
+        ensure!(
+            (0..readers).all(|_| sender.send()),
+            broken::<C>("sending", shape)
+        );
+        let received = total(receiving);
         let took = (now() - start) as f64;
-        let sent = Received {
-            messages: each * writers as u64,
-            sum: writers as u64 * (each * (each - 1) / 2),
-        };
         ensure!(
             received == sent,
-            "{}: {sent:?} was sent, and {received:?}",
+            "{}: {sent:?} was sent, and {received:?} was received",
             C::MECHANISM.name()
         );
         Ok(sent.messages as f64 / took * 1e6)
@@ -167,9 +192,7 @@ impl Job for Stream {
 
 /// Whether this is measured: what keeps messages, or a stream of equal ones, one a call.
 fn takes_part(mechanism: Mechanism, size: usize) -> bool {
-    mechanism == Mechanism::Kmsgpipe
-        || mechanism == Mechanism::Pipe
-        || mechanism.keeps_whole(size)
+    mechanism == Mechanism::Kmsgpipe || mechanism == Mechanism::Pipe || mechanism.keeps_whole(size)
 }
 
 /// Measures. All mechanisms take turns, so that what else the host does meets all of them.
@@ -186,7 +209,9 @@ pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
                         writers,
                         readers,
                     };
-                    runs.entry(mechanism).or_default().push(with(mechanism, job)?);
+                    runs.entry(mechanism)
+                        .or_default()
+                        .push(with(mechanism, job)?);
                 }
             }
             for mechanism in taking() {

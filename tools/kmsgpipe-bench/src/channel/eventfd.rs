@@ -19,8 +19,7 @@ impl Channel for Eventfd {
     type Receiver = FileReceiver;
 
     fn open(shape: Shape) -> Result<(Self::Sender, Self::Receiver)> {
-        let counter =
-            EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC).context("eventfd")?;
+        let counter = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC).context("eventfd")?;
         let counter = std::os::fd::OwnedFd::from(counter);
         let same = counter.try_clone().context("dup of an eventfd")?;
         Ok((

@@ -12,15 +12,16 @@ use nix::{
     fcntl::{fcntl, FcntlArg, OFlag},
     unistd::pipe2,
 };
-use std::os::fd::OwnedFd;
 
-/// Makes a pipe(2) and returns the ends to write to and to read from.
-pub fn ends(shape: Shape, flags: OFlag) -> Result<(OwnedFd, OwnedFd)> {
+/// Makes a pipe(2) with room for `depth` messages that take `each` bytes, and both ends of it.
+fn open(shape: Shape, flags: OFlag, each: usize) -> Result<(FileSender, FileReceiver)> {
     let (reader, writer) = pipe2(flags | OFlag::O_CLOEXEC).context("pipe2")?;
-    // A packet takes a page, and a stream is given as much.
-    let room = shape.depth * shape.size.next_multiple_of(4096);
+    let room = shape.depth * each;
     fcntl(&writer, FcntlArg::F_SETPIPE_SZ(room.try_into()?)).context("F_SETPIPE_SZ")?;
-    Ok((writer, reader))
+    Ok((
+        FileSender::new(writer, shape.size),
+        FileReceiver::new(reader, shape.size),
+    ))
 }
 
 /// A stream of bytes.
@@ -32,11 +33,7 @@ impl Channel for Pipe {
     type Receiver = FileReceiver;
 
     fn open(shape: Shape) -> Result<(Self::Sender, Self::Receiver)> {
-        let (writer, reader) = ends(shape, OFlag::empty())?;
-        Ok((
-            FileSender::new(writer, shape.size),
-            FileReceiver::new(reader, shape.size),
-        ))
+        open(shape, OFlag::empty(), shape.size)
     }
 }
 
@@ -49,10 +46,7 @@ impl Channel for PipeDirect {
     type Receiver = FileReceiver;
 
     fn open(shape: Shape) -> Result<(Self::Sender, Self::Receiver)> {
-        let (writer, reader) = ends(shape, OFlag::O_DIRECT)?;
-        Ok((
-            FileSender::new(writer, shape.size),
-            FileReceiver::new(reader, shape.size),
-        ))
+        // A packet takes a page.
+        open(shape, OFlag::O_DIRECT, 4096)
     }
 }

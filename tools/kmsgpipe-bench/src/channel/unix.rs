@@ -15,13 +15,16 @@ use nix::sys::socket::{
 };
 use std::os::fd::{AsFd, OwnedFd};
 
-/// What the kernel accounts for a message beside the memory that its length is rounded up to.
-const OVERHEAD: usize = 2048;
+/// What the kernel accounts for a message beside the memory for its bytes: a `struct sk_buff`.
+const HEAD: usize = 256;
+/// What the memory for its bytes has room for besides: a `struct skb_shared_info`.
+const TAIL: usize = 320;
 
-/// Lets `depth` messages of `size` bytes be on their way.
+/// Lets `depth` messages of `size` bytes be on their way, and no more.
 pub fn make_room(socket: impl AsFd, shape: Shape) -> Result<()> {
+    let each = (shape.size + TAIL).next_power_of_two() + HEAD;
     // The kernel doubles it.
-    let room = shape.depth * (shape.size.next_power_of_two() + OVERHEAD);
+    let room = shape.depth * each / 2;
     setsockopt(&socket, SndBufForce, &room).context("SO_SNDBUFFORCE")?;
     setsockopt(&socket, RcvBufForce, &room).context("SO_RCVBUFFORCE")?;
     Ok(())
