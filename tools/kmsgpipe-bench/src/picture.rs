@@ -151,6 +151,7 @@ fn lines(records: &[&Record], file: &Path) -> Result<()> {
     area.fill(&WHITE).map_err(failed)?;
     let mut chart = ChartBuilder::on(&area)
         .margin(15)
+        .margin_right(40)
         .caption(
             caption(records, "send and receive"),
             ("sans-serif", 20).into_font(),
@@ -164,7 +165,8 @@ fn lines(records: &[&Record], file: &Path) -> Result<()> {
         .x_labels(7)
         .x_label_formatter(&|value| Sizes::format(value))
         .y_label_formatter(&|value| number(*value))
-        .light_line_style(LEAST.mix(0.4))
+        .label_style(("sans-serif", 15).into_font())
+        .light_line_style(TRANSPARENT)
         .draw()
         .map_err(failed)?;
     for (place, mechanism) in LINE_MECHANISMS.into_iter().enumerate() {
@@ -182,6 +184,7 @@ fn lines(records: &[&Record], file: &Path) -> Result<()> {
     chart
         .configure_series_labels()
         .position(SeriesLabelPosition::UpperLeft)
+        .label_font(("sans-serif", 16).into_font())
         .background_style(WHITE.mix(0.8))
         .border_style(LEAST)
         .draw()

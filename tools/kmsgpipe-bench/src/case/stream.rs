@@ -33,9 +33,9 @@ const SIZES: [usize; 2] = [64, 1024];
 /// The messages that fit.
 const DEPTH: usize = 128;
 /// How long a run takes.
-const RUN: Duration = Duration::from_millis(150);
+const RUN: Duration = Duration::from_millis(100);
 /// The runs.
-const RUNS: usize = 5;
+const RUNS: usize = 11;
 /// What tells a reader that there will be no more.
 const STOP: u64 = u64::MAX;
 
@@ -228,4 +228,55 @@ pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::pipe::PipeDirect;
+
+    const SHAPE: Shape = Shape {
+        size: 64,
+        depth: 16,
+    };
+
+    #[test]
+    fn all_messages_of_a_channel_that_works_are_counted() {
+        let job = Stream {
+            shape: SHAPE,
+            writers: 3,
+            readers: 2,
+        };
+        assert!(with(Mechanism::PipeDirect, job).unwrap() > 0.0);
+    }
+
+    /// What is read of these numbers of one writer.
+    fn received(numbers: &[u64]) -> Result<Count> {
+        let (mut sender, mut receiver) = PipeDirect::open(SHAPE)?;
+        for number in numbers {
+            stamp(sender.message(), 5, *number);
+            assert!(sender.send());
+        }
+        read::<PipeDirect>(&mut receiver, SHAPE)
+    }
+
+    #[test]
+    fn messages_are_counted_up_to_the_stop() {
+        let count = received(&[2, 3, 7, STOP]).unwrap();
+        let expected = Count {
+            messages: 3,
+            sum: 12,
+        };
+        assert_eq!(count, expected);
+    }
+
+    #[test]
+    fn order_is_that_of_the_writer() {
+        let failure = received(&[2, 4, 3, STOP]).unwrap_err().to_string();
+        assert!(
+            failure.contains("message 3 of writer 5 came after"),
+            "{failure}"
+        );
+        assert!(received(&[2, 2, STOP]).is_err());
+    }
 }

@@ -25,11 +25,19 @@ pub trait Call: Send + 'static {
     unsafe fn call(fd: i32, at: *mut u8, len: usize) -> isize;
 }
 
-/// Makes a type of a call.
+/// A call that sends.
+pub trait Out: Call {}
+
+/// A call that receives.
+pub trait In: Call {}
+
+/// Makes a type of a call that goes one way.
 macro_rules! call {
-    ($name:ident, $call:ident $(, $flags:literal)?) => {
+    ($name:ident, $way:ident, $call:ident $(, $flags:literal)?) => {
         #[doc = concat!("`", stringify!($call), "`.")]
         pub struct $name;
+
+        impl $way for $name {}
 
         impl Call for $name {
             #[inline(always)]
@@ -41,10 +49,10 @@ macro_rules! call {
     };
 }
 
-call!(WriteCall, write);
-call!(ReadCall, read);
-call!(SendCall, send, 0);
-call!(RecvCall, recv, 0);
+call!(WriteCall, Out, write);
+call!(ReadCall, In, read);
+call!(SendCall, Out, send, 0);
+call!(RecvCall, In, recv, 0);
 
 /// One end.
 pub struct End<T, C> {
@@ -99,8 +107,7 @@ impl<T: Open, C: Call> End<T, C> {
     }
 }
 
-/// What sends.
-impl<T: Open, C: Call> Sender for End<T, C> {
+impl<T: Open, C: Out> Sender for End<T, C> {
     fn message(&mut self) -> &mut [u8] {
         self.message.bytes_mut()
     }
@@ -115,8 +122,7 @@ impl<T: Open, C: Call> Sender for End<T, C> {
     }
 }
 
-/// What receives.
-impl<T: Open, C: Call> Receiver for End<T, C> {
+impl<T: Open, C: In> Receiver for End<T, C> {
     fn message(&self) -> &[u8] {
         self.message.bytes()
     }

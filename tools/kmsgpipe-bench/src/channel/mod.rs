@@ -142,3 +142,53 @@ pub fn verify<C: Channel>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        ends::{FileReceiver, FileSender},
+        floor::Floor,
+        pipe::PipeDirect,
+        *,
+    };
+
+    const SHAPE: Shape = Shape {
+        size: 64,
+        depth: 16,
+    };
+
+    /// Claims to be a pipe, and loses what is sent.
+    struct Lossy;
+
+    impl Channel for Lossy {
+        const MECHANISM: Mechanism = Mechanism::PipeDirect;
+        type Sender = FileSender;
+        type Receiver = FileReceiver;
+
+        fn open(shape: Shape) -> Result<(Self::Sender, Self::Receiver)> {
+            Floor::open(shape)
+        }
+    }
+
+    #[test]
+    fn a_channel_that_works_is_verified() {
+        let (mut sender, mut receiver) = PipeDirect::open(SHAPE).unwrap();
+        verify::<PipeDirect>(&mut sender, &mut receiver, SHAPE).unwrap();
+    }
+
+    #[test]
+    fn a_channel_that_loses_messages_is_not() {
+        let (mut sender, mut receiver) = Lossy::open(SHAPE).unwrap();
+        let failure = verify::<Lossy>(&mut sender, &mut receiver, SHAPE).unwrap_err();
+        assert!(failure.to_string().contains("is not what was sent"));
+    }
+
+    #[test]
+    fn the_end_of_the_file_is_no_message() {
+        let (sender, mut receiver) = PipeDirect::open(SHAPE).unwrap();
+        drop(sender);
+        assert!(!receiver.receive());
+        let failure = broken::<PipeDirect>("receiving", SHAPE).to_string();
+        assert!(failure.starts_with("pipe O_DIRECT: receiving of 64 bytes failed"));
+    }
+}

@@ -13,10 +13,14 @@ use nix::{
     unistd::pipe2,
 };
 
+/// What a slot of a pipe(2) holds.
+const PAGE: usize = 4096;
+
 /// Makes a pipe(2) with room for `depth` messages that take `each` bytes, and both ends of it.
 fn open(shape: Shape, flags: OFlag, each: usize) -> Result<(FileSender, FileReceiver)> {
     let (reader, writer) = pipe2(flags | OFlag::O_CLOEXEC).context("pipe2")?;
-    let room = shape.depth * each;
+    // One that has room for a single page is full with each write, which costs more.
+    let room = (shape.depth * each).max(2 * PAGE);
     fcntl(&writer, FcntlArg::F_SETPIPE_SZ(room.try_into()?)).context("F_SETPIPE_SZ")?;
     Ok((
         FileSender::new(writer, shape.size),
@@ -47,6 +51,6 @@ impl Channel for PipeDirect {
 
     fn open(shape: Shape) -> Result<(Self::Sender, Self::Receiver)> {
         // A packet takes a page.
-        open(shape, OFlag::O_DIRECT, 4096)
+        open(shape, OFlag::O_DIRECT, PAGE)
     }
 }
