@@ -54,16 +54,21 @@ pub struct Place {
 
 impl Place {
     /// This machine; lab/run tells what it is.
+    ///
+    /// # Errors
+    ///
+    /// If this is none of the lab's: what is measured changes the limits of the machine, and makes and
+    /// destroys things in it.
     pub fn here() -> Result<Self> {
-        let told = |key| env::var(key).unwrap_or_else(|_| "unknown".into());
+        let told = |key| {
+            let value = env::var(key).ok();
+            value.context("this is for the lab's machine: lab/run kmsgpipe-bench measure")
+        };
         let release = uname()?.release().to_string_lossy().into_owned();
         Ok(Self {
-            kernel: match env::var("LAB_KERNEL_ID") {
-                Ok(id) => format!("{release} {id}"),
-                Err(_) => release,
-            },
-            module: told("LAB_COMMIT"),
-            accelerator: told("LAB_ACCELERATOR"),
+            kernel: format!("{release} {}", told("LAB_KERNEL_ID")?),
+            module: told("LAB_COMMIT")?,
+            accelerator: told("LAB_ACCELERATOR")?,
         })
     }
 
