@@ -44,7 +44,7 @@ impl Line for Internals {
                 "waiting_writers",
                 snapshot.population.waiting_writers.into(),
             ),
-            ("depth_msgs", snapshot.account.depth.msgs),
+            ("depth_msgs", snapshot.depth.msgs),
             ("head_seq", head_seq),
             ("tail_seq", tail_seq),
             ("oldest_age_ns", age),

@@ -21,13 +21,7 @@ use kernel::{
         seq_print,
         SeqFile, //
     },
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc, //
-    },
+    sync::Arc, //
 };
 
 use crate::{
@@ -39,9 +33,16 @@ use crate::{
         },
         compat,
         kiocb::is_nonblocking,
-        notify::Notifier, //
+        notify::Notifier,
+        user::{
+            UserDest,
+            UserSource, //
+        },
     },
-    pipe::Pipe,
+    pipe::{
+        Pipe,
+        Traffic, //
+    },
     registry, //
 };
 
@@ -75,36 +76,11 @@ impl Access {
     }
 }
 
-/// What has passed through one open file in one direction.
-struct Traffic {
-    msgs: Atomic<u64>,
-    bytes: Atomic<u64>,
-}
-
-impl Traffic {
-    /// Nothing.
-    const fn new() -> Self {
-        Self {
-            msgs: Atomic::new(0),
-            bytes: Atomic::new(0),
-        }
-    }
-
-    /// Counts a message of `len` bytes.
-    fn count(&self, len: usize) {
-        if len > 0 {
-            self.msgs.add(1, Relaxed);
-            self.bytes.add(len as u64, Relaxed);
-        }
-    }
-}
-
 /// One open file: what `open` made and `release` drops.
 pub(crate) struct OpenPipe {
     pipe: Arc<Pipe>,
     access: Access,
-    sent: Traffic,
-    received: Traffic,
+    traffic: Traffic,
 }
 
 impl OpenPipe {
@@ -136,16 +112,12 @@ impl MiscDevice for OpenPipe {
 
     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
         let open = kiocb.file();
-        let len = Pipe::receive(&open.pipe, iov, is_nonblocking(&kiocb))?;
-        open.received.count(len);
-        Ok(len)
+        Pipe::receive(&open.pipe, &open.traffic, iov, || is_nonblocking(&kiocb))
     }
 
     fn write_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
         let open = kiocb.file();
-        let len = Pipe::send(&open.pipe, iov, is_nonblocking(&kiocb))?;
-        open.sent.count(len);
-        Ok(len)
+        Pipe::send(&open.pipe, &open.traffic, iov, || is_nonblocking(&kiocb))
     }
 
     fn ioctl(open: &OpenFile<Self>, file: &File, cmd: u32, arg: usize) -> Result<isize> {
@@ -155,13 +127,10 @@ impl MiscDevice for OpenPipe {
     fn show_fdinfo(open: &OpenFile<Self>, m: &SeqFile, _file: &File) {
         seq_print!(m, "kmsgpipe-id:\t{}\n", open.pipe.id());
         seq_print!(m, "kmsgpipe-mode:\t{}\n", open.access.as_str());
-        for (name, traffic) in [("sent", &open.sent), ("received", &open.received)] {
-            seq_print!(m, "kmsgpipe-{name}-msgs:\t{}\n", traffic.msgs.load(Relaxed));
-            seq_print!(
-                m,
-                "kmsgpipe-{name}-bytes:\t{}\n",
-                traffic.bytes.load(Relaxed)
-            );
+        let passed = open.pipe.passed(&open.traffic);
+        for (name, tally) in [("sent", passed.sent), ("received", passed.received)] {
+            seq_print!(m, "kmsgpipe-{name}-msgs:\t{}\n", tally.msgs);
+            seq_print!(m, "kmsgpipe-{name}-bytes:\t{}\n", tally.bytes);
         }
     }
 }
@@ -174,13 +143,31 @@ impl StreamDevice for OpenPipe {
         let pipe = registry::find(minor).ok_or(ENXIO)?;
         pipe.attach(access)?;
         let notifier = pipe.notifier().clone();
+        let traffic = pipe.traffic();
         let open = Self {
             pipe,
             access,
-            sent: Traffic::new(),
-            received: Traffic::new(),
+            traffic,
         };
         Ok((open, notifier))
+    }
+
+    #[inline]
+    fn read(
+        open: &OpenFile<Self>,
+        dest: UserDest,
+        nonblocking: impl Fn() -> bool,
+    ) -> Result<usize> {
+        Pipe::receive(&open.pipe, &open.traffic, dest, nonblocking)
+    }
+
+    #[inline]
+    fn write(
+        open: &OpenFile<Self>,
+        source: UserSource,
+        nonblocking: impl Fn() -> bool,
+    ) -> Result<usize> {
+        Pipe::send(&open.pipe, &open.traffic, source, nonblocking)
     }
 
     fn poll(&self) -> u32 {

@@ -18,8 +18,8 @@ pub(crate) struct Sender {
 pub(crate) struct Stamp {
     /// Nanoseconds of `CLOCK_MONOTONIC`.
     pub(crate) monotonic: u64,
-    /// Nanoseconds of `CLOCK_REALTIME`.
-    pub(crate) realtime: u64,
+    /// Nanoseconds of `CLOCK_REALTIME`: negative before 1970.
+    pub(crate) realtime: i64,
 }
 
 /// What is known of a message beside its payload and its sequence number.
@@ -40,48 +40,41 @@ impl Record {
     /// Packs the record.
     #[inline]
     pub(crate) fn encode(&self) -> [u8; Self::SIZE] {
-        let words = [
-            self.stamp.monotonic,
-            self.stamp.realtime,
-            join(self.len, self.sender.uid),
-            join(self.sender.gid, self.sender.pid),
-        ];
         let mut bytes = [0; Self::SIZE];
-        for (bytes, word) in bytes.chunks_exact_mut(8).zip(words) {
-            bytes.copy_from_slice(&word.to_ne_bytes());
-        }
+        bytes[0..8].copy_from_slice(&self.stamp.monotonic.to_ne_bytes());
+        bytes[8..16].copy_from_slice(&self.stamp.realtime.to_ne_bytes());
+        bytes[16..20].copy_from_slice(&self.len.to_ne_bytes());
+        bytes[20..24].copy_from_slice(&self.sender.uid.to_ne_bytes());
+        bytes[24..28].copy_from_slice(&self.sender.gid.to_ne_bytes());
+        bytes[28..32].copy_from_slice(&self.sender.pid.to_ne_bytes());
         bytes
     }
 
     /// Unpacks what [`Record::encode`] made.
     #[inline]
     pub(crate) fn decode(bytes: &[u8; Self::SIZE]) -> Self {
-        let mut words = [0; 4];
-        for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(8)) {
-            *word = u64::from_ne_bytes(bytes.try_into().unwrap_or_default());
-        }
-        let [monotonic, realtime, len_uid, gid_pid] = words;
-        let (len, uid) = split(len_uid);
-        let (gid, pid) = split(gid_pid);
         Self {
             stamp: Stamp {
-                monotonic,
-                realtime,
+                monotonic: u64::from_ne_bytes(field(bytes, 0)),
+                realtime: i64::from_ne_bytes(field(bytes, 8)),
             },
-            len,
-            sender: Sender { uid, gid, pid },
+            len: u32::from_ne_bytes(field(bytes, 16)),
+            sender: Sender {
+                uid: u32::from_ne_bytes(field(bytes, 20)),
+                gid: u32::from_ne_bytes(field(bytes, 24)),
+                pid: u32::from_ne_bytes(field(bytes, 28)),
+            },
         }
     }
 }
 
-/// Puts two numbers into one word.
-fn join(low: u32, high: u32) -> u64 {
-    u64::from(low) | u64::from(high) << 32
-}
-
-/// Takes two numbers out of one word.
-fn split(word: u64) -> (u32, u32) {
-    (word as u32, (word >> 32) as u32)
+/// The bytes of the field at `at`, which is one of those above: inlined, nothing of the check of
+/// its bounds is left.
+#[inline(always)]
+fn field<const N: usize>(bytes: &[u8; Record::SIZE], at: usize) -> [u8; N] {
+    let mut field = [0; N];
+    field.copy_from_slice(&bytes[at..at + N]);
+    field
 }
 
 #[kernel::macros::kunit_tests(kmsgpipe_message)]
@@ -93,7 +86,7 @@ mod tests {
         let record = Record {
             stamp: Stamp {
                 monotonic: 0x1112_1314_1516_1718,
-                realtime: u64::MAX,
+                realtime: i64::MIN,
             },
             len: 0x2122_2324,
             sender: Sender {

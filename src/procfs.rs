@@ -32,7 +32,7 @@ impl Line for Stats {
             file,
             "pipe{}: msgs={}, drops={}, expired={}, writers={}, readers={}\n",
             snapshot.id,
-            snapshot.account.depth.msgs,
+            snapshot.depth.msgs,
             snapshot.account.dropped.msgs,
             snapshot.account.expired.msgs,
             snapshot.population.writers,

@@ -12,7 +12,10 @@ use crate::{
         Sender,
         Stamp, //
     },
-    stats::Account,
+    stats::{
+        Account,
+        Tally, //
+    },
     store::Store,
     stream::Segments, //
 };
@@ -26,8 +29,6 @@ pub(crate) struct Queue {
     /// The messages, oldest first, ordered by sequence number and by time.
     store: Store,
     account: Account,
-    /// Sequence number of the message that was accepted last.
-    last_seq: u64,
 }
 
 impl Queue {
@@ -37,7 +38,6 @@ impl Queue {
             limits,
             store: Store::new(),
             account: Account::new(),
-            last_seq: 0,
         }
     }
 
@@ -66,32 +66,63 @@ impl Queue {
         &mut self.store
     }
 
-    /// Sequence number of the message that was accepted last.
+    /// What is queued.
+    #[inline]
+    pub(crate) fn depth(&self) -> Tally {
+        self.store.depth()
+    }
+
+    /// Sequence number of the message that was accepted last: they are counted from one on.
     pub(crate) fn last_seq(&self) -> u64 {
-        self.last_seq
+        self.account.enqueued.msgs
     }
 
     /// Sequence number of the oldest message, or of the next one if there is none. Messages leave
     /// in order, so that those in between are all there.
     pub(crate) fn first_seq(&self) -> u64 {
-        self.last_seq
-            .wrapping_sub(self.account.depth.msgs)
+        self.last_seq()
+            .wrapping_sub(self.depth().msgs)
             .wrapping_add(1)
     }
 
     /// Returns whether no message can be accepted.
+    #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.account.depth.msgs >= u64::from(self.limits.max_msgs())
+        self.depth().msgs >= u64::from(self.limits.max_msgs())
     }
 
     /// Returns whether there is no message.
     pub(crate) fn is_empty(&self) -> bool {
-        self.account.depth.msgs == 0
+        self.depth().msgs == 0
     }
 
     /// What is known of the message to be delivered next.
     pub(crate) fn front(&self) -> Option<Record> {
         self.store.front()
+    }
+
+    /// Accepts a message of `len` bytes if that takes no more than writing it down in one piece: it
+    /// is not longer than the queue takes, there is room for it, and no new segment is needed. It
+    /// is written by `copy`, which returns whether it did so, and what is known of it is asked of
+    /// `signed` then.
+    ///
+    /// Returns whether it was accepted; nothing has changed if not.
+    #[inline(always)]
+    pub(crate) fn push_here(
+        &mut self,
+        len: usize,
+        copy: impl FnOnce(&mut [u8]) -> bool,
+        signed: impl FnOnce() -> (Sender, Stamp),
+    ) -> bool {
+        // A message of no bytes is none.
+        if len.wrapping_sub(1) >= self.limits.msg_size() as usize || self.is_full() {
+            return false;
+        }
+        if !self.store.push_here(len as u32, copy, signed) {
+            return false;
+        }
+        self.account.arrive(len, self.store.depth());
+        true
     }
 
     /// Accepts a message of `len` bytes, which `copy` writes piece by piece, gives it its sequence
@@ -116,14 +147,22 @@ impl Queue {
         if !self.store.push(&record, fresh, copy) {
             return false;
         }
-        // Takes five centuries to wrap at a message a nanosecond.
-        self.last_seq = self.last_seq.wrapping_add(1);
-        self.account.arrive(len as usize);
+        self.account.arrive(len as usize, self.store.depth());
         true
     }
 
+    /// Delivers the oldest message if that takes no more than reading it in one piece, which `copy`
+    /// does; it returns whether it did so.
+    ///
+    /// Returns its length in bytes if it was delivered; nothing has changed if not.
+    #[inline(always)]
+    pub(crate) fn pop_here(&mut self, copy: impl FnOnce(&[u8]) -> bool) -> Option<u32> {
+        let len = self.store.pop_here(copy)?;
+        self.account.deliver(len as usize);
+        Some(len)
+    }
+
     /// Removes the oldest message, of `len` bytes, which was delivered.
-    #[inline]
     pub(crate) fn deliver(&mut self, len: u32) {
         self.store.pop(len);
         self.account.deliver(len as usize);
@@ -151,7 +190,7 @@ impl Queue {
 
     /// Drops every queued message. Returns what is to be freed when no lock is held any more.
     pub(crate) fn clear(&mut self) -> Segments {
-        self.account.drop_all();
+        self.account.drop_all(self.depth());
         self.store.clear()
     }
 }
@@ -159,12 +198,9 @@ impl Queue {
 #[kernel::macros::kunit_tests(kmsgpipe_queue)]
 mod tests {
     use super::*;
-    use crate::{
-        kernel_ext::segment::{
-            Segment,
-            SEGMENT_SIZE, //
-        },
-        stats::Tally, //
+    use crate::kernel_ext::segment::{
+        Segment,
+        SEGMENT_SIZE, //
     };
     use kernel::prelude::*;
 
@@ -178,20 +214,20 @@ mod tests {
         (seq as usize).wrapping_mul(31).wrapping_add(at) as u8
     }
 
-    /// Sends a message of `len` bytes that arrives at the time of its sequence number.
+    /// Sends a message of `len` bytes that arrives at the time of its sequence number; every second
+    /// one the short way, if that can be.
     fn push(queue: &mut Queue, len: u32) -> Result {
+        let seq = queue.last_seq() + 1;
+        if seq % 2 == 0 && push_here(queue, len as usize) {
+            return Ok(());
+        }
         let mut fresh = Segments::new();
         let missing = queue.store_mut().provide(&mut fresh, len as usize);
         for _ in 0..missing {
             fresh.push_back(Segment::new()?);
         }
-        let seq = queue.last_seq() + 1;
-        let stamp = Stamp {
-            monotonic: seq,
-            realtime: 0,
-        };
         let mut at = 0;
-        let accepted = queue.push(len, Sender::default(), stamp, &mut fresh, |piece| {
+        let accepted = queue.push(len, Sender::default(), stamp(seq), &mut fresh, |piece| {
             for byte in piece {
                 *byte = pattern(seq, at);
                 at += 1;
@@ -205,10 +241,35 @@ mod tests {
         accepted.then_some(()).ok_or(EAGAIN)
     }
 
-    /// Receives a message, checks its payload, and returns its sequence number and length.
+    /// Sends one the short way, or returns that this is not possible.
+    fn push_here(queue: &mut Queue, len: usize) -> bool {
+        let seq = queue.last_seq() + 1;
+        let fill = |piece: &mut [u8]| {
+            assert_eq!(piece.len(), len);
+            for (at, byte) in piece.iter_mut().enumerate() {
+                *byte = pattern(seq, at);
+            }
+            true
+        };
+        queue.push_here(len, fill, || (Sender::default(), stamp(seq)))
+    }
+
+    /// Receives a message, checks its payload, and returns its sequence number and length; two of
+    /// four the short way, if that can be.
     fn pop(queue: &mut Queue) -> Option<(u64, u32)> {
-        let (record, pieces) = queue.store().front_message()?;
         let seq = queue.first_seq();
+        if seq % 4 < 2 {
+            let check = |payload: &[u8]| {
+                for (at, byte) in payload.iter().enumerate() {
+                    assert_eq!(*byte, pattern(seq, at));
+                }
+                true
+            };
+            if let Some(len) = queue.pop_here(check) {
+                return Some((seq, len));
+            }
+        }
+        let (record, pieces) = queue.store().front_message()?;
         let mut at = 0;
         for piece in pieces {
             for byte in piece {
@@ -221,6 +282,13 @@ mod tests {
         Some((seq, record.len))
     }
 
+    fn stamp(monotonic: u64) -> Stamp {
+        Stamp {
+            monotonic,
+            realtime: 0,
+        }
+    }
+
     fn tally(msgs: u64, bytes: u64) -> Tally {
         Tally { msgs, bytes }
     }
@@ -228,7 +296,7 @@ mod tests {
     /// The identity that holds whenever the queue can be seen from outside.
     fn check(queue: &Queue) {
         let account = queue.account();
-        let mut gone = account.depth;
+        let mut gone = queue.depth();
         gone.merge(account.dequeued);
         gone.merge(account.expired);
         gone.merge(account.dropped);
@@ -243,7 +311,7 @@ mod tests {
         push(&mut queue, 3)?;
         push(&mut queue, 5)?;
         assert_eq!(queue.front().map(|record| record.len), Some(3));
-        assert_eq!(queue.account().depth, tally(2, 8));
+        assert_eq!(queue.depth(), tally(2, 8));
         check(&queue);
 
         assert_eq!(pop(&mut queue), Some((1, 3)));
@@ -298,6 +366,41 @@ mod tests {
         assert_eq!(queue.last_seq(), 1);
         assert_eq!(pop(&mut queue), Some((1, 10)));
         assert_eq!(pop(&mut queue), None);
+        Ok(())
+    }
+
+    #[test]
+    fn the_short_way_is_taken_or_nothing_changes() -> Result {
+        let segment = SEGMENT_SIZE as u32;
+        let mut queue = queue(segment, 2)?;
+        // There is no segment yet.
+        assert!(!push_here(&mut queue, 8));
+        push(&mut queue, segment - 8)?;
+        // None is a message, one too long, one split, one without a copy, and one too many.
+        for len in [0, SEGMENT_SIZE + 1, 9, usize::MAX] {
+            assert!(!push_here(&mut queue, len));
+        }
+        assert!(!queue.push_here(8, |_| false, || unreachable!()));
+        assert_eq!(queue.depth(), tally(1, u64::from(segment) - 8));
+        assert!(push_here(&mut queue, 8));
+        assert!(!push_here(&mut queue, 8));
+
+        assert_eq!(queue.pop_here(|_| false), None);
+        assert_eq!(queue.depth().msgs, 2);
+        assert_eq!(
+            queue.pop_here(|payload| payload.len() > 8),
+            Some(segment - 8)
+        );
+        assert_eq!(queue.pop_here(|payload| payload.len() == 8), Some(8));
+        assert_eq!(queue.pop_here(|_| true), None);
+        check(&queue);
+
+        // Nor where somebody looks at the messages.
+        assert!(push_here(&mut queue, 8));
+        queue.store_mut().survey_begin();
+        assert_eq!(queue.pop_here(|_| true), None);
+        assert!(queue.store_mut().survey_end().is_empty());
+        assert_eq!(queue.pop_here(|_| true), Some(8));
         Ok(())
     }
 

@@ -12,16 +12,21 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Nothing.
+    pub(crate) const NONE: Self = Self { msgs: 0, bytes: 0 };
+
     /// Counts one more message of `len` bytes.
     ///
     /// Counters wrap instead of stopping the kernel: at a message a nanosecond the first does so
     /// after five centuries.
+    #[inline]
     pub(crate) fn add(&mut self, len: usize) {
         self.msgs = self.msgs.wrapping_add(1);
         self.bytes = self.bytes.wrapping_add(len as u64);
     }
 
     /// Takes back one message of `len` bytes.
+    #[inline]
     pub(crate) fn sub(&mut self, len: usize) {
         self.msgs = self.msgs.wrapping_sub(1);
         self.bytes = self.bytes.wrapping_sub(len as u64);
@@ -36,12 +41,10 @@ impl Tally {
 
 /// Where the messages of a queue have gone.
 ///
-/// At every point at which its queue can be seen from outside
-/// `enqueued = dequeued + expired + dropped + depth`, in messages and in bytes.
+/// At every point at which its queue can be seen from outside, `enqueued` is the sum of `dequeued`,
+/// `expired`, `dropped` and what is queued, in messages and in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Account {
-    /// Queued now.
-    pub(crate) depth: Tally,
     /// The largest depth so far, in messages and in bytes, not necessarily at one moment.
     pub(crate) peak: Tally,
     /// Accepted.
@@ -57,41 +60,41 @@ pub(crate) struct Account {
 impl Account {
     /// Nothing has happened.
     pub(crate) const fn new() -> Self {
-        const NONE: Tally = Tally { msgs: 0, bytes: 0 };
         Self {
-            depth: NONE,
-            peak: NONE,
-            enqueued: NONE,
-            dequeued: NONE,
-            expired: NONE,
-            dropped: NONE,
+            peak: Tally::NONE,
+            enqueued: Tally::NONE,
+            dequeued: Tally::NONE,
+            expired: Tally::NONE,
+            dropped: Tally::NONE,
         }
     }
 
-    /// Counts the arrival of a message of `len` bytes.
-    pub(crate) fn arrive(&mut self, len: usize) {
+    /// Counts the arrival of a message of `len` bytes, with which `depth` is queued.
+    #[inline]
+    pub(crate) fn arrive(&mut self, len: usize, depth: Tally) {
         self.enqueued.add(len);
-        self.depth.add(len);
-        self.peak.msgs = self.peak.msgs.max(self.depth.msgs);
-        self.peak.bytes = self.peak.bytes.max(self.depth.bytes);
+        if depth.msgs > self.peak.msgs {
+            self.peak.msgs = depth.msgs;
+        }
+        if depth.bytes > self.peak.bytes {
+            self.peak.bytes = depth.bytes;
+        }
     }
 
     /// Counts the delivery of a message of `len` bytes.
+    #[inline]
     pub(crate) fn deliver(&mut self, len: usize) {
-        self.depth.sub(len);
         self.dequeued.add(len);
     }
 
     /// Counts the removal of a message of `len` bytes that grew too old.
     pub(crate) fn expire(&mut self, len: usize) {
-        self.depth.sub(len);
         self.expired.add(len);
     }
 
-    /// Counts the loss of everything that is queued.
-    pub(crate) fn drop_all(&mut self) {
-        self.dropped.merge(self.depth);
-        self.depth = Tally::default();
+    /// Counts the loss of all of `depth`, which was queued.
+    pub(crate) fn drop_all(&mut self, depth: Tally) {
+        self.dropped.merge(depth);
     }
 }
 

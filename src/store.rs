@@ -12,7 +12,12 @@
 
 use crate::{
     kernel_ext::segment::SEGMENT_SIZE,
-    message::Record,
+    message::{
+        Record,
+        Sender,
+        Stamp, //
+    },
+    stats::Tally,
     stream::{
         Pieces,
         Segments,
@@ -21,7 +26,7 @@ use crate::{
 };
 
 /// Payloads begin at multiples of this, so that they are copied fast.
-const ALIGN: usize = 8;
+const ALIGN: u32 = 8;
 
 /// How many spare segments are taken out one by one: the lock is held meanwhile.
 const TRIMMED_AT_ONCE: usize = 256;
@@ -33,13 +38,13 @@ kernel::static_assert!(SEGMENT_SIZE % Record::SIZE == 0);
 ///
 /// # Invariants
 ///
-/// - There are as many records in `records` as `len` says, and behind each other in `payloads`
-///   their payloads, each beginning at a multiple of [`ALIGN`].
+/// - There are as many records in `records` as `depth` says, and behind each other in `payloads`
+///   their payloads, each beginning at a multiple of [`ALIGN`], with as many bytes as it says.
 /// - The spare segments were never fewer than `spare_low` since [`Store::trim`] was called last.
 pub(crate) struct Store {
     records: Stream,
     payloads: Stream,
-    len: u32,
+    depth: Tally,
     spare: Segments,
     spare_low: usize,
     survey: Option<Survey>,
@@ -59,11 +64,17 @@ impl Store {
         Self {
             records: Stream::new(),
             payloads: Stream::new(),
-            len: 0,
+            depth: Tally::NONE,
             spare: Segments::new(),
             spare_low: 0,
             survey: None,
         }
+    }
+
+    /// What is stored.
+    #[inline]
+    pub(crate) fn depth(&self) -> Tally {
+        self.depth
     }
 
     /// The number of segments that hold messages, or did so last.
@@ -102,14 +113,39 @@ impl Store {
             };
             self.spare.push_front(segment);
         }
-        while fresh.len() < needed {
-            let Some(segment) = self.spare.pop_front() else {
-                break;
-            };
-            fresh.push_back(segment);
-        }
+        fresh.append(&mut self.spare.take_front(needed.saturating_sub(fresh.len())));
         self.spare_low = self.spare_low.min(self.spare.len());
         needed - fresh.len()
+    }
+
+    /// Stores a message of `len` bytes behind the others if that takes no new segment and the
+    /// payload is not split: `copy` writes it, and returns whether it did so. `signed` says what
+    /// else is to be stored.
+    ///
+    /// Returns whether it was stored; nothing has changed if not.
+    #[inline(always)]
+    pub(crate) fn push_here(
+        &mut self,
+        len: u32,
+        copy: impl FnOnce(&mut [u8]) -> bool,
+        signed: impl FnOnce() -> (Sender, Stamp),
+    ) -> bool {
+        let Some(payload) = self.payloads.place(len as usize) else {
+            return false;
+        };
+        let Some(packed) = self.records.place_array() else {
+            return false;
+        };
+        if !copy(payload) {
+            return false;
+        }
+        let (sender, stamp) = signed();
+        *packed = Record { stamp, len, sender }.encode();
+        self.payloads.fill_place(len as usize, ALIGN);
+        self.records.fill_place(Record::SIZE, 1);
+        // INVARIANT: They were just written.
+        self.depth.add(len as usize);
+        true
     }
 
     /// Stores a message behind the others, with `record.len` bytes of payload that `copy` provides
@@ -134,11 +170,14 @@ impl Store {
             && self
                 .records
                 .write(Record::SIZE, 1, &mut for_record, |place| {
-                    place.copy_from_slice(&record.encode());
-                    true
+                    place
+                        .first_chunk_mut()
+                        .map(|packed| *packed = record.encode())
+                        .is_some()
                 });
         if stored {
-            self.len += 1;
+            // INVARIANT: They were just written.
+            self.depth.add(len);
         } else {
             fresh.append(&mut for_record);
         }
@@ -148,7 +187,7 @@ impl Store {
     /// The record of the oldest message.
     #[inline]
     pub(crate) fn front(&self) -> Option<Record> {
-        if self.len == 0 {
+        if self.depth.msgs == 0 {
             return None;
         }
         let bytes = self.records.read(Record::SIZE).next()?;
@@ -162,22 +201,60 @@ impl Store {
         Some((record, self.payloads.read(record.len as usize)))
     }
 
+    /// Removes the oldest message if its payload is not split and there is no survey: `copy` reads
+    /// it, and returns whether it did so.
+    ///
+    /// Returns its length in bytes if it was removed; nothing has changed if not.
+    #[inline(always)]
+    pub(crate) fn pop_here(&mut self, copy: impl FnOnce(&[u8]) -> bool) -> Option<u32> {
+        if self.depth.msgs == 0 || self.survey.is_some() {
+            return None;
+        }
+        let record = Record::decode(self.records.here(Record::SIZE)?.first_chunk()?);
+        let len = record.len;
+        if !copy(self.payloads.here(len as usize)?) {
+            return None;
+        }
+        // INVARIANT: They are removed here.
+        self.depth.sub(len as usize);
+        if self.depth.msgs == 0 {
+            // What passes one by one stays in the cache. As the last message was all in the first
+            // segment, there is no other.
+            self.records.rewind_here();
+            self.payloads.rewind_here();
+        } else {
+            self.remove(len);
+        }
+        Some(len)
+    }
+
     /// Removes the oldest message, whose payload has `len` bytes.
-    #[inline]
     pub(crate) fn pop(&mut self, len: u32) {
-        self.len = self.len.saturating_sub(1);
-        self.records.remove(Record::SIZE, 1, &mut self.spare);
-        self.payloads.remove(len as usize, ALIGN, &mut self.spare);
-        if self.len == 0 {
-            // What passes one by one stays in the cache.
+        // INVARIANT: They are removed here.
+        self.depth.sub(len as usize);
+        if self.depth.msgs > 0 {
+            self.remove(len);
+        } else if self.survey.is_some() {
+            self.remove(len);
+            self.records.restart(&mut self.spare);
+            self.payloads.restart(&mut self.spare);
+        } else {
             self.records.rewind(&mut self.spare);
             self.payloads.rewind(&mut self.spare);
         }
     }
 
+    /// Goes on behind the oldest message, whose payload has `len` bytes.
+    #[inline(never)]
+    fn remove(&mut self, len: u32) {
+        self.records.remove(Record::SIZE, 1, &mut self.spare);
+        self.payloads.remove(len as usize, ALIGN, &mut self.spare);
+    }
+
     /// Removes all messages. Returns what is to be freed when no lock is held any more.
     pub(crate) fn clear(&mut self) -> Segments {
-        self.len = 0;
+        // INVARIANT: All are removed.
+        self.depth = Tally::NONE;
         let mut gone = self.records.clear();
         gone.append(&mut self.payloads.clear());
         gone
@@ -197,7 +274,7 @@ impl Store {
                 surplus.push_back(segment);
             }
         }
-        if idle && self.len == 0 && self.survey.is_none() {
+        if idle && self.depth.msgs == 0 && self.survey.is_none() {
             surplus.append(&mut self.records.take_empty());
             surplus.append(&mut self.payloads.take_empty());
         }
@@ -212,7 +289,8 @@ impl Store {
         self.payloads.survey_begin();
         self.survey = Some(Survey {
             payload: 0,
-            records: self.len,
+            // CAST: There are fewer than the limits allow.
+            records: self.depth.msgs as u32,
         });
     }
 

@@ -19,6 +19,9 @@ use crate::kernel_ext::{
 /// A chain of segments.
 pub(crate) type Segments = Chain<Segment>;
 
+/// The size of a segment, as positions in it are kept.
+const SIZE: u32 = SEGMENT_SIZE as u32;
+
 /// A stream of bytes.
 ///
 /// # Invariants
@@ -29,8 +32,8 @@ pub(crate) type Segments = Chain<Segment>;
 /// - Without segments, both are zero.
 pub(crate) struct Stream {
     segments: Segments,
-    head: usize,
-    tail: usize,
+    head: u32,
+    tail: u32,
     survey: Option<Survey>,
 }
 
@@ -63,6 +66,13 @@ impl Survey {
     }
 }
 
+/// The next multiple of `align`, a power of two, from a place in a segment on.
+#[inline]
+fn aligned(at: u32, align: u32) -> u32 {
+    // Neither wraps: they are far below the largest number.
+    at.wrapping_add(align.wrapping_sub(1)) & align.wrapping_neg()
+}
+
 impl Stream {
     /// Makes an empty stream.
     pub(crate) const fn new() -> Self {
@@ -91,8 +101,30 @@ impl Stream {
         if self.segments.is_empty() {
             0
         } else {
-            SEGMENT_SIZE.saturating_sub(self.tail)
+            SEGMENT_SIZE.saturating_sub(self.tail as usize)
         }
+    }
+
+    /// Where the next `len` bytes go, if they all fit into the last segment.
+    #[inline]
+    pub(crate) fn place(&mut self, len: usize) -> Option<&mut [u8]> {
+        let tail = self.tail as usize;
+        self.segments.back_mut()?.get_mut(tail..)?.get_mut(..len)
+    }
+
+    /// Where the next `N` bytes go, likewise.
+    #[inline]
+    pub(crate) fn place_array<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
+        let tail = self.tail as usize;
+        self.segments.back_mut()?.get_mut(tail..)?.first_chunk_mut()
+    }
+
+    /// Keeps the `len` bytes that were written to their [`Stream::place`], and skips to a multiple
+    /// of `align`.
+    #[inline]
+    pub(crate) fn fill_place(&mut self, len: usize, align: u32) {
+        // INVARIANT: That is behind what was just written, in the last segment.
+        self.tail = aligned(self.tail.wrapping_add(len as u32), align);
     }
 
     /// Writes `len` bytes, which `copy` provides piece by piece, and then skips to a multiple of
@@ -104,15 +136,15 @@ impl Stream {
     pub(crate) fn write(
         &mut self,
         len: usize,
-        align: usize,
+        align: u32,
         fresh: &mut Segments,
         mut copy: impl FnMut(&mut [u8]) -> bool,
     ) -> bool {
         let mut left = len;
-        let mut end = self.tail;
+        let mut end = self.tail as usize;
         let here = left.min(self.room());
         if here > 0 {
-            let tail = self.tail;
+            let tail = end;
             let place = self
                 .segments
                 .back_mut()
@@ -139,8 +171,14 @@ impl Stream {
         }
         // INVARIANT: That is behind what was just written, in the last segment, as none was
         // provided beyond it.
-        self.tail = end.next_multiple_of(align);
+        self.tail = aligned(end as u32, align);
         true
+    }
+
+    /// The next `len` bytes, if they are all in the first segment.
+    #[inline]
+    pub(crate) fn here(&self, len: usize) -> Option<&[u8]> {
+        self.segments.front()?.get(self.head as usize..)?.get(..len)
     }
 
     /// The next `len` bytes, piece by piece.
@@ -148,7 +186,7 @@ impl Stream {
     pub(crate) fn read(&self, len: usize) -> Pieces<'_> {
         Pieces {
             segments: self.segments.iter(),
-            at: self.head,
+            at: self.head as usize,
             left: len,
         }
     }
@@ -156,30 +194,47 @@ impl Stream {
     /// Removes `len` bytes and what was skipped behind them. Segments that are done with go to
     /// `spare`.
     #[inline]
-    pub(crate) fn remove(&mut self, len: usize, align: usize, spare: &mut Segments) {
+    pub(crate) fn remove(&mut self, len: usize, align: u32, spare: &mut Segments) {
         // INVARIANT: The beginning follows from that of what is removed as the end did when it was
         // written.
-        self.head += len;
-        while self.head > SEGMENT_SIZE {
-            self.head -= SEGMENT_SIZE;
+        self.head += len as u32;
+        while self.head > SIZE {
+            self.head -= SIZE;
             self.release_front(spare);
         }
-        self.head = self.head.next_multiple_of(align);
+        self.head = aligned(self.head, align);
         // The last segment is kept for what is written next.
-        if self.head == SEGMENT_SIZE && self.segments.len() > 1 {
+        if self.head == SIZE && self.segments.len() > 1 {
             self.head = 0;
             self.release_front(spare);
         }
     }
 
-    /// Begins anew in the last segment, as nothing is in the stream any more.
-    #[inline]
+    /// Begins anew in the first segment, as nothing in the stream is needed any more, nor is there
+    /// a survey. The other segments go to `spare`.
     pub(crate) fn rewind(&mut self, spare: &mut Segments) {
-        // A survey may not be through with it.
-        if self.survey.is_some() {
-            self.release_front(spare);
+        self.rewind_here();
+        if self.segments.len() > 1 {
+            let mut rest = self.segments.take_rest();
+            // Those that were used last are used next.
+            rest.append(spare);
+            *spare = rest;
         }
+    }
+
+    /// Begins anew in the only segment, likewise.
+    #[inline]
+    pub(crate) fn rewind_here(&mut self) {
         // INVARIANT: Nothing is in the stream.
+        self.head = 0;
+        self.tail = 0;
+    }
+
+    /// Begins anew, as nothing is in the stream any more, with a segment that is still to come: a
+    /// survey may not be through with the last one.
+    pub(crate) fn restart(&mut self, spare: &mut Segments) {
+        self.release_front(spare);
+        // INVARIANT: Nothing is in the stream, nor is there a segment.
         self.head = 0;
         self.tail = 0;
     }
@@ -218,7 +273,7 @@ impl Stream {
         self.segments.mark_front();
         self.survey = Some(Survey {
             kept: Segments::new(),
-            at: self.head,
+            at: self.head as usize,
         });
     }
 
@@ -252,9 +307,9 @@ impl Stream {
     }
 
     /// Skips to a multiple of `align` in the survey.
-    pub(crate) fn survey_align(&mut self, align: usize) {
+    pub(crate) fn survey_align(&mut self, align: u32) {
         if let Some(survey) = &mut self.survey {
-            survey.at = survey.at.next_multiple_of(align);
+            survey.at = aligned(survey.at as u32, align) as usize;
         }
     }
 

@@ -38,7 +38,8 @@ impl Header for uapi::Record {
         let record = Self {
             seq,
             monotonic_ns: record.stamp.monotonic,
-            realtime_ns: record.stamp.realtime,
+            // Times before 1970 are shown as 1970.
+            realtime_ns: u64::try_from(record.stamp.realtime).unwrap_or(0),
             len: record.len,
             uid: cred::uid_for_current(record.sender.uid),
             gid: cred::gid_for_current(record.sender.gid),

@@ -30,6 +30,7 @@ fn encode(snapshot: &Snapshot) -> uapi::Stats {
     let Snapshot {
         id,
         limits,
+        depth,
         account,
         refused,
         population,
@@ -48,8 +49,8 @@ fn encode(snapshot: &Snapshot) -> uapi::Stats {
         writers: population.writers,
         waiting_readers: population.waiting_readers,
         waiting_writers: population.waiting_writers,
-        depth_msgs: account.depth.msgs,
-        depth_bytes: account.depth.bytes,
+        depth_msgs: depth.msgs,
+        depth_bytes: depth.bytes,
         peak_msgs: account.peak.msgs,
         peak_bytes: account.peak.bytes,
         enqueued_msgs: account.enqueued.msgs,

@@ -195,6 +195,77 @@ impl<P: Linked> Chain<P> {
         };
     }
 
+    /// Takes the first `count` elements out, or all if there are fewer. The mark is lost if it was
+    /// on one of them.
+    pub(crate) fn take_front(&mut self, count: usize) -> Self {
+        if count >= self.len {
+            let mut all = self.take();
+            all.mark = None;
+            return all;
+        }
+        let Some((first, last)) = self.ends.filter(|_| count > 0) else {
+            return Self::new();
+        };
+        let mut end = first;
+        for taken in 1..=count {
+            if self.mark == Some(end) {
+                // INVARIANT: There is no mark.
+                self.mark = None;
+            }
+            // SAFETY: By the invariants, `end` is owned by the chain, and its link was set.
+            let next = unsafe { P::next(end) };
+            // There is one, as the chain has more than `count` elements.
+            let Some(next) = next else {
+                break;
+            };
+            if taken == count {
+                // SAFETY: By the invariants, `end` is owned by this chain, and the mutable borrow
+                // of the chain makes this access exclusive.
+                unsafe { P::set_next(end, None) };
+                // INVARIANT: What is behind `end` stays, and is one element at least; the last one
+                // does. The mark is on none that leaves.
+                self.ends = Some((next, last));
+                self.len -= count;
+                // INVARIANT: These are the elements from `first` to `end`, whose link is `None`;
+                // this chain no longer owns them.
+                return Self {
+                    ends: Some((first, end)),
+                    len: count,
+                    mark: None,
+                    _owns: PhantomData,
+                };
+            }
+            end = next;
+        }
+        Self::new()
+    }
+
+    /// Takes all elements out but the first, in one step. The mark is lost unless it is on that.
+    pub(crate) fn take_rest(&mut self) -> Self {
+        let Some((first, last)) = self.ends else {
+            return Self::new();
+        };
+        // SAFETY: By the invariants `first` is owned by the chain, and its link was set.
+        let Some(second) = (unsafe { P::next(first) }) else {
+            return Self::new();
+        };
+        // SAFETY: As above, and the mutable borrow of the chain makes this access exclusive.
+        unsafe { P::set_next(first, None) };
+        // INVARIANT: These are the elements from the second to the last one, whose link is `None`;
+        // this chain no longer owns them.
+        let rest = Self {
+            ends: Some((second, last)),
+            len: self.len - 1,
+            mark: None,
+            _owns: PhantomData,
+        };
+        // INVARIANT: One element is left, whose link is `None`; the mark is on it or on none.
+        self.ends = Some((first, first));
+        self.len = 1;
+        self.mark = self.mark.filter(|mark| *mark == first);
+        rest
+    }
+
     /// Takes everything out, in one step, and the mark with it.
     pub(crate) fn take(&mut self) -> Self {
         replace(self, Self::new())
@@ -365,13 +436,17 @@ mod tests {
     }
 
     fn check(mut chain: Chain<Number>, expected: &[u32]) {
+        check_front(&mut chain, expected);
+        assert!(chain.is_empty());
+        assert!(chain.front().is_none());
+        assert!(chain.pop_front().is_none());
+    }
+
+    fn check_front(chain: &mut Chain<Number>, expected: &[u32]) {
         for value in expected {
             assert_eq!(chain.front(), Some(value));
             assert_eq!(chain.pop_front().map(|number| number.0.value), Some(*value));
         }
-        assert!(chain.is_empty());
-        assert!(chain.front().is_none());
-        assert!(chain.pop_front().is_none());
     }
 
     #[test]
@@ -418,6 +493,50 @@ mod tests {
         numbers.push_back(Number::new(4)?);
         assert_eq!(numbers.len(), 4);
         check(numbers, &[1, 2, 3, 4]);
+        Ok(())
+    }
+
+    #[test]
+    fn splits() -> Result {
+        for (count, front, back) in [
+            (0, &[][..], &[1, 2, 3][..]),
+            (1, &[1], &[2, 3]),
+            (2, &[1, 2], &[3]),
+            (3, &[1, 2, 3], &[]),
+            (4, &[1, 2, 3], &[]),
+        ] {
+            let mut numbers = chain(&[1, 2, 3])?;
+            // The mark stays if the marked one does.
+            numbers.mark_front();
+            numbers.advance_mark();
+            let taken = numbers.take_front(count);
+            assert_eq!(numbers.marked(), back.iter().find(|value| **value == 2));
+            assert_eq!(taken.marked(), None);
+            assert_eq!((taken.len(), numbers.len()), (front.len(), back.len()));
+            check(taken, front);
+            numbers.append(&mut chain(&[4])?);
+            assert_eq!(numbers.back_mut(), Some(&mut 4));
+            check_front(&mut numbers, back);
+            check(numbers, &[4]);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn splits_behind_the_first() -> Result {
+        for values in [&[][..], &[1], &[1, 2], &[1, 2, 3]] {
+            let mut numbers = chain(values)?;
+            numbers.mark_front();
+            let rest = numbers.take_rest();
+            assert_eq!(numbers.marked(), values.first());
+            check(rest, values.get(1..).unwrap_or_default());
+            check(numbers, values.get(..1).unwrap_or_default());
+        }
+        let mut numbers = chain(&[1, 2])?;
+        numbers.mark_front();
+        numbers.advance_mark();
+        drop(numbers.take_rest());
+        assert_eq!(numbers.marked(), None);
         Ok(())
     }
 

@@ -9,6 +9,9 @@
 //! that a module can be unloaded while its device is open, has neither poll nor splice nor fasync,
 //! and opens a device by a walk along a list of all, under a mutex that all share. The [`Region`]
 //! here starts from the file operations of the crate, adds what they lack, and is found by number.
+//! Among that are `read` and `write`, which `read(2)` and `write(2)` prefer to those of I/O
+//! vectors: a vector and a control block for each call take longer than a short message. The
+//! kernel itself (`kernel_read`, as of 9p with `trans=fd`) does not use files that have both.
 
 use core::{
     marker::PhantomData,
@@ -29,8 +32,13 @@ use kernel::{
 };
 
 use super::{
+    kiocb::is_file_nonblocking,
     layout::FMODE_NOWAIT,
-    notify::Notifier, //
+    notify::Notifier,
+    user::{
+        UserDest,
+        UserSource, //
+    },
 };
 
 /// The number of bits of a minor number.
@@ -42,6 +50,17 @@ const MINOR_BITS: u32 = 20;
 pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + Sync {
     /// The module that the code of this type is in: it stays while a file is open.
     const OWNER: &'static ThisModule;
+
+    /// Answers `read(2)`, as [`MiscDevice::read_iter`] does calls of other kinds.
+    fn read(open: &OpenFile<Self>, dest: UserDest, nonblocking: impl Fn() -> bool)
+        -> Result<usize>;
+
+    /// Answers `write(2)`, as [`MiscDevice::write_iter`] does calls of other kinds.
+    fn write(
+        open: &OpenFile<Self>,
+        source: UserSource,
+        nonblocking: impl Fn() -> bool,
+    ) -> Result<usize>;
 
     /// Called when the device number with this minor is opened; takes the place of
     /// [`MiscDevice::open`]. Returns the device for this file, and what pollers of it are to
@@ -107,6 +126,8 @@ impl<T: StreamDevice> Region<T> {
         let mut fops = unsafe { *stock };
         fops.owner = T::OWNER.as_ptr();
         fops.open = Some(Self::open);
+        fops.read = Some(Self::read);
+        fops.write = Some(Self::write);
         fops.poll = Some(Self::poll);
         fops.fasync = Some(Self::fasync);
         fops.splice_read = Some(bindings::copy_splice_read);
@@ -177,6 +198,47 @@ impl<T: StreamDevice> Region<T> {
         let open = KBox::<OpenFile<T>>::new_uninit(GFP_KERNEL_ACCOUNT)?;
         let (device, notifier) = T::open_stream(minor, file)?;
         Ok(open.write(OpenFile { device, notifier }))
+    }
+
+    /// # Safety
+    ///
+    /// `file` must be a valid file that was opened by [`Self::open`].
+    unsafe extern "C" fn read(
+        file: *mut bindings::file,
+        buf: *mut c_char,
+        len: usize,
+        _pos: *mut bindings::loff_t,
+    ) -> isize {
+        // SAFETY: The file was opened, so that its private data is a `T::Ptr`, which is not taken
+        // back before the file is released.
+        let open = unsafe { T::Ptr::borrow((*file).private_data) };
+        // SAFETY: The file is valid for the duration of this call.
+        let nonblocking = move || unsafe { is_file_nonblocking(file) };
+        match T::read(open, UserDest::new(buf, len), nonblocking) {
+            // CAST: The kernel asks for less than `isize::MAX` bytes.
+            Ok(len) => len as isize,
+            Err(err) => err.to_errno() as isize,
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::read`].
+    unsafe extern "C" fn write(
+        file: *mut bindings::file,
+        buf: *const c_char,
+        len: usize,
+        _pos: *mut bindings::loff_t,
+    ) -> isize {
+        // SAFETY: As in `read`.
+        let open = unsafe { T::Ptr::borrow((*file).private_data) };
+        // SAFETY: The file is valid for the duration of this call.
+        let nonblocking = move || unsafe { is_file_nonblocking(file) };
+        match T::write(open, UserSource::new(buf, len), nonblocking) {
+            // CAST: The kernel asks for less than `isize::MAX` bytes.
+            Ok(len) => len as isize,
+            Err(err) => err.to_errno() as isize,
+        }
     }
 
     /// # Safety

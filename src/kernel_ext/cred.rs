@@ -9,13 +9,17 @@
 use kernel::{
     bindings,
     prelude::*,
-    task::Task, //
+    task::{
+        CurrentTask,
+        Task, //
+    }, //
 };
 
-/// The kernel's own ids of the current task: effective user id, effective group id, and process id
+/// The kernel's own ids of `task`: effective user id, effective group id, and process id
 /// in the initial pid namespace.
-pub(crate) fn current_ids() -> (u32, u32, u32) {
-    let task = Task::current_raw();
+#[inline]
+pub(crate) fn ids(task: &CurrentTask) -> (u32, u32, u32) {
+    let task = task.as_ptr();
     // SAFETY: `task` is the current task, so that it is valid. Nobody but the task itself changes
     // its `cred`, which it keeps a reference to, and the ids in it never change. `tgid` does not
     // change while the task runs.

@@ -49,11 +49,14 @@ int main(void)
 	DEFINE(INODE_I_RDEV, offsetof(struct inode, i_rdev));
 	DEFINE(KIOCB_KI_FILP, offsetof(struct kiocb, ki_filp));
 	DEFINE(KIOCB_KI_FLAGS, offsetof(struct kiocb, ki_flags));
+	DEFINE(LIST_HEAD_NEXT, offsetof(struct list_head, next));
 	DEFINE(PAGE_PRIVATE, offsetof(struct page, private));
 	DEFINE(SEQ_OPERATIONS_SIZE, sizeof(const struct seq_operations));
 	DEFINE(TASK_CRED, offsetof(struct task_struct, cred));
+	DEFINE(TASK_STATE, offsetof(struct task_struct, __state));
 	DEFINE(TASK_TGID, offsetof(struct task_struct, tgid));
 	DEFINE(TASK_PAGEFAULT_DISABLED, offsetof(struct task_struct, pagefault_disabled));
+	DEFINE(WAIT_QUEUE_HEAD_HEAD, offsetof(struct wait_queue_head, head));
 	DEFINE(WAIT_QUEUE_HEAD_SIZE, sizeof(struct wait_queue_head));
 	return 0;
 }

@@ -18,6 +18,7 @@ use kernel::{
         gfp_t,
         inode,
         kiocb,
+        list_head,
         page,
         seq_operations,
         task_struct,
@@ -74,10 +75,13 @@ static_assert!(offset_of!(file, private_data) == raw::FILE_PRIVATE_DATA);
 static_assert!(offset_of!(inode, i_rdev) == raw::INODE_I_RDEV);
 static_assert!(offset_of!(kiocb, ki_filp) == raw::KIOCB_KI_FILP);
 static_assert!(offset_of!(kiocb, ki_flags) == raw::KIOCB_KI_FLAGS);
+static_assert!(offset_of!(list_head, next) == raw::LIST_HEAD_NEXT);
 static_assert!(offset_of!(page, __bindgen_anon_1.__bindgen_anon_1.private) == raw::PAGE_PRIVATE);
+static_assert!(offset_of!(task_struct, __state) == raw::TASK_STATE);
 static_assert!(offset_of!(task_struct, cred) == raw::TASK_CRED);
 static_assert!(offset_of!(task_struct, pagefault_disabled) == raw::TASK_PAGEFAULT_DISABLED);
 static_assert!(offset_of!(task_struct, tgid) == raw::TASK_TGID);
+static_assert!(offset_of!(wait_queue_head, head) == raw::WAIT_QUEUE_HEAD_HEAD);
 static_assert!(size_of::<attribute_group>() == raw::ATTRIBUTE_GROUP_SIZE);
 static_assert!(size_of::<class_attribute>() == raw::CLASS_ATTRIBUTE_SIZE);
 static_assert!(size_of::<device>() == raw::DEVICE_SIZE);

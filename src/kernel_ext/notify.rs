@@ -75,24 +75,25 @@ impl Notifier {
         })
     }
 
-    /// Tells one poller that waits for nothing else than the others, and all that share the wakeup,
-    /// that there is something to read, and every process that asked for a signal.
+    /// Tells pollers that there is something to read: all but those that want to be told one at a
+    /// time, and one of these.
     pub(crate) fn readable(&self) {
         self.wake(events::IN, 1);
+    }
+
+    /// Tells pollers of room for a message, likewise, or all of them of room for many.
+    pub(crate) fn writable(&self, many: bool) {
+        self.wake(events::OUT, c_int::from(!many));
+    }
+
+    /// Tells every process that asked for a signal that there is something to read.
+    pub(crate) fn signal_readers(&self) {
         self.readers.signal(bindings::POLL_IN);
         self.both.signal(bindings::POLL_IN);
     }
 
-    /// Tells of room for one message, likewise.
-    pub(crate) fn writable(&self) {
-        self.wake(events::OUT, 1);
-        self.writers.signal(bindings::POLL_OUT);
-        self.both.signal(bindings::POLL_OUT);
-    }
-
-    /// Tells everybody of room for many messages.
-    pub(crate) fn writable_all(&self) {
-        self.wake(events::OUT, 0);
+    /// Tells every process that asked for a signal that there is room.
+    pub(crate) fn signal_writers(&self) {
         self.writers.signal(bindings::POLL_OUT);
         self.both.signal(bindings::POLL_OUT);
     }
@@ -103,6 +104,18 @@ impl Notifier {
         for list in [&self.neither, &self.readers, &self.writers, &self.both] {
             list.signal(bindings::POLL_HUP);
         }
+    }
+
+    /// Whether nobody polls. With a lock held that pollers take after they have registered, this
+    /// does not miss one who found the state as it was before.
+    #[inline]
+    pub(crate) fn is_unpolled(&self) -> bool {
+        // SAFETY: The wait queue is initialised.
+        let head = unsafe { &raw const (*self.pollers.get()).head };
+        // SAFETY: It is valid. Others may change it meanwhile, so that it is read as `READ_ONCE` of
+        // C does.
+        let first = unsafe { (&raw const (*head).next).read_volatile() };
+        core::ptr::eq(first, head)
     }
 
     /// Wakes the pollers that wait for one of `events`; of those that share a wakeup only

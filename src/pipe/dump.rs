@@ -66,7 +66,7 @@ impl Pipe {
             if !state.dumping {
                 break;
             }
-            if self.dumpers.wait_interruptible(&mut state) && state.dumping && !state.dead {
+            if self.dumpers.wait_interruptible(&mut state) && state.dumping && !state.is_dead() {
                 return Err(ERESTARTSYS);
             }
             // What has expired meanwhile is not to be shown.

@@ -21,6 +21,7 @@ use kernel::{
 
 use super::{
     work_id,
+    Flag,
     Pipe,
     State, //
 };
@@ -92,7 +93,7 @@ impl State {
     /// Whether the oldest message has expired.
     #[inline]
     pub(super) fn front_expired(&self) -> bool {
-        self.expiry.enabled && self.front_expired_at(clock::monotonic())
+        self.flags.contains(Flag::Expires) && self.front_expired_at(clock::monotonic())
     }
 
     /// Whether the oldest message has expired by `now`.
@@ -106,7 +107,7 @@ impl State {
     /// When the sweeper is to run next: after its interval, but not before there is something to
     /// do; not at all if there will be nothing.
     fn next_sweep(&self, now: u64) -> Option<Jiffies> {
-        if !self.expiry.enabled || self.dead {
+        if !self.expiry.enabled || self.is_dead() {
             return None;
         }
         let record = self.queue.front()?;
@@ -120,16 +121,28 @@ impl State {
 
 impl Pipe {
     /// Takes the lock when no expired message is left in the queue.
+    #[inline]
     pub(super) fn lock_fresh(self: &Arc<Self>) -> MutexGuard<'_, State> {
+        let state = self.state.lock();
+        if state.flags.contains(Flag::Expires) {
+            self.freshen(state)
+        } else {
+            state
+        }
+    }
+
+    /// Releases the lock as often as it takes, and returns with it held when no expired message is
+    /// left in the queue.
+    pub(super) fn freshen<'a>(
+        self: &'a Arc<Self>,
+        mut state: MutexGuard<'a, State>,
+    ) -> MutexGuard<'a, State> {
         loop {
-            let mut state = self.state.lock();
-            if !state.expiry.enabled {
-                return state;
-            }
             match self.expire(&mut state, clock::monotonic()) {
                 0 => return state,
                 freed => self.announce_room(state, freed.into()),
             }
+            state = self.state.lock();
         }
     }
 
@@ -151,6 +164,8 @@ impl Pipe {
         let mut state = this.state.lock();
         state.alive()?;
         state.expiry = change(state.expiry);
+        let expires = state.expiry.enabled;
+        state.flags.set(Flag::Expires, expires);
         let stale = work::cancel::<Self, { work_id::SWEEP }>(this);
         state.sweeping = false;
         this.arm_sweeper(&mut state);
@@ -162,7 +177,7 @@ impl Pipe {
     /// Queues the sweeper if it should be and is not.
     #[inline]
     pub(super) fn arm_sweeper(self: &Arc<Self>, state: &mut State) {
-        if state.expiry.enabled && !state.sweeping {
+        if state.flags.contains(Flag::Expires) && !state.sweeping {
             self.requeue_sweeper(state);
         }
     }

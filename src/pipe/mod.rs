@@ -10,18 +10,26 @@
 //! - Whoever was woken and leaves the lock without having taken the message or the slot wakes the
 //!   next.
 
+mod announce;
 mod dump;
 mod expiry;
+mod flags;
 mod receive;
 mod send;
+mod traffic;
 mod trim;
 
+use self::flags::{
+    Flag,
+    Flags, //
+};
 pub(crate) use self::{
     dump::{
         Header,
         Progress, //
     },
-    expiry::Expiry, //
+    expiry::Expiry,
+    traffic::Traffic, //
 };
 
 use kernel::{
@@ -32,8 +40,7 @@ use kernel::{
         new_mutex,
         Arc,
         CondVar,
-        Mutex,
-        MutexGuard, //
+        Mutex, //
     },
     workqueue::{
         impl_has_delayed_work,
@@ -50,6 +57,7 @@ use crate::{
             events,
             Notifier, //
         },
+        sleepers::Sleepers,
         work, //
     },
     limits::Limits,
@@ -57,7 +65,8 @@ use crate::{
     queue::Queue,
     stats::{
         Account,
-        Refused, //
+        Refused,
+        Tally, //
     },
 };
 
@@ -97,18 +106,16 @@ impl Population {
 
 /// What the lock protects.
 struct State {
+    flags: Flags,
     queue: Queue,
     refused: Refused,
     population: Population,
-    /// The pipe is destroyed: every call fails with [`ENODEV`].
-    dead: bool,
-    /// Somebody has polled or asked for signals: from then on every change is announced to them.
-    watched: bool,
     /// Whether and when messages expire.
     expiry: Expiry,
     /// The sweeper is queued, or about to be.
     sweeping: bool,
-    trim: trim::State,
+    /// How many messages had come and gone when memory was given back last.
+    passed_at_trim: u64,
     /// Somebody copies the messages.
     dumping: bool,
 }
@@ -116,11 +123,17 @@ struct State {
 impl State {
     /// Fails once the pipe is destroyed.
     fn alive(&self) -> Result {
-        if self.dead {
+        if self.is_dead() {
             Err(ENODEV)
         } else {
             Ok(())
         }
+    }
+
+    /// Whether the pipe is destroyed.
+    #[inline]
+    fn is_dead(&self) -> bool {
+        self.flags.contains(Flag::Dead)
     }
 }
 
@@ -131,6 +144,8 @@ pub(crate) struct Snapshot {
     pub(crate) id: u32,
     /// What it may hold.
     pub(crate) limits: Limits,
+    /// What is queued.
+    pub(crate) depth: Tally,
     /// Where its messages have gone.
     pub(crate) account: Account,
     /// Writes that were refused.
@@ -177,11 +192,9 @@ pub(crate) struct Pipe {
     #[pin]
     state: Mutex<State>,
     /// Readers that sleep until there is a message.
-    #[pin]
-    readers: CondVar,
+    readers: Sleepers<State>,
     /// Writers that sleep until there is room.
-    #[pin]
-    writers: CondVar,
+    writers: Sleepers<State>,
     /// Who sleeps until another one has copied the messages.
     #[pin]
     dumpers: CondVar,
@@ -219,20 +232,19 @@ impl Pipe {
                 id,
                 state <- new_mutex!(
                     State {
+                        flags: Flag::Untrimmed.into(),
                         queue: Queue::new(limits),
                         refused: Refused::default(),
                         population: Population::default(),
-                        dead: false,
-                        watched: false,
                         expiry: Expiry::off(),
                         sweeping: false,
-                        trim: trim::State::default(),
+                        passed_at_trim: 0,
                         dumping: false,
                     },
                     "Pipe::state"
                 ),
-                readers <- new_condvar!("Pipe::readers"),
-                writers <- new_condvar!("Pipe::writers"),
+                readers: Sleepers::new(&state),
+                writers: Sleepers::new(&state),
                 dumpers <- new_condvar!("Pipe::dumpers"),
                 notifier,
                 sweeper <- new_delayed_work!("Pipe::sweeper"),
@@ -282,17 +294,14 @@ impl Pipe {
     /// Must not be called by one of them.
     pub(crate) fn kill(this: &Arc<Self>) {
         let mut state = this.state.lock();
-        state.dead = true;
+        state.flags |= Flag::Dead;
         let gone = state.queue.clear();
         let spare = state.queue.store_mut().trim(true);
         drop(state);
         drop(gone);
         drop(spare);
 
-        this.readers.notify_all();
-        this.writers.notify_all();
-        this.dumpers.notify_all();
-        this.notifier.gone();
+        this.announce_end();
         work::disable::<Self, { work_id::SWEEP }>(this);
         work::disable::<Self, { work_id::TRIM }>(this);
     }
@@ -305,7 +314,7 @@ impl Pipe {
     pub(crate) fn clear(self: &Arc<Self>) -> Result {
         let mut state = self.state.lock();
         state.alive()?;
-        let freed = state.queue.account().depth.msgs;
+        let freed = state.queue.depth().msgs;
         let gone = state.queue.clear();
         self.announce_room(state, freed);
         drop(gone);
@@ -346,23 +355,25 @@ impl Pipe {
     pub(crate) fn poll(self: &Arc<Self>, access: Access) -> u32 {
         let mut state = self.lock_fresh();
         // A change before this section is seen here, one after it is announced.
-        state.watched = true;
-        if state.dead {
+        state.flags |= Flag::Polled;
+        if state.is_dead() {
             return events::GONE | events::IN | events::OUT;
         }
         let mut answer = 0;
         if access.read && !state.queue.is_empty() {
             answer |= events::IN;
         }
-        if access.write && !state.queue.is_full() {
+        if state.queue.is_full() {
+            state.flags |= Flag::WasFull;
+        } else if access.write {
             answer |= events::OUT;
         }
         answer
     }
 
-    /// Announces every change to the notifier from now on.
+    /// Announces every change by signals from now on.
     pub(crate) fn watch(&self) {
-        self.state.lock().watched = true;
+        self.state.lock().flags |= Flag::Signalled;
     }
 
     /// The length of the message that would be delivered next, in bytes; zero if there is none.
@@ -397,6 +408,7 @@ impl Pipe {
         Snapshot {
             id: self.id,
             limits: state.queue.limits(),
+            depth: state.queue.depth(),
             account: state.queue.account(),
             refused: state.refused,
             population: state.population,
@@ -408,7 +420,7 @@ impl Pipe {
                 last_seq: state.queue.last_seq(),
                 segments: state.queue.store().segments(),
                 spare_segments: state.queue.store().spare_segments(),
-                watched: state.watched,
+                watched: state.flags.contains_any(Flag::Polled | Flag::Signalled),
                 sweeping: state.sweeping,
                 dumping: state.dumping,
             },
@@ -418,37 +430,5 @@ impl Pipe {
     /// Whether the pipe is destroyed.
     pub(crate) fn alive(&self) -> Result {
         self.state.lock().alive()
-    }
-
-    /// Releases the lock and wakes a reader for a message that was added.
-    fn announce_message(&self, state: MutexGuard<'_, State>) {
-        let sleeper = state.population.waiting_readers > 0;
-        let watched = state.watched;
-        drop(state);
-        if sleeper {
-            self.readers.notify_one();
-        }
-        if watched {
-            self.notifier.readable();
-        }
-    }
-
-    /// Releases the lock and wakes a writer for each of the `freed` slots. Sees to it that the
-    /// memory of what has left is given back when the time comes.
-    fn announce_room(self: &Arc<Self>, mut state: MutexGuard<'_, State>, freed: u64) {
-        let sleepers = freed.min(state.population.waiting_writers.into());
-        let watched = state.watched && freed > 0;
-        if freed > 0 {
-            self.arm_trimmer(&mut state);
-        }
-        drop(state);
-        for _ in 0..sleepers {
-            self.writers.notify_one();
-        }
-        match freed {
-            _ if !watched => {}
-            1 => self.notifier.writable(),
-            _ => self.notifier.writable_all(),
-        }
     }
 }

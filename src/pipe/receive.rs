@@ -3,23 +3,45 @@
 //! Receiving a message.
 
 use kernel::{
-    iov::IovIterDest,
+    current,
     prelude::*,
     sync::{
         Arc,
         MutexGuard, //
-    }, //
+    },
+    task::CurrentTask, //
 };
 
 use super::{
+    Flag,
     Pipe,
     State,
+    Traffic,
     FAULTS_ON_TRUST, //
 };
-use crate::kernel_ext::iov;
+use crate::kernel_ext::nofault::{
+    self,
+    Dest, //
+};
+
+impl State {
+    /// Receives the oldest message if it is there in one piece, fits into `dest`, and cannot have
+    /// expired; returns its length in bytes.
+    #[inline(always)]
+    fn take_here(&mut self, dest: &mut impl Dest, task: &CurrentTask) -> Option<usize> {
+        if self.flags.contains_any(Flag::Dead | Flag::Expires) {
+            return None;
+        }
+        let len = self.queue.pop_here(|payload| {
+            payload.len() <= dest.len() && nofault::deliver_all(dest, task, payload)
+        });
+        len.map(|len| len as usize)
+    }
+}
 
 impl Pipe {
-    /// Receives the oldest message into `dest` and returns its length in bytes.
+    /// Receives the oldest message into `dest`, counts it in `traffic`, and returns its length in
+    /// bytes.
     ///
     /// # Errors
     ///
@@ -30,73 +52,120 @@ impl Pipe {
     /// - [`EAGAIN`]: there is no message and the call must not wait.
     /// - [`ERESTARTSYS`]: a signal came while it waited.
     /// - [`EFAULT`]: some of the memory cannot be written.
-    pub(crate) fn receive(
+    #[inline]
+    pub(crate) fn receive<D: Dest>(
         this: &Arc<Self>,
-        dest: &mut IovIterDest<'_>,
-        nonblocking: bool,
+        traffic: &Traffic,
+        mut dest: D,
+        nonblocking: impl Fn() -> bool,
+    ) -> Result<usize> {
+        let task = current!();
+        let mut state = this.state.lock();
+        if let Some(len) = state.take_here(&mut dest, task) {
+            this.finish_receive(state, traffic, len);
+            return Ok(len);
+        }
+        this.receive_slowly(state, traffic, dest, nonblocking, task)
+    }
+
+    /// Likewise, with all that may come between.
+    #[cold]
+    #[inline(never)]
+    fn receive_slowly<'a, D: Dest>(
+        self: &'a Arc<Self>,
+        mut state: MutexGuard<'a, State>,
+        traffic: &Traffic,
+        mut dest: D,
+        nonblocking: impl Fn() -> bool,
+        task: &CurrentTask,
     ) -> Result<usize> {
         // Whether this task was woken for a message that it has not taken yet.
         let mut woken = false;
         let mut faults = 0;
-        let mut state = this.state.lock();
         loop {
             state.alive()?;
             if state.front_expired() {
-                drop(state);
-                state = this.lock_fresh();
+                state = self.freshen(state);
                 continue;
             }
             let Some((record, pieces)) = state.queue.store().front_message() else {
-                if nonblocking {
+                if nonblocking() {
                     return Err(EAGAIN);
                 }
-                state.population.waiting_readers += 1;
-                let signal = this.readers.wait_interruptible(&mut state);
-                state.population.waiting_readers -= 1;
-                if signal && state.queue.is_empty() && !state.dead {
+                (state, woken) = self.await_message(state, task);
+                if let Some(len) = state.take_here(&mut dest, task) {
+                    self.finish_receive(state, traffic, len);
+                    return Ok(len);
+                }
+                if !woken && state.queue.is_empty() && !state.is_dead() {
                     return Err(ERESTARTSYS);
                 }
-                woken = true;
                 continue;
             };
 
             let len = record.len as usize;
             if len > dest.len() {
-                this.pass_message_on(state, woken);
+                self.pass_message_on(state, woken);
                 return Err(EMSGSIZE);
             }
             // However long it is: a message that was taken off the queue first could come back only
             // out of order, and would be missed by others meanwhile.
-            if iov::deliver_nofault(dest, pieces).is_ok() {
+            if nofault::deliver(&mut dest, task, pieces).is_ok() {
                 state.queue.deliver(record.len);
-                this.announce_room(state, 1);
+                self.finish_receive(state, traffic, len);
                 return Ok(len);
             }
 
-            this.pass_message_on(state, woken);
+            self.pass_message_on(state, woken);
             woken = false;
             if faults < FAULTS_ON_TRUST {
                 faults += 1;
-                iov::fault_in_writeable(dest, len)?;
+                dest.fault_in(len)?;
             } else {
                 // Somebody keeps taking the memory away; or it can be brought in but not written
                 // to, which only writing to it tells. That keeps this task busy, until a signal
                 // comes.
-                if kernel::current!().signal_pending() {
+                if task.signal_pending() {
                     return Err(ERESTARTSYS);
                 }
-                iov::overwrite(dest, len)?;
+                nofault::overwrite(&mut dest, len)?;
             }
-            state = this.state.lock();
+            state = self.state.lock();
         }
     }
 
+    /// Ends the receiving of a message of `len` bytes: counts it, releases the lock, and tells of
+    /// the room.
+    #[inline]
+    fn finish_receive(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+        traffic: &Traffic,
+        len: usize,
+    ) {
+        traffic.of(&mut state).received.add(len);
+        self.announce_room(state, 1);
+    }
+
+    /// Sleeps until it is woken for a message, and returns that it was, or has a signal.
+    fn await_message<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        task: &CurrentTask,
+    ) -> (MutexGuard<'a, State>, bool) {
+        state.population.waiting_readers += 1;
+        state.flags |= Flag::ReadersSleep;
+        let (mut state, woken) = self.readers.sleep(state, task);
+        state.population.waiting_readers -= 1;
+        (state, woken)
+    }
+
     /// Releases the lock; a reader that was `woken` and leaves a message wakes the next for it.
-    fn pass_message_on(&self, state: MutexGuard<'_, State>, woken: bool) {
-        let next = woken && state.population.waiting_readers > 0;
+    fn pass_message_on(&self, mut state: MutexGuard<'_, State>, woken: bool) {
+        let next = woken.then(|| self.choose_reader(&mut state)).flatten();
         drop(state);
-        if next {
-            self.readers.notify_one();
+        if let Some(next) = next {
+            next.wake_up();
         }
     }
 }

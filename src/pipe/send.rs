@@ -3,22 +3,29 @@
 //! Sending a message.
 
 use kernel::{
-    iov::IovIterSource,
+    current,
     prelude::*,
     sync::{
         Arc,
         MutexGuard, //
-    }, //
+    },
+    task::CurrentTask, //
 };
 
 use super::{
+    Flag,
     Pipe,
     State,
+    Traffic,
     FAULTS_ON_TRUST, //
 };
 use crate::{
     kernel_ext::{
-        clock, cred, iov,
+        clock, cred,
+        nofault::{
+            self,
+            Source, //
+        },
         segment::{
             Segment,
             SEGMENT_SIZE, //
@@ -43,9 +50,35 @@ fn allocate(segments: &mut Segments, count: usize) -> Result {
     Ok(())
 }
 
+/// What a message sent by `task` is signed with.
+#[inline]
+fn sign(task: &CurrentTask) -> (Sender, Stamp) {
+    let (uid, gid, pid) = cred::ids(task);
+    let monotonic = clock::monotonic();
+    let stamp = Stamp {
+        monotonic,
+        realtime: clock::monotonic_to_realtime(monotonic),
+    };
+    (Sender { uid, gid, pid }, stamp)
+}
+
+impl State {
+    /// Accepts `len` bytes of `source`, which is all of it, if there is room for them, in one
+    /// piece; returns whether it did.
+    #[inline]
+    fn put_here(&mut self, len: usize, source: &mut impl Source, task: &CurrentTask) -> bool {
+        !self.is_dead()
+            && self.queue.push_here(
+                len,
+                |piece| nofault::fill_all(source, task, piece),
+                || sign(task),
+            )
+    }
+}
+
 impl Pipe {
-    /// Sends all of `source` as one message and returns its length in bytes; of nothing, no message
-    /// is made.
+    /// Sends all of `source` as one message, counts it in `traffic`, and returns its length in
+    /// bytes; of nothing, no message is made.
     ///
     /// # Errors
     ///
@@ -57,10 +90,33 @@ impl Pipe {
     /// - [`ERESTARTSYS`]: a signal came while it waited.
     /// - [`EFAULT`]: some of the memory cannot be read.
     /// - [`ENOMEM`].
-    pub(crate) fn send(
+    #[inline]
+    pub(crate) fn send<S: Source>(
         this: &Arc<Self>,
-        source: &mut IovIterSource<'_>,
-        nonblocking: bool,
+        traffic: &Traffic,
+        mut source: S,
+        nonblocking: impl Fn() -> bool,
+    ) -> Result<usize> {
+        let task = current!();
+        let len = source.len();
+        let mut state = this.state.lock();
+        if state.put_here(len, &mut source, task) {
+            this.finish_send(state, traffic, len);
+            return Ok(len);
+        }
+        this.send_slowly(state, traffic, source, nonblocking, task)
+    }
+
+    /// Likewise, with all that may come between.
+    #[cold]
+    #[inline(never)]
+    fn send_slowly<'a, S: Source>(
+        self: &'a Arc<Self>,
+        locked: MutexGuard<'a, State>,
+        traffic: &Traffic,
+        mut source: S,
+        nonblocking: impl Fn() -> bool,
+        task: &CurrentTask,
     ) -> Result<usize> {
         let len = source.len();
         // Memory for the message beyond what the store has. It is declared before the guard, so
@@ -71,8 +127,7 @@ impl Pipe {
         // Whether this task was woken for a slot that it has not used yet.
         let mut woken = false;
         let mut faults = 0;
-
-        let mut state = this.state.lock();
+        let mut state = locked;
         loop {
             state.alive()?;
             if len == 0 {
@@ -81,17 +136,16 @@ impl Pipe {
             let msg_size = state.queue.limits().msg_size();
             let Some(msg_len) = u32::try_from(len).ok().filter(|len| *len <= msg_size) else {
                 state.refused.size = state.refused.size.wrapping_add(1);
-                this.pass_room_on(state, woken);
+                self.pass_room_on(state, woken);
                 return Err(EMSGSIZE);
             };
 
             if state.queue.is_full() {
                 if state.front_expired() {
-                    drop(state);
-                    state = this.lock_fresh();
+                    state = self.freshen(state);
                     continue;
                 }
-                if nonblocking {
+                if nonblocking() {
                     state.refused.full = state.refused.full.wrapping_add(1);
                     return Err(EAGAIN);
                 }
@@ -103,37 +157,28 @@ impl Pipe {
                     allocate(&mut fresh, missing)?;
                     if faults == 0 {
                         faults = 1;
-                        iov::fault_in_readable(source, len)?;
+                        source.fault_in(len)?;
                     }
-                    state = this.state.lock();
+                    state = self.state.lock();
                     continue;
                 }
-                state.population.waiting_writers += 1;
-                let signal = this.writers.wait_interruptible(&mut state);
-                state.population.waiting_writers -= 1;
-                if signal && state.queue.is_full() && !state.dead {
+                (state, woken) = self.await_room(state, task);
+                if !woken && state.queue.is_full() && !state.is_dead() {
                     return Err(ERESTARTSYS);
                 }
-                woken = true;
                 continue;
             }
 
             let missing = state.queue.store_mut().provide(&mut fresh, len);
             if missing > 0 {
-                this.pass_room_on(state, woken);
+                self.pass_room_on(state, woken);
                 woken = false;
                 allocate(&mut fresh, missing)?;
-                state = this.state.lock();
+                state = self.state.lock();
                 continue;
             }
 
-            let (uid, gid, pid) = cred::current_ids();
-            let sender = Sender { uid, gid, pid };
-            let monotonic = clock::monotonic();
-            let stamp = Stamp {
-                monotonic,
-                realtime: clock::monotonic_to_realtime(monotonic),
-            };
+            let (sender, stamp) = sign(task);
             let accepted = if let Some(copy) = &copy {
                 let mut bytes = copy.iter().flatten();
                 state
@@ -145,7 +190,7 @@ impl Pipe {
                         true
                     })
             } else {
-                let mut filling = iov::FillNoFault::new(source);
+                let mut filling = nofault::Fill::new(&mut source, task);
                 let accepted = state
                     .queue
                     .push(msg_len, sender, stamp, &mut fresh, |piece| {
@@ -157,41 +202,58 @@ impl Pipe {
                 accepted
             };
             if accepted {
-                this.finish_send(state);
+                self.finish_send(state, traffic, len);
                 return Ok(len);
             }
 
             // Some of the memory is not there.
-            this.pass_room_on(state, woken);
+            self.pass_room_on(state, woken);
             woken = false;
             if faults < FAULTS_ON_TRUST {
                 faults += 1;
-                iov::fault_in_readable(source, len)?;
+                source.fault_in(len)?;
             } else {
                 // Somebody keeps taking the memory away: a copy of it stays.
                 let mut payload = Segments::new();
                 allocate(&mut payload, len.div_ceil(SEGMENT_SIZE))?;
-                iov::fill(source, len, payload.iter_mut())?;
+                nofault::fill_patiently(&mut source, len, payload.iter_mut())?;
                 copy = Some(payload);
             }
-            state = this.state.lock();
+            state = self.state.lock();
         }
     }
 
-    /// Ends a sending: sees to it that the message expires and that memory is given back when the
-    /// time comes, releases the lock, and tells of the message.
-    fn finish_send(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        self.arm_sweeper(&mut state);
-        self.arm_trimmer(&mut state);
+    /// Ends the sending of a message of `len` bytes: counts it, releases the lock, and tells of it.
+    #[inline]
+    fn finish_send(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+        traffic: &Traffic,
+        len: usize,
+    ) {
+        traffic.of(&mut state).sent.add(len);
         self.announce_message(state);
     }
 
+    /// Sleeps until it is woken for room, and returns that it was, or has a signal.
+    fn await_room<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        task: &CurrentTask,
+    ) -> (MutexGuard<'a, State>, bool) {
+        state.population.waiting_writers += 1;
+        state.flags |= Flag::WritersSleep;
+        let (mut state, woken) = self.writers.sleep(state, task);
+        state.population.waiting_writers -= 1;
+        (state, woken)
+    }
+
     /// Releases the lock; a writer that was `woken` and leaves room wakes the next for it.
-    fn pass_room_on(&self, state: MutexGuard<'_, State>, woken: bool) {
-        let next = woken && state.population.waiting_writers > 0;
+    fn pass_room_on(&self, mut state: MutexGuard<'_, State>, woken: bool) {
+        let next = woken.then(|| self.choose_writer(&mut state)).flatten();
         drop(state);
-        if next {
-            self.writers.notify_one();
+        if let Some(next) = next {
+            next.wake_up();
         }
     }
 }

@@ -14,28 +14,21 @@ use kernel::{
 
 use super::{
     work_id,
-    Pipe, //
+    Flag,
+    Pipe,
+    State, //
 };
 use crate::kernel_ext::work;
 
 /// The time between two looks, in milliseconds.
 const INTERVAL_MS: u32 = 1000;
 
-/// What is known between two looks.
-#[derive(Default)]
-pub(super) struct State {
-    /// The work is queued, or about to be.
-    armed: bool,
-    /// How many messages had come and gone at the last look.
-    passed: u64,
-}
-
 impl Pipe {
     /// Queues the work unless it is, as the queue is used.
     #[inline]
-    pub(super) fn arm_trimmer(self: &Arc<Self>, state: &mut super::State) {
-        if !state.trim.armed {
-            state.trim.armed = true;
+    pub(super) fn arm_trimmer(self: &Arc<Self>, state: &mut State) {
+        if state.flags.contains(Flag::Untrimmed) {
+            state.flags.set(Flag::Untrimmed, false);
             self.queue_trimmer();
         }
     }
@@ -53,12 +46,12 @@ impl WorkItem<{ work_id::TRIM }> for Pipe {
     fn run(this: Arc<Self>) {
         let mut state = this.state.lock();
         let account = state.queue.account();
-        let left = account.enqueued.msgs.wrapping_sub(account.depth.msgs);
+        let left = account.enqueued.msgs.wrapping_sub(state.queue.depth().msgs);
         let passed = account.enqueued.msgs.wrapping_add(left);
-        let idle = passed == state.trim.passed && !state.dumping;
-        state.trim.passed = passed;
+        let idle = passed == state.passed_at_trim && !state.dumping;
+        state.passed_at_trim = passed;
         let surplus = state.queue.store_mut().trim(idle);
-        state.trim.armed = !idle;
+        state.flags.set(Flag::Untrimmed, idle);
         if !idle {
             this.queue_trimmer();
         }

@@ -45,28 +45,52 @@ pub fn pin_data(_args: TokenStream, item: TokenStream) -> TokenStream {
     out
 }
 
-/// Makes an ordinary value: the fields that are initialised in place are so by values, too.
+/// Makes an ordinary value: the fields that are initialised in place are so by values, too. Those that
+/// come later may refer to them.
 #[proc_macro]
 pub fn pin_init(expression: TokenStream) -> TokenStream {
-    let mut tokens = expression.into_iter().peekable();
+    let mut bindings = TokenStream::new();
     let mut out = TokenStream::new();
-    while let Some(token) = tokens.next() {
-        let is_arrow = matches!(
-            (&token, tokens.peek()),
-            (TokenTree::Punct(first), Some(TokenTree::Punct(second)))
-                if first.as_char() == '<' && second.as_char() == '-'
-        );
+    for token in expression {
         match token {
-            _ if is_arrow => {
-                tokens.next();
-                out.extend([TokenTree::from(Punct::new(':', Spacing::Alone))]);
-            }
             TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => {
-                let fields = pin_init(group.stream());
-                out.extend([TokenTree::from(Group::new(Delimiter::Brace, fields))]);
+                let (fields, names) = fields(group.stream());
+                bindings.extend(fields);
+                out.extend([TokenTree::from(Group::new(Delimiter::Brace, names))]);
             }
             token => out.extend([token]),
         }
     }
-    out
+    bindings.extend(out);
+    TokenTree::from(Group::new(Delimiter::Brace, bindings)).into()
+}
+
+/// Makes a `let` of each field that has a value, and a list of the names of all.
+fn fields(list: TokenStream) -> (TokenStream, TokenStream) {
+    let mut bindings = TokenStream::new();
+    let mut names = TokenStream::new();
+    let mut tokens = list.into_iter().peekable();
+    while let Some(name) = tokens.next() {
+        names.extend([name.clone(), Punct::new(',', Spacing::Alone).into()]);
+        let is = |token: Option<&TokenTree>, char: char| matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == char);
+        let has_value = is(tokens.peek(), '<') || is(tokens.peek(), ':');
+        if has_value {
+            // The arrow is two of them.
+            if is(tokens.next().as_ref(), '<') {
+                tokens.next();
+            }
+            bindings.extend("let".parse::<TokenStream>().into_iter().flatten());
+            bindings.extend([name, Punct::new('=', Spacing::Alone).into()]);
+        }
+        for token in tokens.by_ref() {
+            if is(Some(&token), ',') {
+                break;
+            }
+            bindings.extend([token]);
+        }
+        if has_value {
+            bindings.extend([TokenTree::from(Punct::new(';', Spacing::Alone))]);
+        }
+    }
+    (bindings, names)
 }

@@ -7,6 +7,7 @@
 //! What does not depend on them comes from there.
 
 pub mod explore;
+pub mod impl_flags;
 pub mod iov;
 pub mod model;
 pub mod sync;
@@ -34,7 +35,7 @@ pub mod prelude {
 #[macro_export]
 macro_rules! current {
     () => {
-        $crate::task::Current
+        &$crate::task::CurrentTask
     };
 }
 

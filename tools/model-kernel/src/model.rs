@@ -19,9 +19,12 @@ use std::{
 
 /// What a task does, as in `include/linux/sched.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub enum State {
+    /// Runs, or would if it were its turn.
     Running,
+    /// Sleeps until it is woken or has a signal.
     Interruptible,
+    /// Sleeps until it is woken.
     Uninterruptible,
 }
 
@@ -101,7 +104,7 @@ pub fn unblock(task: usize) {
 }
 
 /// Changes what the current task does.
-pub(crate) fn set_state(state: State) {
+pub fn set_state(state: State) {
     with(|world| world.tasks[me()].state = state);
 }
 
@@ -123,7 +126,7 @@ pub(crate) fn wake(task: usize) -> bool {
 }
 
 /// Sleeps, unless the task was woken since it said that it would, or has a signal.
-pub(crate) fn schedule() {
+pub fn schedule() {
     loop {
         let done = with(|world| {
             let task = &mut world.tasks[me()];

@@ -8,6 +8,7 @@ use crate::{
     model::{self, State},
 };
 use core::{
+    cell::UnsafeCell,
     marker::PhantomData,
     ops::{Deref, DerefMut},
 };
@@ -20,6 +21,29 @@ use std::{
 pub use std::sync::Arc;
 
 pub use crate::{new_condvar, new_mutex, new_spinlock};
+
+/// References that are counted.
+pub mod aref {
+    use core::ops::Deref;
+
+    /// A counted reference, to what is never gone here.
+    #[derive(Debug)]
+    pub struct ARef<T>(T);
+
+    impl<T: Copy> From<&T> for ARef<T> {
+        fn from(value: &T) -> Self {
+            Self(*value)
+        }
+    }
+
+    impl<T> Deref for ARef<T> {
+        type Target = T;
+
+        fn deref(&self) -> &T {
+            &self.0
+        }
+    }
+}
 
 /// A class of locks.
 #[derive(Debug)]
@@ -167,7 +191,12 @@ pub type MutexGuard<'a, T> = Guard<'a, T, MutexBackend>;
 /// Whoever has it has the spinlock.
 pub type SpinLockGuard<'a, T> = Guard<'a, T, SpinLockBackend>;
 
-impl<T, B: Backend> Guard<'_, T, B> {
+impl<'a, T, B: Backend> Guard<'a, T, B> {
+    /// The lock.
+    pub fn lock_ref(&self) -> &'a Lock<T, B> {
+        self.lock
+    }
+
     fn do_unlocked(&mut self, f: impl FnOnce()) {
         self.data = None;
         self.lock.release();
@@ -201,6 +230,42 @@ impl<T, B: Backend> Drop for Guard<'_, T, B> {
     fn drop(&mut self) {
         self.data = None;
         self.lock.release();
+    }
+}
+
+/// What the lock of something else protects.
+pub struct LockedBy<T, U> {
+    owner: *const U,
+    data: UnsafeCell<T>,
+}
+
+// SAFETY: As in the kernel: the data is accessed only with the owner's lock held.
+unsafe impl<T: Send, U> Send for LockedBy<T, U> {}
+
+// SAFETY: As above; a reference to the data is exclusive as one to the owner is.
+unsafe impl<T: Send, U> Sync for LockedBy<T, U> {}
+
+impl<T, U> LockedBy<T, U> {
+    /// Puts data under the protection of a lock.
+    pub fn new<B: Backend>(owner: &Lock<U, B>, data: T) -> Self {
+        // Nobody waits here: it is the task that makes the lock that has it.
+        let owner = &raw const *owner.data();
+        Self {
+            owner,
+            data: UnsafeCell::new(data),
+        }
+    }
+
+    /// The data, for whoever has the lock.
+    ///
+    /// # Panics
+    ///
+    /// If it is another lock.
+    pub fn access_mut<'a>(&'a self, owner: &'a mut U) -> &'a mut T {
+        assert!(core::ptr::eq(owner, self.owner), "mismatched owners");
+        // SAFETY: There is one exclusive reference to the owner at a time, and by the check it is
+        // that of this data.
+        unsafe { &mut *self.data.get() }
     }
 }
 

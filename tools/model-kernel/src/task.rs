@@ -4,13 +4,26 @@
 
 use crate::model;
 
-/// The task that runs.
+/// A task.
 #[derive(Clone, Copy, Debug)]
-pub struct Current;
+pub struct Task(pub usize);
 
-impl Current {
+impl Task {
+    /// Wakes it if it sleeps.
+    pub fn wake_up(&self) {
+        model::assert_unlocked("waking a task that may want the lock");
+        model::point();
+        model::wake(self.0);
+    }
+}
+
+/// The task that runs.
+#[derive(Debug)]
+pub struct CurrentTask;
+
+impl CurrentTask {
     /// Whether it has a signal.
-    pub fn signal_pending(self) -> bool {
+    pub fn signal_pending(&self) -> bool {
         model::signal_pending()
     }
 }

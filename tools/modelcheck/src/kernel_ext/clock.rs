@@ -10,6 +10,6 @@ pub(crate) fn monotonic() -> u64 {
 }
 
 /// Converts a reading of `CLOCK_MONOTONIC` to `CLOCK_REALTIME`.
-pub(crate) fn monotonic_to_realtime(monotonic: u64) -> u64 {
-    monotonic
+pub(crate) fn monotonic_to_realtime(monotonic: u64) -> i64 {
+    monotonic as i64
 }

@@ -7,7 +7,8 @@
 pub(crate) mod chain;
 pub(crate) mod clock;
 pub(crate) mod cred;
-pub(crate) mod iov;
+pub(crate) mod nofault;
 pub(crate) mod notify;
 pub(crate) mod segment;
+pub(crate) mod sleepers;
 pub(crate) mod work;

@@ -42,14 +42,21 @@ impl Notifier {
         self.wake(events::IN);
     }
 
-    /// Tells of room for one message.
-    pub(crate) fn writable(&self) {
+    /// Tells of room.
+    pub(crate) fn writable(&self, _many: bool) {
         self.wake(events::OUT);
     }
 
-    /// Tells of room for many messages.
-    pub(crate) fn writable_all(&self) {
-        self.wake(events::OUT);
+    /// Tells of something to read by signals, which nobody has asked for.
+    pub(crate) fn signal_readers(&self) {}
+
+    /// Tells of room by signals, which nobody has asked for.
+    pub(crate) fn signal_writers(&self) {}
+
+    /// Whether nobody polls. It is asked with the lock held, and so it is not a point at which
+    /// others run.
+    pub(crate) fn is_unpolled(&self) -> bool {
+        self.pollers().is_empty()
     }
 
     /// Tells everybody that the device is gone.

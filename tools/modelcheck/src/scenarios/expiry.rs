@@ -28,7 +28,7 @@ fn old(max_msgs: u32, queued: &[u8]) -> Bench {
 fn look(bench: &Bench) {
     let view = bench.settle();
     let queued = workqueue::pending().contains(&SWEEP);
-    let depth = view.account.depth.msgs;
+    let depth = view.depth.msgs;
     assert!(queued || !view.expiry.enabled || depth == 0, "no sweeper");
     assert!(queued || !view.internals.sweeping, "no sweeper, flag set");
 }
@@ -39,7 +39,7 @@ fn finish(bench: Bench) {
     if bench.pipe.snapshot().expiry.enabled {
         model::advance(2 * MSEC);
         workqueue::run_pending(4);
-        assert_eq!(bench.settle().account.depth.msgs, 0);
+        assert_eq!(bench.settle().depth.msgs, 0);
     }
     bench.finish();
 }

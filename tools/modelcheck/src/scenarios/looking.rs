@@ -15,7 +15,7 @@ fn a_snapshot_is_of_one_moment() {
         bench.settle();
         let view = looked.result().and_then(Result::ok).expect("a snapshot");
         bench.look(&view);
-        let depth = view.account.depth.msgs;
+        let depth = view.depth.msgs;
         assert_eq!(view.head.is_some(), depth > 0);
         assert_eq!(view.first_seq + depth, view.account.enqueued.msgs + 1);
         bench.finish();

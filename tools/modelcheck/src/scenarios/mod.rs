@@ -18,7 +18,7 @@ use crate::{
     device::Access,
     kernel_ext::segment::{self, SEGMENT_SIZE},
     limits::Limits,
-    pipe::{Pipe, Snapshot},
+    pipe::{Pipe, Snapshot, Traffic},
     stats::Tally,
 };
 use kernel::{
@@ -59,9 +59,10 @@ struct Calls {
     segments: AtomicUsize,
 }
 
-/// A pipe, and what is known of its users.
+/// A pipe, and what is known of its users, who share a file.
 struct Bench {
     pipe: Arc<Pipe>,
+    traffic: Arc<Traffic>,
     calls: Arc<Calls>,
 }
 
@@ -70,8 +71,10 @@ impl Bench {
     /// segments.
     fn with_memory(max_msgs: u32, queued: &[u8], memory: usize) -> Self {
         segment::reset();
+        let pipe = Pipe::new(7, limits(max_msgs)).expect("a pipe");
         let this = Self {
-            pipe: Pipe::new(7, limits(max_msgs)).expect("a pipe"),
+            traffic: Arc::new(pipe.traffic()),
+            pipe,
             calls: Arc::default(),
         };
         for tag in queued {
@@ -90,6 +93,7 @@ impl Bench {
     fn user(&self) -> User {
         User {
             pipe: self.pipe.clone(),
+            traffic: self.traffic.clone(),
             calls: self.calls.clone(),
             behaviour: Behaviour::default(),
             nonblocking: false,
@@ -121,8 +125,14 @@ impl Bench {
         model::settle();
         let view = self.pipe.snapshot();
         self.look(&view);
+        let passed = self.pipe.passed(&self.traffic);
+        assert_eq!(
+            (passed.sent, passed.received),
+            (view.account.enqueued, view.account.dequeued),
+            "what passed through the file"
+        );
         let people = view.population;
-        let depth = view.account.depth.msgs;
+        let depth = view.depth.msgs;
         if self.pipe.alive().is_ok() {
             assert!(
                 people.waiting_readers == 0 || depth == 0,
@@ -156,7 +166,7 @@ impl Bench {
     /// Sees that no message came from nowhere or went there.
     fn look(&self, view: &Snapshot) {
         let account = view.account;
-        let mut gone = account.depth;
+        let mut gone = view.depth;
         for tally in [account.dequeued, account.expired, account.dropped] {
             gone.merge(tally);
         }
@@ -175,7 +185,7 @@ impl Bench {
         assert!(!trims(), "an idle pipe is trimmed again and again");
         let view = self.settle();
         assert_eq!(view.internals.spare_segments, 0, "spare segments kept");
-        if view.account.depth == Tally::default() {
+        if view.depth == Tally::default() {
             assert_eq!(view.internals.segments, 0, "empty segments kept");
         }
     }
@@ -192,7 +202,7 @@ impl Bench {
         model::join();
         let view = self.pipe.snapshot();
         self.look(&view);
-        assert_eq!(view.account.depth, Tally::default());
+        assert_eq!(view.depth, Tally::default());
         assert_eq!(
             (
                 view.population.waiting_readers,
@@ -210,6 +220,7 @@ impl Bench {
 #[derive(Clone)]
 struct User {
     pipe: Arc<Pipe>,
+    traffic: Arc<Traffic>,
     calls: Arc<Calls>,
     behaviour: Behaviour,
     nonblocking: bool,
@@ -258,7 +269,7 @@ impl User {
         let segments = 1 + self.len.div_ceil(SEGMENT_SIZE);
         self.calls.writers.fetch_add(1, Relaxed);
         self.calls.segments.fetch_add(segments, Relaxed);
-        let result = Pipe::send(&self.pipe, &mut source, self.nonblocking);
+        let result = Pipe::send(&self.pipe, &self.traffic, &mut source, || self.nonblocking);
         self.calls.segments.fetch_sub(segments, Relaxed);
         self.calls.writers.fetch_sub(1, Relaxed);
         result.map(|len| assert_eq!(len, self.len))
@@ -273,7 +284,7 @@ impl User {
             lifetime: PhantomData,
         };
         self.calls.readers.fetch_add(1, Relaxed);
-        let result = Pipe::receive(&self.pipe, &mut dest, self.nonblocking);
+        let result = Pipe::receive(&self.pipe, &self.traffic, &mut dest, || self.nonblocking);
         self.calls.readers.fetch_sub(1, Relaxed);
         result.map(|len| {
             let tag = dest.written[0];

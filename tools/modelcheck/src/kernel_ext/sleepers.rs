@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tasks that sleep until another one lets them go on, in the order in which they came.
+
+use kernel::{
+    model::{self, State},
+    sync::{aref::ARef, Mutex, MutexGuard},
+    task::{CurrentTask, Task},
+};
+use std::{
+    collections::VecDeque,
+    marker::PhantomData,
+    sync::{self, PoisonError},
+};
+
+/// Tasks that sleep.
+pub(crate) struct Sleepers<U> {
+    line: sync::Mutex<VecDeque<usize>>,
+    _mutex: PhantomData<fn(U)>,
+}
+
+impl<U> Sleepers<U> {
+    /// Nobody, of those who hold the mutex before and after they sleep.
+    pub(crate) fn new(_mutex: &Mutex<U>) -> Self {
+        Self {
+            line: sync::Mutex::default(),
+            _mutex: PhantomData,
+        }
+    }
+
+    /// Whoever gets it has the mutex, so that there is nobody else.
+    fn line(&self) -> sync::MutexGuard<'_, VecDeque<usize>> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nobody is in line.
+    pub(crate) fn is_empty(&self, _state: &mut U) -> bool {
+        self.line().is_empty()
+    }
+
+    /// Chooses the one who has slept longest, if anybody does.
+    pub(crate) fn choose(&self, _state: &mut U) -> Option<ARef<Task>> {
+        self.line().pop_front().map(|id| ARef::from(&Task(id)))
+    }
+
+    /// Releases the mutex and lets the current task sleep until it is chosen or has a signal; then
+    /// takes the mutex again. Returns whether it was chosen.
+    pub(crate) fn sleep<'a>(
+        &self,
+        mut guard: MutexGuard<'a, U>,
+        task: &CurrentTask,
+    ) -> (MutexGuard<'a, U>, bool) {
+        let mutex = guard.lock_ref();
+        let me = model::me();
+        self.line().push_back(me);
+        loop {
+            model::set_state(State::Interruptible);
+            drop(guard);
+            model::schedule();
+            model::set_state(State::Running);
+            guard = mutex.lock();
+            if !self.line().contains(&me) {
+                return (guard, true);
+            }
+            if task.signal_pending() {
+                self.line().retain(|other| *other != me);
+                return (guard, false);
+            }
+        }
+    }
+}
