@@ -312,6 +312,27 @@ TEST_F(pipe, a_signal_swallows_no_wakeup)
 	EXPECT_EQ(2, finish(&writers[1]));
 }
 
+/* Likewise of one that cannot take it: it must wake the next. */
+TEST_F(pipe, a_signal_swallows_no_wakeup_that_is_to_be_passed_on)
+{
+	char small, large[8];
+	struct call readers[] = { reader(self->fd, &small, 1), reader(self->fd, large, 8) };
+	int i;
+
+	share_one_processor();
+	on_sigusr1(0);
+	for (i = 0; i < 2; i++) {
+		start(&readers[i]);
+		await_readers(self->fd, i + 1);
+	}
+	run_alone(1);
+	ASSERT_EQ(5, write(self->fd, "large", 5));
+	ASSERT_EQ(0, pthread_kill(readers[0].thread, SIGUSR1));
+	run_alone(0);
+	EXPECT_EQ(-EMSGSIZE, finish(&readers[0]));
+	EXPECT_EQ(5, finish(&readers[1]));
+}
+
 /*
  * Two sleeping readers; one is hit by a signal while a message comes, and does not read again until
  * somebody has taken it. A wakeup that went to that one and was swallowed by its signal would leave

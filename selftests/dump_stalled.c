@@ -151,6 +151,26 @@ TEST_F(stalled, while_all_is_received)
 	EXPECT_EQ(MESSAGES + 1000, stats_of(self->fd).dequeued_msgs);
 }
 
+TEST_F(stalled, while_all_is_received_and_what_came_behind)
+{
+	char buffer[256];
+	unsigned int i;
+
+	/* It shares its memory with the end of what is dumped. */
+	ASSERT_EQ(1, write(self->nonblocking, "x", 1));
+	for (i = 0; i < MESSAGES; i++)
+		ASSERT_EQ(LENGTH, read(self->nonblocking, buffer, sizeof(buffer)));
+	ASSERT_EQ(1, read(self->nonblocking, buffer, sizeof(buffer)));
+	memset(buffer, 'x', sizeof(buffer));
+	for (i = 0; i < 100; i++) {
+		ASSERT_EQ(256, write(self->nonblocking, buffer, 256));
+		ASSERT_EQ(256, read(self->nonblocking, buffer, 256));
+	}
+	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	EXPECT_EQ(0, finish_dump(&self->dumper));
+	EXPECT_TRUE(complete(&self->dumper, self->first));
+}
+
 TEST_F(stalled, while_more_is_sent)
 {
 	char byte = 'x';

@@ -193,6 +193,20 @@ TEST_F(pipe, edge_triggered_epoll_sees_every_free_slot)
 	close(epoll);
 }
 
+TEST_F(pipe, edge_triggered_epoll_sees_the_first_slot_of_what_it_filled)
+{
+	int epoll = new_epoll(self->fd, EPOLLOUT | EPOLLET);
+	char byte;
+
+	EXPECT_EQ(EPOLLOUT, ready(epoll));
+	/* There was room when it was polled last, and nobody is told that there is none. */
+	fill(self->fd);
+	EXPECT_EQ(0, ready(epoll));
+	ASSERT_EQ(1, read(self->fd, &byte, 1));
+	EXPECT_EQ(EPOLLOUT, ready(epoll));
+	close(epoll);
+}
+
 TEST_F(pipe, one_shot_epoll)
 {
 	struct epoll_event again = { .events = EPOLLIN | EPOLLONESHOT };
@@ -232,6 +246,51 @@ TEST_F(pipe, exclusive_epoll_wakes_one_of_two)
 		EXPECT_EQ(EPOLLIN, waiters[i].result);
 		close(waiters[i].epoll);
 	}
+}
+
+/* What happens twice before anybody can react wakes two, though each of it wakes one only. */
+static void expect_two_woken(struct __test_metadata *_metadata, int fd, uint32_t events, int (*happen)(int fd))
+{
+	struct waiter waiters[2];
+	int i;
+
+	share_one_processor();
+	for (i = 0; i < 2; i++) {
+		waiters[i] = (struct waiter){ .epoll = new_epoll(fd, events | EPOLLEXCLUSIVE) };
+		start_waiting(&waiters[i]);
+	}
+	run_alone(1);
+	EXPECT_EQ(1, happen(fd));
+	EXPECT_EQ(1, happen(fd));
+	run_alone(0);
+	for (i = 0; i < 2; i++) {
+		pthread_join(waiters[i].thread, NULL);
+		EXPECT_EQ(events, waiters[i].result);
+		close(waiters[i].epoll);
+	}
+}
+
+static int write_one(int fd)
+{
+	return write(fd, "a", 1);
+}
+
+static int read_one(int fd)
+{
+	char byte;
+
+	return read(fd, &byte, 1);
+}
+
+TEST_F(pipe, two_messages_wake_two_exclusive_epolls)
+{
+	expect_two_woken(_metadata, self->fd, EPOLLIN, write_one);
+}
+
+TEST_F(pipe, two_slots_wake_two_exclusive_epolls)
+{
+	fill(self->fd);
+	expect_two_woken(_metadata, self->fd, EPOLLOUT, read_one);
 }
 
 TEST_F(pipe, an_exclusive_epoll_takes_no_sleeping_readers_wakeup)

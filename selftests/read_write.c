@@ -85,6 +85,9 @@ TEST_F(pipe, too_long_a_message_is_refused)
 	EXPECT_EQ(before.enqueued_msgs, after.enqueued_msgs);
 	EXPECT_EQ(before.refused_size + 4, after.refused_size);
 	EXPECT_EQ(MSG_SIZE, write(self->fd, buffer, MSG_SIZE));
+	/* Likewise where there would be memory for it. */
+	EXPECT_EQ(-EMSGSIZE, TRY(write(self->fd, buffer, MSG_SIZE + 1)));
+	EXPECT_EQ(before.enqueued_msgs + 1, stats_of(self->fd).enqueued_msgs);
 }
 
 TEST_F(pipe, too_long_a_message_is_refused_even_when_full)
@@ -104,6 +107,9 @@ TEST_F(pipe, nothing_written_is_no_message)
 	EXPECT_EQ(0, TRY(write(self->fd, NULL, 0)));
 	EXPECT_EQ(0, TRY(writev(self->fd, &(struct iovec){ "", 0 }, 1)));
 	EXPECT_EQ(before.enqueued_msgs, stats_of(self->fd).enqueued_msgs);
+	EXPECT_EQ(1, write(self->fd, "x", 1));
+	EXPECT_EQ(0, TRY(write(self->fd, "", 0)));
+	EXPECT_EQ(before.enqueued_msgs + 1, stats_of(self->fd).enqueued_msgs);
 	fill(self->fd);
 	EXPECT_EQ(0, TRY(write(self->fd, "", 0)));
 }
@@ -125,14 +131,17 @@ TEST_F(pipe, empty_and_full_do_not_block_a_nonblocking_file)
 {
 	struct kmsgpipe_stats stats;
 	unsigned char byte;
+	struct iovec iov = { &byte, 1 };
 	unsigned int i;
 
 	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, &byte, 1)));
+	EXPECT_EQ(-EAGAIN, TRY(readv(self->nonblocking, &iov, 1)));
 	fill(self->nonblocking);
 	stats = stats_of(self->fd);
 	EXPECT_EQ(stats.max_msgs, stats.depth_msgs);
 	EXPECT_EQ(-EAGAIN, TRY(write(self->nonblocking, "x", 1)));
-	EXPECT_EQ(stats.refused_full + 1, stats_of(self->fd).refused_full);
+	EXPECT_EQ(-EAGAIN, TRY(writev(self->nonblocking, &iov, 1)));
+	EXPECT_EQ(stats.refused_full + 2, stats_of(self->fd).refused_full);
 	for (i = 0; i < stats.max_msgs; i++) {
 		ASSERT_EQ(1, read(self->nonblocking, &byte, 1));
 		ASSERT_EQ(i, byte);
@@ -168,6 +177,12 @@ TEST_F(pipe, bad_memory_to_write_from_makes_no_message)
 		EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad[i], 16)));
 	EXPECT_EQ(before.enqueued_msgs, stats_of(self->fd).enqueued_msgs);
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
+	/* Likewise where there is memory for it. */
+	EXPECT_EQ(1, write(self->fd, "x", 1));
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad[i], 16)));
+	EXPECT_EQ(before.enqueued_msgs + 1, stats_of(self->fd).enqueued_msgs);
+	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
 }
 
 TEST_F(pipe, bad_memory_to_read_into_leaves_the_message)
@@ -239,7 +254,8 @@ TEST_F(pipe, a_bad_segment_at_every_index)
 TEST_F(pipe, memory_that_is_not_there_yet_is_brought_in)
 {
 	char *fresh = pages(PAGE);
-	char zeroes[16] = { 0 };
+	char zeroes[16] = { 0 }, got[32];
+	struct iovec halves[] = { { "front", 5 }, { fresh, 16 } };
 
 	/* Never touched: a write reads the zero page, a read needs a page of its own. */
 	EXPECT_EQ(16, write(self->fd, fresh, 16));
@@ -249,6 +265,12 @@ TEST_F(pipe, memory_that_is_not_there_yet_is_brought_in)
 	ASSERT_EQ(0, madvise(fresh, PAGE, MADV_DONTNEED));
 	EXPECT_EQ(5, read(self->fd, fresh, PAGE));
 	EXPECT_EQ(0, memcmp(fresh, "hello", 5));
+	/* What was copied of it before is there once. */
+	ASSERT_EQ(0, madvise(fresh, PAGE, MADV_DONTNEED));
+	EXPECT_EQ(21, writev(self->fd, halves, 2));
+	EXPECT_EQ(21, read(self->fd, got, sizeof(got)));
+	EXPECT_EQ(0, memcmp(got, "front", 5));
+	EXPECT_EQ(0, memcmp(got + 5, zeroes, 16));
 }
 
 TEST_F(pipe, has_no_position)
