@@ -10,7 +10,7 @@
 //! and opens a device by a walk along a list of all, under a mutex that all share. The [`Region`]
 //! here starts from the file operations of the crate, adds what they lack, and is found by number.
 //! Among that are `read` and `write`, which `read(2)` and `write(2)` prefer to those of I/O
-//! vectors: a vector and a control block for each call take longer than a short message. The
+//! vectors, and which spare them a vector and a control block for each call. The
 //! kernel itself (`kernel_read`, as of 9p with `trans=fd`) does not use files that have both.
 
 use core::{

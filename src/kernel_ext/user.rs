@@ -6,9 +6,9 @@
 //! [`include/linux/pagemap.h`](srctree/include/linux/pagemap.h).
 //!
 //! `kernel::uaccess::UserSlice` says of a copy that failed neither how much was copied, nor can it
-//! go back. It also has the memory of the kernel checked (`CONFIG_HARDENED_USERCOPY`), which takes
-//! longer than a short copy; a segment is a page that is used for nothing else, as those are that
-//! I/O vectors and pipes copy to and from, without that check.
+//! go back. It also has the memory of the kernel checked (`CONFIG_HARDENED_USERCOPY`), which a
+//! segment has no need of: it is a page that is used for nothing else, as those are that I/O
+//! vectors and pipes copy to and from, without that check.
 
 use kernel::{
     bindings,
