@@ -16,7 +16,7 @@ pub mod user;
 use nix::libc;
 use trace::{Checked, Fault};
 
-/// Destroys all pipes but pipe 0, and gives that one back its limits.
+/// Destroys all pipes but pipe 0, and gives that one back its limits and the times of its sweeper.
 pub fn tidy() -> Checked {
     let fault = |what: &str| Err(Fault(format!("{what} after all was closed")));
     let fd = sys::open("/dev/kmsgpipe0", libc::O_RDWR) as i32;
@@ -40,10 +40,16 @@ pub fn tidy() -> Checked {
         max_msgs: kmsgpipe_sys::MAX_MSGS_DEFAULT,
         ..Default::default()
     };
-    let mut flush = kmsgpipe_sys::raw::kmsgpipe_flush::default();
+    let mut off = kmsgpipe_sys::raw::kmsgpipe_flush::default();
+    // Off, it keeps its times; zero stands for the default.
+    let mut usual = kmsgpipe_sys::raw::kmsgpipe_flush {
+        enable: 1,
+        ..Default::default()
+    };
     if sys::ioctl_of(fd, kmsgpipe_sys::CLEAR_QUEUE, &mut params) != 0
         || sys::ioctl_of(fd, kmsgpipe_sys::SET_PARAMS, &mut params) != 0
-        || sys::ioctl_of(fd, kmsgpipe_sys::FLUSH_PERIODIC, &mut flush) != 0
+        || sys::ioctl_of(fd, kmsgpipe_sys::FLUSH_PERIODIC, &mut usual) != 0
+        || sys::ioctl_of(fd, kmsgpipe_sys::FLUSH_PERIODIC, &mut off) != 0
     {
         return fault("pipe 0 is not as it was");
     }

@@ -4,7 +4,7 @@
 
 use clap::{Parser, ValueEnum};
 use kmsgpipe_fuzz::{
-    concurrent, sequential, storm, sys,
+    concurrent, sequential, storm, sys, tidy,
     trace::{Checked, Fault, Trace},
 };
 use std::{process::ExitCode, time::Instant};
@@ -98,6 +98,11 @@ fn main() -> ExitCode {
     println!("TAP version 13\n1..{}", MODES.len() + 1);
     println!("# fuzz: seed {seed}; --seed {seed} --calls {calls} repeats the sequential calls");
     sys::expect_signals();
+    // Built into the kernel, pipe 0 is as whoever used it before has left it.
+    if let Err(Fault(text)) = tidy() {
+        println!("Bail out! {text}");
+        return ExitCode::FAILURE;
+    }
     let before = descriptors();
     let mut total = 0;
     let mut right = true;
