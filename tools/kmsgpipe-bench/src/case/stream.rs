@@ -33,9 +33,9 @@ const SIZES: [usize; 2] = [64, 1024];
 /// The messages that fit.
 const DEPTH: usize = 128;
 /// How long a run takes.
-const RUN: Duration = Duration::from_millis(100);
+const RUN: Duration = Duration::from_millis(40);
 /// The runs.
-const RUNS: usize = 11;
+const RUNS: usize = 41;
 /// What tells a reader that there will be no more.
 const STOP: u64 = u64::MAX;
 
