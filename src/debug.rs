@@ -36,14 +36,8 @@ impl Line for Internals {
         };
         seq_print!(file, "pipe{}:", snapshot.id);
         for (key, value) in [
-            (
-                "waiting_readers",
-                snapshot.population.waiting_readers.into(),
-            ),
-            (
-                "waiting_writers",
-                snapshot.population.waiting_writers.into(),
-            ),
+            ("waiting_readers", snapshot.waiting_readers.into()),
+            ("waiting_writers", snapshot.waiting_writers.into()),
             ("depth_msgs", snapshot.depth.msgs),
             ("head_seq", head_seq),
             ("tail_seq", tail_seq),

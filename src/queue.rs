@@ -16,7 +16,10 @@ use crate::{
         Account,
         Tally, //
     },
-    store::Store,
+    store::{
+        Place,
+        Store, //
+    },
     stream::Segments, //
 };
 
@@ -29,6 +32,8 @@ pub(crate) struct Queue {
     /// The messages, oldest first, ordered by sequence number and by time.
     store: Store,
     account: Account,
+    /// The time of the message that was accepted last: nanoseconds of `CLOCK_MONOTONIC`.
+    latest: u64,
 }
 
 impl Queue {
@@ -38,6 +43,7 @@ impl Queue {
             limits,
             store: Store::new(),
             account: Account::new(),
+            latest: 0,
         }
     }
 
@@ -102,32 +108,40 @@ impl Queue {
     }
 
     /// Accepts a message of `len` bytes if that takes no more than writing it down in one piece: it
-    /// is not longer than the queue takes, there is room for it, and no new segment is needed. It
+    /// is not longer than the queue takes, there is room for it, and it can be all in `place`. It
     /// is written by `copy`, which returns whether it did so, and what is known of it is asked of
-    /// `signed` then.
+    /// `signed` then. It was sent at a time `now`, or at that of the one before it if it was
+    /// overtaken by that.
     ///
     /// Returns whether it was accepted; nothing has changed if not.
     #[inline(always)]
     pub(crate) fn push_here(
         &mut self,
         len: usize,
+        place: Place,
+        now: u64,
         copy: impl FnOnce(&mut [u8]) -> bool,
-        signed: impl FnOnce() -> (Sender, Stamp),
+        signed: impl FnOnce(u64) -> (Sender, Stamp),
     ) -> bool {
         // A message of no bytes is none.
         if len.wrapping_sub(1) >= self.limits.msg_size() as usize || self.is_full() {
             return false;
         }
-        if !self.store.push_here(len as u32, copy, signed) {
+        let time = now.max(self.latest);
+        if !self
+            .store
+            .push_here(len as u32, place, copy, || signed(time))
+        {
             return false;
         }
+        self.latest = time;
         self.account.arrive(len, self.store.depth());
         true
     }
 
     /// Accepts a message of `len` bytes, which `copy` writes piece by piece, gives it its sequence
-    /// number, and puts it at the end. It uses up all segments of `fresh`, which must be those that
-    /// [`Store::provide`] asks for.
+    /// number, and puts it at the end. It must not be older than those before it. It uses up all
+    /// segments of `fresh`, which must be those that [`Store::provide`] asks for.
     ///
     /// Returns whether there is room for it and `copy` always said that it did so; nothing has
     /// changed if not.
@@ -147,6 +161,7 @@ impl Queue {
         if !self.store.push(&record, fresh, copy) {
             return false;
         }
+        self.latest = stamp.monotonic;
         self.account.arrive(len as usize, self.store.depth());
         true
     }
@@ -251,7 +266,9 @@ mod tests {
             }
             true
         };
-        queue.push_here(len, fill, || (Sender::default(), stamp(seq)))
+        let sign = |now| (Sender::default(), stamp(now));
+        queue.push_here(len, Place::Last, seq, fill, sign)
+            || queue.push_here(len, Place::Spare, seq, fill, sign)
     }
 
     /// Receives a message, checks its payload, and returns its sequence number and length; two of
@@ -380,7 +397,7 @@ mod tests {
         for len in [0, SEGMENT_SIZE + 1, 9, usize::MAX] {
             assert!(!push_here(&mut queue, len));
         }
-        assert!(!queue.push_here(8, |_| false, || unreachable!()));
+        assert!(!queue.push_here(8, Place::Last, 2, |_| false, |_| unreachable!()));
         assert_eq!(queue.depth(), tally(1, u64::from(segment) - 8));
         assert!(push_here(&mut queue, 8));
         assert!(!push_here(&mut queue, 8));
@@ -401,6 +418,67 @@ mod tests {
         assert_eq!(queue.pop_here(|_| true), None);
         assert!(queue.store_mut().survey_end().is_empty());
         assert_eq!(queue.pop_here(|_| true), Some(8));
+        Ok(())
+    }
+
+    #[test]
+    fn the_short_way_begins_a_spare_segment() -> Result {
+        let segment = SEGMENT_SIZE as u32;
+        let mut queue = queue(segment, 8)?;
+        push(&mut queue, segment)?;
+        // There is no spare one yet.
+        assert!(!push_here(&mut queue, 8));
+        let mut fresh = Segments::new();
+        fresh.push_back(Segment::new()?);
+        assert_eq!(queue.store_mut().provide(&mut fresh, 0), 0);
+        assert!(queue.store_mut().trim(false).is_empty());
+
+        assert!(!queue.push_here(8, Place::Spare, 2, |_| false, |_| unreachable!()));
+        assert!(!push_here(&mut queue, SEGMENT_SIZE + 1));
+        assert_eq!(queue.store().spare_segments(), 1);
+        assert!(push_here(&mut queue, 9));
+        assert_eq!(queue.store().spare_segments(), 0);
+        // It is not full.
+        let sign = |_| unreachable!();
+        assert!(!queue.push_here(8, Place::Spare, 3, |_| true, sign));
+        assert!(push_here(&mut queue, 8));
+        assert_eq!(queue.depth(), tally(3, u64::from(segment) + 17));
+        for (seq, len) in [(1, segment), (2, 9), (3, 8)] {
+            assert_eq!(pop(&mut queue), Some((seq, len)));
+        }
+        assert_eq!(pop(&mut queue), None);
+        check(&queue);
+        // There is one again, which was needed.
+        assert_eq!(queue.store().spare_segments(), 1);
+        assert!(queue.store_mut().trim(false).is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn nothing_is_older_than_what_is_before_it() -> Result {
+        let mut queue = queue(16, 8)?;
+        push(&mut queue, 1)?;
+        for (now, time) in [(5, 5), (3, 5), (6, 6)] {
+            let mut signed = None;
+            let sign = |now| {
+                signed = Some(now);
+                (Sender::default(), stamp(now))
+            };
+            assert!(queue.push_here(1, Place::Last, now, |_| true, sign));
+            assert_eq!(signed, Some(time));
+        }
+        // One that waited for its turn.
+        let mut none = Segments::new();
+        assert!(queue.push(1, Sender::default(), stamp(9), &mut none, |_| true));
+        let sign = |now| (Sender::default(), stamp(now));
+        assert!(queue.push_here(1, Place::Last, 8, |_| true, sign));
+        for time in [1, 5, 5, 6, 9, 9] {
+            assert_eq!(
+                queue.front().map(|record| record.stamp.monotonic),
+                Some(time)
+            );
+            assert_eq!(queue.pop_here(|_| true), Some(1));
+        }
         Ok(())
     }
 

@@ -50,6 +50,15 @@ pub(crate) struct Store {
     survey: Option<Survey>,
 }
 
+/// Where a payload goes that is not split.
+#[derive(Clone, Copy)]
+pub(crate) enum Place {
+    /// Behind the others, in the last segment.
+    Last,
+    /// At the beginning of a spare segment, as the last one is full.
+    Spare,
+}
+
 /// How far a walk over the messages has got that were stored when it began.
 struct Survey {
     /// How much of the payload of the current message is still to come, in bytes.
@@ -118,19 +127,28 @@ impl Store {
         needed - fresh.len()
     }
 
-    /// Stores a message of `len` bytes behind the others if that takes no new segment and the
-    /// payload is not split: `copy` writes it, and returns whether it did so. `signed` says what
-    /// else is to be stored.
+    /// Stores a message of `len` bytes behind the others if its payload can be all in `place`, and
+    /// its record is in the last segment: `copy` writes the payload, and returns whether it did so.
+    /// `signed` says what else is to be stored.
     ///
     /// Returns whether it was stored; nothing has changed if not.
     #[inline(always)]
     pub(crate) fn push_here(
         &mut self,
         len: u32,
+        place: Place,
         copy: impl FnOnce(&mut [u8]) -> bool,
         signed: impl FnOnce() -> (Sender, Stamp),
     ) -> bool {
-        let Some(payload) = self.payloads.place(len as usize) else {
+        let payload = match place {
+            Place::Last => self.payloads.place(len as usize),
+            Place::Spare if self.payloads.is_at_end() => {
+                let segment = self.spare.front_mut();
+                segment.and_then(|segment| segment.get_mut(..len as usize))
+            }
+            Place::Spare => None,
+        };
+        let Some(payload) = payload else {
             return false;
         };
         let Some(packed) = self.records.place_array() else {
@@ -141,7 +159,15 @@ impl Store {
         }
         let (sender, stamp) = signed();
         *packed = Record { stamp, len, sender }.encode();
-        self.payloads.fill_place(len as usize, ALIGN);
+        match place {
+            Place::Last => self.payloads.fill_place(len as usize, ALIGN),
+            Place::Spare => {
+                if let Some(segment) = self.spare.pop_front() {
+                    self.payloads.extend(segment, len as usize, ALIGN);
+                }
+                self.spare_low = self.spare_low.min(self.spare.len());
+            }
+        }
         self.records.fill_place(Record::SIZE, 1);
         // INVARIANT: They were just written.
         self.depth.add(len as usize);

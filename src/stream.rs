@@ -105,18 +105,39 @@ impl Stream {
         }
     }
 
+    /// Returns whether what is written next begins a segment of its own, behind the last one.
+    #[inline]
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.tail == SIZE
+    }
+
+    /// Goes on in a new segment, in which `len` bytes were written, and skips to a multiple of
+    /// `align`. The last one must be full.
+    #[inline]
+    pub(crate) fn extend(&mut self, segment: Segment, len: usize, align: u32) {
+        self.segments.push_back(segment);
+        // INVARIANT: That is behind what was just written, in the last segment.
+        self.tail = aligned(len as u32, align);
+    }
+
     /// Where the next `len` bytes go, if they all fit into the last segment.
     #[inline]
     pub(crate) fn place(&mut self, len: usize) -> Option<&mut [u8]> {
         let tail = self.tail as usize;
-        self.segments.back_mut()?.get_mut(tail..)?.get_mut(..len)
+        // A range that wraps is in no segment.
+        let end = tail.wrapping_add(len);
+        self.segments.back_mut()?.get_mut(tail..end)
     }
 
     /// Where the next `N` bytes go, likewise.
     #[inline]
     pub(crate) fn place_array<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
         let tail = self.tail as usize;
-        self.segments.back_mut()?.get_mut(tail..)?.first_chunk_mut()
+        let place = self
+            .segments
+            .back_mut()?
+            .get_mut(tail..tail.wrapping_add(N))?;
+        place.first_chunk_mut()
     }
 
     /// Keeps the `len` bytes that were written to their [`Stream::place`], and skips to a multiple
@@ -178,7 +199,8 @@ impl Stream {
     /// The next `len` bytes, if they are all in the first segment.
     #[inline]
     pub(crate) fn here(&self, len: usize) -> Option<&[u8]> {
-        self.segments.front()?.get(self.head as usize..)?.get(..len)
+        let head = self.head as usize;
+        self.segments.front()?.get(head..head.wrapping_add(len))
     }
 
     /// The next `len` bytes, piece by piece.

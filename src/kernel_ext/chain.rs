@@ -116,6 +116,15 @@ impl<P: Linked> Chain<P> {
         Some(unsafe { &*P::value(first) })
     }
 
+    /// Returns the first value, to change it.
+    #[inline]
+    pub(crate) fn front_mut(&mut self) -> Option<&mut P::Value> {
+        let (first, _) = self.ends?;
+        // SAFETY: By the invariants, `first` is owned by this chain; the mutable borrow of the
+        // chain makes the access exclusive for as long as the result is in use.
+        Some(unsafe { &mut *P::value(first) })
+    }
+
     /// Returns the last value.
     #[inline]
     pub(crate) fn back_mut(&mut self) -> Option<&mut P::Value> {

@@ -18,6 +18,8 @@ pub(crate) mod global;
 mod iov;
 pub(crate) mod kiocb;
 mod layout;
+mod line;
+pub(crate) mod lock;
 pub(crate) mod nofault;
 pub(crate) mod notify;
 pub(crate) mod proc;

@@ -5,28 +5,21 @@
 //! All of it is decided with the lock held and done when it is released, so that nobody is woken
 //! who would have to wait for the lock. Nearly always there is nobody to tell.
 
-use kernel::{
-    sync::{
-        aref::ARef,
-        Arc,
-        MutexGuard, //
-    },
-    task::Task, //
-};
+use kernel::sync::Arc;
 
 use super::{
     Flag,
     Pipe,
     State, //
 };
-use crate::kernel_ext::sleepers::Sleepers;
+use crate::kernel_ext::lock::StateGuard;
 
 impl Pipe {
     /// Ends the adding of a message: releases the lock, wakes a reader, and tells pollers and those
     /// who want signals. Sees to it that the message expires and that memory is given back when the
     /// time comes.
     #[inline]
-    pub(super) fn announce_message(self: &Arc<Self>, state: MutexGuard<'_, State>) {
+    pub(super) fn announce_message(self: &Arc<Self>, state: StateGuard<'_, State>) {
         let rarely = Flag::Expires | Flag::Untrimmed | Flag::Signalled | Flag::ReadersSleep;
         if state.flags.contains_any(rarely | Flag::Polled) {
             if state.flags.contains_any(rarely) {
@@ -39,10 +32,10 @@ impl Pipe {
 
     /// Likewise, whatever there is to do.
     #[inline(never)]
-    fn announce_message_to_all(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+    fn announce_message_to_all(self: &Arc<Self>, mut state: StateGuard<'_, State>) {
         self.arm_sweeper(&mut state);
         self.arm_trimmer(&mut state);
-        let reader = self.choose_reader(&mut state);
+        let reader = self.readers.choose(&mut state);
         let signalled = state.flags.contains(Flag::Signalled);
         if state.flags.contains(Flag::Polled) {
             self.announce_message_to_pollers(state);
@@ -60,7 +53,7 @@ impl Pipe {
     /// Releases the lock and tells pollers of a message. Notes that there are none any more if so:
     /// they set the flag, with the lock held, after they have registered.
     #[inline(never)]
-    fn announce_message_to_pollers(&self, mut state: MutexGuard<'_, State>) {
+    fn announce_message_to_pollers(&self, mut state: StateGuard<'_, State>) {
         if self.notifier.is_unpolled() {
             state.flags.set(Flag::Polled, false);
         } else {
@@ -72,11 +65,10 @@ impl Pipe {
         }
     }
 
-    /// Ends the removal of `freed` messages: releases the lock, wakes a writer for each slot, and
-    /// tells pollers and those who want signals. Sees to it that the memory is given back when the
-    /// time comes.
+    /// Ends the removal of `freed` messages: releases the lock, wakes a writer, and tells pollers
+    /// and those who want signals. Sees to it that the memory is given back when the time comes.
     #[inline]
-    pub(super) fn announce_room(self: &Arc<Self>, state: MutexGuard<'_, State>, freed: u64) {
+    pub(super) fn announce_room(self: &Arc<Self>, state: StateGuard<'_, State>, freed: u64) {
         let rarely = Flag::Untrimmed | Flag::WasFull | Flag::Signalled | Flag::WritersSleep;
         if freed > 0 && state.flags.contains_any(rarely) {
             self.announce_room_to_all(state, freed);
@@ -85,9 +77,9 @@ impl Pipe {
 
     /// Likewise, whatever there is to do.
     #[inline(never)]
-    fn announce_room_to_all(self: &Arc<Self>, mut state: MutexGuard<'_, State>, freed: u64) {
+    fn announce_room_to_all(self: &Arc<Self>, mut state: StateGuard<'_, State>, freed: u64) {
         self.arm_trimmer(&mut state);
-        let writer = self.choose_writer(&mut state);
+        let writer = self.writers.choose(&mut state);
         let polled = state.flags.contains(Flag::WasFull) && !self.notifier.is_unpolled();
         // Whoever polls later asks first.
         if !polled || state.queue.is_empty() {
@@ -97,7 +89,6 @@ impl Pipe {
         drop(state);
         if let Some(writer) = writer {
             writer.wake_up();
-            self.wake_some(&self.writers, freed - 1);
         }
         if polled {
             self.notifier.writable(freed > 1);
@@ -109,45 +100,9 @@ impl Pipe {
 
     /// Tells everybody that the pipe is destroyed.
     pub(super) fn announce_end(&self) {
-        self.wake_some(&self.readers, u64::MAX);
-        self.wake_some(&self.writers, u64::MAX);
+        self.readers.wake_all(&self.state);
+        self.writers.wake_all(&self.state);
         self.dumpers.notify_all();
         self.notifier.gone();
-    }
-
-    /// Chooses a reader, if one sleeps, to be woken when the lock is released.
-    #[inline]
-    pub(super) fn choose_reader(&self, state: &mut State) -> Option<ARef<Task>> {
-        if !state.flags.contains(Flag::ReadersSleep) {
-            return None;
-        }
-        let reader = self.readers.choose(state);
-        let more = !self.readers.is_empty(state);
-        state.flags.set(Flag::ReadersSleep, more);
-        reader
-    }
-
-    /// Chooses a writer, if one sleeps, to be woken when the lock is released.
-    #[inline]
-    pub(super) fn choose_writer(&self, state: &mut State) -> Option<ARef<Task>> {
-        if !state.flags.contains(Flag::WritersSleep) {
-            return None;
-        }
-        let writer = self.writers.choose(state);
-        let more = !self.writers.is_empty(state);
-        state.flags.set(Flag::WritersSleep, more);
-        writer
-    }
-
-    /// Wakes up to `count` of `sleepers`, one after the other, so that the lock is never held for
-    /// long.
-    fn wake_some(&self, sleepers: &Sleepers<State>, count: u64) {
-        for _ in 0..count {
-            let chosen = sleepers.choose(&mut self.state.lock());
-            let Some(task) = chosen else {
-                break;
-            };
-            task.wake_up();
-        }
     }
 }

@@ -8,10 +8,7 @@
 
 use kernel::{
     prelude::*,
-    sync::{
-        Arc,
-        MutexGuard, //
-    },
+    sync::Arc,
     time::{
         msecs_to_jiffies,
         Jiffies, //
@@ -28,6 +25,7 @@ use super::{
 use crate::{
     kernel_ext::{
         clock,
+        lock::StateGuard,
         work, //
     },
     uapi::{
@@ -122,7 +120,7 @@ impl State {
 impl Pipe {
     /// Takes the lock when no expired message is left in the queue.
     #[inline]
-    pub(super) fn lock_fresh(self: &Arc<Self>) -> MutexGuard<'_, State> {
+    pub(super) fn lock_fresh(self: &Arc<Self>) -> StateGuard<'_, State> {
         let state = self.state.lock();
         if state.flags.contains(Flag::Expires) {
             self.freshen(state)
@@ -135,8 +133,8 @@ impl Pipe {
     /// left in the queue.
     pub(super) fn freshen<'a>(
         self: &'a Arc<Self>,
-        mut state: MutexGuard<'a, State>,
-    ) -> MutexGuard<'a, State> {
+        mut state: StateGuard<'a, State>,
+    ) -> StateGuard<'a, State> {
         loop {
             match self.expire(&mut state, clock::monotonic()) {
                 0 => return state,

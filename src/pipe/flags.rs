@@ -25,10 +25,10 @@ impl_flags!(
         WasFull = 1 << 4,
         /// Somebody has asked for signals: from then on every change is announced by them.
         Signalled = 1 << 5,
-        /// Tasks are in line because there is no message; or were: it may stay when they have left
-        /// by themselves, but is never missing.
+        /// Tasks are in line because there is no message, and none of them has been chosen who has
+        /// yet to come; or so it was: it may stay when they have left by themselves.
         ReadersSleep = 1 << 6,
-        /// Tasks are in line because there is no room; likewise.
+        /// Tasks are in line because there is no room, likewise.
         WritersSleep = 1 << 7,
     }
 );

@@ -6,9 +6,11 @@
 //!
 //! - With the lock held nothing is allocated or freed, nothing is logged, and no page fault
 //!   happens: user memory is copied with page faults disabled, or without the lock.
-//! - Whoever adds a message or frees a slot wakes one sleeper for it, if there is one.
-//! - Whoever was woken and leaves the lock without having taken the message or the slot wakes the
-//!   next.
+//! - Whoever adds a message or frees a slot wakes one sleeper, if there is one and none is on his
+//!   way already.
+//! - Whoever was woken and leaves a message or room when he is done, for whatever reason, wakes the
+//!   next. So as many sleepers come as there is work for, and nearly never one for nothing: while
+//!   one is on his way, there may be many more messages or slots.
 
 mod announce;
 mod dump;
@@ -16,13 +18,10 @@ mod expiry;
 mod flags;
 mod receive;
 mod send;
+mod side;
 mod traffic;
 mod trim;
 
-use self::flags::{
-    Flag,
-    Flags, //
-};
 pub(crate) use self::{
     dump::{
         Header,
@@ -31,16 +30,21 @@ pub(crate) use self::{
     expiry::Expiry,
     traffic::Traffic, //
 };
+use self::{
+    flags::{
+        Flag,
+        Flags, //
+    },
+    side::Side, //
+};
 
 use kernel::{
     prelude::*,
     static_lock_class,
     sync::{
         new_condvar,
-        new_mutex,
         Arc,
-        CondVar,
-        Mutex, //
+        CondVar, //
     },
     workqueue::{
         impl_has_delayed_work,
@@ -53,11 +57,14 @@ use crate::{
     device::Access,
     kernel_ext::{
         clock,
+        lock::{
+            new_state_lock,
+            StateLock, //
+        },
         notify::{
             events,
             Notifier, //
         },
-        sleepers::Sleepers,
         work, //
     },
     limits::Limits,
@@ -80,10 +87,6 @@ pub(crate) struct Population {
     pub(crate) readers: u32,
     /// Open files that may write.
     pub(crate) writers: u32,
-    /// Tasks asleep because there is no message.
-    pub(crate) waiting_readers: u32,
-    /// Tasks asleep because there is no room.
-    pub(crate) waiting_writers: u32,
 }
 
 impl Population {
@@ -152,6 +155,10 @@ pub(crate) struct Snapshot {
     pub(crate) refused: Refused,
     /// Who uses it.
     pub(crate) population: Population,
+    /// Tasks asleep because there is no message.
+    pub(crate) waiting_readers: u32,
+    /// Tasks asleep because there is no room.
+    pub(crate) waiting_writers: u32,
     /// Whether and when messages expire.
     pub(crate) expiry: Expiry,
     /// The oldest message.
@@ -190,11 +197,9 @@ pub(crate) struct Internals {
 pub(crate) struct Pipe {
     id: u32,
     #[pin]
-    state: Mutex<State>,
-    /// Readers that sleep until there is a message.
-    readers: Sleepers<State>,
-    /// Writers that sleep until there is room.
-    writers: Sleepers<State>,
+    state: StateLock<State>,
+    readers: Side,
+    writers: Side,
     /// Who sleeps until another one has copied the messages.
     #[pin]
     dumpers: CondVar,
@@ -230,7 +235,7 @@ impl Pipe {
         Arc::pin_init(
             pin_init!(Self {
                 id,
-                state <- new_mutex!(
+                state <- new_state_lock!(
                     State {
                         flags: Flag::Untrimmed.into(),
                         queue: Queue::new(limits),
@@ -243,8 +248,8 @@ impl Pipe {
                     },
                     "Pipe::state"
                 ),
-                readers: Sleepers::new(&state),
-                writers: Sleepers::new(&state),
+                readers: Side::new(&state, Flag::ReadersSleep),
+                writers: Side::new(&state, Flag::WritersSleep),
                 dumpers <- new_condvar!("Pipe::dumpers"),
                 notifier,
                 sweeper <- new_delayed_work!("Pipe::sweeper"),
@@ -344,10 +349,9 @@ impl Pipe {
         if !state.queue.is_empty() {
             return Err(EBUSY);
         }
+        // If writers sleep, one of them is on his way, as the queue is empty, and wakes the next if
+        // there is more room now.
         state.queue.set_limits(limits);
-        // Writers may still be asleep: each slot that was freed woke one, and there may be more
-        // now.
-        self.announce_room(state, limits.max_msgs().into());
         Ok(())
     }
 
@@ -412,6 +416,8 @@ impl Pipe {
             account: state.queue.account(),
             refused: state.refused,
             population: state.population,
+            waiting_readers: self.readers.len(state),
+            waiting_writers: self.writers.len(state),
             expiry: state.expiry,
             head: state.queue.front(),
             first_seq: state.queue.first_seq(),

@@ -5,10 +5,7 @@
 use kernel::{
     current,
     prelude::*,
-    sync::{
-        Arc,
-        MutexGuard, //
-    },
+    sync::Arc,
     task::CurrentTask, //
 };
 
@@ -19,9 +16,12 @@ use super::{
     Traffic,
     FAULTS_ON_TRUST, //
 };
-use crate::kernel_ext::nofault::{
-    self,
-    Dest, //
+use crate::kernel_ext::{
+    lock::StateGuard,
+    nofault::{
+        self,
+        Dest, //
+    },
 };
 
 impl State {
@@ -73,7 +73,7 @@ impl Pipe {
     #[inline(never)]
     fn receive_slowly<'a, D: Dest>(
         self: &'a Arc<Self>,
-        mut state: MutexGuard<'a, State>,
+        mut state: StateGuard<'a, State>,
         traffic: &Traffic,
         mut dest: D,
         nonblocking: impl Fn() -> bool,
@@ -92,9 +92,9 @@ impl Pipe {
                 if nonblocking() {
                     return Err(EAGAIN);
                 }
-                (state, woken) = self.await_message(state, task);
+                (state, woken) = self.readers.sleep(state, task);
                 if let Some(len) = state.take_here(&mut dest, task) {
-                    self.finish_receive(state, traffic, len);
+                    self.finish_receive_slowly(state, traffic, len, woken);
                     return Ok(len);
                 }
                 if !woken && state.queue.is_empty() && !state.is_dead() {
@@ -105,18 +105,18 @@ impl Pipe {
 
             let len = record.len as usize;
             if len > dest.len() {
-                self.pass_message_on(state, woken);
+                self.readers.pass_on(state, woken);
                 return Err(EMSGSIZE);
             }
             // However long it is: a message that was taken off the queue first could come back only
             // out of order, and would be missed by others meanwhile.
             if nofault::deliver(&mut dest, task, pieces).is_ok() {
                 state.queue.deliver(record.len);
-                self.finish_receive(state, traffic, len);
+                self.finish_receive_slowly(state, traffic, len, woken);
                 return Ok(len);
             }
 
-            self.pass_message_on(state, woken);
+            self.readers.pass_on(state, woken);
             woken = false;
             if faults < FAULTS_ON_TRUST {
                 faults += 1;
@@ -136,10 +136,10 @@ impl Pipe {
 
     /// Ends the receiving of a message of `len` bytes: counts it, releases the lock, and tells of
     /// the room.
-    #[inline]
+    #[inline(always)]
     fn finish_receive(
         self: &Arc<Self>,
-        mut state: MutexGuard<'_, State>,
+        mut state: StateGuard<'_, State>,
         traffic: &Traffic,
         len: usize,
     ) {
@@ -147,23 +147,18 @@ impl Pipe {
         self.announce_room(state, 1);
     }
 
-    /// Sleeps until it is woken for a message, and returns that it was, or has a signal.
-    fn await_message<'a>(
-        &self,
-        mut state: MutexGuard<'a, State>,
-        task: &CurrentTask,
-    ) -> (MutexGuard<'a, State>, bool) {
-        state.population.waiting_readers += 1;
-        state.flags |= Flag::ReadersSleep;
-        let (mut state, woken) = self.readers.sleep(state, task);
-        state.population.waiting_readers -= 1;
-        (state, woken)
-    }
-
-    /// Releases the lock; a reader that was `woken` and leaves a message wakes the next for it.
-    fn pass_message_on(&self, mut state: MutexGuard<'_, State>, woken: bool) {
-        let next = woken.then(|| self.choose_reader(&mut state)).flatten();
-        drop(state);
+    /// Likewise; a reader that was `woken` and leaves a message wakes the next for it.
+    fn finish_receive_slowly(
+        self: &Arc<Self>,
+        mut state: StateGuard<'_, State>,
+        traffic: &Traffic,
+        len: usize,
+        woken: bool,
+    ) {
+        let next = (woken && !state.queue.is_empty())
+            .then(|| self.readers.choose(&mut state))
+            .flatten();
+        self.finish_receive(state, traffic, len);
         if let Some(next) = next {
             next.wake_up();
         }

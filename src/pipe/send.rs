@@ -5,15 +5,11 @@
 use kernel::{
     current,
     prelude::*,
-    sync::{
-        Arc,
-        MutexGuard, //
-    },
+    sync::Arc,
     task::CurrentTask, //
 };
 
 use super::{
-    Flag,
     Pipe,
     State,
     Traffic,
@@ -22,6 +18,7 @@ use super::{
 use crate::{
     kernel_ext::{
         clock, cred,
+        lock::StateGuard,
         nofault::{
             self,
             Source, //
@@ -35,6 +32,7 @@ use crate::{
         Sender,
         Stamp, //
     },
+    store::Place,
     stream::Segments, //
 };
 
@@ -50,11 +48,10 @@ fn allocate(segments: &mut Segments, count: usize) -> Result {
     Ok(())
 }
 
-/// What a message sent by `task` is signed with.
+/// What a message sent by `task` is signed with, at a time `monotonic`.
 #[inline]
-fn sign(task: &CurrentTask) -> (Sender, Stamp) {
+fn sign(task: &CurrentTask, monotonic: u64) -> (Sender, Stamp) {
     let (uid, gid, pid) = cred::ids(task);
-    let monotonic = clock::monotonic();
     let stamp = Stamp {
         monotonic,
         realtime: clock::monotonic_to_realtime(monotonic),
@@ -63,16 +60,25 @@ fn sign(task: &CurrentTask) -> (Sender, Stamp) {
 }
 
 impl State {
-    /// Accepts `len` bytes of `source`, which is all of it, if there is room for them, in one
-    /// piece; returns whether it did.
-    #[inline]
-    fn put_here(&mut self, len: usize, source: &mut impl Source, task: &CurrentTask) -> bool {
-        !self.is_dead()
-            && self.queue.push_here(
-                len,
-                |piece| nofault::fill_all(source, task, piece),
-                || sign(task),
-            )
+    /// Accepts `len` bytes of `source`, which is all of it, sent at a time `now`, if there is room
+    /// for them in `place`, in one piece; returns whether it did.
+    #[inline(always)]
+    fn put_here(
+        &mut self,
+        len: usize,
+        place: Place,
+        now: u64,
+        source: &mut impl Source,
+        task: &CurrentTask,
+    ) -> bool {
+        // A dead pipe has no segments, and gets none.
+        self.queue.push_here(
+            len,
+            place,
+            now,
+            |piece| nofault::fill_all(source, task, piece),
+            |monotonic| sign(task, monotonic),
+        )
     }
 }
 
@@ -99,12 +105,14 @@ impl Pipe {
     ) -> Result<usize> {
         let task = current!();
         let len = source.len();
+        // Before the lock is taken, which is held for so much less.
+        let now = clock::monotonic();
         let mut state = this.state.lock();
-        if state.put_here(len, &mut source, task) {
+        if state.put_here(len, Place::Last, now, &mut source, task) {
             this.finish_send(state, traffic, len);
             return Ok(len);
         }
-        this.send_slowly(state, traffic, source, nonblocking, task)
+        this.send_slowly(state, traffic, now, source, nonblocking, task)
     }
 
     /// Likewise, with all that may come between.
@@ -112,8 +120,9 @@ impl Pipe {
     #[inline(never)]
     fn send_slowly<'a, S: Source>(
         self: &'a Arc<Self>,
-        locked: MutexGuard<'a, State>,
+        locked: StateGuard<'a, State>,
         traffic: &Traffic,
+        now: u64,
         mut source: S,
         nonblocking: impl Fn() -> bool,
         task: &CurrentTask,
@@ -128,6 +137,10 @@ impl Pipe {
         let mut woken = false;
         let mut faults = 0;
         let mut state = locked;
+        if state.put_here(len, Place::Spare, now, &mut source, task) {
+            self.finish_send(state, traffic, len);
+            return Ok(len);
+        }
         loop {
             state.alive()?;
             if len == 0 {
@@ -136,7 +149,7 @@ impl Pipe {
             let msg_size = state.queue.limits().msg_size();
             let Some(msg_len) = u32::try_from(len).ok().filter(|len| *len <= msg_size) else {
                 state.refused.size = state.refused.size.wrapping_add(1);
-                self.pass_room_on(state, woken);
+                self.writers.pass_on(state, woken);
                 return Err(EMSGSIZE);
             };
 
@@ -162,7 +175,7 @@ impl Pipe {
                     state = self.state.lock();
                     continue;
                 }
-                (state, woken) = self.await_room(state, task);
+                (state, woken) = self.writers.sleep(state, task);
                 if !woken && state.queue.is_full() && !state.is_dead() {
                     return Err(ERESTARTSYS);
                 }
@@ -171,14 +184,14 @@ impl Pipe {
 
             let missing = state.queue.store_mut().provide(&mut fresh, len);
             if missing > 0 {
-                self.pass_room_on(state, woken);
+                self.writers.pass_on(state, woken);
                 woken = false;
                 allocate(&mut fresh, missing)?;
                 state = self.state.lock();
                 continue;
             }
 
-            let (sender, stamp) = sign(task);
+            let (sender, stamp) = sign(task, clock::monotonic());
             let accepted = if let Some(copy) = &copy {
                 let mut bytes = copy.iter().flatten();
                 state
@@ -202,12 +215,12 @@ impl Pipe {
                 accepted
             };
             if accepted {
-                self.finish_send(state, traffic, len);
+                self.finish_send_slowly(state, traffic, len, woken);
                 return Ok(len);
             }
 
             // Some of the memory is not there.
-            self.pass_room_on(state, woken);
+            self.writers.pass_on(state, woken);
             woken = false;
             if faults < FAULTS_ON_TRUST {
                 faults += 1;
@@ -224,10 +237,10 @@ impl Pipe {
     }
 
     /// Ends the sending of a message of `len` bytes: counts it, releases the lock, and tells of it.
-    #[inline]
+    #[inline(always)]
     fn finish_send(
         self: &Arc<Self>,
-        mut state: MutexGuard<'_, State>,
+        mut state: StateGuard<'_, State>,
         traffic: &Traffic,
         len: usize,
     ) {
@@ -235,23 +248,18 @@ impl Pipe {
         self.announce_message(state);
     }
 
-    /// Sleeps until it is woken for room, and returns that it was, or has a signal.
-    fn await_room<'a>(
-        &self,
-        mut state: MutexGuard<'a, State>,
-        task: &CurrentTask,
-    ) -> (MutexGuard<'a, State>, bool) {
-        state.population.waiting_writers += 1;
-        state.flags |= Flag::WritersSleep;
-        let (mut state, woken) = self.writers.sleep(state, task);
-        state.population.waiting_writers -= 1;
-        (state, woken)
-    }
-
-    /// Releases the lock; a writer that was `woken` and leaves room wakes the next for it.
-    fn pass_room_on(&self, mut state: MutexGuard<'_, State>, woken: bool) {
-        let next = woken.then(|| self.choose_writer(&mut state)).flatten();
-        drop(state);
+    /// Likewise; a writer that was `woken` and leaves room wakes the next for it.
+    fn finish_send_slowly(
+        self: &Arc<Self>,
+        mut state: StateGuard<'_, State>,
+        traffic: &Traffic,
+        len: usize,
+        woken: bool,
+    ) {
+        let next = (woken && !state.queue.is_full())
+            .then(|| self.writers.choose(&mut state))
+            .flatten();
+        self.finish_send(state, traffic, len);
         if let Some(next) = next {
             next.wake_up();
         }

@@ -5,6 +5,9 @@
 #[path = "../../../src/kernel_ext/chain.rs"]
 #[rustfmt::skip]
 pub(crate) mod chain;
+#[path = "../../../src/kernel_ext/line.rs"]
+#[rustfmt::skip]
+pub(crate) mod line;
 
 /// Segments, as the host has them: the link is behind the bytes.
 pub(crate) mod segment {

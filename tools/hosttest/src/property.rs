@@ -12,6 +12,7 @@ use crate::{
     name::Name,
     queue::Queue,
     stats::Tally,
+    store::Place,
     stream::Segments,
     uapi::{MAX_MSGS_MAX, MSG_SIZE_MAX, NAME_SIZE},
 };
@@ -130,8 +131,14 @@ fn push(queue: &mut Queue, seq: u64, len: u32, fails_at: Option<usize>) -> bool 
             }
             fails_at.is_none()
         };
-        if queue.push_here(len as usize, fill, || (sender(seq), stamp)) {
-            return true;
+        let signed = |now| {
+            assert_eq!(now, seq);
+            (sender(seq), stamp)
+        };
+        for place in [Place::Last, Place::Spare] {
+            if queue.push_here(len as usize, place, seq, fill, signed) {
+                return true;
+            }
         }
     }
     let mut fresh = Segments::new();

@@ -7,6 +7,9 @@
 pub(crate) mod chain;
 pub(crate) mod clock;
 pub(crate) mod cred;
+#[path = "../../../../src/kernel_ext/lock.rs"]
+#[rustfmt::skip]
+pub(crate) mod lock;
 pub(crate) mod nofault;
 pub(crate) mod notify;
 pub(crate) mod segment;

@@ -33,9 +33,9 @@ impl<U> Sleepers<U> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nobody is in line.
-    pub(crate) fn is_empty(&self, _state: &mut U) -> bool {
-        self.line().is_empty()
+    /// How many sleep and were not chosen.
+    pub(crate) fn len(&self, _state: &U) -> u32 {
+        self.line().len() as u32
     }
 
     /// Chooses the one who has slept longest, if anybody does.

@@ -131,25 +131,24 @@ impl Bench {
             (view.account.enqueued, view.account.dequeued),
             "what passed through the file"
         );
-        let people = view.population;
         let depth = view.depth.msgs;
         if self.pipe.alive().is_ok() {
             assert!(
-                people.waiting_readers == 0 || depth == 0,
+                view.waiting_readers == 0 || depth == 0,
                 "a reader sleeps, and there is a message"
             );
             assert!(
-                people.waiting_writers == 0 || depth >= view.limits.max_msgs().into(),
+                view.waiting_writers == 0 || depth >= view.limits.max_msgs().into(),
                 "a writer sleeps, and there is room"
             );
         }
         assert_eq!(
-            people.waiting_readers as usize,
+            view.waiting_readers as usize,
             self.calls.readers.load(Relaxed),
             "readers asleep"
         );
         assert_eq!(
-            people.waiting_writers as usize,
+            view.waiting_writers as usize,
             self.calls.writers.load(Relaxed),
             "writers asleep"
         );
@@ -203,13 +202,7 @@ impl Bench {
         let view = self.pipe.snapshot();
         self.look(&view);
         assert_eq!(view.depth, Tally::default());
-        assert_eq!(
-            (
-                view.population.waiting_readers,
-                view.population.waiting_writers
-            ),
-            (0, 0)
-        );
+        assert_eq!((view.waiting_readers, view.waiting_writers), (0, 0));
         assert_eq!(segment::live(), 0, "segments leaked");
         assert_eq!(workqueue::pending(), [] as [u64; 0], "works left");
         assert_eq!(Arc::strong_count(&self.pipe), 1, "references left");

@@ -78,7 +78,7 @@ fn signals_for_all_leave_the_message() {
         assert_eq!(sender.result(), Some(Ok(())));
         let received = done(&readers.map(|reader| reader.result()));
         assert_eq!(received as u64 + view.depth.msgs, 1);
-        assert_eq!(view.population.waiting_readers, 0);
+        assert_eq!(view.waiting_readers, 0);
         bench.finish();
     });
 }
