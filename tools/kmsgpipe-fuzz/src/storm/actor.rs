@@ -383,7 +383,8 @@ impl<'a> Actor<'a> {
             "/sys/class/kmsgpipe/pipe2/node",
         ]);
         let fd = sys::open(path, O_RDONLY);
-        only(path, fd, &[ENOENT, EACCES])?;
+        // `ENODEV` is what sysfs says of a file that is being removed.
+        only(path, fd, &[ENOENT, EACCES, ENODEV])?;
         if fd >= 0 {
             let mut text = [0; 4096];
             let ret = sys::read_into(fd as i32, &mut text);
@@ -403,7 +404,8 @@ impl<'a> Actor<'a> {
             ("/sys/class/kmsgpipe/pipe1/flush_interval_ms", "1"),
         ]);
         let fd = sys::open(path, O_WRONLY);
-        only(path, fd, &[ENOENT, EACCES])?;
+        // `ENODEV` is what sysfs says of a file that is being removed.
+        only(path, fd, &[ENOENT, EACCES, ENODEV])?;
         if fd >= 0 {
             let ret = sys::write_of(fd as i32, text.as_bytes());
             sys::close(fd as i32);
