@@ -141,6 +141,29 @@ TEST_F(pipe, writers_wake_in_the_order_they_came_one_a_slot)
 	}
 }
 
+/* Only the first is woken while he is on his way: he must wake the next for what he leaves. */
+TEST_F(pipe, a_woken_reader_that_leaves_a_message_wakes_the_next)
+{
+	char bytes[2];
+	struct call calls[] = { reader(self->fd, &bytes[0], 1), reader(self->fd, &bytes[1], 1) };
+	int i;
+
+	share_one_processor();
+	for (i = 0; i < 2; i++) {
+		start(&calls[i]);
+		await_readers(self->fd, i + 1);
+	}
+	run_alone(1);
+	ASSERT_EQ(1, write(self->fd, "a", 1));
+	ASSERT_EQ(1, write(self->fd, "b", 1));
+	ASSERT_EQ(1, stats_of(self->fd).waiting_readers);
+	run_alone(0);
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(1, finish(&calls[i]));
+		EXPECT_EQ('a' + i, bytes[i]);
+	}
+}
+
 /* A reader that cannot take a message, and gets this error, wakes the next one. */
 static void expect_passed_on(struct __test_metadata *_metadata, struct call first, long error)
 {
