@@ -141,6 +141,22 @@ TEST_F(pipe, writers_wake_in_the_order_they_came_one_a_slot)
 	}
 }
 
+/* These sleep, on the processor of this thread, and from now on run only when it lets them. */
+static void hold_asleep(struct call *calls, unsigned int count)
+{
+	unsigned int i;
+
+	share_one_processor();
+	for (i = 0; i < count; i++) {
+		start(&calls[i]);
+		if (calls[i].write)
+			await_writers(calls[i].fd, i + 1);
+		else
+			await_readers(calls[i].fd, i + 1);
+	}
+	run_alone(1);
+}
+
 /* Only the first is woken while he is on his way: he must wake the next for what he leaves. */
 TEST_F(pipe, a_woken_reader_that_leaves_a_message_wakes_the_next)
 {
@@ -148,12 +164,7 @@ TEST_F(pipe, a_woken_reader_that_leaves_a_message_wakes_the_next)
 	struct call calls[] = { reader(self->fd, &bytes[0], 1), reader(self->fd, &bytes[1], 1) };
 	int i;
 
-	share_one_processor();
-	for (i = 0; i < 2; i++) {
-		start(&calls[i]);
-		await_readers(self->fd, i + 1);
-	}
-	run_alone(1);
+	hold_asleep(calls, 2);
 	ASSERT_EQ(1, write(self->fd, "a", 1));
 	ASSERT_EQ(1, write(self->fd, "b", 1));
 	ASSERT_EQ(1, stats_of(self->fd).waiting_readers);
@@ -301,16 +312,9 @@ TEST_F(pipe, a_signal_swallows_no_wakeup)
 	char buffers[2][8], byte;
 	struct call readers[] = { reader(self->fd, buffers[0], 8), reader(self->fd, buffers[1], 8) };
 	struct call writers[] = { writer(self->fd, "w0", 2), writer(self->fd, "w1", 2) };
-	int i;
 
-	share_one_processor();
 	on_sigusr1(0);
-
-	for (i = 0; i < 2; i++) {
-		start(&readers[i]);
-		await_readers(self->fd, i + 1);
-	}
-	run_alone(1);
+	hold_asleep(readers, 2);
 	ASSERT_EQ(1, write(self->fd, "m", 1));
 	ASSERT_EQ(0, pthread_kill(readers[0].thread, SIGUSR1));
 	run_alone(0);
@@ -321,11 +325,7 @@ TEST_F(pipe, a_signal_swallows_no_wakeup)
 	EXPECT_EQ(1, finish(&readers[1]));
 
 	fill(self->fd);
-	for (i = 0; i < 2; i++) {
-		start(&writers[i]);
-		await_writers(self->fd, i + 1);
-	}
-	run_alone(1);
+	hold_asleep(writers, 2);
 	ASSERT_EQ(1, read(self->fd, &byte, 1));
 	ASSERT_EQ(0, pthread_kill(writers[0].thread, SIGUSR1));
 	run_alone(0);
@@ -340,15 +340,9 @@ TEST_F(pipe, a_signal_swallows_no_wakeup_that_is_to_be_passed_on)
 {
 	char small, large[8];
 	struct call readers[] = { reader(self->fd, &small, 1), reader(self->fd, large, 8) };
-	int i;
 
-	share_one_processor();
 	on_sigusr1(0);
-	for (i = 0; i < 2; i++) {
-		start(&readers[i]);
-		await_readers(self->fd, i + 1);
-	}
-	run_alone(1);
+	hold_asleep(readers, 2);
 	ASSERT_EQ(5, write(self->fd, "large", 5));
 	ASSERT_EQ(0, pthread_kill(readers[0].thread, SIGUSR1));
 	run_alone(0);
