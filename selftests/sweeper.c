@@ -4,6 +4,7 @@
  * to expire, and no longer.
  */
 #include "expiry.h"
+#include "log.h"
 
 #include <poll.h>
 #include <sys/epoll.h>
@@ -12,18 +13,6 @@ static void await_sweeper(long id, int armed)
 {
 	while (sweeper_armed(id) != armed)
 		sched_yield();
-}
-
-/* The kernel's log from now on. */
-static int open_log(void)
-{
-	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-
-	if (log < 0 || lseek(log, 0, SEEK_END) < 0) {
-		perror("/dev/kmsg");
-		abort();
-	}
-	return log;
 }
 
 /*

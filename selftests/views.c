@@ -3,6 +3,7 @@
  * What the kernel shows of pipes beside their nodes and sysfs: /proc/kmsgpipe_stats, fdinfo and debugfs;
  * and all of it when a pipe is destroyed.
  */
+#include "log.h"
 #include "registry_fixture.h"
 
 #include <poll.h>
@@ -251,6 +252,55 @@ TEST_F(registry, debugfs_shows_a_stuck_queue)
 }
 
 /* ---- All of them ---- */
+
+/* Whether a file has this in it; it can be read. */
+static int shows(const char *path, const char *what)
+{
+	static char text[1 << 16];
+
+	if (slurp(path, text, sizeof(text)) < 0)
+		abort();
+	return strstr(text, what) != NULL;
+}
+
+TEST_F(registry, none_shows_what_is_in_a_message)
+{
+	static const char *const others[] = { PROC, DEBUG_FILE };
+	const char *secret = "a-secret-of-the-sender";
+	struct kmsgpipe_create create = default_pipe();
+	unsigned int files = 0;
+	struct dirent *entry;
+	struct stat file;
+	char path[512];
+	size_t i;
+	int fd, log;
+	DIR *dir;
+
+	log = open_log();
+	ASSERT_EQ(1, create_pipe(&create));
+	fd = open_id(1, O_RDWR);
+	ASSERT_EQ(strlen(secret), write(fd, secret, strlen(secret)));
+	dir = opendir(SYSFS "/pipe1");
+	ASSERT_NE(NULL, dir);
+	while ((entry = readdir(dir))) {
+		snprintf(path, sizeof(path), SYSFS "/pipe1/%s", entry->d_name);
+		if (lstat(path, &file) || !S_ISREG(file.st_mode) || !(file.st_mode & 0400))
+			continue;
+		files++;
+		EXPECT_FALSE(shows(path, secret)) TH_LOG("%s", path);
+	}
+	closedir(dir);
+	EXPECT_LT(20, files);
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		EXPECT_FALSE(shows(others[i], secret)) TH_LOG("%s", others[i]);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	EXPECT_FALSE(shows(path, secret));
+	EXPECT_EQ(-EMSGSIZE, TRY(read(fd, path, 1)));
+	ASSERT_EQ(0, destroy_id(1));
+	close(fd);
+	EXPECT_EQ(0, log_lines(log, secret, secret));
+	close(log);
+}
 
 TEST_F(registry, open_views_of_a_destroyed_pipe)
 {
