@@ -51,8 +51,11 @@ static void timed(struct task *self, unsigned long long since, unsigned long los
 	plus(&self->steps, 1);
 	if (ended && until > ended)
 		until = ended;
-	if (!begun || since < begun || since >= until)
+	if (!begun || until <= begun || since >= until)
 		return;
+	/* Of a call that was already under way, what came since. */
+	if (since < begun)
+		since = begun;
 	self->counted++;
 	waited = until - since;
 	if (waited <= self->longest)

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/select.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 
 /* Whoever needs no right to use the module is this user. */
@@ -293,6 +294,21 @@ static void use_splice_in(struct user *user)
 	await_writers(user->fd, 1);
 }
 
+static long sendfile_in(struct user *user)
+{
+	return TRY(sendfile(user->fd, user->other, NULL, 4));
+}
+
+static void use_sendfile(struct user *user)
+{
+	use_descriptor(user);
+	user->other = memfd_create("content", MFD_CLOEXEC);
+	require(write(user->other, "late", 4) == 4 && !lseek(user->other, 0, SEEK_SET));
+	fill(user->fd);
+	start_waiting(user, sendfile_in);
+	await_writers(user->fd, 1);
+}
+
 static void end_splice_in(struct user *user)
 {
 	require(read(user->fd, user->buffer, sizeof(user->buffer)) == 1);
@@ -354,19 +370,34 @@ static void end_dump(struct user *user)
 
 /* ---- Requests that nobody sleeps in ---- */
 
-static void use_ring(struct user *user, struct io_uring_sqe request)
+/* Leaves a request in a ring, and closes the descriptor. */
+static void leave_in_ring(struct user *user, struct io_uring_sqe request)
 {
-	use_descriptor(user);
 	ring_open(&user->ring);
 	request.fd = user->fd;
 	require(ring_submit(&user->ring, &request) == 1 && !ring_completions(&user->ring));
 	close_it(user);
 }
 
+static void use_ring(struct user *user, struct io_uring_sqe request)
+{
+	use_descriptor(user);
+	leave_in_ring(user, request);
+}
+
 static void use_ring_read(struct user *user)
 {
 	use_ring(user, (struct io_uring_sqe){
 		.opcode = IORING_OP_READ, .addr = (uintptr_t)user->buffer, .len = sizeof(user->buffer), .off = -1,
+	});
+}
+
+static void use_ring_write(struct user *user)
+{
+	use_descriptor(user);
+	fill(user->fd);
+	leave_in_ring(user, (struct io_uring_sqe){
+		.opcode = IORING_OP_WRITE, .addr = (uintptr_t)user->buffer, .len = 4, .off = -1,
 	});
 }
 
@@ -471,10 +502,12 @@ FIXTURE_VARIANT_ADD(used, by_a_sleeping_select) { use_selecting, end_polling };
 FIXTURE_VARIANT_ADD(used, by_a_member_of_an_epoll_set) { use_epoll, leave_epoll };
 FIXTURE_VARIANT_ADD(used, by_a_sleeping_splice_out_of_it) { use_splice_out, end_splice_out };
 FIXTURE_VARIANT_ADD(used, by_a_sleeping_splice_into_it) { use_splice_in, end_splice_in };
+FIXTURE_VARIANT_ADD(used, by_a_sleeping_sendfile) { use_sendfile, end_splice_in };
 FIXTURE_VARIANT_ADD(used, by_a_reader_in_a_page_fault) { use_hanging_in_read, end_hanging };
 FIXTURE_VARIANT_ADD(used, by_a_writer_in_a_page_fault) { use_hanging_in_write, end_hanging };
 FIXTURE_VARIANT_ADD(used, by_a_dump_in_a_page_fault) { use_hanging_in_dump, end_dump, 1 };
 FIXTURE_VARIANT_ADD(used, by_a_read_of_io_uring) { use_ring_read, close_ring };
+FIXTURE_VARIANT_ADD(used, by_a_write_of_io_uring) { use_ring_write, close_ring };
 FIXTURE_VARIANT_ADD(used, by_a_poll_of_io_uring) { use_ring_poll, close_ring };
 FIXTURE_VARIANT_ADD(used, by_a_multishot_poll_of_io_uring) { use_ring_multishot, close_ring };
 FIXTURE_VARIANT_ADD(used, by_a_registered_file_of_io_uring) { use_registered, close_ring };
