@@ -129,6 +129,71 @@ TEST_F(group, queued_messages_are_charged_to_their_sender)
 	close(fd);
 }
 
+/* Who waits for room has its message's pages already, and while it waits nobody else pays for them. */
+TEST_F_TIMEOUT(group, a_waiting_writer_pays_for_its_message, 120)
+{
+	enum { WRITERS = 4 };
+	int fd = pipe_with(MIB, 1, O_RDWR | O_NONBLOCK), i;
+	char *message = shared_memory(MIB);
+	pid_t children[WRITERS];
+	long long now;
+
+	/* Its memory is the test's. */
+	memset(message, 1, MIB);
+	ASSERT_EQ(MIB, write(fd, message, MIB));
+	for (i = 0; i < WRITERS; i++) {
+		children[i] = fork();
+		if (!children[i]) {
+			int blocking = open_id(stats_of(fd).id, O_WRONLY);
+
+			if (group_write(self, "cgroup.procs", "0") < 0)
+				_exit(1);
+			_exit(write(blocking, message, MIB) == MIB ? 0 : 2);
+		}
+	}
+	await_writers(fd, WRITERS);
+	now = charged(self);
+	TH_LOG("%lld bytes for %d messages of 1 MiB", now, WRITERS);
+	EXPECT_LE(WRITERS * MIB, now);
+	/* Twice at most, and what a process takes by itself. */
+	EXPECT_GE(2 * WRITERS * MIB + WRITERS * MIB / 2, now);
+	for (i = 0; i < WRITERS; i++) {
+		kill(children[i], SIGKILL);
+		EXPECT_EQ(-1, exit_of(children[i]));
+	}
+	while (charged(self) > MIB / 4)
+		sched_yield();
+	EXPECT_EQ(1, receive_all(fd, message, MIB));
+	close(fd);
+}
+
+TEST_F(group, pipes_are_charged_to_who_creates_them)
+{
+	enum { PIPES = 64 };
+	struct kmsgpipe_create create = default_pipe();
+	long long each;
+	pid_t child;
+	int i;
+
+	child = fork();
+	if (!child) {
+		if (group_write(self, "cgroup.procs", "0") < 0)
+			_exit(1);
+		for (i = 0; i < PIPES; i++)
+			if (create_pipe(&create) < 1)
+				_exit(2);
+		_exit(0);
+	}
+	ASSERT_EQ(0, exit_of(child));
+	each = charged(self) / PIPES;
+	TH_LOG("%lld bytes a pipe", each);
+	EXPECT_LE(512, each);
+	EXPECT_EQ(PIPES + 1, pipes_in_sysfs(1));
+	/* What is left is of the process that ended. */
+	while (charged(self) > PIPES * each / 2)
+		sched_yield();
+}
+
 /* Shared with the sender that fills its group. */
 struct filler {
 	int step;
