@@ -190,7 +190,10 @@ static long long oom_kills(void)
 	static char text[1 << 16];
 	const char *found;
 
-	if (slurp("/proc/vmstat", text, sizeof(text)) <= 0 || !(found = strstr(text, "\noom_kill ")))
+	if (slurp("/proc/vmstat", text, sizeof(text)) <= 0)
+		abort();
+	found = strstr(text, "\noom_kill ");
+	if (!found)
 		abort();
 	return strtoll(found + strlen("\noom_kill "), NULL, 10);
 }
