@@ -523,7 +523,8 @@ TEST_F_TIMEOUT(own, switching_races_with_sending, 120)
 
 	block_signals();
 	ASSERT_EQ(0, pthread_create(&thread, NULL, send_until_stopped, &call));
-	for (i = 0; i < rounds; i++) {
+	/* And until the other one has had its way. */
+	for (i = 0; i < rounds || !signals; i++) {
 		fd = open_id(self->id, O_RDWR);
 		notify(fd, SIGRTMIN);
 		if (i % 2)
@@ -537,7 +538,6 @@ TEST_F_TIMEOUT(own, switching_races_with_sending, 120)
 	pthread_join(thread, NULL);
 	EXPECT_EQ(0, call.result);
 	EXPECT_TRUE(nothing());
-	EXPECT_LT(0, signals);
 	TH_LOG("%lu signals", signals);
 }
 

@@ -23,21 +23,16 @@ struct slabs {
 	} slab[512];
 };
 
-static void count_slabs(struct slabs *slabs)
+static void count_slabs(struct slabs *counted)
 {
-	FILE *file = fopen("/proc/slabinfo", "re");
-	char line[512];
+	FILE *slabs = open_slabs();
+	long size;
 
-	if (!file)
-		abort();
-	slabs->count = 0;
-	while (fgets(line, sizeof(line), file)) {
-		if (slabs->count == ARRAY_SIZE(slabs->slab))
+	for (counted->count = 0; next_slab(slabs, counted->slab[counted->count].name,
+					   &counted->slab[counted->count].objects, &size); counted->count++)
+		if (counted->count + 1 == ARRAY_SIZE(counted->slab))
 			abort();
-		slabs->count += sscanf(line, "%63s %ld", slabs->slab[slabs->count].name,
-				       &slabs->slab[slabs->count].objects) == 2;
-	}
-	fclose(file);
+	fclose(slabs);
 }
 
 /* By how many objects the kind has grown that has grown most. */
