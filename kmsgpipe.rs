@@ -29,6 +29,9 @@ mod message;
 #[path = "src/name.rs"]
 #[deny(unsafe_code)]
 mod name;
+#[path = "src/node.rs"]
+#[deny(unsafe_code)]
+mod node;
 #[path = "src/pipe/mod.rs"]
 #[deny(unsafe_code)]
 mod pipe;
@@ -60,6 +63,7 @@ use crate::{
     debug::PipesDir,
     kernel_ext::compat,
     limits::Limits,
+    node::Node,
     procfs::StatsFile,
     registry::{
         Registered,
@@ -142,10 +146,12 @@ impl kernel::Module for Kmsgpipe {
         let stats = procfs::stats_file()?;
         let spec = Spec {
             limits,
-            mode,
-            uid: 0,
-            gid: 0,
-            name: None,
+            node: Node {
+                mode,
+                uid: 0,
+                gid: 0,
+                name: None,
+            },
         };
         Ok(Self {
             _stats: stats,

@@ -138,18 +138,20 @@ impl MiscDevice for OpenPipe {
 impl StreamDevice for OpenPipe {
     const OWNER: &'static ThisModule = compat::this_module();
 
-    fn open_stream(minor: u32, file: &File) -> Result<(Self, Arc<Notifier>)> {
+    fn open_stream(minor: u32, file: &File) -> Result<Self> {
         let access = Access::of(file);
         let pipe = registry::find(minor).ok_or(ENXIO)?;
         pipe.attach(access)?;
-        let notifier = pipe.notifier().clone();
         let traffic = pipe.traffic();
-        let open = Self {
+        Ok(Self {
             pipe,
             access,
             traffic,
-        };
-        Ok((open, notifier))
+        })
+    }
+
+    fn notifier(&self) -> &Notifier {
+        self.pipe.notifier()
     }
 
     #[inline]

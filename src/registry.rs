@@ -3,6 +3,10 @@
 //! All pipes: creating, finding and destroying them.
 
 use kernel::{
+    fmt::{
+        self,
+        Write, //
+    },
     id_pool::IdPool,
     new_mutex,
     prelude::*,
@@ -11,7 +15,10 @@ use kernel::{
         RBTreeNode,
         RBTreeNodeReservation, //
     },
-    str::CString,
+    str::{
+        CString,
+        Formatter, //
+    },
     sync::{
         Arc,
         Mutex, //
@@ -29,7 +36,8 @@ use crate::{
             Class,
             Commands,
             Device,
-            Node, //
+            HasNode,
+            Permissions, //
         },
         global::{
             Global,
@@ -38,6 +46,7 @@ use crate::{
     },
     limits::Limits,
     name::Name,
+    node::Node,
     pipe::Pipe,
     sysfs, //
 };
@@ -55,23 +64,35 @@ static REGISTRY: Global<Registry> = Global::new();
 pub(crate) struct Spec {
     /// What it may hold.
     pub(crate) limits: Limits,
-    /// Permissions of its node.
-    pub(crate) mode: u16,
-    /// Owner of its node, by the kernel's own id.
-    pub(crate) uid: u32,
-    /// Group of its node, by the kernel's own id.
-    pub(crate) gid: u32,
-    /// Its name.
-    pub(crate) name: Option<Name>,
+    /// Its node, and its name.
+    pub(crate) node: Node,
 }
 
 /// A pipe in the registry.
 struct Entry {
     pipe: Arc<Pipe>,
-    name: Option<Name>,
     // Missing while the pipe is being created. Dropping it removes the device with its node and its
     // attributes, and waits for those who read or write these.
     device: Option<Device<Arc<Pipe>>>,
+}
+
+impl HasNode for Arc<Pipe> {
+    fn permissions(&self) -> Permissions {
+        let node = self.node();
+        Permissions {
+            // As the kernel has it for devices.
+            mode: if node.mode == 0 { 0o600 } else { node.mode },
+            uid: node.uid,
+            gid: node.gid,
+        }
+    }
+
+    fn write_node_name(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.node().name {
+            Some(name) => write!(f, "kmsgpipe-{}", name.as_str()),
+            None => write!(f, "kmsgpipe{}", self.id()),
+        }
+    }
 }
 
 /// The pipes, by number and by name.
@@ -231,10 +252,10 @@ impl Registry {
     /// Creates a pipe, as [`create`] does.
     fn create(&self, spec: &Spec) -> Result<u32> {
         let _changes = self.changes.lock();
-        let id = self.reserve(spec.name)?;
+        let id = self.reserve(spec.node.name)?;
         let result = self.make(id, spec);
         if result.is_err() {
-            self.release(id, spec.name);
+            self.release(id, spec.node.name);
         }
         result.map(|()| id)
     }
@@ -270,16 +291,15 @@ impl Registry {
 
     /// Makes the pipe that a number and a name were taken for.
     fn make(&self, id: u32, spec: &Spec) -> Result {
-        let pipe = Pipe::new(id, spec.limits)?;
+        let pipe = Pipe::new(id, spec.limits, spec.node)?;
         let entry = Entry {
             pipe: pipe.clone(),
-            name: spec.name,
             device: None,
         };
         let entry = RBTreeNode::new(id, entry, GFP_KERNEL_ACCOUNT)?;
         // From here on it can be opened: it must be so as soon as there is a node.
         self.table.lock().pipes.insert(entry);
-        match self.add_device(&pipe, spec) {
+        match self.add_device(&pipe) {
             Ok(device) => {
                 if let Some(entry) = self.table.lock().pipes.get_mut(&id) {
                     entry.device = Some(device);
@@ -296,22 +316,11 @@ impl Registry {
     }
 
     /// Makes the device of a pipe.
-    fn add_device(&self, pipe: &Arc<Pipe>, spec: &Spec) -> Result<Device<Arc<Pipe>>> {
+    fn add_device(&self, pipe: &Arc<Pipe>) -> Result<Device<Arc<Pipe>>> {
         let id = pipe.id();
         let name = CString::try_from_fmt(fmt!("pipe{id}"))?;
-        let node = match spec.name {
-            Some(name) => CString::try_from_fmt(fmt!("kmsgpipe-{}", name.as_str()))?,
-            None => CString::try_from_fmt(fmt!("kmsgpipe{id}"))?,
-        };
-        let node = Node {
-            name: node,
-            // As the kernel has it for devices.
-            mode: if spec.mode == 0 { 0o600 } else { spec.mode },
-            uid: spec.uid,
-            gid: spec.gid,
-        };
         let number = self.region.number(id)?;
-        self.class.add(&name, number, node, pipe.clone())
+        self.class.add(&name, number, pipe.clone())
     }
 
     /// Destroys a pipe.
@@ -332,7 +341,7 @@ impl Registry {
         };
         Pipe::kill(&entry.pipe);
         drop(entry.device);
-        self.release(id, entry.name);
+        self.release(id, pipe.node().name);
         Ok(())
     }
 }

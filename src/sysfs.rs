@@ -21,10 +21,14 @@ use crate::{
             ClassCommand,
             DeviceAttribute, //
         },
-        class::Attached,
+        class::{
+            Attached,
+            HasNode, //
+        },
         cred, //
     },
     name::Name,
+    node::Node,
     pipe::{
         Expiry,
         Pipe,
@@ -70,7 +74,9 @@ macro_rules! setting {
 /// The files of each pipe.
 pub(crate) static ATTRIBUTES: [DeviceAttribute<Arc<Pipe>>; 24] = [
     DeviceAttribute::read_only(c"node", |pipe, f| {
-        writeln!(f, "/dev/{}", pipe.node().name.to_str().unwrap_or_default())
+        f.write_str("/dev/")?;
+        pipe.data().write_node_name(f)?;
+        f.write_str("\n")
     }),
     value!(c"msg_size", s => s.limits.msg_size()),
     value!(c"max_msgs", s => s.limits.max_msgs()),
@@ -143,10 +149,12 @@ fn create(text: &[u8]) -> Result {
     let limits = registry::check_limits(MSG_SIZE_DEFAULT, MAX_MSGS_DEFAULT)?;
     registry::create(&Spec {
         limits,
-        mode: 0o600,
-        uid: 0,
-        gid: 0,
-        name: Some(name),
+        node: Node {
+            mode: 0o600,
+            uid: 0,
+            gid: 0,
+            name: Some(name),
+        },
     })?;
     Ok(())
 }

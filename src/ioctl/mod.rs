@@ -28,6 +28,7 @@ use crate::{
         file, //
     },
     name::Name,
+    node::Node,
     pipe::{
         Expiry,
         Pipe, //
@@ -166,10 +167,12 @@ fn create_new(create: &uapi::Create) -> Result<u32> {
     };
     registry::create(&Spec {
         limits,
-        mode: create.mode as u16,
-        uid: create.uid,
-        gid: create.gid,
-        name,
+        node: Node {
+            mode: create.mode as u16,
+            uid: create.uid,
+            gid: create.gid,
+            name,
+        },
     })
 }
 

@@ -63,9 +63,11 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
     ) -> Result<usize>;
 
     /// Called when the device number with this minor is opened; takes the place of
-    /// [`MiscDevice::open`]. Returns the device for this file, and what pollers of it are to
-    /// register with.
-    fn open_stream(minor: u32, file: &File) -> Result<(Self, Arc<Notifier>)>;
+    /// [`MiscDevice::open`]. Returns the device for this file.
+    fn open_stream(minor: u32, file: &File) -> Result<Self>;
+
+    /// What pollers of it are to register with. It is asked once, when the file is opened.
+    fn notifier(&self) -> &Notifier;
 
     /// Answers `poll` with [`events`](super::notify::events). What changes the answer afterwards
     /// must be told to the [`Notifier`].
@@ -76,10 +78,29 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
 }
 
 /// What an open file of a [`StreamDevice`] holds.
+///
+/// # Invariants
+///
+/// `notifier` is borrowed from `device`, which stays where it is, and unchanged, until it is
+/// dropped.
 pub(crate) struct OpenFile<T> {
     device: T,
     // What is registered with it is gone when the file is released.
-    notifier: Arc<Notifier>,
+    notifier: NonNull<Notifier>,
+}
+
+// SAFETY: The notifier is one that a shared reference to the device gives access to.
+unsafe impl<T: Send + Sync> Send for OpenFile<T> {}
+
+// SAFETY: As above.
+unsafe impl<T: Sync> Sync for OpenFile<T> {}
+
+impl<T> OpenFile<T> {
+    /// What pollers register with.
+    fn notifier(&self) -> &Notifier {
+        // SAFETY: By the invariants.
+        unsafe { self.notifier.as_ref() }
+    }
 }
 
 impl<T> Deref for OpenFile<T> {
@@ -196,8 +217,15 @@ impl<T: StreamDevice> Region<T> {
     /// Makes what `file` is to hold.
     fn open_file(minor: u32, file: &File) -> Result<KBox<OpenFile<T>>> {
         let open = KBox::<OpenFile<T>>::new_uninit(GFP_KERNEL_ACCOUNT)?;
-        let (device, notifier) = T::open_stream(minor, file)?;
-        Ok(open.write(OpenFile { device, notifier }))
+        let device = T::open_stream(minor, file)?;
+        let mut open = open.write(OpenFile {
+            device,
+            notifier: NonNull::dangling(),
+        });
+        // INVARIANT: It is borrowed from there, and from here on nobody has more than a shared
+        // reference to the device.
+        open.notifier = NonNull::from(open.device.notifier());
+        Ok(open)
     }
 
     /// # Safety
@@ -252,9 +280,9 @@ impl<T: StreamDevice> Region<T> {
         // SAFETY: The file was opened, so that its private data is a `T::Ptr`, which is not taken
         // back before the file is released.
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
-        // SAFETY: The file is valid and holds the reference in `open` until it is released; `table`
-        // is null or valid.
-        unsafe { open.notifier.register_poll(file, table) };
+        // SAFETY: The file is valid and holds `open`, and so the notifier, until it is released;
+        // `table` is null or valid.
+        unsafe { open.notifier().register_poll(file, table) };
         open.device.poll()
     }
 
@@ -266,9 +294,9 @@ impl<T: StreamDevice> Region<T> {
         // SAFETY: As in `poll`.
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
         open.device.watch();
-        // SAFETY: By the safety requirements, and the file holds the reference in `open` until it
-        // is released.
-        match unsafe { open.notifier.register_async(fd, file, on) } {
+        // SAFETY: By the safety requirements, and the file holds `open`, and so the notifier,
+        // until it is released.
+        match unsafe { open.notifier().register_async(fd, file, on) } {
             Ok(()) => 0,
             Err(err) => err.to_errno(),
         }

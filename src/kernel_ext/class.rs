@@ -15,8 +15,9 @@ use kernel::{
         from_err_ptr,
         to_result, //
     },
+    fmt,
     prelude::*,
-    str::CString,
+    str::Formatter,
     sync::{
         atomic::{
             Atomic,
@@ -33,6 +34,7 @@ use super::{
         ClassCommand,
         DeviceAttribute, //
     },
+    cache::Cache,
     layout::GFP_NOFAIL,
 };
 
@@ -44,6 +46,8 @@ use super::{
 pub(crate) struct Class<T: 'static> {
     class: NonNull<bindings::class>,
     devices: Arc<Devices<T>>,
+    // Dropped after the class, and so after all of its devices.
+    cache: Cache<Attached<T>>,
 }
 
 /// What the devices of a class have in common, for as long as one of them exists.
@@ -82,7 +86,7 @@ impl<T> Devices<T> {
     }
 }
 
-impl<T: Send + Sync> Class<T> {
+impl<T: HasNode + Send + Sync> Class<T> {
     /// Registers a class whose devices have `attributes`.
     ///
     /// # Errors
@@ -120,6 +124,7 @@ impl<T: Send + Sync> Class<T> {
             }),
             GFP_KERNEL,
         )?;
+        let cache = Cache::new(name)?;
         // The C side owns the memory of the class: it may be released late.
         //
         // SAFETY: The name lives for ever.
@@ -128,31 +133,25 @@ impl<T: Send + Sync> Class<T> {
         Ok(Self {
             class: NonNull::new(class).ok_or(ENOMEM)?,
             devices,
+            cache,
         })
     }
 
-    /// Adds a device `name` to the class, with a node for `number` in `/dev`, and returns when both
-    /// can be used.
+    /// Adds a device `name` to the class, with a node for `number` in `/dev`, as `data` says, and
+    /// returns when both can be used.
     ///
     /// # Errors
     ///
     /// [`EEXIST`] if the class has one of this name, [`ENOMEM`].
-    pub(crate) fn add(
-        &self,
-        name: &CStr,
-        number: bindings::dev_t,
-        node: Node,
-        data: T,
-    ) -> Result<Device<T>> {
-        let attached = KBox::new(
-            Attached {
-                raw: Opaque::zeroed(),
-                node: KBox::new(node, GFP_KERNEL_ACCOUNT)?,
-                data,
-                devices: self.devices.clone(),
-            },
-            GFP_KERNEL_ACCOUNT,
-        )?;
+    pub(crate) fn add(&self, name: &CStr, number: bindings::dev_t, data: T) -> Result<Device<T>> {
+        let attached = Attached {
+            raw: Opaque::zeroed(),
+            data,
+            devices: self.devices.clone(),
+        };
+        // SAFETY: It is dropped here or when the device is released, which the class waits for when
+        // it is dropped, and then only drops the cache.
+        let attached = unsafe { self.cache.allocate(attached)? };
         self.devices.alive.fetch_add(1, Full);
         let attached = KBox::into_raw(attached);
         // SAFETY: It was just allocated. From `device_initialize` on it is freed by its release
@@ -164,6 +163,9 @@ impl<T: Send + Sync> Class<T> {
             (*raw).type_ = &raw const self.devices.device_type;
             (*raw).devt = number;
             (*raw).release = Some(Attached::<T>::release);
+            // There is no hardware to put to sleep. Where the kernel has power management, this
+            // spares each device a directory of up to nine files.
+            bindings::dev_pm_info::set_no_pm_raw(&raw mut (*raw).power, true);
             raw
         };
         // SAFETY: The device is initialised; the format takes a string, which is copied.
@@ -249,11 +251,10 @@ impl<T> Drop for Commands<T> {
     }
 }
 
-/// A node in `/dev`.
-pub(crate) struct Node {
-    /// Its name there.
-    pub(crate) name: CString,
-    /// Its permissions.
+/// Who may use a node in `/dev`.
+#[derive(Clone, Copy)]
+pub(crate) struct Permissions {
+    /// Its mode.
     pub(crate) mode: u16,
     /// Its owner, by the kernel's own id.
     pub(crate) uid: u32,
@@ -261,21 +262,26 @@ pub(crate) struct Node {
     pub(crate) gid: u32,
 }
 
+/// What a device carries: it says what the node of the device is to be, each time the same.
+pub(crate) trait HasNode {
+    /// Who may use it.
+    fn permissions(&self) -> Permissions;
+
+    /// Writes its name in `/dev`, of less than [`NODE_NAME_SIZE`] bytes, none of them zero.
+    fn write_node_name(&self, f: &mut Formatter<'_>) -> fmt::Result;
+}
+
+/// The size of the longest name of a node, with the zero behind it.
+pub(crate) const NODE_NAME_SIZE: usize = 64;
+
 /// A device as long as the kernel knows it.
 pub(crate) struct Attached<T: 'static> {
     raw: Opaque<bindings::device>,
-    // Boxed, so that the whole is an object of 512 bytes where `struct device` is a small one.
-    node: KBox<Node>,
     data: T,
     devices: Arc<Devices<T>>,
 }
 
 impl<T: 'static> Attached<T> {
-    /// Its node.
-    pub(crate) fn node(&self) -> &Node {
-        &self.node
-    }
-
     /// What it carries.
     pub(crate) fn data(&self) -> &T {
         &self.data
@@ -289,6 +295,21 @@ impl<T: 'static> Attached<T> {
         unsafe { &*container_of!(Opaque::cast_from(dev), Self, raw) }
     }
 
+    /// # Safety
+    ///
+    /// `dev` must be the `raw` of an `Attached<T>` that [`Class::add`] made, and that nobody uses
+    /// any more.
+    unsafe extern "C" fn release(dev: *mut bindings::device) {
+        // SAFETY: By the safety requirements it comes from `KBox::into_raw`, and is not used again.
+        let attached =
+            unsafe { KBox::from_raw(container_of!(Opaque::cast_from(dev), Self, raw).cast_mut()) };
+        let devices = attached.devices.clone();
+        drop(attached);
+        devices.put();
+    }
+}
+
+impl<T: HasNode + 'static> Attached<T> {
     /// Says what the node is to be.
     ///
     /// # Safety
@@ -301,37 +322,34 @@ impl<T: 'static> Attached<T> {
         gid: *mut bindings::kgid_t,
     ) -> *mut c_char {
         // SAFETY: By the safety requirements.
-        let node = unsafe { Self::from_raw(dev) }.node();
+        let data = unsafe { Self::from_raw(dev) }.data();
+        let permissions = data.permissions();
         // SAFETY: By the safety requirements.
         unsafe {
             if !mode.is_null() {
-                mode.write(node.mode);
+                mode.write(permissions.mode);
             }
             if !uid.is_null() {
-                uid.write(bindings::kuid_t { val: node.uid });
+                uid.write(bindings::kuid_t {
+                    val: permissions.uid,
+                });
             }
             if !gid.is_null() {
-                gid.write(bindings::kgid_t { val: node.gid });
+                gid.write(bindings::kgid_t {
+                    val: permissions.gid,
+                });
             }
+        }
+        let mut name = [0; NODE_NAME_SIZE];
+        if let Some((_zero, place)) = name.split_last_mut() {
+            // It fits.
+            let _ = data.write_node_name(&mut Formatter::new(place));
         }
         // It must not fail: the kernel would then take the device for one without a name of its
         // own, and make or leave another node.
         //
-        // SAFETY: It is a string; the caller frees the copy.
-        unsafe { bindings::kstrdup(node.name.as_char_ptr(), bindings::GFP_KERNEL | GFP_NOFAIL) }
-    }
-
-    /// # Safety
-    ///
-    /// `dev` must be the `raw` of an `Attached<T>` that [`Class::add`] made, and that nobody uses
-    /// any more.
-    unsafe extern "C" fn release(dev: *mut bindings::device) {
-        // SAFETY: By the safety requirements it comes from `KBox::into_raw`, and is not used again.
-        let attached =
-            unsafe { KBox::from_raw(container_of!(Opaque::cast_from(dev), Self, raw).cast_mut()) };
-        let devices = attached.devices.clone();
-        drop(attached);
-        devices.put();
+        // SAFETY: It is a string, as its last byte is zero; the caller frees the copy.
+        unsafe { bindings::kstrdup(name.as_ptr().cast(), bindings::GFP_KERNEL | GFP_NOFAIL) }
     }
 }
 

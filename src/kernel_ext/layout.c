@@ -16,6 +16,7 @@
 #include <linux/mm_types.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
+#include <linux/slab.h>
 #include <linux/wait.h>
 #include <asm/ioctls.h>
 
@@ -37,10 +38,12 @@ int main(void)
 	DEFINE(DEVICE_ATTRIBUTE_SIZE, sizeof(struct device_attribute));
 	DEFINE(DEVICE_CLASS, offsetof(struct device, class));
 	DEFINE(DEVICE_DEVT, offsetof(struct device, devt));
+	DEFINE(DEVICE_POWER, offsetof(struct device, power));
 	DEFINE(DEVICE_RELEASE, offsetof(struct device, release));
 	DEFINE(DEVICE_SIZE, sizeof(struct device));
 	DEFINE(DEVICE_TYPE, offsetof(struct device, type));
 	DEFINE(DEVICE_TYPE_SIZE, sizeof(const struct device_type));
+	DEFINE(DEV_PM_INFO_DRIVER_FLAGS, offsetof(struct dev_pm_info, driver_flags));
 	DEFINE(FILE_F_FLAGS, offsetof(struct file, f_flags));
 	DEFINE(FILE_F_LOCK, offsetof(struct file, f_lock));
 	DEFINE(FILE_F_MODE, offsetof(struct file, f_mode));
@@ -49,6 +52,7 @@ int main(void)
 	DEFINE(INODE_I_RDEV, offsetof(struct inode, i_rdev));
 	DEFINE(KIOCB_KI_FILP, offsetof(struct kiocb, ki_filp));
 	DEFINE(KIOCB_KI_FLAGS, offsetof(struct kiocb, ki_flags));
+	DEFINE(KMEM_CACHE_ARGS_SIZE, sizeof(struct kmem_cache_args));
 	DEFINE(LIST_HEAD_NEXT, offsetof(struct list_head, next));
 	DEFINE(PAGE_PRIVATE, offsetof(struct page, private));
 	DEFINE(SEQ_OPERATIONS_SIZE, sizeof(const struct seq_operations));

@@ -9,6 +9,7 @@ use kernel::{
         cdev,
         class_attribute,
         cred,
+        dev_pm_info,
         device,
         device_attribute,
         device_type,
@@ -18,6 +19,7 @@ use kernel::{
         gfp_t,
         inode,
         kiocb,
+        kmem_cache_args,
         list_head,
         page,
         seq_operations,
@@ -65,7 +67,10 @@ static_assert!(offset_of!(cdev, owner) == raw::CDEV_OWNER);
 static_assert!(offset_of!(cred, egid) == raw::CRED_EGID);
 static_assert!(offset_of!(cred, euid) == raw::CRED_EUID);
 static_assert!(offset_of!(device, class) == raw::DEVICE_CLASS);
+// What is behind the bits that are set.
+static_assert!(offset_of!(dev_pm_info, driver_flags) == raw::DEV_PM_INFO_DRIVER_FLAGS);
 static_assert!(offset_of!(device, devt) == raw::DEVICE_DEVT);
+static_assert!(offset_of!(device, power) == raw::DEVICE_POWER);
 static_assert!(offset_of!(device, release) == raw::DEVICE_RELEASE);
 static_assert!(offset_of!(device, type_) == raw::DEVICE_TYPE);
 static_assert!(offset_of!(file, f_flags) == raw::FILE_F_FLAGS);
@@ -88,5 +93,6 @@ static_assert!(size_of::<device>() == raw::DEVICE_SIZE);
 static_assert!(size_of::<device_attribute>() == raw::DEVICE_ATTRIBUTE_SIZE);
 static_assert!(size_of::<device_type>() == raw::DEVICE_TYPE_SIZE);
 static_assert!(size_of::<file_operations>() == raw::FILE_OPERATIONS_SIZE);
+static_assert!(size_of::<kmem_cache_args>() == raw::KMEM_CACHE_ARGS_SIZE);
 static_assert!(size_of::<seq_operations>() == raw::SEQ_OPERATIONS_SIZE);
 static_assert!(size_of::<wait_queue_head>() == raw::WAIT_QUEUE_HEAD_SIZE);

@@ -6,6 +6,7 @@
 //! This directory and `uapi` are the only places for `unsafe` and `bindings::`.
 
 pub(crate) mod attribute;
+mod cache;
 pub(crate) mod chain;
 pub(crate) mod chrdev;
 pub(crate) mod class;

@@ -69,6 +69,7 @@ use crate::{
     },
     limits::Limits,
     message::Record,
+    node::Node,
     queue::Queue,
     stats::{
         Account,
@@ -196,6 +197,7 @@ pub(crate) struct Internals {
 #[pin_data]
 pub(crate) struct Pipe {
     id: u32,
+    node: Node,
     #[pin]
     state: StateLock<State>,
     readers: Side,
@@ -205,7 +207,8 @@ pub(crate) struct Pipe {
     dumpers: CondVar,
     /// Pollers and processes that want signals. Apart from the sleepers: an exclusive poller that
     /// is woken and then does not read must not have taken a sleeper's wakeup.
-    notifier: Arc<Notifier>,
+    #[pin]
+    notifier: Notifier,
     #[pin]
     sweeper: DelayedWork<Self, { work_id::SWEEP }>,
     #[pin]
@@ -227,14 +230,11 @@ impl_has_delayed_work! {
 
 impl Pipe {
     /// Makes an empty pipe.
-    pub(crate) fn new(id: u32, limits: Limits) -> Result<Arc<Self>> {
-        let notifier = Arc::pin_init(
-            Notifier::new(c"Pipe::notifier", static_lock_class!()),
-            GFP_KERNEL_ACCOUNT,
-        )?;
+    pub(crate) fn new(id: u32, limits: Limits, node: Node) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 id,
+                node,
                 state <- new_state_lock!(
                     State {
                         flags: Flag::Untrimmed.into(),
@@ -251,7 +251,7 @@ impl Pipe {
                 readers: Side::new(&state, Flag::ReadersSleep),
                 writers: Side::new(&state, Flag::WritersSleep),
                 dumpers <- new_condvar!("Pipe::dumpers"),
-                notifier,
+                notifier <- Notifier::new(c"Pipe::notifier", static_lock_class!()),
                 sweeper <- new_delayed_work!("Pipe::sweeper"),
                 trimmer <- new_delayed_work!("Pipe::trimmer"),
             }),
@@ -264,8 +264,13 @@ impl Pipe {
         self.id
     }
 
+    /// What its node is like.
+    pub(crate) fn node(&self) -> &Node {
+        &self.node
+    }
+
     /// What pollers register with.
-    pub(crate) fn notifier(&self) -> &Arc<Notifier> {
+    pub(crate) fn notifier(&self) -> &Notifier {
         &self.notifier
     }
 

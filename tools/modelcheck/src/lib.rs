@@ -22,6 +22,14 @@ mod limits;
 #[deny(unsafe_code)]
 #[rustfmt::skip]
 mod message;
+#[path = "../../../src/name.rs"]
+#[deny(unsafe_code)]
+#[rustfmt::skip]
+mod name;
+#[path = "../../../src/node.rs"]
+#[deny(unsafe_code)]
+#[rustfmt::skip]
+mod node;
 #[path = "../../../src/pipe/mod.rs"]
 #[deny(unsafe_code)]
 #[rustfmt::skip]

@@ -18,6 +18,7 @@ use crate::{
     device::Access,
     kernel_ext::segment::{self, SEGMENT_SIZE},
     limits::Limits,
+    node::Node,
     pipe::{Pipe, Snapshot, Traffic},
     stats::Tally,
 };
@@ -40,6 +41,14 @@ const LONGEST: u32 = 256;
 const BOTH: Access = Access {
     read: true,
     write: true,
+};
+
+/// A node, which is none of a pipe's affair.
+const NODE: Node = Node {
+    mode: 0,
+    uid: 0,
+    gid: 0,
+    name: None,
 };
 
 /// Limits of a pipe for so many messages.
@@ -71,7 +80,7 @@ impl Bench {
     /// segments.
     fn with_memory(max_msgs: u32, queued: &[u8], memory: usize) -> Self {
         segment::reset();
-        let pipe = Pipe::new(7, limits(max_msgs)).expect("a pipe");
+        let pipe = Pipe::new(7, limits(max_msgs), NODE).expect("a pipe");
         let this = Self {
             traffic: Arc::new(pipe.traffic()),
             pipe,
