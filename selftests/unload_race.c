@@ -107,10 +107,12 @@ static void *open_and_close(void *arg)
 	while (!__atomic_load_n(&opener->stop, __ATOMIC_ACQUIRE)) {
 		fd = open(NODE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 		if (fd >= 0) {
+			__atomic_add_fetch(&opener->opened, 1, __ATOMIC_ACQ_REL);
+			/* So that unloading is tried while it is open. */
+			sched_yield();
 			if (write(fd, "x", 1) < 0 && errno != EAGAIN)
 				abort();
 			close(fd);
-			__atomic_add_fetch(&opener->opened, 1, __ATOMIC_ACQ_REL);
 		} else if (errno != ENOENT && errno != ENXIO && errno != ENODEV) {
 			abort();
 		}
@@ -146,8 +148,13 @@ TEST_F_TIMEOUT(module, opening_races_with_unloading, SECONDS)
 
 	for (i = 0; i < openers_wanted(); i++)
 		ASSERT_EQ(0, pthread_create(&openers[i].thread, NULL, open_and_close, &openers[i]));
-	/* Until each has had its way often enough. */
-	while (gone < rounds || !refused || least_opened(openers) < rounds) {
+	/*
+	 * Before each unloading every one of them has had its way once more. While the module comes and goes they
+	 * rarely do, and with nothing to wait for it would have to come and go until the last one has had luck.
+	 */
+	while (gone < rounds || refused < rounds) {
+		while (least_opened(openers) <= gone)
+			sched_yield();
 		ret = unload();
 		ASSERT_TRUE(ret == 0 || ret == -EWOULDBLOCK) TH_LOG("unload: %ld", ret);
 		refused += ret != 0;
