@@ -51,7 +51,8 @@ impl<T> Cache<T> {
         Ok(Self(NonNull::new(cache).ok_or(ENOMEM)?, PhantomData))
     }
 
-    /// Puts a value into an object of the cache, accounted to the memory cgroup of the current task.
+    /// Puts a value into an object of the cache, accounted to the memory cgroup of the current
+    /// task.
     ///
     /// # Errors
     ///

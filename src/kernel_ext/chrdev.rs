@@ -171,9 +171,8 @@ impl<T: StreamDevice> Region<T> {
         }
         // SAFETY: It is valid, its operations are constant, and by the invariants the numbers are
         // allocated.
-        let result =
-            to_result(unsafe { bindings::cdev_add(cdev.as_ptr(), this.first, this.minors) });
-        if let Err(err) = result {
+        let ret = unsafe { bindings::cdev_add(cdev.as_ptr(), this.first, this.minors) };
+        if let Err(err) = to_result(ret) {
             // SAFETY: It was not added; this drops the only reference.
             unsafe { bindings::cdev_del(cdev.as_ptr()) };
             return Err(err);

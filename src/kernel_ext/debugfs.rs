@@ -40,12 +40,12 @@ pub(crate) struct ListDir<T>(*mut bindings::dentry, PhantomData<T>);
 #[cfg(not(CONFIG_DEBUG_FS))]
 pub(crate) struct ListDir<T>(core::marker::PhantomData<T>);
 
-// SAFETY: A directory may be removed by any thread.
 #[cfg(CONFIG_DEBUG_FS)]
+// SAFETY: A directory may be removed by any thread.
 unsafe impl<T> Send for ListDir<T> {}
 
-// SAFETY: There is no method that takes a shared reference.
 #[cfg(CONFIG_DEBUG_FS)]
+// SAFETY: There is no method that takes a shared reference.
 unsafe impl<T> Sync for ListDir<T> {}
 
 #[cfg(not(CONFIG_DEBUG_FS))]

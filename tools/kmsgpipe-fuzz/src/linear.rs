@@ -150,7 +150,7 @@ impl Search<'_> {
             if apply(&mut next, event.user, event.op) != event.outcome {
                 continue;
             }
-            let done = done | 1 << index;
+            let done = done | (1 << index);
             if self.tried.contains(&(done, next.clone())) {
                 continue;
             }

@@ -12,7 +12,7 @@ use shuttle::{
     Config, Runner,
 };
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     env,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -62,6 +62,7 @@ struct World {
 thread_local! {
     // All tasks of an execution run on one thread of the host.
     static WORLD: RefCell<World> = RefCell::default();
+    static RUNNING: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Uses what is known of all tasks.
@@ -81,7 +82,23 @@ pub fn me() -> usize {
 
 /// Whether a task of a model runs, and no other code.
 fn is_running() -> bool {
-    shuttle::current::try_get_current_task().is_some()
+    RUNNING.get()
+}
+
+/// Says that tasks of a model run, as long as it exists.
+struct Running;
+
+impl Running {
+    fn new() -> Self {
+        RUNNING.set(true);
+        Self
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        RUNNING.set(false);
+    }
 }
 
 /// A step that other tasks can see follows: they may go first.
@@ -283,14 +300,12 @@ pub fn check(name: &str, bound: usize, scenario: impl Fn() + Send + Sync + 'stat
         drop(WORLD.replace(World::default()));
         with(|world| world.tasks.push(Task::new()));
         explore::set_last(None);
+        let _running = Running::new();
         scenario();
         assert!(with(|world| world.left == 0), "some tasks have not ended");
     };
     let mut config = Config::new();
     config.silence_warnings = true;
-    config
-        .ungraceful_shutdown_config
-        .immediately_return_on_panic = true;
     if let Ok(schedule) = env::var("MODEL_SCHEDULE") {
         Runner::new(ReplayScheduler::new_from_encoded(&schedule), config).run(run);
         return;

@@ -3,6 +3,6 @@
 //! The names that the module has for what the header defines.
 
 pub(crate) use kmsgpipe_sys::{
-    FLUSH_EXPIRY_DEFAULT, FLUSH_INTERVAL_DEFAULT, MAX_MSGS_MAX, MAX_MSGS_MIN, MSG_SIZE_MAX,
-    MSG_SIZE_MIN, NAME_SIZE,
+    raw::KMSGPIPE_NAME_SIZE as NAME_SIZE, FLUSH_EXPIRY_DEFAULT, FLUSH_INTERVAL_DEFAULT,
+    MAX_MSGS_MAX, MAX_MSGS_MIN, MSG_SIZE_MAX, MSG_SIZE_MIN,
 };

@@ -135,7 +135,7 @@ impl World {
             if body.len == 0 {
                 return (0, flags);
             }
-            if flags & (RWF_ATOMIC | RWF_DONTCACHE | 1 << 30) != 0 {
+            if flags & (RWF_ATOMIC | RWF_DONTCACHE | (1 << 30)) != 0 {
                 return (err(libc::EOPNOTSUPP), flags);
             }
         }
@@ -199,7 +199,7 @@ impl World {
             err(libc::EFAULT)
         } else if matches!(way, Way::Vector(_)) && room == 0 {
             0
-        } else if flags & (RWF_ATOMIC | RWF_DONTCACHE | 1 << 30) != 0 {
+        } else if flags & (RWF_ATOMIC | RWF_DONTCACHE | (1 << 30)) != 0 {
             err(libc::EOPNOTSUPP)
         } else {
             let pipe = self.pipe_of(file);

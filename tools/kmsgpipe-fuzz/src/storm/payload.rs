@@ -47,7 +47,7 @@ impl Received {
                 bytes.len()
             ));
         };
-        let count = u64::from(low) | u64::from(high) << 32;
+        let count = u64::from(low) | (u64::from(high) << 32);
         if len as usize != bytes.len() || bytes[MIN..].iter().any(|b| *b != filler(thread, count)) {
             return Err(format!(
                 "message {count} of thread {thread} is not what was sent"

@@ -170,7 +170,7 @@ fn is_administrator(status: &str, namespace: &str) -> bool {
     let capabilities = lines.find_map(|line| line.strip_prefix("CapEff:"));
     let capabilities = capabilities.and_then(|text| u64::from_str_radix(text.trim(), 16).ok());
     let initial = namespace.split_whitespace().eq(["0", "0", "4294967295"]);
-    initial && capabilities.is_some_and(|bits| bits >> CAP_SYS_ADMIN & 1 == 1)
+    initial && capabilities.is_some_and(|bits| (bits >> CAP_SYS_ADMIN) & 1 == 1)
 }
 
 /// Whether there is a line for each pipe.
