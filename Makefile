@@ -2,15 +2,16 @@
 #
 # `make help` lists what there is. The module's own build description is Kbuild.
 
-# Where the kernel's build tree is, for `make` and `make modules_install`.
-KDIR ?= /lib/modules/$(shell uname -r)/build
+# Where the kernel's build tree is, for `make` and `make modules_install`: that of the running kernel, with the
+# metadata of Rust that `make kernel-metadata` made if its headers lack them.
+KDIR ?= $(shell lab/kernel-metadata --where)
 PREFIX ?= /usr/local
 DESTDIR ?=
 
 # A kernel that was built with clang wants its modules built so.
 KBUILD_FLAGS = $(shell RUSTC='$(RUSTC)' BINDGEN='$(BINDGEN)' lab/check-kdir --flags $(KDIR))
 
-.PHONY: modules modules_install demo test soak bench vm lint intree next mutants tools install clean distclean help check-kdir
+.PHONY: modules modules_install demo test soak bench vm lint intree next mutants platforms kernel-metadata tools install uninstall clean distclean help check-kdir
 .DEFAULT_GOAL := modules
 
 help:
@@ -26,12 +27,17 @@ help:
 	@echo '  make next             build it for Linux 7.3, and run the selftests there'
 	@echo '  make mutants          break the module on purpose, and see that a test notices each time'
 	@echo
-	@echo 'On this machine, if its kernel has Rust:'
+	@echo '  make platforms        run the demo and all tests on Debian 12, 13 and testing, each from nothing, in chroots'
+	@echo '                        (PLATFORM=trixie: on that one; as root; about an hour each)'
+	@echo
+	@echo 'On this machine, if its kernel is 7.2 or later and has Rust:'
 	@echo '  make                  build kmsgpipe.ko for it (KDIR=/path/to/kernel/build for another)'
+	@echo '  make kernel-metadata  make what the header packages of Debian'\''s kernels lack for that (2 to 4 min, 300 MB)'
 	@echo '  make modules_install  install the module'
 	@echo '  make tools            build kmsgpipectl'
 	@echo '  make install          install kmsgpipectl, manual pages, completions, udev rule and header'
 	@echo '                        (DESTDIR=, PREFIX=/usr/local)'
+	@echo '  make uninstall        remove those (with the same DESTDIR and PREFIX)'
 	@echo
 	@echo '  make clean            remove what was built here'
 	@echo '  make distclean        and the cache: kernels, their source, crates'
@@ -42,7 +48,8 @@ check-kdir:
 modules: check-kdir
 	+$(MAKE) -C $(KDIR) $(KBUILD_FLAGS) M=$(CURDIR) modules
 
-modules_install: check-kdir
+modules_install:
+	@[ -e kmsgpipe.ko ] || { echo '*** there is no kmsgpipe.ko to install: run make first' >&2; exit 1; }
 	+$(MAKE) -C $(KDIR) $(KBUILD_FLAGS) M=$(CURDIR) modules_install
 
 demo:
@@ -73,11 +80,20 @@ KERNEL ?= plain
 vm:
 	@lab/run --kernel $(KERNEL) --tty bash --norc || [ $$? -lt 120 ]
 
+platforms:
+	@PLATFORM='$(PLATFORM)' ONLY='$(ONLY)' lab/platforms
+
+kernel-metadata:
+	@lab/kernel-metadata
+
 tools:
 	@lab/install --build
 
 install:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' lab/install
+
+uninstall:
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' lab/install --remove
 
 clean:
 	rm -rf build tools/target .tmp_* .*.cmd *.o *.ko *.mod *.mod.c Module.symvers modules.order \

@@ -29,7 +29,11 @@ anew() {
 build_module() {
 	local dir=$BUILD/$1
 	rm -rf "$dir" && mkdir -p "$dir" || return 1
-	kbuild "O=$KERNEL_DIR" "M=$ROOT" "MO=$dir" modules || return 1
+	if [[ $1 == debian ]]; then
+		with_compilers make modules "KDIR=$KERNEL_DIR/metadata/build" "MO=$dir" || return 1
+	else
+		kbuild "O=$KERNEL_DIR" "M=$ROOT" "MO=$dir" modules || return 1
+	fi
 	# Which kernel, and so which compiler, it was built for.
 	echo "$KERNEL_DIR" >"$dir/.kernel"
 }
@@ -47,32 +51,47 @@ ensure_module() {
 		"mend what the compiler says" anew "$BUILD/stamp/module-$1" build_module "$1"
 }
 
-# The triple is named so that the static C library is not asked of macros and build scripts.
-TARGET=x86_64-unknown-linux-gnu
-
 # The programs for the virtual machine.
 TOOLS=(kmsgpipectl kmsgpipe-fuzz kmsgpipe-bench)
 
-# cargo_tools ARGUMENT...: cargo on the user space tools.
+# cargo_tools ARGUMENT...: cargo on the user space tools, by way of CARGO_BY if that is set.
 cargo_tools() {
-	(cd "$ROOT/tools" && "$CARGO" "$@")
+	(cd "$ROOT/tools" && ${CARGO_BY:-} "$CARGO" "$@")
 }
 
-# build_tool
-build_tool() {
-	local tool
-	cargo_tools build --release --locked --target "$TARGET" "${TOOLS[@]/#/--bin=}" || return 1
-	for tool in "${TOOLS[@]}"; do
-		install -D -m 755 "$ROOT/tools/target/$TARGET/release/$tool" "$BUILD/bin/$tool" || return 1
+# build_tools TOOL...: programs for this machine, into build/bin: static ones, where there is a static C library.
+# The target is named so that this is not asked of macros and build scripts, which cannot be.
+build_tools() {
+	local tool target flags=''
+	target=$(${CARGO_BY:-} "${CARGO%/*}/rustc" -vV | sed -n 's/^host: //p')
+	if [[ $target != *-gnu ]] || [[ $(${CARGO_BY:-} gcc -print-file-name=libc.a) == /* ]]; then
+		flags='-C target-feature=+crt-static'
+	else
+		echo "there is no static C library here (libc.a): what is built needs the shared one of this machine"
+	fi
+	cargo_tools build --release --locked --target "$target" --config "target.$target.rustflags=\"$flags\"" \
+		"${@/#/--bin=}" || return 1
+	for tool in "$@"; do
+		install -D -m 755 "$ROOT/tools/target/$target/release/$tool" "$BUILD/bin/$tool" || return 1
 	done
 }
 
-# ensure_tool: those programs in build/bin, static.
-ensure_tool() {
-	fresh "$BUILD/stamp/tool" "$ROOT"/tools/{Cargo.toml,Cargo.lock,.cargo,kmsgpipe-sys} "${TOOLS[@]/#/$ROOT/tools/}" \
-		"$ROOT/include" "$ROOT/src/uapi" && return
-	step tool "building kmsgpipectl, the fuzzer and the benchmark" "2 min" "the crate registry must be reachable the first time; run this again" \
-		anew "$BUILD/stamp/tool" build_tool
+# stamp_of TOOL...: what stands for those programs in build/bin.
+stamp_of() { printf '%s/stamp/tools%s' "$BUILD" "$(printf -- '-%s' "$@")"; }
+
+# tools_are_fresh TOOL...
+tools_are_fresh() {
+	fresh "$(stamp_of "$@")" "$ROOT"/tools/{Cargo.toml,Cargo.lock,kmsgpipe-sys,kmsgpipectl} "${@/#/$ROOT/tools/}" \
+		"$ROOT/include" "$ROOT/src/uapi"
+}
+
+# ensure_tools WHAT TOOL...: those programs in build/bin.
+ensure_tools() {
+	local what=$1
+	shift
+	tools_are_fresh "$@" && return
+	step tools "building $what" "2 min" "the crate registry must be reachable the first time; run this again" \
+		anew "$(stamp_of "$@")" build_tools "$@"
 }
 
 # build_selftests
@@ -91,6 +110,14 @@ ensure_selftests() {
 # build_all KERNEL
 build_all() {
 	ensure_module "$1"
-	ensure_tool
+	ensure_tools "kmsgpipectl, the fuzzer and the benchmark" "${TOOLS[@]}"
 	ensure_selftests
+}
+
+# build_bare KERNEL: what the demo shows.
+build_bare() {
+	local CARGO_BY='' CARGO=${CARGO:-}
+	ensure_module "$1"
+	[[ $1 != debian || ! $FOREIGN ]] || CARGO_BY=with_compilers CARGO=/usr/bin/cargo
+	ensure_tools kmsgpipectl kmsgpipectl
 }

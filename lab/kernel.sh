@@ -2,9 +2,10 @@
 # shellcheck shell=bash
 # Builds the lab's kernels into the cache. Sourced by lab/prepare.
 
-# What there is: plain and debug; next, which is plain of the next series; and intree, which is plain
-# with the module built in (lab/intree.sh makes that one, of plain's build tree).
-export KERNELS='plain debug next intree'
+# What there is: plain and debug; debian, which Debian ships (lab/debian.sh gets that one); next, which is
+# plain of the next series; and intree, which is plain with the module built in (lab/intree.sh makes that
+# one, of plain's build tree).
+export KERNELS='plain debug debian next intree'
 
 # config_of KERNEL: its configuration fragment.
 config_of() {
@@ -49,7 +50,10 @@ build_kernel() {
 # ensure_kernel KERNEL: sets KERNEL_DIR.
 ensure_kernel() {
 	local why
-	[[ $1 != intree ]] || set -- plain
+	case $1 in
+	debian) ensure_debian && return ;;
+	intree) set -- plain ;;
+	esac
 	KERNEL_DIR=$(kernel_dir "$1")
 	export KERNEL_DIR
 	[[ -e $KERNEL_DIR/.complete ]] && return

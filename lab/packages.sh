@@ -12,13 +12,17 @@ installed() {
 	[[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
-# rust_packages: rustc 1.85 or later with its library's source, and the tools beside it.
+# MINIMUM_RUST: what Linux 7.2 is built with at least.
+MINIMUM_RUST=1.85
+MINIMUM_BINDGEN=0.71.1
+
+# rust_packages: rustc and the source of its library, and the tools beside it; nothing if none is new enough.
 rust_packages() {
 	local version
 	version=$(candidate rustc)
-	if [[ -n $version ]] && dpkg --compare-versions "$version" ge 1.85; then
+	if [[ -n $version ]] && dpkg --compare-versions "$version" ge "$MINIMUM_RUST"; then
 		echo rustc cargo rust-src rustfmt rust-clippy
-	elif [[ -n $(candidate rustc-web) ]]; then
+	elif dpkg --compare-versions "$(candidate rustc-web)" ge "$MINIMUM_RUST"; then
 		echo rustc-web cargo-web rust-web-src rustfmt-web rust-web-clippy
 	fi
 }
@@ -29,73 +33,125 @@ llvm_of() {
 		--no-replaces --no-enhances "$1" | grep -oE 'libllvm[0-9]+' | grep -oE '[0-9]+' | head -n 1 || true
 }
 
-# llvm_packages: the LLVM that rustc is built on, if there is a clang of it, or else the latest that
+# llvm_version: the LLVM that rustc is built on, if there is a clang of it, or else the latest that
 # the kernel builds with. Mixing is no problem for the kernel, but a clang that is much newer than
 # bindgen is one for bindgen.
-llvm_packages() {
+llvm_version() {
 	local n
 	for n in "$(llvm_of "$(rust_packages | cut -d ' ' -f 1)")" 22 21 20 19 18 17; do
 		if [[ -n $(candidate "clang-$n") && -n $(candidate "libclang-$n-dev") ]]; then
-			echo "clang-$n lld-$n llvm-$n libclang-$n-dev"
+			echo "$n"
 			return
 		fi
 	done
 }
 
-# wanted_packages: everything that the builds, the lab and the tests need.
+# has_bindgen: whether the system's is new enough.
+has_bindgen() {
+	local version
+	version=$(candidate bindgen)
+	[[ -n $version ]] && dpkg --compare-versions "$version" ge "$MINIMUM_BINDGEN"
+}
+
+# wanted_packages GROUP: what is needed
+#   machine  for the virtual machine
+#   module   beside that, for the module and kmsgpipectl where the kernel is that of the machine's own suite
+#   all      for all builds, the lab and the tests
 wanted_packages() {
-	local bindgen
-	echo make gcc libc6-dev bc flex bison perl python3 libelf-dev libssl-dev xz-utils cpio kmod
-	echo busybox-static qemu-system-x86 ca-certificates curl shellcheck socat mandoc
-	rust_packages
-	llvm_packages
-	bindgen=$(candidate bindgen)
-	if [[ -n $bindgen ]] && dpkg --compare-versions "$bindgen" ge 0.71.1; then echo bindgen; fi
+	local n rust
+	case $1 in
+	machine) echo qemu-system-x86 busybox-static cpio kmod xz-utils ca-certificates ;;
+	module)
+		read -r -a rust < <(rust_packages)
+		echo make gcc libc6-dev "${rust[@]:0:3}" bindgen libclang-dev pahole libelf1t64 libssl3t64 xz-utils
+		;;
+	all)
+		echo make gcc libc6-dev bc flex bison perl python3 libelf-dev libssl-dev xz-utils cpio kmod
+		echo busybox-static qemu-system-x86 ca-certificates curl shellcheck socat mandoc
+		rust_packages
+		n=$(llvm_version)
+		echo "clang-$n lld-$n llvm-$n libclang-$n-dev"
+		! has_bindgen || echo bindgen
+		;;
+	esac
+}
+
+# explain_choice GROUP: what was chosen where there was a choice, and why.
+explain_choice() {
+	local rust llvm why
+	[[ $1 != machine ]] || return 0
+	rust=$(rust_packages | cut -d ' ' -f 1)
+	why="it is $MINIMUM_RUST or later, which Linux 7.2 needs"
+	[[ $rust == rustc ]] || why="rustc here is $(candidate rustc | sed 's/[-+].*//'), and Linux 7.2 needs $MINIMUM_RUST"
+	say "Rust: $rust $(candidate "$rust"), as $why"
+	[[ $1 == all ]] || return 0
+	llvm=$(llvm_version)
+	why='the latest that there is'
+	[[ $llvm != "$(llvm_of "$rust")" ]] || why='as that Rust is built on it'
+	say "LLVM: clang-$llvm $(candidate "clang-$llvm"), $why"
+	if has_bindgen; then
+		say "bindgen: $(candidate bindgen), the system's"
+	else
+		say "bindgen: built here, as the system's is $(candidate bindgen | sed 's/[-+].*//') and Linux 7.2 needs $MINIMUM_BINDGEN"
+	fi
+}
+
+# Where apt keeps its lists. What it reads anew comes into a directory in there first.
+APT_LISTS=/var/lib/apt/lists
+
+# lists_are_old: whether apt has not read its lists for a day.
+lists_are_old() { [[ -z $(find "$APT_LISTS/partial" -maxdepth 0 -mmin -1440 2>/dev/null) ]]; }
+
+# read_lists: a source that cannot be read is no reason to give up: what is needed may be in the others.
+read_lists() {
+	as_root apt-get update || echo "not all of the lists could be read; going on with those that could"
 }
 
 # install_packages: the step itself.
 install_packages() {
-	local install=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y
-		--no-install-recommends "$@")
 	# What an interrupted run left half done.
 	as_root dpkg --configure -a || return 1
-	if ! as_root "${install[@]}"; then
-		echo "once more, with fresh package lists"
-		as_root apt-get update
-		as_root "${install[@]}"
-	fi
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y --no-install-recommends "$@"
 }
 
-# ensure_packages: installs what is missing and says so before. What was found complete once is
-# not looked up again until the package database changes.
+# ensure_packages GROUP: installs what is missing of it and says so before. What was found complete once is
+# not looked up again until the package database changes; the cache may be another machine's, too.
 ensure_packages() {
-	local stamp=$CACHE/packages-ok package missing=() wanted
+	local stamp package missing=() wanted
 	if ! command -v apt-get >/dev/null; then
 		say "no apt here: the compilers and QEMU must be installed by hand (docs/testing.md lists them)"
 		return
 	fi
-	[[ $stamp -nt /var/lib/dpkg/status && $stamp -nt $ROOT/lab/packages.sh ]] && return
+	stamp=$CACHE/packages/$1-$(cat /var/lib/dpkg/status "$ROOT/lab/packages.sh" | sha256sum | cut -c 1-16)
+	[[ ! -e $stamp ]] || return 0
 
-	if [[ -z $(candidate gcc) || -z $(rust_packages) || -z $(llvm_packages) ]]; then
+	if lists_are_old; then
 		ask_for_root "reading the package lists"
-		step apt-update "reading the package lists: they are missing or old" "10 s" \
-			"see that apt-get update works on this machine, then run this again" \
-			as_root apt-get update
+		step apt-update "reading the package lists: they are older than a day" "10 s" \
+			"see that apt-get update works on this machine, then run this again" read_lists
 	fi
-	[[ -n $(rust_packages) ]] ||
-		die "no package has rustc 1.85 or later (rustc or rustc-web)" "Linux 7.2 needs it; use Debian 12 or 13, or later."
-	[[ -n $(llvm_packages) ]] ||
-		die "no package has clang 17 or later with libclang" "Linux 7.2 needs it; use Debian 12 or 13, or later."
+	if [[ $1 != machine ]]; then
+		[[ -n $(rust_packages) ]] ||
+			die "no package has rustc $MINIMUM_RUST or later (rustc or rustc-web)" "Linux 7.2 needs it; use Debian 12 or 13, or later."
+	fi
+	if [[ $1 == all ]]; then
+		[[ -n $(llvm_version) ]] ||
+			die "no package has clang 17 or later with libclang" "Linux 7.2 needs it; use Debian 12 or 13, or later."
+	fi
 
-	read -r -d '' -a wanted < <(wanted_packages) || true
+	read -r -d '' -a wanted < <(wanted_packages "$1") || true
 	for package in "${wanted[@]}"; do
 		installed "$package" || missing+=("$package")
 	done
 	if ((${#missing[@]})); then
+		explain_choice "$1"
 		say "these packages are missing and will be installed: ${missing[*]}"
 		ask_for_root "installing packages"
 		step packages "installing ${#missing[@]} packages: compilers, QEMU and build tools" "1 to 3 min" \
 			"see the log; apt-get install ${missing[*]} must work" install_packages "${missing[@]}"
+		stamp=$CACHE/packages/$1-$(cat /var/lib/dpkg/status "$ROOT/lab/packages.sh" | sha256sum | cut -c 1-16)
 	fi
+	mkdir -p "$CACHE/packages"
+	find "$CACHE/packages" -type f -mtime +30 -delete
 	touch "$stamp"
 }

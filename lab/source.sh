@@ -10,45 +10,19 @@ NEXT_SERIES=7.3
 TARBALL=https://cdn.kernel.org/pub/linux/kernel/v7.x/linux-7.2.tar.xz
 TARBALL_SHA256=f9fef3d14c0df53819026f4be74459835c2a0b0dcbf5b5bbd9ea19f0829402b3
 
-# mirror: the Debian mirror of the machine's own apt configuration.
-mirror() {
-	# shellcheck disable=SC2016 # for apt
-	apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
-		sed -n 's/^Debian //p' | head -n 1
-}
-
-# private_apt TOOL ARGUMENT...: apt with a state of its own, so that the machine's sources stay as
-# they are. Nothing unsigned is accepted.
-private_apt() {
-	local tool=$1 dir=$CACHE/apt
-	shift
-	"$tool" -o "Dir::State=$dir/state" -o "Dir::Cache=$dir/cache" \
-		-o "Dir::Etc::sourcelist=$dir/sources.list" -o Dir::Etc::sourceparts=- \
-		-o Dir::Etc::preferences=- -o Dir::Etc::preferencesparts=- \
-		-o "APT::Sandbox::User=$(id -un)" -o Acquire::Languages=none \
-		-o Acquire::AllowInsecureRepositories=false \
-		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
-}
-
 # fetch_package MIRROR SUITE...: the newest linux-source package that these suites of the mirror have,
 # verified by apt.
 fetch_package() {
-	local dir=$CACHE/apt from=$1 suite version
-	shift
-	mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial"
-	for suite in "$@"; do
-		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $from $suite main"
-	done >"$dir/sources.list"
-	# One suite that verifies is enough: a mirror that lags has expired lists for the others.
-	private_apt apt-get update || echo "not all of the suites could be read; going on with those that could"
-	version=$(LC_ALL=C private_apt apt-cache madison "linux-source-$SERIES" | awk '{print $3}' | sort -V | tail -n 1)
+	local dir=$CACHE/apt version
+	read_suites "$dir" "$@"
+	version=$(LC_ALL=C private_apt "$dir" apt-cache madison "linux-source-$SERIES" | awk '{print $3}' | sort -V | tail -n 1)
 	if [[ -z $version ]]; then
-		echo "none of $* of $from has linux-source-$SERIES"
+		echo "none of ${*:2} of $1 has linux-source-$SERIES"
 		return 1
 	fi
 	echo "linux-source-$SERIES $version"
 	rm -f "$dir"/linux-source-*.deb
-	(cd "$dir" && private_apt apt-get download "linux-source-$SERIES=$version") || return 1
+	(cd "$dir" && private_apt "$dir" apt-get download "linux-source-$SERIES=$version") || return 1
 	unpack "$version" dpkg-deb --fsys-tarfile "$dir"/linux-source-*.deb || return 1
 	rm -rf "$dir"
 }
@@ -107,7 +81,7 @@ ensure_source() {
 	[[ $1 != next ]] || SERIES=$NEXT_SERIES
 	have_source && return
 	from=$(mirror || true)
-	if [[ -n $from && -e /usr/share/keyrings/debian-archive-keyring.gpg ]]; then
+	if [[ -n $from && -e $KEYRING ]]; then
 		step source "getting the source of Linux $SERIES: a package of 165 MB, verified by apt" "1 min" \
 			"the Debian mirror of this machine's apt must be reachable; run this again" \
 			strict fetch_any "$from"

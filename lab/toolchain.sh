@@ -5,14 +5,23 @@
 
 BINDGEN_VERSION=0.73.2
 
-# find_toolchain: sets RUSTC, CARGO, LLVM_N and LIBCLANG_PATH.
-find_toolchain() {
-	local n
+# find_rust: sets RUSTC and CARGO.
+find_rust() {
 	RUSTC=${KMSGPIPE_RUSTC:-/usr/bin/rustc}
 	CARGO=${KMSGPIPE_CARGO:-${RUSTC%/*}/cargo}
 	command -v "$RUSTC" >/dev/null || die "there is no $RUSTC" "Install rustc 1.85 or later, or name it: KMSGPIPE_RUSTC=/path/to/rustc"
 	[[ -d $("$RUSTC" --print sysroot)/lib/rustlib/src/rust/library ]] ||
 		die "$RUSTC has no source of its library, which the kernel needs" "Install the package rust-src (or rust-web-src)."
+	export RUSTC CARGO
+	# Crates and registries of the builds here, not the user's own.
+	export CARGO_HOME=$CACHE/cargo
+	export PATH=/usr/bin:/bin:$PATH
+}
+
+# find_toolchain: sets RUSTC, CARGO, LLVM_N and LIBCLANG_PATH.
+find_toolchain() {
+	local n
+	find_rust
 	LLVM_N=''
 	for n in "$("$RUSTC" -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')" 22 21 20 19 18 17; do
 		if [[ -x /usr/bin/clang-$n && -x /usr/bin/ld.lld-$n && -x /usr/bin/llvm-nm-$n ]] &&
@@ -22,10 +31,14 @@ find_toolchain() {
 		fi
 	done
 	[[ -n $LLVM_N ]] || die "there is no clang-17 or later with lld and llvm beside it" "Install clang-22 lld-22 llvm-22 libclang-22-dev, or another version from 17 on."
-	export RUSTC CARGO LLVM_N LIBCLANG_PATH=/usr/lib/llvm-$LLVM_N/lib
-	# Crates and registries of the builds here, not the user's own.
-	export CARGO_HOME=$CACHE/cargo
-	export PATH=/usr/bin:/bin:$PATH
+	export LLVM_N LIBCLANG_PATH=/usr/lib/llvm-$LLVM_N/lib
+}
+
+# host_id: what a program that was built here needs to run: another host that shares the cache may lack it.
+host_id() {
+	uname -m
+	getconf GNU_LIBC_VERSION
+	(. /etc/os-release && echo "${ID:-} ${VERSION_ID:-${VERSION_CODENAME:-}}") 2>/dev/null || true
 }
 
 # build_bindgen DIR
@@ -36,7 +49,8 @@ build_bindgen() {
 
 # ensure_bindgen: sets BINDGEN: the system's, or one built into the cache.
 ensure_bindgen() {
-	local version dir=$CACHE/bindgen-$BINDGEN_VERSION
+	local version dir
+	dir=$CACHE/bindgen-$BINDGEN_VERSION-$({ host_id && "$RUSTC" -vV; } | sha256sum | cut -c 1-8)
 	version=$(/usr/bin/bindgen --version 2>/dev/null | sed 's/.* //' || true)
 	if [[ -n $version && $(printf '%s\n' 0.71.1 "$version" | sort -V | head -n 1) == 0.71.1 ]]; then
 		BINDGEN=/usr/bin/bindgen
@@ -51,8 +65,11 @@ ensure_bindgen() {
 	export BINDGEN
 }
 
-# toolchain_id: what the kernel's build depends on, for the cache's key.
+# toolchain_id: what the kernel's build depends on, for the cache's key: the compilers, where they are, and
+# the host that runs the programs which the build makes for itself.
 toolchain_id() {
+	host_id
+	echo "$RUSTC $BINDGEN"
 	"$RUSTC" -vV
 	"clang-$LLVM_N" --version
 	"$BINDGEN" --version

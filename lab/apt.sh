@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Gets packages of Debian that are not to be installed, with a state of apt's of its own. Sourced by
+# lab/prepare.
+
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
+
+# mirror: the Debian mirror of the machine's own apt configuration. Where apt has not read its lists yet, it does
+# not know whose they are; then the place tells.
+mirror() {
+	local found
+	# shellcheck disable=SC2016 # for apt
+	found=$(apt-get indextargets --format '$(LABEL) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+		sed -n 's/^Debian //p' | head -n 1)
+	# shellcheck disable=SC2016 # for apt
+	[[ $found ]] || found=$(apt-get indextargets --no-release-info --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+		grep -E '/debian/?$' | head -n 1)
+	[[ ! $found ]] || echo "$found"
+}
+
+# private_apt DIR TOOL ARGUMENT...: apt with a state of its own in DIR, so that the machine's sources stay
+# as they are. Nothing unsigned is accepted.
+private_apt() {
+	local dir=$1 tool=$2
+	shift 2
+	"$tool" -o "Dir::State=$dir/state" -o "Dir::Cache=$dir/cache" \
+		-o "Dir::Etc::sourcelist=$dir/sources.list" -o Dir::Etc::sourceparts=- \
+		-o Dir::Etc::preferences=- -o Dir::Etc::preferencesparts=- \
+		-o "APT::Sandbox::User=$(id -un)" -o Acquire::Languages=none \
+		-o Acquire::AllowInsecureRepositories=false \
+		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
+}
+
+# read_suites DIR MIRROR SUITE...: makes DIR a state of apt's that knows the packages of these suites.
+read_suites() {
+	local dir=$1 from=$2 suite
+	shift 2
+	mkdir -p "$dir/state/lists/partial" "$dir/cache/archives/partial"
+	for suite in "$@"; do
+		echo "deb [signed-by=$KEYRING] $from $suite main"
+	done >"$dir/sources.list"
+	# One suite that verifies is enough: a mirror that lags has expired lists for the others.
+	private_apt "$dir" apt-get update || echo "not all of the suites could be read; going on with those that could"
+}
+
+# unpack_with_dependencies DIR ROOT PACKAGE...: the packages and all that they depend on, unpacked below ROOT as
+# on a machine that has nothing. None of their scripts is run.
+unpack_with_dependencies() {
+	local dir=$1 root=$2 archive
+	shift 2
+	: >"$dir/nothing"
+	rm -f "$dir"/cache/archives/*.deb
+	private_apt "$dir" apt-get -o "Dir::State::status=$dir/nothing" install --download-only -y --no-install-recommends "$@" ||
+		return 1
+	# First what makes the directories that others take for granted.
+	for archive in "$dir"/cache/archives/{base-files_*,*}.deb; do
+		dpkg-deb -x "$archive" "$root" || return 1
+	done
+	rm -f "$dir"/cache/archives/*.deb
+}

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# Unpacks the compilers of another suite of Debian in the cache, and runs them there: nothing of them is
+# installed, and none of their packages' scripts is run. Sourced by lab/prepare.
+
+# What the module and the tools are built, linted and tested with, and the shell's tools that builds take for
+# granted.
+COMPILERS=(base-files base-passwd bash dash coreutils diffutils findutils mawk grep sed tar gzip xz-utils util-linux
+	make gcc libc6-dev rustc rust-src cargo rustfmt rust-clippy bindgen libclang-dev pahole libelf1t64 libssl3t64)
+
+# unshared COMMAND...: runs a command that may mount what it likes.
+unshared() {
+	if ((EUID == 0)); then unshare --mount "$@"; else unshare --mount --user --map-root-user "$@"; fi
+}
+
+# can_unshare: whether that works here. It does not where user namespaces are switched off, nor for root where the
+# root directory is no mount point, as in a plain chroot.
+can_unshare() { unshared true 2>/dev/null; }
+
+# inside SUITE COMMAND...: runs a command with that suite as its file system, and the checkout and the cache at
+# their own places. It starts in the caller's directory, which is in one of them.
+inside() {
+	local suite=$1
+	shift
+	# shellcheck disable=SC2016 # expanded in there
+	unshared bash -c '
+		set -e
+		tree=$1 checkout=$2 cache=$3
+		shift 3
+		for path in /proc /dev /etc/ssl /etc/resolv.conf "$checkout" "$cache"; do
+			[[ -e $path ]] || continue
+			if [[ -d $path ]]; then mkdir -p "$tree$path"; else : >>"$tree$path"; fi
+			mount --rbind "$path" "$tree$path"
+		done
+		exec chroot "$tree" /usr/bin/env -i "HOME=$HOME" "CARGO_HOME=$cache/cargo" "KMSGPIPE_CACHE=$cache" \
+			PATH=/usr/bin:/usr/sbin TERM=dumb LC_ALL=C bash -c "cd \"\$0\" && exec \"\$@\"" "$PWD" "$@"
+	' inside "$CACHE/suite-$suite" "$ROOT" "$CACHE" "$@"
+}
+
+# fetch_suite SUITE MIRROR
+fetch_suite() {
+	local dir=$CACHE/apt-$1 tree=$CACHE/suite-$1
+	rm -rf "$tree" "$tree.partial" && mkdir "$tree.partial"
+	read_suites "$dir" "$2" "$1"
+	unpack_with_dependencies "$dir" "$tree.partial" "${COMPILERS[@]}"
+	# What their packages' scripts would have made.
+	ln -s mawk "$tree.partial/usr/bin/awk"
+	ln -s gcc "$tree.partial/usr/bin/cc"
+	cp "$tree.partial/usr/share/base-passwd/passwd.master" "$tree.partial/etc/passwd"
+	cp "$tree.partial/usr/share/base-passwd/group.master" "$tree.partial/etc/group"
+	mv "$tree.partial" "$tree"
+}
+
+# ensure_suite SUITE WHY: the compilers of that suite, in the cache.
+ensure_suite() {
+	local from
+	[[ ! -d $CACHE/suite-$1 ]] || return 0
+	can_unshare ||
+		die "the compilers of $1 cannot be run in a file system of their own here ($(unshared true 2>&1 || true))" \
+			"Run this as root, or allow user namespaces; in a chroot, make its root a mount point (mount --bind DIR DIR)."
+	from=$(mirror || true)
+	[[ $from && -e $KEYRING ]] ||
+		die "the compilers of Debian $1 come from a Debian mirror only" "Use Debian for this."
+	say "$2: those of $1 are unpacked in the cache, which takes 2 GB"
+	step "suite-$1" "getting the compilers of $1: 300 MB, verified by apt" "1 min" \
+		"the Debian mirror of this machine's apt must be reachable; run this again" strict fetch_suite "$1" "$from"
+}
