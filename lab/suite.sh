@@ -27,7 +27,7 @@ inside() {
 		set -e
 		tree=$1 checkout=$2 cache=$3
 		shift 3
-		for path in /proc /dev /etc/ssl /etc/resolv.conf "$checkout" "$cache"; do
+		for path in /proc /sys /dev /etc/ssl /etc/resolv.conf "$checkout" "$cache"; do
 			[[ -e $path ]] || continue
 			if [[ -d $path ]]; then mkdir -p "$tree$path"; else : >>"$tree$path"; fi
 			mount --rbind "$path" "$tree$path"
