@@ -28,11 +28,11 @@ struct ProcDirEntry {
 }
 
 // `linux/proc_fs.h` is not among the headers that the crate's bindings are made of.
-#[allow(
-    improper_ctypes,
-    reason = "rustc 1.85 objects to the empty lock_class_key, which is only pointed to"
-)]
 extern "C" {
+    #[allow(
+        improper_ctypes,
+        reason = "rustc 1.85 objects to the empty lock_class_key behind the operations' pointers"
+    )]
     fn proc_create_seq_private(
         name: *const c_char,
         mode: bindings::umode_t,
