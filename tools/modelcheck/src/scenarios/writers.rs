@@ -126,7 +126,7 @@ fn writers_whose_messages_have_become_too_long_wake_the_next() {
         || {
             // The reader wakes one of those with a long message, and the change another one.
             let bench = Bench::new(1, b"x");
-            let long = [b'a', b'b'].map(|tag| {
+            let long = (*b"ab").map(|tag| {
                 let writer = bench.user().long(2);
                 model::spawn(move || writer.send(tag))
             });
