@@ -61,7 +61,7 @@ ensure_suite() {
 	from=$(mirror || true)
 	[[ $from && -e $KEYRING ]] ||
 		die "the compilers of Debian $1 come from a Debian mirror only" "Use Debian for this."
-	say "$2: those of $1 are unpacked in the cache, which takes 2 GB"
+	say "$2: the compilers of $1 are unpacked in the cache, which takes 2 GB"
 	step "suite-$1" "getting the compilers of $1: 300 MB, verified by apt" "1 min" \
 		"the Debian mirror of this machine's apt must be reachable; run this again" strict fetch_suite "$1" "$from"
 }
