@@ -62,9 +62,15 @@ cargo_tools() {
 # build_tools TOOL...: programs for this machine, into build/bin: static ones, where there is a static C library.
 # The target is named so that this is not asked of macros and build scripts, which cannot be.
 build_tools() {
-	local tool target flags=''
-	target=$(${CARGO_BY:-} "${CARGO%/*}/rustc" -vV | sed -n 's/^host: //p')
-	if [[ $target != *-gnu ]] || [[ $(${CARGO_BY:-} gcc -print-file-name=libc.a) == /* ]]; then
+	local tool target flags='' started=$BUILD/stamp/tools.started
+	mkdir -p "$BUILD/stamp"
+	rm -f "${@/#/$BUILD/stamp/tool-}"
+	# An edit during the build is not lost.
+	touch "$started"
+	# The compiler that cargo takes.
+	target=$(${CARGO_BY:-} "${RUSTC:-rustc}" -vV | sed -n 's/^host: //p')
+	[[ $target ]] || return 1
+	if [[ $target != *-gnu* ]] || [[ $(${CARGO_BY:-} gcc -print-file-name=libc.a) == /* ]]; then
 		flags='-C target-feature=+crt-static'
 	else
 		echo "there is no static C library here (libc.a): what is built needs the shared one of this machine"
@@ -73,25 +79,26 @@ build_tools() {
 		"${@/#/--bin=}" || return 1
 	for tool in "$@"; do
 		install -D -m 755 "$ROOT/tools/target/$target/release/$tool" "$BUILD/bin/$tool" || return 1
+		touch -r "$started" "$BUILD/stamp/tool-$tool"
 	done
 }
 
-# stamp_of TOOL...: what stands for those programs in build/bin.
-stamp_of() { printf '%s/stamp/tools%s' "$BUILD" "$(printf -- '-%s' "$@")"; }
-
-# tools_are_fresh TOOL...
-tools_are_fresh() {
-	fresh "$(stamp_of "$@")" "$ROOT"/tools/{Cargo.toml,Cargo.lock,kmsgpipe-sys,kmsgpipectl} "${@/#/$ROOT/tools/}" \
-		"$ROOT/include" "$ROOT/src/uapi"
+# tool_is_fresh TOOL
+tool_is_fresh() {
+	[[ -e $BUILD/bin/$1 ]] && fresh "$BUILD/stamp/tool-$1" "$ROOT"/tools/{Cargo.toml,Cargo.lock,kmsgpipe-sys,kmsgpipectl} \
+		"$ROOT/tools/$1" "$ROOT/include" "$ROOT/src/uapi"
 }
 
 # ensure_tools WHAT TOOL...: those programs in build/bin.
 ensure_tools() {
-	local what=$1
+	local what=$1 tool stale=()
 	shift
-	tools_are_fresh "$@" && return
-	step tools "building $what" "2 min" "the crate registry must be reachable the first time; run this again" \
-		anew "$(stamp_of "$@")" build_tools "$@"
+	for tool in "$@"; do
+		tool_is_fresh "$tool" || stale+=("$tool")
+	done
+	((${#stale[@]} == 0)) ||
+		step tools "building $what" "2 min" "the crate registry must be reachable the first time; run this again" \
+			build_tools "${stale[@]}"
 }
 
 # build_selftests
@@ -116,8 +123,8 @@ build_all() {
 
 # build_bare KERNEL: what the demo shows.
 build_bare() {
-	local CARGO_BY='' CARGO=${CARGO:-}
+	local CARGO_BY='' CARGO=${CARGO:-} RUSTC=${RUSTC:-}
 	ensure_module "$1"
-	[[ $1 != debian || ! $FOREIGN ]] || CARGO_BY=with_compilers CARGO=/usr/bin/cargo
+	[[ $1 != debian || ! $FOREIGN ]] || CARGO_BY=with_compilers CARGO=/usr/bin/cargo RUSTC=/usr/bin/rustc
 	ensure_tools kmsgpipectl kmsgpipectl
 }
