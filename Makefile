@@ -11,7 +11,7 @@ DESTDIR ?=
 # A kernel that was built with clang wants its modules built so.
 KBUILD_FLAGS = $(shell RUSTC='$(RUSTC)' BINDGEN='$(BINDGEN)' lab/check-kdir --flags $(KDIR))
 
-.PHONY: modules modules_install demo test soak bench vm lint intree next mutants platforms kernel-metadata tools install uninstall clean distclean help check-kdir
+.PHONY: modules modules_install demo test soak bench vm lint intree next mutants platforms kernel-metadata deb tools install uninstall clean distclean help check-kdir
 .DEFAULT_GOAL := modules
 
 help:
@@ -34,6 +34,7 @@ help:
 	@echo '  make                  build kmsgpipe.ko for it (KDIR=/path/to/kernel/build for another)'
 	@echo '  make kernel-metadata  make what the header packages of Debian'\''s kernels lack for that (2 to 4 min, 300 MB)'
 	@echo '  make modules_install  install the module'
+	@echo '  make deb              build Debian packages: the module for dkms, kmsgpipectl, the header (docs/packages.md)'
 	@echo '  make tools            build kmsgpipectl'
 	@echo '  make install          install kmsgpipectl, manual pages, completions, udev rule and header'
 	@echo '                        (DESTDIR=, PREFIX=/usr/local)'
@@ -82,6 +83,9 @@ vm:
 
 platforms:
 	@PLATFORM='$(PLATFORM)' ONLY='$(ONLY)' lab/platforms
+
+deb:
+	@lab/deb
 
 kernel-metadata:
 	@lab/kernel-metadata

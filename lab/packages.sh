@@ -56,6 +56,7 @@ has_bindgen() {
 # wanted_packages GROUP: what is needed
 #   machine  for the virtual machine
 #   module   beside that, for the module and kmsgpipectl where the kernel is that of the machine's own suite
+#   deb      for the Debian packages
 #   all      for all builds, the lab and the tests
 wanted_packages() {
 	local n rust
@@ -64,6 +65,10 @@ wanted_packages() {
 	module)
 		read -r -a rust < <(rust_packages)
 		echo make gcc libc6-dev "${rust[@]:0:3}" bindgen libclang-dev pahole libelf1t64 libssl3t64 xz-utils
+		;;
+	deb)
+		read -r -a rust < <(rust_packages)
+		echo build-essential debhelper dh-dkms libclang-dev "${rust[@]:0:2}"
 		;;
 	all)
 		echo make gcc libc6-dev bc flex bison perl python3 libelf-dev libssl-dev xz-utils cpio kmod
