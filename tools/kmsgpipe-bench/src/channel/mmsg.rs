@@ -2,7 +2,7 @@
 
 //! Pairs of `AF_UNIX` sockets with many messages a call.
 
-use super::{message::Message, unix, Channel, Receiver, Sender, Shape};
+use super::{ends::NOWHERE, message::Message, unix, Channel, Receiver, Sender, Shape};
 use crate::mechanism::Mechanism;
 use anyhow::Result;
 use nix::{libc, sys::socket::SockType};
@@ -58,9 +58,9 @@ impl BatchEnd {
 
     /// Whether `ret` says that all messages went, each of the right length.
     #[inline(always)]
-    fn whole(&self, ret: i32) -> bool {
+    fn whole(&self, ret: libc::c_long) -> bool {
         let len = self.messages[0].len();
-        ret == BATCH as i32
+        ret == BATCH as libc::c_long
             && self
                 .headers
                 .iter()
@@ -75,8 +75,9 @@ impl Sender for BatchEnd {
 
     #[inline(always)]
     fn send(&mut self) -> bool {
+        let headers = self.headers.as_mut_ptr();
         // SAFETY: The headers and what they point to are valid, and borrowed mutably.
-        let ret = unsafe { libc::sendmmsg(self.fd, self.headers.as_mut_ptr(), BATCH as u32, 0) };
+        let ret = unsafe { libc::syscall(libc::SYS_sendmmsg, self.fd, headers, BATCH, 0) };
         self.whole(ret)
     }
 
@@ -95,8 +96,7 @@ impl Receiver for BatchEnd {
     fn receive(&mut self) -> bool {
         let headers = self.headers.as_mut_ptr();
         // SAFETY: The headers and what they point to are valid, and borrowed mutably.
-        let ret =
-            unsafe { libc::recvmmsg(self.fd, headers, BATCH as u32, 0, std::ptr::null_mut()) };
+        let ret = unsafe { libc::syscall(libc::SYS_recvmmsg, self.fd, headers, BATCH, 0, NOWHERE) };
         self.whole(ret)
     }
 

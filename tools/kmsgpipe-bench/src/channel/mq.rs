@@ -2,7 +2,7 @@
 
 //! POSIX message queues.
 
-use super::{message::Message, Channel, Receiver, Sender, Shape};
+use super::{ends::NOWHERE, message::Message, Channel, Receiver, Sender, Shape};
 use crate::mechanism::Mechanism;
 use anyhow::{Context, Result};
 use nix::{
@@ -35,8 +35,9 @@ impl Sender for MqSender {
     #[inline(always)]
     fn send(&mut self) -> bool {
         let message = &self.message;
+        let (at, len) = (message.at(), message.len());
         // SAFETY: The message is as long as is said.
-        let ret = unsafe { libc::mq_send(self.fd, message.at().cast(), message.len(), 0) };
+        let ret = unsafe { libc::syscall(libc::SYS_mq_timedsend, self.fd, at, len, 0, NOWHERE) };
         ret == 0
     }
 
@@ -64,10 +65,11 @@ impl Receiver for MqReceiver {
     #[inline(always)]
     fn receive(&mut self) -> bool {
         let len = self.message.len();
-        let at = self.message.at_mut().cast();
+        let at = self.message.at_mut();
+        let call = libc::SYS_mq_timedreceive;
         // SAFETY: The message is as long as is said, and borrowed mutably.
-        let ret = unsafe { libc::mq_receive(self.fd, at, len, std::ptr::null_mut()) };
-        ret == len as isize
+        let ret = unsafe { libc::syscall(call, self.fd, at, len, NOWHERE, NOWHERE) };
+        ret == len as libc::c_long
     }
 
     fn twin(&self) -> Self {

@@ -63,8 +63,9 @@ impl Sender for SysvEnd {
     #[inline(always)]
     fn send(&mut self) -> bool {
         let message = &self.message;
+        let (at, len) = (message.with_type(), message.len());
         // SAFETY: The message is as long as is said, and its type is before it.
-        let ret = unsafe { libc::msgsnd(self.id, message.with_type().cast(), message.len(), 0) };
+        let ret = unsafe { libc::syscall(libc::SYS_msgsnd, self.id, at, len, 0) };
         ret == 0
     }
 
@@ -81,17 +82,20 @@ impl Receiver for SysvEnd {
     #[inline(always)]
     fn receive(&mut self) -> bool {
         let len = self.message.len();
-        let at = self.message.with_type_mut().cast();
+        let at = self.message.with_type_mut();
         // SAFETY: The message is as long as is said, with room for its type before it, and is
         // borrowed mutably.
-        let ret = unsafe { libc::msgrcv(self.id, at, len, 0, 0) };
-        ret == len as isize
+        let ret = unsafe { libc::syscall(libc::SYS_msgrcv, self.id, at, len, ANY_TYPE, 0) };
+        ret == len as libc::c_long
     }
 
     fn twin(&self) -> Self {
         Self::new(&self.queue, self.message.len())
     }
 }
+
+/// What asks for the first message, of whatever type.
+const ANY_TYPE: libc::c_long = 0;
 
 /// A System V message queue.
 pub struct Sysv;
