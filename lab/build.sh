@@ -29,7 +29,7 @@ anew() {
 build_module() {
 	local dir=$BUILD/$1
 	rm -rf "$dir" && mkdir -p "$dir" || return 1
-	if [[ $1 == debian ]]; then
+	if [[ $1 == debian* ]]; then
 		with_compilers make modules "KDIR=$KERNEL_DIR/metadata/build" "MO=$dir" || return 1
 	else
 		kbuild "O=$KERNEL_DIR" "M=$ROOT" "MO=$dir" modules || return 1
@@ -85,7 +85,7 @@ build_tools() {
 
 # tool_is_fresh TOOL
 tool_is_fresh() {
-	[[ -e $BUILD/bin/$1 ]] && fresh "$BUILD/stamp/tool-$1" "$ROOT"/tools/{Cargo.toml,Cargo.lock,kmsgpipe-sys,kmsgpipectl} \
+	[[ -e $BUILD/bin/$1 ]] && fresh "$BUILD/stamp/tool-$1" "$ROOT"/tools/{Cargo.toml,Cargo.lock,kmsgpipe,kmsgpipe-sys,kmsgpipectl} \
 		"$ROOT/tools/$1" "$ROOT/include" "$ROOT/src/uapi"
 }
 
@@ -125,6 +125,6 @@ build_all() {
 build_bare() {
 	local CARGO_BY='' CARGO=${CARGO:-} RUSTC=${RUSTC:-}
 	ensure_module "$1"
-	[[ $1 != debian || ! $FOREIGN ]] || CARGO_BY=with_compilers CARGO=/usr/bin/cargo RUSTC=/usr/bin/rustc
+	[[ $1 != debian* || ! $FOREIGN ]] || CARGO_BY=with_compilers CARGO=/usr/bin/cargo RUSTC=/usr/bin/rustc
 	ensure_tools kmsgpipectl kmsgpipectl
 }

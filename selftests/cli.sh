@@ -27,7 +27,7 @@ field() { value "$1" "$(kmsgpipectl stats "$2" --json)"; }
 # json ARGUMENT...: what the tool says with --json, which is kept to be looked at in the end.
 json() { kmsgpipectl --json "$@" | tee -a all.json; }
 
-plan 107
+plan 122
 
 is "send and receive a message" "0:/0:hello" "$(run kmsgpipectl send 0 hello)/$(run kmsgpipectl recv 0)"
 is "pipes have three names" "0:a0:b0:c" "$(kmsgpipectl send 0 a && kmsgpipectl send kmsgpipe0 b && kmsgpipectl send $node c &&
@@ -61,9 +61,23 @@ is "and then nothing is left" "0" "$(field depth_msgs 0)"
 
 like "a message too long names its length and the limit" "1:*257*256*" \
 	"$(head -c 257 /dev/zero | run kmsgpipectl send --whole 0)"
+long=$(head -c 300 /dev/zero | tr '\0' x)
+# three ARGUMENT...: sends three lines, of which the second is too long, and says what arrived.
+three() {
+	printf 'a\n%s\nb\n' "$long" | run kmsgpipectl send 0 "$@"
+	kmsgpipectl recv --all 0 | awk '{printf "/%s", (length($0) > 1 ? length($0) : $0)}'
+}
+like "a message too long ends the command" "1:*message 2: *300*256*1 message was sent before it/a" "$(three)"
+like "or is skipped" "0:*message 2 of 300 bytes*skipped/a/b" "$(three --too-long skip)"
+like "or is cut" "0:*message 2 of 300 bytes*cut to 256/a/256/b" "$(three --too-long cut)"
+is "how many were cut, as JSON" \
+	'{"schema":1,"pipe":"kmsgpipe0","sent_msgs":3,"sent_bytes":513,"empty_msgs":0,"skipped_msgs":0,"cut_msgs":2}' \
+	"$(json send --too-long cut 0 "$long" a "$long" 2>said)"
+is "and told at the end" "2 messages were too long and were cut" "$(sed -n '2s/.*warning: //p' said)"
+kmsgpipectl clear 0
 like "an empty message is skipped, visibly" "0:*empty*" "$(printf '\n' | run kmsgpipectl send 0)"
 
-like "list" "0:PIPE*kmsgpipe0*" "$(run kmsgpipectl list)"
+like "list" "0:PIPE  ID  DEPTH*EXPIRY*DEQUEUED?0 *" "$(run kmsgpipectl list)"
 is "list is the default" "$(kmsgpipectl list)" "$(kmsgpipectl)"
 like "list as JSON" '{"schema":1,"pipes":\[{"pipe":"kmsgpipe0","path":"/dev/kmsgpipe0",*"id":0,*"msg_size":256,"max_msgs":128,*}\]}' "$(json list)"
 kmsgpipectl send 0 12345
@@ -78,15 +92,36 @@ kmsgpipectl clear 0
 like "clear without privilege" "4:*kmsgpipe0*EPERM*" "$(nobody kmsgpipectl clear 0)"
 like "errors as JSON" '4:*"errno":"EPERM"*' "$(nobody kmsgpipectl --json clear 0)"
 chmod 600 $node
-like "no permission says whose pipe it is" "4:*kmsgpipe0*EACCES*0600*1000*" "$(nobody kmsgpipectl recv --nonblock 0)"
+like "no permission says whose pipe it is" "4:*kmsgpipe0*EACCES*0600*1000*parameter*mode*" "$(nobody kmsgpipectl recv --nonblock 0)"
 chmod 666 $node
 
 like "no such pipe" "3:*kmsgpipe7*" "$(run kmsgpipectl stats 7)"
 like "not a pipe" "[37]:*null*" "$(run kmsgpipectl send /dev/null x)"
 like "bad usage" "2:*" "$(run kmsgpipectl recv --count x 0)"
 like "completions" "0:*kmsgpipectl*" "$(run kmsgpipectl completions bash)"
+# shellcheck disable=SC2016 # expanded by the other shell
+is "completion offers the pipes that there are" "0" "$(bash -c 'eval "$(kmsgpipectl completions bash)"
+	COMP_WORDS=(kmsgpipectl recv "") COMP_CWORD=2
+	"$(complete -p kmsgpipectl | sed "s/.*-F \([^ ]*\).*/\1/")" kmsgpipectl "" recv
+	echo "${COMPREPLY[*]}"')"
 is "a closed pipe ends it quietly" "x:" "$(seq 20 | kmsgpipectl send 0 && kmsgpipectl recv -f 0 2>errors | head -n 1 >first &&
 	sed 's/1/x/' first | tr '\n' : && cat errors)"
+kmsgpipectl clear 0
+kmsgpipectl send 0 kept
+like "a closed standard output is refused before a message is taken" "1:*EBADF*closed*/1" \
+	"$(run sh -c 'kmsgpipectl recv 0 >&-')/$(field depth_msgs 0)"
+is "one that nobody reads is not" "0:/0" "$(run sh -c 'kmsgpipectl recv 0 >/dev/null')/$(field depth_msgs 0)"
+is "recv --all empties the pipe, and then finds nothing" "0:1
+2
+3/0:" "$(seq 3 | kmsgpipectl send 0 && run kmsgpipectl recv --all 0)/$(run kmsgpipectl recv --all 0)"
+mkfifo gone
+seq 3 | kmsgpipectl send 0
+exec 7<>gone
+exec 8>gone 7<&-
+kmsgpipectl recv -f 0 >&8
+is "no message is taken when the reader of the output has gone" "141 3" "$? $(field depth_msgs 0)"
+exec 8>&-
+is "so many messages, and the rest stays" "1 2" "$(kmsgpipectl recv --count 1 0 | head -n 1) $(field depth_msgs 0)"
 kmsgpipectl clear 0
 
 # Pipes made, named, changed and destroyed.
@@ -105,7 +140,7 @@ is "a pipe goes by its name and by its number" "1 2 3 4 5 6" "$(
 )"
 kmsgpipectl create --name 1 >/dev/null
 is "a name goes before a number" "5 1" "$(field id 1) $(field id kmsgpipe1)"
-is "list shows names and numbers" "kmsgpipe0 0,kmsgpipe1 1,kmsgpipe-log 2,kmsgpipe3 3,kmsgpipe-j.s-o_n 4,kmsgpipe-1 5," \
+is "list shows names and numbers" "0 0,kmsgpipe1 1,log 2,3 3,j.s-o_n 4,1 5," \
 	"$(kmsgpipectl list | tail -n +2 | awk '{print $1, $2}' | tr '\n' ,)"
 like "list shows what may not be opened" '*"pipe":"kmsgpipe1",*"name":null,"id":1,*"source":"sysfs"*"pipe":"kmsgpipe-log",*"name":"log","id":2,*"msg_size":1024,"max_msgs":16,*"source":"ioctl"*"id":3,*"source":"sysfs"*' \
 	"$(nobody kmsgpipectl list --json)"
@@ -113,10 +148,11 @@ like "show" "0:pipe *kmsgpipe-log*number *2*mode *0640*owner *1000*group *1001*1
 	"$(run kmsgpipectl show log)"
 like "show as JSON" '{"schema":1,"pipes":\[{*"name":"log",*"source":"ioctl","node":{"mode":"0640","uid":1000,"gid":1001,"major":[1-9]*,"minor":2}}\]}' "$(json show log)"
 like "show what may not be opened" "0:*kmsgpipe3*sent *0 messages*" "$(nobody kmsgpipectl show 3)"
-like "statistics of what may not be opened" "4:*kmsgpipe3*EACCES*0600*" "$(nobody kmsgpipectl stats 3)"
+like "statistics of what may not be opened" "4:*kmsgpipe3*EACCES*0600*create --mode*" "$(nobody kmsgpipectl stats 3)"
 like "create with a name that is in use" "1:*EEXIST*list*" "$(run kmsgpipectl create --name log)"
 like "create with a bad name" "2:*letters*" "$(run kmsgpipectl create --name 'l g')"
-like "create beyond the limits names them" "1:*EINVAL*1048576*67108864*" "$(run kmsgpipectl create --msg-size 1M --max-msgs 65)"
+like "create beyond a limit names it" "2:*EINVAL*65 messages of 1048576 bytes are 68157440*max_bytes*67108864*" \
+	"$(run kmsgpipectl create --msg-size 1MB --max-msgs 65)"
 like "create without privilege" "4:*EPERM*CAP_SYS_ADMIN*sudo*" "$(nobody kmsgpipectl create)"
 
 is "set-params changes what it is told" "0:/64 16/0:/64 65536" \
@@ -127,7 +163,7 @@ is "set-params as JSON" '{"schema":1,"pipe":"kmsgpipe-log","msg_size":128,"max_m
 kmsgpipectl send log x
 like "set-params of a pipe that is not empty" "1:*EBUSY*clear*" "$(run kmsgpipectl set-params log --msg-size 1)"
 kmsgpipectl clear log
-like "set-params beyond the limits" "1:*EINVAL*1 to 1048576*" "$(run kmsgpipectl set-params log --msg-size 2M)"
+like "set-params beyond a limit names it" "2:*it is 1 to 1048576 bytes*" "$(run kmsgpipectl set-params log --msg-size 2M)"
 like "set-params without privilege" "4:*EPERM*" "$(nobody kmsgpipectl set-params 0 --msg-size 1)"
 
 is "flush enable" "0:/250 2000/0:/1000 10000" "$(run kmsgpipectl flush enable log --interval 250ms --expiry 2)/$(
@@ -136,6 +172,14 @@ is "flush enable" "0:/250 2000/0:/1000 10000" "$(run kmsgpipectl flush enable lo
 is "flush enable as JSON" '{"schema":1,"pipe":"kmsgpipe-log","enabled":true,"interval_ms":1000,"expiry_ms":60000}' \
 	"$(json flush enable log --expiry 1m)"
 like "show tells when messages expire" "*expiry *after 1m, looked for every 1s*" "$(kmsgpipectl show log)"
+is "list tells it in short" "- 1m" "$(kmsgpipectl list | awk '$1 == "0" || $1 == "log" {print $7}' | xargs)"
+is "list in 40 columns" "PIPE DEPTH MAX MSGSIZE EXPIRY" "$(COLUMNS=40 kmsgpipectl list | head -n 1 | xargs)"
+is "what is for people fits 40 and 80 columns" "" "$(for columns in 40 80; do
+	export COLUMNS=$columns
+	{
+		kmsgpipectl list && kmsgpipectl watch -n 1 && kmsgpipectl show log && kmsgpipectl stats log
+	} | awk -v columns="$columns" 'length > columns'
+done)"
 kmsgpipectl flush enable log --interval 50ms --expiry 100ms
 kmsgpipectl send log old
 sleep 0.3
@@ -160,8 +204,10 @@ kmsgpipectl clear 0
 like "dump without privilege" "4:*EPERM*" "$(nobody kmsgpipectl dump 0)"
 
 # Pipes watched.
-is "watch shows a line each time" "PIPE kmsgpipe0 kmsgpipe0 - 0" \
-	"$(kmsgpipectl watch 0 -n 2 -i 100ms | awk '{print $1; rate = rate " " $6} END {print rate}' | xargs | sed 's/ SENT.S//')"
+is "watch shows a line each time" "PIPE 0 0 - 0" \
+	"$(kmsgpipectl watch 0 -n 2 -i 100ms | awk '{print $2; rate = rate " " $7} END {print rate}' | xargs | sed 's/ SENT.S//')"
+like "with the time, several pipes in blocks" "TIME *PIPE *?[0-2][0-9]:[0-5][0-9]:[0-6][0-9]  0 *?[0-2]*  log *??[0-2]*  0 *?[0-2]*  log *" \
+	"$(kmsgpipectl watch 0 log -n 2 -i 100ms)"
 mkfifo ticks
 json watch -n 2 -i 3s 0 >ticks &
 exec 5<ticks
@@ -169,12 +215,12 @@ read -r first <&5
 kmsgpipectl send 0 12345 && kmsgpipectl recv 0 >/dev/null
 read -r second <&5
 exec 5<&-
-like "watch as JSON begins with nothing" '{"schema":1,"elapsed_ns":null,"pipes":\[{"pipe":"kmsgpipe0",*"delta":null}\]}' "$first"
-like "watch as JSON tells what has happened meanwhile" '{"schema":1,"elapsed_ns":[1-9]?????????*,*"delta":{"enqueued_msgs":1,"enqueued_bytes":5,"dequeued_msgs":1,*"dropped_msgs":0,*}}\]}' "$second"
-is "watch ends when nobody reads it" "PIPE kmsgpipe0 141" "$({
+like "watch as JSON begins with nothing" '{"schema":1,"realtime_ns":1??????????????????,"elapsed_ns":null,"pipes":\[{"pipe":"kmsgpipe0",*"delta":null}\]}' "$first"
+like "watch as JSON tells what has happened meanwhile" '{"schema":1,"realtime_ns":1??????????????????,"elapsed_ns":[1-9]?????????*,*"delta":{"enqueued_msgs":1,"enqueued_bytes":5,"dequeued_msgs":1,*"dropped_msgs":0,*}}\]}' "$second"
+is "watch ends when nobody reads it" "PIPE 0 141" "$({
 	kmsgpipectl watch 0 -i 50ms
 	echo $? >status
-} 2>&1 | head -n 2 | awk '{print $1}' | xargs) $(cat status)"
+} 2>&1 | head -n 2 | awk '{print $2}' | xargs) $(cat status)"
 is "watch ends when it is interrupted" "130" "$(timeout --preserve-status -s INT 1 kmsgpipectl watch -i 100ms 0 >watched; echo $?)"
 is "and its lines are whole" "1" "$(awk '{print NF}' watched | sort -u | wc -l)"
 
@@ -190,7 +236,7 @@ is "ioctl KMSGPIPE_FLUSH_PERIODIC with times, and disable" "0:/500 60000/0:/0 0"
 is "ioctl KMSGPIPE_GET_PARAMS, KMSGPIPE_SET_PARAMS" "0:msg_size  256
 max_msgs  128/0:/0:msg_size  512
 max_msgs  4" "$(run kmsgpipectl ioctl 0 GET_PARAMS)/$(run kmsgpipectl ioctl 0 SET_PARAMS 512 4)/$(run kmsgpipectl ioctl 0 get_params)"
-like "the kernel judges what a request takes" "1:*EINVAL*" "$(run kmsgpipectl ioctl 0 SET_PARAMS 0 0)"
+like "the kernel judges what a request takes" "2:*EINVAL*msg_size is 1 to 1048576 bytes, and not 0" "$(run kmsgpipectl ioctl 0 SET_PARAMS 0 0)"
 kmsgpipectl ioctl 0 SET_PARAMS 256 128
 is "ioctl KMSGPIPE_CREATE_NEW prints the number, KMSGPIPE_DESTROY" "0:6/0:7/600 64 32/0:/0:" \
 	"$(run kmsgpipectl ioctl 0 CREATE_NEW)/$(run kmsgpipectl ioctl 0 CREATE_NEW 64 32 0 made)/$(stat -c %a /dev/kmsgpipe-made) $(field msg_size made) $(
@@ -224,9 +270,9 @@ like "pipe 0 stays" "1:*EBUSY*rmmod*" "$(run kmsgpipectl destroy 0)"
 chmod 666 /dev/kmsgpipe1
 like "destroy without privilege" "4:*EPERM*" "$(nobody kmsgpipectl destroy 1)"
 for i in $(seq 50); do echo "many$i" >/sys/class/kmsgpipe/create; done
-is "many pipes" "53 53/0:/2" "$(kmsgpipectl list | wc -l) $(nobody kmsgpipectl list | grep -c pipe -i)/$(
+is "many pipes" "53 53/0:/3" "$(kmsgpipectl list | wc -l) $(nobody kmsgpipectl list | grep -c .)/$(
 	# shellcheck disable=SC2046 # one word a name
-	run kmsgpipectl destroy $(seq -f many%.0f 50))/$(kmsgpipectl list | grep -c kmsgpipe)"
+	run kmsgpipectl destroy $(seq -f many%.0f 50))/$(kmsgpipectl list | wc -l)"
 kmsgpipectl destroy 1
 
 # What is wrong.

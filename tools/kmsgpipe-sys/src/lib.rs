@@ -1,8 +1,9 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! What `include/uapi/kmsgpipe.h` defines, as bindgen makes it of the header at build time.
 //!
-//! There is no second source: a change of the header is a change of this crate.
+//! There is no second source: a change of the header is a change of this crate. The header's licence
+//! has the Linux syscall note: a program that makes the requests is no derived work of the kernel's.
 
 /// What bindgen made of the header, under the names of the header.
 pub mod raw {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: MIT OR Apache-2.0
 
 //! `selftests/syzkaller/dev_kmsgpipe.txt` says what the header says: no more, no less, and no other.
 

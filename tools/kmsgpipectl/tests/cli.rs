@@ -103,7 +103,10 @@ fn bad_usage_ends_with_2() {
         &["show"],
         &["destroy"],
         &["set-params", "0"],
-        &["set-params", "0", "--msg-size", "64KB"],
+        &["set-params", "0", "--msg-size", "64TB"],
+        &["set-params", "0", "--msg-size", "-1"],
+        &["create", "--max-msgs", "0"],
+        &["create", "--msg-size", "2M"],
         &["flush", "0"],
         &["flush", "enable", "0", "--interval", "1us"],
         &["flush", "disable", "0", "--expiry", "1s"],
@@ -122,6 +125,40 @@ fn bad_usage_ends_with_2() {
     ] {
         let text = fails(args, 2);
         assert!(text.starts_with("error: "), "{text}");
+    }
+}
+
+#[test]
+fn a_number_out_of_range_is_told_the_one_range() {
+    for (args, range) in [
+        (
+            &["create", "--msg-size", "-1"][..],
+            "'-1' for '--msg-size <SIZE>': it is 1 to 1048576 bytes",
+        ),
+        (
+            &["set-params", "0", "--max-msgs", "65537"],
+            "'65537' for '--max-msgs <N>': it is 1 to 65536 messages",
+        ),
+        (
+            &["recv", "0", "--timeout", "-1"],
+            "'-1' for '--timeout <DURATION>': give a number, not below 0",
+        ),
+        (
+            &["flush", "enable", "0", "--expiry", "-5min"],
+            "'-5min' for '--expiry <DURATION>': give a number, not below 0",
+        ),
+        (
+            &["flush", "enable", "0", "--expiry", "60d"],
+            "'60d' for '--expiry <DURATION>': give less than 50 days",
+        ),
+        (
+            &["ioctl", "0", "SET_PARAMS", "-1", "1"],
+            "KMSGPIPE_SET_PARAMS: \"-1\": it is 0 to 4294967295",
+        ),
+    ] {
+        let text = fails(args, 2);
+        assert!(text.contains(range), "{text}");
+        assert!(text.lines().count() <= 3, "{text}");
     }
 }
 
@@ -316,6 +353,35 @@ fn completions_name_the_commands() {
 }
 
 #[test]
+fn completion_in_bash_offers_pipes() {
+    // The program is not asked for the pipes, of which there are none here.
+    let script = r#"
+        eval "$("$0" completions bash)"
+        kmsgpipectl() { printf 'PIPE  ID\n0     0\nlog   1\nlots  2\n'; }
+        function=$(complete -p kmsgpipectl | sed 's/.*-F \([^ ]*\).*/\1/')
+        offered() {
+            COMP_WORDS=(kmsgpipectl "$@") COMP_CWORD=$#
+            "$function" kmsgpipectl "${@: -1}" "${COMP_WORDS[COMP_CWORD - 1]}"
+            echo "${COMPREPLY[*]}"
+        }
+        offered recv ''
+        offered recv --nonblock lo
+        offered flush enable l
+        offered show 0 log
+        offered rec
+        offered recv --timeout log
+        offered recv --follo
+        offered create l
+    "#;
+    let output = Command::new("bash")
+        .args(["-c", script, env!("CARGO_BIN_EXE_kmsgpipectl")])
+        .output()
+        .unwrap();
+    let expected = "0 log lots\nlog lots\nlog lots\nlog\nrecv\n\n--follow\n\n";
+    assert_eq!(stdout(&output), expected, "{}", stderr(&output));
+}
+
+#[test]
 fn a_closed_output_ends_it_quietly() {
     let (ours, theirs) = UnixStream::pair().unwrap();
     drop(ours);
@@ -326,6 +392,68 @@ fn a_closed_output_ends_it_quietly() {
         .unwrap();
     assert_eq!(output.status.signal(), Some(SIGPIPE));
     assert_eq!(stderr(&output), "");
+}
+
+/// Runs the tool by way of a shell, with redirections.
+fn redirected(args: &str, redirections: &str) -> Output {
+    let script = format!("exec \"$0\" {args} {redirections}");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_kmsgpipectl")]);
+    shell.stdin(Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn a_closed_output_is_an_error_before_anything_is_done() {
+    for redirections in [">&-", ">&- <&-", ">&- 2>&-", "1</dev/null"] {
+        for args in [
+            &format!("recv {ABSENT}"),
+            &format!("--json send {ABSENT} message"),
+            "create",
+            "completions bash",
+            "--help",
+        ] {
+            let output = redirected(args, redirections);
+            let text = stderr(&output);
+            assert_eq!(
+                output.status.code(),
+                Some(1),
+                "{args} {redirections}: {text}"
+            );
+            // Where there is nobody to be told, the status has to do.
+            let said = "cannot write to standard output: Bad file number (EBADF); it is ";
+            let told = redirections.contains("2>&-") || text.contains(said);
+            assert!(told, "{args} {redirections}: {text}");
+        }
+    }
+}
+
+#[test]
+fn an_output_that_nobody_reads_is_one() {
+    for redirections in [">/dev/null", "1<>/dev/null", ">>/dev/null"] {
+        let output = redirected(&format!("recv {ABSENT}"), redirections);
+        assert_eq!(output.status.code(), Some(3), "{redirections}");
+        let output = redirected("completions bash", redirections);
+        assert_eq!(output.status.code(), Some(0), "{redirections}");
+    }
+    // What writes nothing needs none.
+    let output = redirected(&format!("send {ABSENT} message"), ">&-");
+    assert_eq!(output.status.code(), Some(3));
+    let output = redirected(&format!("ioctl {ABSENT} CLEAR_QUEUE"), ">&-");
+    assert_eq!(output.status.code(), Some(3));
+}
+
+#[test]
+fn a_closed_input_is_no_empty_one() {
+    let output = redirected(&format!("send {ABSENT}"), "<&-");
+    assert_eq!(output.status.code(), Some(1));
+    let start = "kmsgpipectl: cannot read standard input: Bad file number (EBADF); it is closed";
+    assert!(stderr(&output).starts_with(start), "{}", stderr(&output));
+    let output = redirected("ioctl - GET_STATS", "<&-");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).starts_with(start), "{}", stderr(&output));
+    // What reads nothing needs none.
+    let output = redirected(&format!("send {ABSENT} message"), "<&-");
+    assert_eq!(output.status.code(), Some(3));
 }
 
 #[test]

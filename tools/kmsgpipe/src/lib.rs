@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! Bounded message queues that are files: `/dev/kmsgpipeN` and `/dev/kmsgpipe-NAME`.
+//!
+//! A pipe is a device node of the kmsgpipe module. One write is one message, one read is exactly one
+//! message, and the kernel keeps them in order. Any number of processes may have a pipe open.
+//!
+//! ```no_run
+//! use kmsgpipe::{Access, Pipe};
+//! use std::time::Duration;
+//!
+//! # fn main() -> Result<(), kmsgpipe::Error> {
+//! let pipe = Pipe::open("kmsgpipe0", Access::ReadWrite)?;
+//! pipe.send(b"hello")?;
+//!
+//! let mut buffer = Vec::new();
+//! let message = pipe.receive_timeout(&mut buffer, Duration::from_secs(1))?;
+//! assert_eq!(message, b"hello");
+//! println!("{} messages left", pipe.stats()?.depth_msgs);
+//! # Ok(())
+//! # }
+//! ```
+
+#![deny(missing_docs, unsafe_op_in_unsafe_fn)]
+
+mod control;
+mod dump;
+mod error;
+mod hint;
+mod name;
+mod node;
+mod params;
+mod pipe;
+mod stats;
+mod sys;
+mod sysfs;
+mod wait;
+
+pub use dump::{Dump, Record, Records};
+pub use error::{Action, Class, Error, Result};
+pub use kmsgpipe_sys::{
+    FLUSH_EXPIRY_DEFAULT, FLUSH_INTERVAL_DEFAULT, MAX_MSGS_DEFAULT, MAX_MSGS_MAX, MAX_MSGS_MIN,
+    MSG_SIZE_DEFAULT, MSG_SIZE_MAX, MSG_SIZE_MIN,
+};
+pub use name::{is_name, PipeName};
+pub use nix::errno::Errno;
+pub use node::{pipes, Node};
+pub use params::{Create, Flush, Params};
+pub use pipe::{Access, Pipe};
+pub use stats::{Head, Stats};
+pub use sysfs::CLASS;
+pub use wait::Deadline;

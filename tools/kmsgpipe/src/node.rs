@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The device nodes of pipes.
+
+use crate::{
+    error::{Action, Error, Result},
+    stats::Stats,
+    sysfs::Class,
+};
+use nix::{
+    errno::Errno,
+    sys::stat::{major, minor},
+};
+use std::{
+    ffi::OsStr,
+    fmt, fs, io,
+    os::unix::fs::{FileTypeExt, MetadataExt},
+    path::{Path, PathBuf},
+};
+
+/// Where the nodes of pipes are.
+const DIRECTORY: &str = "/dev";
+
+/// What the names of their nodes begin with; a number follows.
+pub(crate) const PREFIX: &str = "kmsgpipe";
+
+/// What the nodes of pipes begin with that have a name.
+pub(crate) const NAMED: &str = "kmsgpipe-";
+
+/// The device node of a pipe, which may have gone meanwhile.
+///
+/// It can be given to [`Pipe::open`](crate::Pipe::open).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    path: PathBuf,
+    id: Option<u32>,
+}
+
+impl Node {
+    /// The node of the pipe with the number `id`; if there is none, where it would be.
+    pub fn of(id: u32) -> Self {
+        let path = Class::SYSTEM
+            .node(id)
+            .unwrap_or_else(|| Path::new(DIRECTORY).join(format!("{PREFIX}{id}")));
+        Self { path, id: Some(id) }
+    }
+
+    /// The node of the pipe with the name `name` and the number `id`.
+    pub fn named(name: &str, id: u32) -> Self {
+        Self {
+            path: path_of_name(name),
+            id: Some(id),
+        }
+    }
+
+    /// The node at a path.
+    pub fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            id: id_of_device(path).or_else(|| id_in_path(path)),
+        }
+    }
+
+    /// Its path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The pipe's number, where that is known.
+    pub fn id(&self) -> Option<u32> {
+        self.id
+    }
+
+    /// The name that the pipe was made with.
+    pub fn name(&self) -> Option<&str> {
+        let file = self.path.strip_prefix(DIRECTORY).ok()?.to_str()?;
+        file.strip_prefix(NAMED)
+    }
+
+    /// Reads the pipe's statistics where everybody may, below `/sys/class/kmsgpipe`.
+    ///
+    /// One value is read after the other: unlike with [`Pipe::stats`](crate::Pipe::stats), they need
+    /// not have been true at one moment, and nothing is said about the oldest message.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading files; `ENOENT` when the pipe's number is not known.
+    pub fn public_stats(&self) -> io::Result<Stats> {
+        match self.id {
+            Some(id) => Class::SYSTEM.stats(id),
+            None => Err(Errno::ENOENT.into()),
+        }
+    }
+
+    /// Whether there is a device at its path, and it is this pipe as far as can be told.
+    pub fn is_there(&self) -> bool {
+        let is_device =
+            fs::metadata(&self.path).is_ok_and(|metadata| metadata.file_type().is_char_device());
+        is_device && (!self.is_known() || id_of_device(&self.path) == self.id)
+    }
+
+    /// Whether the kernel still shows this pipe in `/sys/class/kmsgpipe`.
+    pub fn is_known(&self) -> bool {
+        self.id.is_some_and(|id| Class::SYSTEM.has(id))
+    }
+}
+
+impl fmt::Display for Node {
+    /// Writes the short name of a pipe, or its path if that is elsewhere.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = self.path.strip_prefix(DIRECTORY).ok();
+        match short.filter(|short| short.components().count() == 1) {
+            Some(short) => short.display().fmt(f),
+            None => self.path.display().fmt(f),
+        }
+    }
+}
+
+impl AsRef<OsStr> for Node {
+    fn as_ref(&self) -> &OsStr {
+        self.path.as_os_str()
+    }
+}
+
+/// Understands the number of a pipe as the kernel writes it: without sign and leading zeros.
+pub(crate) fn number(digits: &str) -> Option<u32> {
+    let id: u32 = digits.parse().ok()?;
+    (id.to_string() == digits).then_some(id)
+}
+
+/// Where the node of the pipe with this name is.
+pub(crate) fn path_of_name(name: &str) -> PathBuf {
+    Path::new(DIRECTORY).join(format!("{NAMED}{name}"))
+}
+
+/// The number of the pipe whose device node a path leads to, as the kernel says.
+fn id_of_device(path: &Path) -> Option<u32> {
+    let metadata = fs::metadata(path).ok()?;
+    if !metadata.file_type().is_char_device() {
+        return None;
+    }
+    let device = metadata.rdev();
+    let id = u32::try_from(minor(device)).ok()?;
+    let (major, minor) = Class::SYSTEM.device(id)?;
+    (major == self::major(device) && minor == u64::from(id)).then_some(id)
+}
+
+/// The number of the pipe as the path of its node says.
+fn id_in_path(path: &Path) -> Option<u32> {
+    let name = path.strip_prefix(DIRECTORY).ok()?.to_str()?;
+    number(name.strip_prefix(PREFIX)?)
+}
+
+/// Lists the pipes there are, by number.
+///
+/// # Errors
+///
+/// [`Error::NoPipes`] when there is none, mostly because the module is not loaded.
+///
+/// ```no_run
+/// for node in kmsgpipe::pipes()? {
+///     println!("{}", node.path().display());
+/// }
+/// # Ok::<(), kmsgpipe::Error>(())
+/// ```
+pub fn pipes() -> Result<Vec<Node>> {
+    let ids = Class::SYSTEM.ids();
+    if !ids.is_empty() {
+        return Ok(ids.into_iter().map(Node::of).collect());
+    }
+
+    let directory = Path::new(DIRECTORY);
+    let nodes = nodes_in(directory).map_err(|error| {
+        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
+        Error::system(Action::List, directory, errno)
+    })?;
+    if nodes.is_empty() {
+        return Err(Error::no_pipes(directory));
+    }
+    Ok(nodes)
+}
+
+/// The nodes in a directory: those with a number first, in order.
+fn nodes_in(directory: &Path) -> io::Result<Vec<Node>> {
+    let mut nodes = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let file = entry?.file_name();
+        let Some(suffix) = file.to_str().and_then(|name| name.strip_prefix(PREFIX)) else {
+            continue;
+        };
+        let id = number(suffix);
+        if id.is_some() || suffix.strip_prefix('-').is_some_and(crate::name::is_name) {
+            nodes.push(Node {
+                path: directory.join(&file),
+                id,
+            });
+        }
+    }
+    nodes.sort_unstable_by_key(|node| (node.id.is_none(), node.id, node.path.clone()));
+    Ok(nodes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_by_number_and_nothing_else() {
+        let directory = std::env::temp_dir().join(format!("kmsgpipe-node-{}", std::process::id()));
+        fs::create_dir(&directory).unwrap();
+        for name in [
+            "kmsgpipe10",
+            "kmsgpipe9",
+            "kmsgpipe",
+            "kmsgpipe01",
+            "kmsgpipe-log",
+            "kmsgpipe-a.b",
+            "kmsgpipe-",
+            "kmsgpipe-a b",
+            "kmsg",
+            "null",
+        ] {
+            fs::write(directory.join(name), "").unwrap();
+        }
+        let nodes = nodes_in(&directory);
+        fs::remove_dir_all(&directory).unwrap();
+        let nodes = nodes.unwrap();
+        assert_eq!(
+            nodes.iter().map(Node::id).collect::<Vec<_>>(),
+            [Some(9), Some(10), None, None]
+        );
+        assert!(nodes[2].path().ends_with("kmsgpipe-a.b"));
+        assert!(nodes[3].path().ends_with("kmsgpipe-log"));
+    }
+
+    #[test]
+    fn short_names_can_be_given_back() {
+        for (path, short, name) in [
+            ("/dev/kmsgpipe0", "kmsgpipe0", None),
+            ("/dev/kmsgpipe-log", "kmsgpipe-log", Some("log")),
+            ("/dev/queues/log", "/dev/queues/log", None),
+            ("./log", "./log", None),
+        ] {
+            let node = Node::at(Path::new(path));
+            assert_eq!(node.to_string(), short);
+            assert_eq!(node.name(), name);
+        }
+    }
+
+    #[test]
+    fn numbers_are_as_the_kernel_writes_them() {
+        assert_eq!(number("0"), Some(0));
+        assert_eq!(number("4294967295"), Some(u32::MAX));
+        for digits in ["", "00", "01", "+1", "-1", "0x0", " 0", "4294967296"] {
+            assert_eq!(number(digits), None, "{digits:?}");
+        }
+    }
+
+    #[test]
+    fn another_device_has_no_number() {
+        assert_eq!(Node::at(Path::new("/dev/null")).id(), None);
+        assert_eq!(
+            Node::at(Path::new("/dev/kmsgpipe4000000000")).id(),
+            Some(4_000_000_000)
+        );
+        assert!(Node::at(Path::new("/dev/null")).public_stats().is_err());
+        assert!(!Node::at(Path::new("/dev/null")).is_known());
+        assert!(!Node::at(Path::new("/dev/kmsgpipe4000000000")).is_there());
+        assert!(!Node::at(Path::new("/proc/self/exe")).is_there());
+    }
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! What a pipe can be told to be.
+
+use crate::{
+    error::{Error, Result},
+    sys::{RawCreate, RawFlush, RawParams},
+};
+use kmsgpipe_sys::{MAX_MSGS_DEFAULT, MSG_SIZE_DEFAULT, NAME_SIZE};
+use std::ffi::c_char;
+
+/// What a pipe may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Params {
+    /// The longest message that is accepted, in bytes.
+    pub msg_size: u32,
+    /// The number of messages that fit.
+    pub max_msgs: u32,
+}
+
+impl Default for Params {
+    /// What the module's own default is.
+    fn default() -> Self {
+        Self {
+            msg_size: MSG_SIZE_DEFAULT,
+            max_msgs: MAX_MSGS_DEFAULT,
+        }
+    }
+}
+
+impl From<RawParams> for Params {
+    fn from(raw: RawParams) -> Self {
+        let RawParams {
+            msg_size,
+            max_msgs,
+            reserved: _,
+        } = raw;
+        Self { msg_size, max_msgs }
+    }
+}
+
+impl From<Params> for RawParams {
+    fn from(params: Params) -> Self {
+        Self {
+            msg_size: params.msg_size,
+            max_msgs: params.max_msgs,
+            ..Self::default()
+        }
+    }
+}
+
+/// When messages expire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flush {
+    /// How often expired messages are removed, in milliseconds; 0 is the kernel's default of 1 s.
+    pub interval_ms: u32,
+    /// How old a message may grow, in milliseconds; 0 is the kernel's default of 10 s.
+    pub expiry_ms: u32,
+}
+
+impl Flush {
+    /// What the kernel is asked for: to let messages expire so, or not at all.
+    pub(crate) fn request(flush: Option<Self>) -> RawFlush {
+        let Self {
+            interval_ms,
+            expiry_ms,
+        } = flush.unwrap_or_default();
+        RawFlush {
+            enable: flush.is_some().into(),
+            interval_ms,
+            expiry_ms,
+            reserved: 0,
+        }
+    }
+}
+
+/// A pipe to be made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Create {
+    /// What it may hold.
+    pub params: Params,
+    /// The permissions of its node; 0 is 0600.
+    pub mode: u32,
+    /// The owner of its node.
+    pub uid: u32,
+    /// The group of its node.
+    pub gid: u32,
+    /// Its name, if it is to have one.
+    pub name: Option<String>,
+}
+
+impl Create {
+    /// What the kernel is asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadName`] for a name that does not fit; what is in it is for the kernel to judge.
+    pub(crate) fn request(&self) -> Result<RawCreate> {
+        let name = self.name.as_deref().unwrap_or_default();
+        let mut bytes = [0; NAME_SIZE];
+        // A zero byte has to be left behind it, and would end it.
+        if name.len() >= bytes.len() || name.bytes().any(|byte| byte == 0) {
+            return Err(Error::BadName { name: name.into() });
+        }
+        for (to, from) in bytes.iter_mut().zip(name.bytes()) {
+            *to = from as c_char;
+        }
+        Ok(RawCreate {
+            msg_size: self.params.msg_size,
+            max_msgs: self.params.max_msgs,
+            mode: self.mode,
+            uid: self.uid,
+            gid: self.gid,
+            name: bytes,
+            ..RawCreate::default()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_survive_the_way() {
+        let params = Params {
+            msg_size: 1,
+            max_msgs: u32::MAX,
+        };
+        let raw = RawParams::from(params);
+        assert_eq!(raw.reserved, [0; 2]);
+        assert_eq!(Params::from(raw), params);
+        let default = Params::default();
+        assert_eq!((default.msg_size, default.max_msgs), (256, 128));
+    }
+
+    #[test]
+    fn to_stop_is_to_say_nothing_else() {
+        assert_eq!(Flush::request(None), RawFlush::default());
+        let raw = Flush::request(Some(Flush::default()));
+        assert_eq!((raw.enable, raw.interval_ms, raw.expiry_ms), (1, 0, 0));
+        let raw = Flush::request(Some(Flush {
+            interval_ms: 2,
+            expiry_ms: 3,
+        }));
+        assert_eq!((raw.enable, raw.interval_ms, raw.expiry_ms), (1, 2, 3));
+    }
+
+    #[test]
+    fn a_name_is_followed_by_zeroes() {
+        let create = |name: &str| Create {
+            name: Some(name.into()),
+            mode: 0o640,
+            uid: 1,
+            gid: 2,
+            ..Create::default()
+        };
+        let raw = create("log").request().unwrap();
+        assert_eq!(raw.name[..3], [108, 111, 103]);
+        assert_eq!(raw.name[3..], [0; 29]);
+        assert_eq!((raw.mode, raw.uid, raw.gid), (0o640, 1, 2));
+        assert_eq!((raw.msg_size, raw.max_msgs), (256, 128));
+        assert_eq!((raw.flags, raw.reserved), (0, [0; 2]));
+
+        assert!(create(&"n".repeat(31)).request().is_ok());
+        for name in ["n".repeat(32), "a\0b".into()] {
+            let error = create(&name).request().unwrap_err();
+            assert_eq!(error, Error::BadName { name });
+        }
+        assert_eq!(Create::default().request().unwrap().name, [0; NAME_SIZE]);
+    }
+}

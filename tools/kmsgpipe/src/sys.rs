@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+
+//! The system calls that have no safe wrapper elsewhere, each wrapped once.
+
+use nix::{errno::Errno, libc, sys::ioctl::ioctl_num_type};
+use std::{
+    os::fd::{AsRawFd, BorrowedFd},
+    ptr,
+};
+
+/// What ioctls take and answer, under the names of the header.
+pub(crate) use kmsgpipe_sys::raw::{
+    kmsgpipe_create as RawCreate, kmsgpipe_dump as RawDump, kmsgpipe_flush as RawFlush,
+    kmsgpipe_params as RawParams, kmsgpipe_record as RawRecord, kmsgpipe_stats as RawStats,
+};
+
+/// The requests as unsafe functions.
+mod request {
+    use super::{
+        ioctl_num_type as number, libc, RawCreate, RawDump, RawFlush, RawParams, RawStats,
+    };
+    use kmsgpipe_sys as sys;
+
+    nix::ioctl_read_bad!(get_stats, sys::GET_STATS as number, RawStats);
+    nix::ioctl_none_bad!(clear_queue, sys::CLEAR_QUEUE as number);
+    nix::ioctl_write_ptr_bad!(set_params, sys::SET_PARAMS as number, RawParams);
+    nix::ioctl_read_bad!(get_params, sys::GET_PARAMS as number, RawParams);
+    nix::ioctl_none_bad!(toggle_block, sys::TOGGLE_BLOCK as number);
+    nix::ioctl_write_ptr_bad!(flush_periodic, sys::FLUSH_PERIODIC as number, RawFlush);
+    nix::ioctl_write_ptr_bad!(create_new, sys::CREATE_NEW as number, RawCreate);
+    nix::ioctl_none_bad!(destroy, sys::DESTROY as number);
+    nix::ioctl_readwrite_bad!(dump, sys::DUMP as number, RawDump);
+    nix::ioctl_read_bad!(next_len, libc::FIONREAD, libc::c_int);
+    nix::ioctl_write_ptr_bad!(set_nonblocking, libc::FIONBIO, libc::c_int);
+}
+
+/// Asks for a snapshot of the statistics.
+pub(crate) fn get_stats(fd: BorrowedFd<'_>) -> nix::Result<RawStats> {
+    let mut stats = RawStats::default();
+    // SAFETY: The descriptor is open. The number of the request says how much it writes, which is the
+    // size of this structure, and any bytes make a valid one, as it consists of integers.
+    unsafe { request::get_stats(fd.as_raw_fd(), &mut stats) }?;
+    Ok(stats)
+}
+
+/// Discards every queued message.
+pub(crate) fn clear_queue(fd: BorrowedFd<'_>) -> nix::Result<()> {
+    // SAFETY: The descriptor is open, and the request takes no argument: it accesses no memory.
+    unsafe { request::clear_queue(fd.as_raw_fd()) }?;
+    Ok(())
+}
+
+/// Changes what an empty pipe may hold.
+pub(crate) fn set_params(fd: BorrowedFd<'_>, params: &RawParams) -> nix::Result<()> {
+    // SAFETY: The descriptor is open, and the request reads as many bytes as this structure has.
+    unsafe { request::set_params(fd.as_raw_fd(), params) }?;
+    Ok(())
+}
+
+/// Asks what a pipe may hold.
+pub(crate) fn get_params(fd: BorrowedFd<'_>) -> nix::Result<RawParams> {
+    let mut params = RawParams::default();
+    // SAFETY: The descriptor is open. The request writes as many bytes as this structure has, and
+    // any bytes make a valid one.
+    unsafe { request::get_params(fd.as_raw_fd(), &mut params) }?;
+    Ok(params)
+}
+
+/// Switches the open file between blocking and non-blocking mode.
+pub(crate) fn toggle_block(fd: BorrowedFd<'_>) -> nix::Result<()> {
+    // SAFETY: The descriptor is open, and the request takes no argument: it accesses no memory.
+    unsafe { request::toggle_block(fd.as_raw_fd()) }?;
+    Ok(())
+}
+
+/// Lets messages expire, or stops doing so.
+pub(crate) fn flush_periodic(fd: BorrowedFd<'_>, flush: &RawFlush) -> nix::Result<()> {
+    // SAFETY: The descriptor is open, and the request reads as many bytes as this structure has.
+    unsafe { request::flush_periodic(fd.as_raw_fd(), flush) }?;
+    Ok(())
+}
+
+/// Makes another pipe and returns its number.
+pub(crate) fn create_new(fd: BorrowedFd<'_>, create: &RawCreate) -> nix::Result<u32> {
+    // SAFETY: The descriptor is open, and the request reads as many bytes as this structure has.
+    let id = unsafe { request::create_new(fd.as_raw_fd(), create) }?;
+    u32::try_from(id).map_err(|_| Errno::EOVERFLOW)
+}
+
+/// Destroys the pipe.
+pub(crate) fn destroy(fd: BorrowedFd<'_>) -> nix::Result<()> {
+    // SAFETY: The descriptor is open, and the request takes no argument: it accesses no memory.
+    unsafe { request::destroy(fd.as_raw_fd()) }?;
+    Ok(())
+}
+
+/// Copies queued messages into `buffer`; returns what the request says about them.
+pub(crate) fn dump(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<RawDump> {
+    let mut dump = RawDump {
+        buffer: buffer.as_mut_ptr() as u64,
+        size: buffer.len() as u64,
+        ..Default::default()
+    };
+    // SAFETY: The descriptor is open. The request reads and writes this structure, of which any bytes
+    // make a valid one, and at most `size` bytes at `buffer`, which are borrowed mutably.
+    unsafe { request::dump(fd.as_raw_fd(), &mut dump) }?;
+    Ok(dump)
+}
+
+/// Asks for the length of the next message; 0 if there is none.
+pub(crate) fn next_len(fd: BorrowedFd<'_>) -> nix::Result<u32> {
+    let mut len = 0;
+    // SAFETY: The descriptor is open, and the request writes one integer.
+    unsafe { request::next_len(fd.as_raw_fd(), &mut len) }?;
+    u32::try_from(len).map_err(|_| Errno::EOVERFLOW)
+}
+
+/// Puts the open file into non-blocking mode, or out of it.
+pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> nix::Result<()> {
+    // SAFETY: The descriptor is open, and the request reads one integer.
+    unsafe { request::set_nonblocking(fd.as_raw_fd(), &libc::c_int::from(on)) }?;
+    Ok(())
+}
+
+/// The requests that are known to be so without being carried out: those that need an argument.
+pub(crate) const PROBED: [(&str, u32); 6] = [
+    ("KMSGPIPE_GET_STATS", kmsgpipe_sys::GET_STATS),
+    ("KMSGPIPE_SET_PARAMS", kmsgpipe_sys::SET_PARAMS),
+    ("KMSGPIPE_GET_PARAMS", kmsgpipe_sys::GET_PARAMS),
+    ("KMSGPIPE_FLUSH_PERIODIC", kmsgpipe_sys::FLUSH_PERIODIC),
+    ("KMSGPIPE_CREATE_NEW", kmsgpipe_sys::CREATE_NEW),
+    ("KMSGPIPE_DUMP", kmsgpipe_sys::DUMP),
+];
+
+/// Whether a request of [`PROBED`] is known, whoever may make it. Nothing is done.
+pub(crate) fn is_known(fd: BorrowedFd<'_>, request: u32) -> bool {
+    // SAFETY: The descriptor is open. There is no memory at the address zero, so that a request which
+    // reads or writes its argument does nothing but fail.
+    let ret = unsafe {
+        libc::ioctl(
+            fd.as_raw_fd(),
+            request as ioctl_num_type,
+            ptr::null_mut::<libc::c_void>(),
+        )
+    };
+    Errno::result(ret) != Err(Errno::ENOTTY)
+}
+
+/// Reads without waiting, whether or not the file is in non-blocking mode.
+pub(crate) fn read_nowait(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<usize> {
+    let segment = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    // SAFETY: The descriptor is open, there is one segment, and it is exactly `buffer`, which is
+    // borrowed mutably. An offset of -1 stands for a read that has none.
+    let ret = unsafe { libc::preadv2(fd.as_raw_fd(), &segment, 1, -1, libc::RWF_NOWAIT) };
+    Errno::result(ret).map(|n| n as usize)
+}
+
+/// Writes without waiting, whether or not the file is in non-blocking mode.
+pub(crate) fn write_nowait(fd: BorrowedFd<'_>, buffer: &[u8]) -> nix::Result<usize> {
+    let segment = libc::iovec {
+        iov_base: buffer.as_ptr().cast_mut().cast(),
+        iov_len: buffer.len(),
+    };
+    // SAFETY: The descriptor is open, there is one segment, and it is exactly `buffer`, which a write
+    // only reads. An offset of -1 stands for a write that has none.
+    let ret = unsafe { libc::pwritev2(fd.as_raw_fd(), &segment, 1, -1, libc::RWF_NOWAIT) };
+    Errno::result(ret).map(|n| n as usize)
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `kmsgpipectl ioctl`.
+
+use super::{dump, print, print_json, unwritable};
+use crate::{
+    cli::{self, Request},
+    duration,
+    failure::Failure,
+    report::{fields, open_any},
+    size, standard,
+    style::Paint,
+    table,
+};
+use kmsgpipe::{Create, Dump, Flush, Node, Params, Pipe, PipeName, Stats};
+use serde_json::{json, Value};
+use std::{
+    ffi::OsStr,
+    io,
+    os::fd::{AsFd, OwnedFd},
+};
+
+/// Makes one request of the kernel, with nothing around it, and prints what it returned.
+pub fn ioctl(args: &cli::Ioctl, json: bool) -> Result<(), Failure> {
+    // What makes no sense is refused before anything is opened.
+    let call = Call::parse(args.request, &args.args)?;
+    let (pipe, node) = open(&args.node)?;
+    let answer = call.make(&pipe)?;
+    if let (Answer::Dump(dump), false) = (&answer, json) {
+        print(&dump::text(dump, false, Paint::stdout()))?;
+        dump::warn_of_missing(dump);
+        return Ok(());
+    }
+    if json {
+        print_json(&json!({
+            "schema": 1,
+            "pipe": node.to_string(),
+            "request": args.request.name(),
+            "returned": answer.returned(),
+            "data": answer.data()?,
+        }))
+    } else {
+        print(&answer.text())
+    }
+}
+
+/// Opens a pipe, or takes standard input for one.
+fn open(node: &OsStr) -> Result<(Pipe, Node), Failure> {
+    if node == "-" {
+        standard::check_input()?;
+        let input = io::stdin().as_fd().try_clone_to_owned();
+        let fd: OwnedFd = input.map_err(|error| Failure::io("use standard input", &error))?;
+        let pipe = Pipe::from(fd);
+        let node = Node::at(pipe.path());
+        return Ok((pipe, node));
+    }
+    let node = PipeName::parse(node)?.locate();
+    Ok((open_any(&node)?.0, node))
+}
+
+/// A request and what it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Call {
+    GetStats,
+    ClearQueue,
+    SetParams(Params),
+    GetParams,
+    ToggleBlock,
+    FlushPeriodic(Option<Flush>),
+    CreateNew(Create),
+    Destroy,
+    Dump(Option<u32>),
+    NextLen,
+    SetNonblocking(bool),
+}
+
+impl Call {
+    /// Understands what a request takes.
+    fn parse(request: Request, args: &[String]) -> Result<Self, Failure> {
+        let bad = |why: &str| {
+            let name = request.name();
+            Failure::usage(format!(
+                "{name}: {why}; `kmsgpipectl ioctl --help` shows what it takes"
+            ))
+        };
+        let number = |text: &str| size::parse(text).map_err(|why| bad(&format!("{text:?}: {why}")));
+        let millis = |text: &str| {
+            duration::parse_millis(text).map_err(|why| bad(&format!("{text:?}: {why}")))
+        };
+        let params = |msg_size: &str, max_msgs: &str| {
+            Ok(Params {
+                msg_size: number(msg_size)?,
+                max_msgs: number(max_msgs)?,
+            })
+        };
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+
+        match (request, args.as_slice()) {
+            (Request::GetStats, []) => Ok(Self::GetStats),
+            (Request::ClearQueue, []) => Ok(Self::ClearQueue),
+            (Request::GetParams, []) => Ok(Self::GetParams),
+            (Request::ToggleBlock, []) => Ok(Self::ToggleBlock),
+            (Request::Destroy, []) => Ok(Self::Destroy),
+            (Request::NextLen, []) => Ok(Self::NextLen),
+            (Request::SetParams, [msg_size, max_msgs]) => {
+                params(msg_size, max_msgs).map(Self::SetParams)
+            }
+            (Request::FlushPeriodic, ["disable"]) => Ok(Self::FlushPeriodic(None)),
+            (Request::FlushPeriodic, ["enable", times @ ..]) if times.len() <= 2 => {
+                let time = |at| times.get(at).map_or(Ok(0), |text: &&str| millis(text));
+                Ok(Self::FlushPeriodic(Some(Flush {
+                    interval_ms: time(0)?,
+                    expiry_ms: time(1)?,
+                })))
+            }
+            (Request::CreateNew, []) => Ok(Self::CreateNew(Create::default())),
+            (Request::CreateNew, [msg_size, max_msgs, rest @ ..]) if rest.len() <= 2 => {
+                let mode = rest.first().map_or(Ok(0), |text| {
+                    u32::from_str_radix(text, 8)
+                        .map_err(|_| bad(&format!("{text:?} is no mode in octal")))
+                })?;
+                Ok(Self::CreateNew(Create {
+                    params: params(msg_size, max_msgs)?,
+                    mode,
+                    name: rest.get(1).map(|name| name.to_string()),
+                    ..Create::default()
+                }))
+            }
+            (Request::Dump, []) => Ok(Self::Dump(None)),
+            (Request::Dump, [size]) => Ok(Self::Dump(Some(number(size)?))),
+            (Request::SetNonblocking, ["0"]) => Ok(Self::SetNonblocking(false)),
+            (Request::SetNonblocking, ["1"]) => Ok(Self::SetNonblocking(true)),
+            (_, []) => Err(bad("something is missing")),
+            (_, args) => Err(bad(&format!("it does not take {:?}", args.join(" ")))),
+        }
+    }
+
+    /// Makes the request.
+    fn make(self, pipe: &Pipe) -> kmsgpipe::Result<Answer> {
+        match self {
+            Self::GetStats => pipe.stats().map(Answer::Stats),
+            Self::GetParams => pipe.params().map(Answer::Params),
+            Self::CreateNew(create) => pipe.create(&create).map(Answer::Id),
+            Self::NextLen => pipe.next_len().map(Answer::Length),
+            Self::Dump(None) => pipe.dump().map(Answer::Dump),
+            Self::Dump(Some(size)) => pipe.dump_into(size as usize).map(Answer::Dump),
+            Self::ClearQueue => pipe.clear().map(|()| Answer::Nothing),
+            Self::SetParams(params) => pipe.set_params(params).map(|()| Answer::Nothing),
+            Self::FlushPeriodic(flush) => pipe.flush_periodic(flush).map(|()| Answer::Nothing),
+            Self::Destroy => pipe.destroy().map(|()| Answer::Nothing),
+            Self::ToggleBlock => {
+                pipe.toggle_block()?;
+                pipe.is_nonblocking().map(Answer::Nonblocking)
+            }
+            Self::SetNonblocking(on) => {
+                pipe.set_nonblocking(on)?;
+                pipe.is_nonblocking().map(Answer::Nonblocking)
+            }
+        }
+    }
+}
+
+/// What a request returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Answer {
+    Nothing,
+    Stats(Stats),
+    Params(Params),
+    Id(u32),
+    Length(u32),
+    /// Not returned, but what has become of the open file.
+    Nonblocking(bool),
+    Dump(Dump),
+}
+
+impl Answer {
+    /// What the system call returned.
+    fn returned(&self) -> u32 {
+        match self {
+            Self::Id(id) => *id,
+            _ => 0,
+        }
+    }
+
+    /// It in JSON.
+    fn data(&self) -> Result<Value, Failure> {
+        match self {
+            Self::Nothing => Ok(Value::Null),
+            Self::Stats(stats) => serde_json::to_value(stats).map_err(unwritable),
+            Self::Params(params) => serde_json::to_value(params).map_err(unwritable),
+            Self::Id(id) => Ok(json!({ "id": id })),
+            Self::Length(len) => Ok(json!({ "len": len })),
+            Self::Nonblocking(on) => Ok(json!({ "nonblocking": on })),
+            Self::Dump(dump) => dump::value(dump),
+        }
+    }
+
+    /// It for people.
+    fn text(&self) -> String {
+        let one = |key: &str, value: &dyn ToString| vec![(key.to_string(), value.to_string())];
+        let rows = match self {
+            Self::Nothing | Self::Dump(_) => Vec::new(),
+            Self::Stats(stats) => fields(stats),
+            Self::Params(params) => {
+                let mut rows = one("msg_size", &params.msg_size);
+                rows.extend(one("max_msgs", &params.max_msgs));
+                rows
+            }
+            // To be used as they are.
+            Self::Id(number) | Self::Length(number) => return format!("{number}\n"),
+            Self::Nonblocking(on) => one("O_NONBLOCK", if *on { &"on" } else { &"off" }),
+        };
+        table::pairs(&rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(request: Request, args: &str) -> Result<Call, Failure> {
+        let args: Vec<String> = args.split_whitespace().map(str::to_string).collect();
+        Call::parse(request, &args)
+    }
+
+    #[test]
+    fn requests_take_what_they_need() {
+        let flush = |interval_ms, expiry_ms| {
+            Call::FlushPeriodic(Some(Flush {
+                interval_ms,
+                expiry_ms,
+            }))
+        };
+        let params = |msg_size, max_msgs| Params { msg_size, max_msgs };
+        let create = |params, mode, name: Option<&str>| {
+            Call::CreateNew(Create {
+                params,
+                mode,
+                name: name.map(str::to_string),
+                ..Create::default()
+            })
+        };
+        for (request, args, call) in [
+            (Request::GetStats, "", Call::GetStats),
+            (
+                Request::SetParams,
+                "64K 16",
+                Call::SetParams(params(65_536, 16)),
+            ),
+            (Request::SetParams, "0 0", Call::SetParams(params(0, 0))),
+            (Request::FlushPeriodic, "enable", flush(0, 0)),
+            (Request::FlushPeriodic, "enable 250ms", flush(250, 0)),
+            (Request::FlushPeriodic, "enable 1 2m", flush(1_000, 120_000)),
+            (Request::FlushPeriodic, "disable", Call::FlushPeriodic(None)),
+            (Request::CreateNew, "", create(Params::default(), 0, None)),
+            (Request::CreateNew, "1 2", create(params(1, 2), 0, None)),
+            (
+                Request::CreateNew,
+                "1 2 640",
+                create(params(1, 2), 0o640, None),
+            ),
+            (
+                Request::CreateNew,
+                "1 2 0 x",
+                create(params(1, 2), 0, Some("x")),
+            ),
+            (Request::Dump, "", Call::Dump(None)),
+            (Request::Dump, "4K", Call::Dump(Some(4096))),
+            (Request::SetNonblocking, "1", Call::SetNonblocking(true)),
+        ] {
+            assert_eq!(parse(request, args), Ok(call), "{request:?} {args}");
+        }
+    }
+
+    #[test]
+    fn requests_take_nothing_else() {
+        for (request, args) in [
+            (Request::GetStats, "x"),
+            (Request::ClearQueue, "1"),
+            (Request::SetParams, ""),
+            (Request::SetParams, "1"),
+            (Request::SetParams, "1 2 3"),
+            (Request::SetParams, "1 x"),
+            (Request::FlushPeriodic, ""),
+            (Request::FlushPeriodic, "start"),
+            (Request::FlushPeriodic, "enable 1 2 3"),
+            (Request::FlushPeriodic, "enable 1us"),
+            (Request::FlushPeriodic, "disable 1"),
+            (Request::CreateNew, "1"),
+            (Request::CreateNew, "1 2 9"),
+            (Request::CreateNew, "1 2 0600 x y"),
+            (Request::Dump, "x"),
+            (Request::SetNonblocking, "2"),
+        ] {
+            let failure = parse(request, args).unwrap_err();
+            assert_eq!(failure.class().exit_code(), 2, "{request:?} {args}");
+        }
+    }
+
+    #[test]
+    fn answers_are_told() {
+        assert_eq!(Answer::Nothing.text(), "");
+        assert_eq!(Answer::Id(7).text(), "7\n");
+        assert_eq!(
+            (Answer::Id(7).returned(), Answer::Length(7).returned()),
+            (7, 0)
+        );
+        assert_eq!(Answer::Nonblocking(true).text(), "O_NONBLOCK  on\n");
+        let params = Answer::Params(Params::default());
+        assert_eq!(params.text(), "msg_size  256\nmax_msgs  128\n");
+        assert_eq!(
+            params.data().unwrap(),
+            json!({ "msg_size": 256, "max_msgs": 128 })
+        );
+        assert_eq!(
+            Answer::Dump(Dump::default()).data().unwrap()["records"],
+            json!([])
+        );
+    }
+}

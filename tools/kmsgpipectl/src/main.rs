@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Use and inspect bounded message queues that are files. See kmsgpipectl(8).
+
+#![deny(missing_docs, unsafe_op_in_unsafe_fn)]
+
+mod accounts;
+mod cli;
+mod clock;
+mod commands;
+mod duration;
+mod failure;
+mod framing;
+mod payload;
+#[cfg(test)]
+mod property;
+mod report;
+mod signals;
+mod size;
+mod standard;
+mod style;
+mod table;
+mod width;
+
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    signals::die_of_closed_pipes();
+
+    let cli = match Cli::from_env() {
+        Ok(cli) => cli,
+        Err(error) => return failure::usage(&error),
+    };
+    style::choose(cli.color);
+    let json = cli.json;
+    if cli.writes() {
+        if let Err(failure) = standard::check_output() {
+            return failure.report(json);
+        }
+    }
+    let result = match cli.command.unwrap_or(Command::List) {
+        Command::List => commands::list(json),
+        Command::Show(args) => commands::show(&args, json),
+        Command::Stats(args) => commands::stats(&args, json),
+        Command::Watch(args) => commands::watch(&args, json),
+        Command::Dump(args) => commands::dump(&args, json),
+        Command::Send(args) => commands::send(&args, json),
+        Command::Recv(args) => commands::recv(&args, json),
+        Command::Clear(args) => commands::clear(&args, json),
+        Command::SetParams(args) => commands::set_params(&args, json),
+        Command::Flush(args) => commands::flush(&args, json),
+        Command::Create(args) => commands::create(&args, json),
+        Command::Destroy(args) => commands::destroy(&args, json),
+        Command::Ioctl(args) => commands::ioctl(&args, json),
+        Command::Doctor => commands::doctor(json),
+        Command::Completions(args) => commands::completions(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(json),
+    }
+}

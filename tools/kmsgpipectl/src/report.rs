@@ -1,0 +1,468 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What `list`, `stats`, `show` and `watch` tell about pipes.
+
+mod show;
+
+pub use show::show;
+
+use crate::{
+    duration,
+    failure::{Description, Failure},
+    table::{self, Column},
+};
+use kmsgpipe::{Access, Class, Node, Pipe, PipeName, Result, Stats};
+use serde::Serialize;
+use std::time::Duration;
+
+/// The columns of [`list`].
+const COLUMNS: [Column; 11] = [
+    Column::new("PIPE", 0),
+    Column::new("ID", 3),
+    Column::new("DEPTH", 0),
+    Column::new("MAX", 9),
+    Column::new("MSGSIZE", 8),
+    Column::new("BYTES", 6),
+    Column::new("EXPIRY", 7),
+    Column::new("RD", 5),
+    Column::new("WR", 4),
+    Column::new("ENQUEUED", 2),
+    Column::new("DEQUEUED", 1),
+];
+
+/// Whom statistics were asked of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// The pipe: they were true at one moment.
+    Ioctl,
+    /// The files below `/sys`, one after the other.
+    Sysfs,
+}
+
+/// What is known of a pipe, or why nothing is.
+#[derive(Debug)]
+pub struct Report {
+    /// Its node.
+    pub node: Node,
+    result: Result<(Stats, Source)>,
+}
+
+/// All reports in JSON.
+#[derive(Serialize)]
+struct Pipes<T> {
+    schema: u32,
+    pipes: Vec<T>,
+}
+
+/// A report in JSON.
+#[derive(Serialize)]
+pub struct Object {
+    pipe: String,
+    path: String,
+    name: Option<String>,
+    #[serde(flatten)]
+    result: Outcome,
+}
+
+/// What differs between the reports in JSON.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Outcome {
+    /// The statistics, next to the name.
+    Known {
+        /// The statistics.
+        #[serde(flatten)]
+        stats: Stats,
+        /// Where they are from.
+        source: Source,
+    },
+    /// The reason why there are none.
+    Unknown {
+        /// The number of the pipe as its node says.
+        id: Option<u32>,
+        /// The reason.
+        error: Description,
+    },
+}
+
+impl Report {
+    /// Asks a pipe for its statistics.
+    pub fn of(node: Node) -> Self {
+        let result = ask(&node).map(|stats| (stats, Source::Ioctl));
+        Self { node, result }
+    }
+
+    /// Asks a pipe for its statistics, or reads what everybody may read.
+    pub fn public(node: Node) -> Self {
+        let mut report = Self::of(node);
+        if report.result.is_err() {
+            if let Ok(stats) = report.node.public_stats() {
+                report.result = Ok((stats, Source::Sysfs));
+            }
+        }
+        report
+    }
+
+    /// Finds pipes by what they are called, or all of them if `names` is empty, and asks each with
+    /// `ask`. One that goes away meanwhile is left out if it was not called for.
+    pub fn of_all(names: &[PipeName], ask: impl Fn(Node) -> Self) -> Result<Vec<Self>> {
+        if !names.is_empty() {
+            return Ok(names.iter().map(|name| ask(name.locate())).collect());
+        }
+        let mut reports: Vec<Self> = kmsgpipe::pipes()?.into_iter().map(ask).collect();
+        reports.retain(|report| !report.has_gone());
+        Ok(reports)
+    }
+
+    /// Whether there was a pipe, and is none any more.
+    fn has_gone(&self) -> bool {
+        match &self.result {
+            Err(error) => error.class() == Class::NotFound && !self.node.is_known(),
+            Ok(_) => false,
+        }
+    }
+
+    /// What is known of the pipe.
+    pub fn stats(&self) -> Result<&Stats, Failure> {
+        match &self.result {
+            Ok((stats, _)) => Ok(stats),
+            Err(error) => Err(error.clone().into()),
+        }
+    }
+
+    /// The report in JSON.
+    pub fn object(&self) -> Object {
+        Object {
+            pipe: self.node.to_string(),
+            path: self.node.path().to_string_lossy().into_owned(),
+            name: self.node.name().map(str::to_string),
+            result: match &self.result {
+                Ok((stats, source)) => Outcome::Known {
+                    stats: stats.clone(),
+                    source: *source,
+                },
+                Err(error) => Outcome::Unknown {
+                    id: self.node.id(),
+                    error: Failure::from(error.clone()).description(),
+                },
+            },
+        }
+    }
+
+    /// What the pipe is called in tables: its name or its number, as long as that is understood so.
+    pub fn short(&self) -> String {
+        let number = || Some(self.node.id()?.to_string());
+        let short = self.node.name().map(str::to_string).or_else(number);
+        let is_understood = |short: &String| {
+            let name: Result<PipeName> = short.parse();
+            name.is_ok_and(|name| name.locate().path() == self.node.path())
+        };
+        short
+            .filter(is_understood)
+            .unwrap_or_else(|| self.node.to_string())
+    }
+
+    /// The report as a row of the list.
+    fn row(&self) -> Vec<String> {
+        let mut row = vec![self.short()];
+        match &self.result {
+            Ok((stats, _)) => row.extend([
+                stats.id.to_string(),
+                stats.depth_msgs.to_string(),
+                stats.max_msgs.to_string(),
+                stats.msg_size.to_string(),
+                stats.depth_bytes.to_string(),
+                expiry(stats),
+                stats.readers.to_string(),
+                stats.writers.to_string(),
+                stats.enqueued_msgs.to_string(),
+                stats.dequeued_msgs.to_string(),
+            ]),
+            // In short: `stats` tells all of it.
+            Err(error) => row.push(match error.errno() {
+                Some(errno) => format!("{errno:?}: {}", errno.desc()),
+                None => error.to_string(),
+            }),
+        }
+        row
+    }
+
+    /// The report as a block of keys and values.
+    fn block(&self, width: Option<usize>) -> String {
+        let mut rows = vec![
+            ("pipe".to_string(), self.node.to_string()),
+            ("path".to_string(), self.node.path().display().to_string()),
+        ];
+        match &self.result {
+            Ok((stats, _)) => rows.extend(fields(stats)),
+            Err(error) => rows.push(("error".to_string(), error.to_string())),
+        }
+        table::pairs_fitting(&rows, width)
+    }
+}
+
+/// When messages expire, as short as can be.
+fn expiry(stats: &Stats) -> String {
+    if !stats.messages_expire() {
+        return "-".into();
+    }
+    let age = Duration::from_millis(stats.flush_expiry_ms.into());
+    duration::describe(age).replace(' ', "")
+}
+
+/// Reports as a table, for lines of `width` characters.
+pub fn list(reports: &[Report], width: Option<usize>) -> String {
+    table::fitting(&COLUMNS, reports.iter().map(Report::row).collect(), width)
+}
+
+/// Reports as blocks of keys and values, for lines of `width` characters.
+pub fn blocks(reports: &[Report], width: Option<usize>) -> String {
+    let blocks: Vec<String> = reports.iter().map(|report| report.block(width)).collect();
+    blocks.join("\n")
+}
+
+/// Reports in JSON.
+pub fn json(reports: &[Report]) -> serde_json::Result<String> {
+    line(reports.iter().map(Report::object).collect())
+}
+
+/// What is told about pipes in JSON.
+fn line<T: Serialize>(pipes: Vec<T>) -> serde_json::Result<String> {
+    serde_json::to_string(&Pipes { schema: 1, pipes }).map(|line| line + "\n")
+}
+
+/// Asks a pipe for its statistics, as they are without the file that is opened for that.
+fn ask(node: &Node) -> Result<Stats> {
+    let (pipe, access) = open_any(node)?;
+    let mut stats = pipe.stats()?;
+    let own = match access {
+        Access::Write => &mut stats.writers,
+        _ => &mut stats.readers,
+    };
+    *own = own.saturating_sub(1);
+    Ok(stats)
+}
+
+/// Opens a pipe for requests: for reading, or for writing if only that is permitted.
+pub fn open_any(node: &Node) -> Result<(Pipe, Access)> {
+    match Pipe::open(node, Access::Read) {
+        Ok(pipe) => Ok((pipe, Access::Read)),
+        Err(refusal) if refusal.class() == Class::Permission => {
+            match Pipe::open(node, Access::Write) {
+                Ok(pipe) => Ok((pipe, Access::Write)),
+                Err(_) => Err(refusal),
+            }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The statistics under the names of the header.
+pub fn fields(stats: &Stats) -> Vec<(String, String)> {
+    // One source for the names: the one that JSON has, in the order of its declaration.
+    let Ok(serde_json::Value::Object(object)) = serde_json::to_value(stats) else {
+        return Vec::new();
+    };
+    let mut rows = Vec::new();
+    for (key, value) in object {
+        match value {
+            serde_json::Value::Object(head) => {
+                let head = head.into_iter();
+                rows.extend(head.map(|(name, value)| (format!("{key}_{name}"), value.to_string())));
+            }
+            serde_json::Value::Null => rows.push((key, "none".to_string())),
+            value => rows.push((key, value.to_string())),
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use kmsgpipe::{Error, Head};
+    use serde_json::{json, Value};
+    use std::path::Path;
+
+    /// Made-up statistics.
+    pub fn stats(head: Option<Head>) -> Stats {
+        Stats {
+            id: 3,
+            flags: head.is_some().into(),
+            msg_size: 256,
+            max_msgs: 128,
+            readers: 1,
+            writers: 2,
+            waiting_readers: 0,
+            waiting_writers: 0,
+            depth_msgs: 4,
+            depth_bytes: 20,
+            peak_msgs: 5,
+            peak_bytes: 25,
+            enqueued_msgs: 1000,
+            enqueued_bytes: 5000,
+            dequeued_msgs: 996,
+            dequeued_bytes: 4980,
+            expired_msgs: 0,
+            expired_bytes: 0,
+            dropped_msgs: 0,
+            dropped_bytes: 0,
+            refused_full: 7,
+            refused_size: 8,
+            flush_interval_ms: 0,
+            flush_expiry_ms: 0,
+            head,
+        }
+    }
+
+    /// A pipe with a number, and one with a name that cannot be asked.
+    pub fn reports() -> Vec<Report> {
+        let head = Head {
+            seq: 997,
+            age_ns: 1_500,
+            len: 5,
+            uid: 1000,
+            gid: 100,
+            pid: 4711,
+        };
+        vec![
+            Report {
+                node: Node::of(3),
+                result: Ok((stats(Some(head)), Source::Ioctl)),
+            },
+            Report {
+                node: Node::at(Path::new("/dev/kmsgpipe-log")),
+                result: Err(Error::WouldBlock {
+                    action: kmsgpipe::Action::Send,
+                    object: "x".into(),
+                }),
+            },
+        ]
+    }
+
+    #[test]
+    fn a_list_has_a_row_for_each_pipe() {
+        assert_eq!(
+            list(&reports(), None),
+            "PIPE  ID  DEPTH  MAX  MSGSIZE  BYTES  EXPIRY  RD  WR  ENQUEUED  DEQUEUED\n\
+             3      3      4  128      256     20       -   1   2      1000       996\n\
+             log   EAGAIN: Try again\n"
+        );
+    }
+
+    #[test]
+    fn a_list_fits_the_terminal() {
+        let mut reports = reports();
+        for (report, id) in reports.iter_mut().zip([3, 4]) {
+            let mut large = stats(None);
+            large.id = id;
+            large.flags |= 2;
+            large.flush_expiry_ms = 125_000;
+            large.max_msgs = 65_536;
+            large.depth_msgs = 65_536;
+            large.depth_bytes = 67_108_864;
+            large.msg_size = 1_048_576;
+            large.enqueued_msgs = 10_000_000_000;
+            large.dequeued_msgs = 9_999_934_464;
+            report.result = Ok((large, Source::Ioctl));
+        }
+        assert_eq!(
+            list(&reports, Some(80)),
+            "PIPE  ID  DEPTH    MAX  MSGSIZE     BYTES  EXPIRY  RD  WR     ENQUEUED\n\
+             3      3  65536  65536  1048576  67108864    2m5s   1   2  10000000000\n\
+             log    4  65536  65536  1048576  67108864    2m5s   1   2  10000000000\n"
+        );
+        assert_eq!(
+            list(&reports, Some(40)),
+            "PIPE  DEPTH    MAX  MSGSIZE  EXPIRY\n\
+             3     65536  65536  1048576    2m5s\n\
+             log   65536  65536  1048576    2m5s\n"
+        );
+        let longest = "n".repeat(31);
+        reports[0].node = Node::named(&longest, 3);
+        for width in [40, 80] {
+            let table = list(&reports, Some(width));
+            assert!(table.lines().all(|line| line.len() <= width), "{table}");
+            assert!(table.contains(&longest), "{table}");
+        }
+    }
+
+    #[test]
+    fn blocks_fit_the_terminal() {
+        for width in [40, 80] {
+            let text = blocks(&reports(), Some(width));
+            assert!(text.lines().all(|line| line.len() <= width), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_block_has_a_line_for_each_field() {
+        let text = blocks(&reports(), None);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[0], "pipe               kmsgpipe3");
+        assert_eq!(lines[1], "path               /dev/kmsgpipe3");
+        assert_eq!(lines[2], "id                 3");
+        assert!(lines.contains(&"enqueued_msgs      1000"), "{text}");
+        assert!(lines.contains(&"head_age_ns        1500"), "{text}");
+        assert!(lines.contains(&"head_pid           4711"), "{text}");
+        assert!(!text.contains("reserved"), "{text}");
+        // Two names, 24 numbers, six of the head; a free line; two names and an error.
+        assert_eq!(lines.len(), 2 + 24 + 6 + 1 + 3);
+        assert_eq!(lines[32], "");
+
+        let empty = Report {
+            node: Node::of(0),
+            result: Ok((stats(None), Source::Ioctl)),
+        };
+        assert!(empty.block(None).ends_with("head               none\n"));
+    }
+
+    #[test]
+    fn what_goes_away_is_left_out() {
+        let report = Report::of(Node::of(u32::MAX));
+        assert!(report.has_gone());
+        assert!(!Report::of(Node::at(Path::new("/dev/null"))).has_gone());
+        let names = ["4294967295".parse().unwrap()];
+        assert_eq!(Report::of_all(&names, Report::public).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn json_keeps_to_its_schema() {
+        let value: Value = serde_json::from_str(&json(&reports()).unwrap()).unwrap();
+        assert_eq!(
+            value,
+            json!({
+                "schema": 1,
+                "pipes": [
+                    {
+                        "pipe": "kmsgpipe3", "path": "/dev/kmsgpipe3", "name": null,
+                        "id": 3, "flags": 1, "msg_size": 256, "max_msgs": 128,
+                        "readers": 1, "writers": 2,
+                        "waiting_readers": 0, "waiting_writers": 0,
+                        "depth_msgs": 4, "depth_bytes": 20, "peak_msgs": 5, "peak_bytes": 25,
+                        "enqueued_msgs": 1000, "enqueued_bytes": 5000,
+                        "dequeued_msgs": 996, "dequeued_bytes": 4980,
+                        "expired_msgs": 0, "expired_bytes": 0,
+                        "dropped_msgs": 0, "dropped_bytes": 0,
+                        "refused_full": 7, "refused_size": 8,
+                        "flush_interval_ms": 0, "flush_expiry_ms": 0,
+                        "head": {
+                            "seq": 997, "age_ns": 1500, "len": 5,
+                            "uid": 1000, "gid": 100, "pid": 4711,
+                        },
+                        "source": "ioctl",
+                    },
+                    {
+                        "pipe": "kmsgpipe-log", "path": "/dev/kmsgpipe-log", "name": "log", "id": null,
+                        "error": {
+                            "errno": "EAGAIN",
+                            "message": "cannot send to x without waiting: it is full (EAGAIN)",
+                            "exit": 5,
+                        },
+                    },
+                ],
+            })
+        );
+    }
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! All that is known of a pipe, for people.
+
+use super::{line, Object, Report};
+use crate::{accounts, commands::messages, duration, failure::Failure, table, width};
+use kmsgpipe::{Node, Stats};
+use nix::sys::stat::{major, minor};
+use serde::Serialize;
+use std::{fs, os::unix::fs::MetadataExt, time::Duration};
+
+/// A report with what the file system tells, in JSON.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    report: Object,
+    /// Null if there is no node.
+    node: Option<DeviceNode>,
+}
+
+/// What the file system tells about a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct DeviceNode {
+    /// Permissions in octal, as chmod(1) takes them.
+    mode: String,
+    uid: u32,
+    gid: u32,
+    major: u64,
+    minor: u64,
+}
+
+impl DeviceNode {
+    /// Asks the file system.
+    fn of(node: &Node) -> Option<Self> {
+        let metadata = fs::metadata(node.path()).ok()?;
+        Some(Self {
+            mode: format!("{:04o}", metadata.mode() & 0o7777),
+            uid: metadata.uid(),
+            gid: metadata.gid(),
+            major: major(metadata.rdev()),
+            minor: minor(metadata.rdev()),
+        })
+    }
+}
+
+/// All that is known of pipes, as blocks or in JSON; fails if nothing is known of one.
+pub fn show(reports: &[Report], json: bool) -> Result<String, Failure> {
+    if json {
+        let shown = |report: &Report| Shown {
+            report: report.object(),
+            node: DeviceNode::of(&report.node),
+        };
+        return line(reports.iter().map(shown).collect())
+            .map_err(|error| Failure::io("write JSON", &error.into()));
+    }
+    let width = width::of_output();
+    let block = |report: &Report| {
+        let node = DeviceNode::of(&report.node);
+        Ok(block(&report.node, node.as_ref(), report.stats()?, width))
+    };
+    let blocks: Result<Vec<String>, Failure> = reports.iter().map(block).collect();
+    Ok(blocks?.join("\n"))
+}
+
+/// All that is known of a pipe as a block of keys and values.
+fn block(node: &Node, device: Option<&DeviceNode>, stats: &Stats, width: Option<usize>) -> String {
+    let mut rows = vec![
+        ("pipe", node.to_string()),
+        ("node", node.path().display().to_string()),
+        ("number", stats.id.to_string()),
+        ("name", node.name().unwrap_or("none").to_string()),
+    ];
+    if let Some(device) = device {
+        rows.extend([
+            ("device", format!("{}:{}", device.major, device.minor)),
+            ("mode", device.mode.clone()),
+            ("owner", accounts::describe_user(device.uid)),
+            ("group", accounts::describe_group(device.gid)),
+        ]);
+    }
+    rows.extend([
+        ("limits", limits(stats)),
+        ("expiry", expiry(stats)),
+        (
+            "queued",
+            format!(
+                "{}, at most {} so far",
+                amount(stats.depth_msgs, stats.depth_bytes),
+                amount(stats.peak_msgs, stats.peak_bytes),
+            ),
+        ),
+        ("oldest", oldest(stats)),
+        ("open", people(stats.readers, stats.writers)),
+        (
+            "waiting",
+            people(stats.waiting_readers, stats.waiting_writers),
+        ),
+        ("sent", amount(stats.enqueued_msgs, stats.enqueued_bytes)),
+        (
+            "received",
+            amount(stats.dequeued_msgs, stats.dequeued_bytes),
+        ),
+        ("expired", amount(stats.expired_msgs, stats.expired_bytes)),
+        ("dropped", amount(stats.dropped_msgs, stats.dropped_bytes)),
+        (
+            "refused",
+            format!(
+                "{} as it was full, {} as the message was too long",
+                times(stats.refused_full),
+                times(stats.refused_size)
+            ),
+        ),
+    ]);
+    table::pairs_fitting(&rows.map_keys(), width)
+}
+
+/// Keys that become text.
+trait MapKeys {
+    /// The rows with their keys as text.
+    fn map_keys(self) -> Vec<(String, String)>;
+}
+
+impl MapKeys for Vec<(&str, String)> {
+    fn map_keys(self) -> Vec<(String, String)> {
+        let rows = self.into_iter();
+        rows.map(|(key, value)| (key.to_string(), value)).collect()
+    }
+}
+
+/// So many messages of so many bytes.
+fn amount(msgs: u64, length: u64) -> String {
+    format!("{} of {}", messages(msgs), bytes(length))
+}
+
+/// So many bytes.
+fn bytes(count: u64) -> String {
+    match count {
+        1 => "1 byte".into(),
+        _ => format!("{count} bytes"),
+    }
+}
+
+/// So many times.
+fn times(count: u64) -> String {
+    match count {
+        1 => "1 time".into(),
+        _ => format!("{count} times"),
+    }
+}
+
+/// Those who read and those who write.
+fn people(readers: u32, writers: u32) -> String {
+    let plural = |count, what: &str| match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    };
+    format!(
+        "{}, {}",
+        plural(readers, "reader"),
+        plural(writers, "writer")
+    )
+}
+
+/// What the pipe may hold.
+fn limits(stats: &Stats) -> String {
+    let count = messages(stats.max_msgs.into());
+    format!("{count} of at most {}", bytes(stats.msg_size.into()))
+}
+
+/// When messages expire.
+fn expiry(stats: &Stats) -> String {
+    if !stats.messages_expire() {
+        return "never".into();
+    }
+    let words = |millis: u32| duration::describe(Duration::from_millis(millis.into()));
+    format!(
+        "after {}, looked for every {}",
+        words(stats.flush_expiry_ms),
+        words(stats.flush_interval_ms)
+    )
+}
+
+/// The oldest message.
+fn oldest(stats: &Stats) -> String {
+    let Some(head) = &stats.head else {
+        return match stats.depth_msgs {
+            0 => "none".into(),
+            _ => "not for you to see".into(),
+        };
+    };
+    format!(
+        "number {}, {}, sent {} ago by uid {}, gid {}, pid {}",
+        head.seq,
+        bytes(head.len.into()),
+        duration::describe(Duration::from_nanos(head.age_ns)),
+        head.uid,
+        head.gid,
+        head.pid
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::stats;
+    use super::*;
+    use kmsgpipe::Head;
+    use std::path::Path;
+
+    fn device() -> DeviceNode {
+        DeviceNode {
+            mode: "0640".into(),
+            uid: 0,
+            gid: 4_000_000_000,
+            major: 240,
+            minor: 3,
+        }
+    }
+
+    #[test]
+    fn people_are_told_everything() {
+        let mut stats = stats(Some(Head {
+            seq: 997,
+            age_ns: 1_500_000_000,
+            len: 5,
+            uid: 1000,
+            gid: 100,
+            pid: 4711,
+        }));
+        stats.flags |= 2;
+        stats.flush_interval_ms = 250;
+        stats.flush_expiry_ms = 10_000;
+        let node = Node::at(Path::new("/dev/kmsgpipe-log"));
+        let text = block(&node, Some(&device()), &stats, None);
+        let text = text.replace("root (0)", "0");
+        assert_eq!(
+            text,
+            "pipe      kmsgpipe-log\n\
+             node      /dev/kmsgpipe-log\n\
+             number    3\n\
+             name      log\n\
+             device    240:3\n\
+             mode      0640\n\
+             owner     0\n\
+             group     4000000000\n\
+             limits    128 messages of at most 256 bytes\n\
+             expiry    after 10s, looked for every 250ms\n\
+             queued    4 messages of 20 bytes, at most 5 messages of 25 bytes so far\n\
+             oldest    number 997, 5 bytes, sent 1.5s ago by uid 1000, gid 100, pid 4711\n\
+             open      1 reader, 2 writers\n\
+             waiting   0 readers, 0 writers\n\
+             sent      1000 messages of 5000 bytes\n\
+             received  996 messages of 4980 bytes\n\
+             expired   0 messages of 0 bytes\n\
+             dropped   0 messages of 0 bytes\n\
+             refused   7 times as it was full, 8 times as the message was too long\n"
+        );
+    }
+
+    #[test]
+    fn what_happened_once_was_one_time() {
+        let mut stats = stats(None);
+        stats.refused_full = 1;
+        stats.readers = 1;
+        stats.dropped_msgs = 1;
+        stats.dropped_bytes = 1;
+        stats.max_msgs = 1;
+        stats.msg_size = 1;
+        let text = block(&Node::of(3), None, &stats, None);
+        for row in [
+            "limits    1 message of at most 1 byte\n",
+            "open      1 reader, 2 writers\n",
+            "dropped   1 message of 1 byte\n",
+            "refused   1 time as it was full, 8 times as the message was too long\n",
+        ] {
+            assert!(text.contains(row), "{row}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_told() {
+        let node = Node::of(3);
+        let text = block(&node, None, &stats(None), None);
+        assert!(!text.contains("owner"), "{text}");
+        assert!(text.contains("expiry    never\n"), "{text}");
+        assert!(text.contains("oldest    not for you to see\n"), "{text}");
+        let mut empty = stats(None);
+        empty.depth_msgs = 0;
+        let text = block(&node, None, &empty, None);
+        assert!(text.contains("oldest    none\n"), "{text}");
+    }
+
+    #[test]
+    fn a_node_is_described_in_octal() {
+        let node = DeviceNode::of(&Node::at(Path::new("/dev/null"))).unwrap();
+        assert_eq!(node.mode, "0666");
+        assert_eq!((node.uid, node.major, node.minor), (0, 1, 3));
+        assert_eq!(DeviceNode::of(&Node::at(Path::new("/nonexistent/x"))), None);
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sizes and counts on the command line.
+
+use kmsgpipe::{MAX_MSGS_MAX, MAX_MSGS_MIN, MSG_SIZE_MAX, MSG_SIZE_MIN};
+use std::ops::RangeInclusive;
+
+/// The units, and what they stand for.
+const UNITS: [(&str, i128); 11] = [
+    ("", 1),
+    ("B", 1),
+    ("K", 1 << 10),
+    ("KB", 1 << 10),
+    ("KiB", 1 << 10),
+    ("M", 1 << 20),
+    ("MB", 1 << 20),
+    ("MiB", 1 << 20),
+    ("G", 1 << 30),
+    ("GB", 1 << 30),
+    ("GiB", 1 << 30),
+];
+
+/// Understands a whole number and perhaps a unit, such as `256`, `64K` or `1MiB`.
+pub fn parse(text: &str) -> Result<u32, String> {
+    within(text, 0..=u32::MAX, "it is 0 to 4294967295")
+}
+
+/// Understands the longest message that a pipe is to take.
+pub fn msg_size(text: &str) -> Result<u32, String> {
+    let limit = format!("it is {MSG_SIZE_MIN} to {MSG_SIZE_MAX} bytes");
+    within(text, MSG_SIZE_MIN..=MSG_SIZE_MAX, &limit)
+}
+
+/// Understands how many messages are to fit into a pipe.
+pub fn max_msgs(text: &str) -> Result<u32, String> {
+    let limit = format!("it is {MAX_MSGS_MIN} to {MAX_MSGS_MAX} messages");
+    within(text, MAX_MSGS_MIN..=MAX_MSGS_MAX, &limit)
+}
+
+/// Understands a number in a range, which `limit` describes.
+fn within(text: &str, range: RangeInclusive<u32>, limit: &str) -> Result<u32, String> {
+    let Some(number) = exact(text) else {
+        return Err("give a whole number, alone or with one of the units K, M and G (powers of 1024), such \
+             as 256 or 64K"
+            .into());
+    };
+    u32::try_from(number)
+        .ok()
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| limit.into())
+}
+
+/// Understands a number, whether or not it makes sense; one of very many digits as a very large one.
+fn exact(text: &str) -> Option<i128> {
+    let (sign, text) = match text.strip_prefix('-') {
+        Some(text) => (-1, text),
+        None => (1, text),
+    };
+    let end = text.find(|c: char| !c.is_ascii_digit());
+    let (digits, unit) = text.split_at(end.unwrap_or(text.len()));
+    let (_, unit) = UNITS
+        .into_iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(unit))?;
+    if digits.is_empty() {
+        return None;
+    }
+    let number = digits.bytes().fold(0i128, |number, digit| {
+        number
+            .saturating_mul(10)
+            .saturating_add(i128::from(digit - b'0'))
+    });
+    Some(number.saturating_mul(unit).saturating_mul(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn understands_numbers_with_units() {
+        for (text, size) in [
+            ("0", 0),
+            ("1", 1),
+            ("256", 256),
+            ("64K", 65_536),
+            ("64k", 65_536),
+            ("64KB", 65_536),
+            ("64kB", 65_536),
+            ("64KiB", 65_536),
+            ("64B", 64),
+            ("1MB", 1_048_576),
+            ("1M", 1_048_576),
+            ("1MiB", 1_048_576),
+            ("3G", 3_221_225_472),
+            ("4294967295", u32::MAX),
+            ("007", 7),
+        ] {
+            assert_eq!(parse(text), Ok(size), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_told_the_range() {
+        let size = "it is 1 to 1048576 bytes";
+        for text in [
+            "0",
+            "-1",
+            "2M",
+            "4G",
+            "1048577",
+            "99999999999999999999999999999999999999999999G",
+        ] {
+            assert_eq!(msg_size(text), Err(size.into()), "{text}");
+        }
+        for text in ["0", "-1", "65537", "-0.5K"] {
+            assert!(max_msgs(text).is_err());
+        }
+        assert_eq!(max_msgs("0"), Err("it is 1 to 65536 messages".into()));
+        assert_eq!(msg_size("1MB"), Ok(1_048_576));
+        assert_eq!(max_msgs("64K"), Ok(65_536));
+        for text in ["-1", "4G", "4294967296", "18446744073709551615K"] {
+            assert_eq!(parse(text), Err("it is 0 to 4294967295".into()), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_everything_else() {
+        for text in [
+            "", "K", "-", "-K", "--1", "+1", "1.5K", "1 K", " 1", "64Kb ", "1T", "0x10", "\u{661}",
+        ] {
+            assert_eq!(exact(text), None, "{text:?}");
+            let error = parse(text).unwrap_err();
+            assert!(error.starts_with("give a whole number"), "{error}");
+            assert_eq!(msg_size(text), Err(error));
+        }
+    }
+}
