@@ -118,16 +118,17 @@ have_debian() {
 	[[ $KERNEL_DIR ]]
 }
 
-# ensure_debian: sets KERNEL_DIR: a kernel of Debian, and the metadata of its Rust code; and FOREIGN: the suite
+# ensure_debian KERNEL: sets KERNEL_DIR: a kernel of Debian, and the metadata of its Rust code; and FOREIGN: the suite
 # whose compilers it takes, if it is not those of this machine.
 ensure_debian() {
-	local suite from headers why
+	local suite from headers why SERIES=$SERIES
+	[[ $1 != debian-next ]] || SERIES=$NEXT_SERIES
 	suite=$(debian_suite)
 	from=$(mirror || true)
 	if ! have_debian "$suite"; then
 		[[ $from && -e $KEYRING ]] ||
 			die "Debian's kernel comes from a Debian mirror only" "Use Debian for this, or another kernel: lab/run --kernel plain"
-		step "debian-fetch" "getting Debian's kernel of $suite, with its headers and source: 350 MB, verified by apt" "1 min" \
+		step "debian-fetch" "getting Debian's Linux $SERIES of $suite, with its headers and source: 350 MB, verified by apt" "1 min" \
 			"the Debian mirror of this machine's apt must be reachable; run this again" strict fetch_debian "$suite" "$from"
 		have_debian "$suite" || die "there is no kernel of $suite in $CACHE after all"
 	fi

@@ -2,10 +2,10 @@
 # shellcheck shell=bash
 # Builds the lab's kernels into the cache. Sourced by lab/prepare.
 
-# What there is: plain and debug; debian, which Debian ships (lab/debian.sh gets that one); next, which is
+# What there is: plain and debug; debian and debian-next, which Debian ships (lab/debian.sh gets those); next, which is
 # plain of the next series; and intree, which is plain with the module built in (lab/intree.sh makes that
 # one, of plain's build tree).
-export KERNELS='plain debug debian next intree'
+export KERNELS='plain debug debian debian-next next intree'
 
 # config_of KERNEL: its configuration fragment.
 config_of() {
@@ -51,7 +51,7 @@ build_kernel() {
 ensure_kernel() {
 	local why
 	case $1 in
-	debian) ensure_debian && return ;;
+	debian | debian-next) ensure_debian "$1" && return ;;
 	intree) set -- plain ;;
 	esac
 	KERNEL_DIR=$(kernel_dir "$1")

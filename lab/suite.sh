@@ -20,21 +20,25 @@ can_unshare() { unshared true 2>/dev/null; }
 # inside SUITE COMMAND...: runs a command with that suite as its file system, and the checkout and the cache at
 # their own places. It starts in the caller's directory, which is in one of them.
 inside() {
-	local suite=$1
+	local suite=$1 variable proxies=()
 	shift
+	# By what way the network is reached, if by any.
+	for variable in http_proxy https_proxy no_proxy HTTPS_PROXY NO_PROXY; do
+		[[ ! ${!variable:-} ]] || proxies+=("$variable=${!variable}")
+	done
 	# shellcheck disable=SC2016 # expanded in there
 	unshared bash -c '
 		set -e
-		tree=$1 checkout=$2 cache=$3
-		shift 3
+		tree=$1 checkout=$2 cache=$3 proxies=$4
+		shift 4
 		for path in /proc /sys /dev /etc/ssl /etc/resolv.conf "$checkout" "$cache"; do
 			[[ -e $path ]] || continue
 			if [[ -d $path ]]; then mkdir -p "$tree$path"; else : >>"$tree$path"; fi
 			mount --rbind "$path" "$tree$path"
 		done
-		exec chroot "$tree" /usr/bin/env -i "HOME=$HOME" "CARGO_HOME=$cache/cargo" "KMSGPIPE_CACHE=$cache" \
+		exec chroot "$tree" /usr/bin/env -i "HOME=$HOME" "CARGO_HOME=$cache/cargo" "KMSGPIPE_CACHE=$cache" $proxies \
 			PATH=/usr/bin:/usr/sbin TERM=dumb LC_ALL=C bash -c "cd \"\$0\" && exec \"\$@\"" "$PWD" "$@"
-	' inside "$CACHE/suite-$suite" "$ROOT" "$CACHE" "$@"
+	' inside "$CACHE/suite-$suite" "$ROOT" "$CACHE" "${proxies[*]}" "$@"
 }
 
 # fetch_suite SUITE MIRROR

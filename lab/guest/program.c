@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A program of a user's own, with the installed header: prints how many messages are in pipe 0. */
+#include <err.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+
+#include <linux/kmsgpipe.h>
+
+int main(void)
+{
+	struct kmsgpipe_stats stats;
+	int fd = open("/dev/kmsgpipe0", O_RDONLY);
+
+	if (fd < 0 || ioctl(fd, KMSGPIPE_GET_STATS, &stats))
+		err(1, "/dev/kmsgpipe0");
+	printf("%llu\n", (unsigned long long)stats.depth_msgs);
+	return 0;
+}
