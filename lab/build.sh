@@ -21,7 +21,10 @@ anew() {
 	mkdir -p "${file%/*}"
 	rm -f "$file"
 	touch "$file.started"
-	"$@" || return 1
+	"$@"
+	# Not as a condition: see strict.
+	# shellcheck disable=SC2181
+	(($? == 0)) || return 1
 	mv "$file.started" "$file"
 }
 

@@ -51,7 +51,10 @@ build_kernel() {
 ensure_kernel() {
 	local why
 	case $1 in
-	debian | debian-next) ensure_debian "$1" && return ;;
+	debian | debian-next)
+		ensure_debian "$1"
+		return
+		;;
 	intree) set -- plain ;;
 	esac
 	KERNEL_DIR=$(kernel_dir "$1")

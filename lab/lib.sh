@@ -126,8 +126,16 @@ alone() {
 	export LAB_ALONE=1
 }
 
-# strict COMMAND...: stops at its first failing command, whoever calls. In a subshell.
+# strict COMMAND...: stops at its first failing command. In a subshell. Below a condition (if, &&, ||, !), however far up,
+# bash would not stop, and a failure would be lost: there it refuses.
 strict() (
+	set +e
+	goes_on=$(
+		set -e
+		false
+		echo yes
+	)
 	set -euo pipefail
+	[[ ! $goes_on ]] || die "'$*' runs below a condition, where bash does not stop at a failure" "Keep its exit status, as ran does."
 	"$@"
 )
