@@ -33,6 +33,15 @@
 #define KMSGPIPE_STATS_HEAD	(1U << 0)
 /* kmsgpipe_stats.flags: messages expire, as flush_* say. */
 #define KMSGPIPE_STATS_FLUSH	(1U << 1)
+/* kmsgpipe_stats.flags: the oldest message is KMSGPIPE_RECORD_PRIVILEGED. */
+#define KMSGPIPE_STATS_HEAD_PRIVILEGED	(1U << 2)
+
+/*
+ * kmsgpipe_record.flags: the sender had other effective ids than the real ones that
+ * are shown, or the file was opened with other ids. So has a set-user-id program,
+ * whose words may be its caller's.
+ */
+#define KMSGPIPE_RECORD_PRIVILEGED	(1U << 0)
 
 /**
  * struct kmsgpipe_stats - one consistent snapshot of a pipe
@@ -61,8 +70,8 @@
  * @head_seq: sequence number of the oldest message; the first ever sent has 1
  * @head_age_ns: how long it has been queued
  * @head_len: its length in bytes
- * @head_uid: effective user id of its sender, in the caller's user namespace
- * @head_gid: effective group id of its sender, likewise
+ * @head_uid: real user id of its sender, in the caller's user namespace
+ * @head_gid: real group id of its sender, likewise
  * @head_pid: process id of its sender, 0 for a caller in another pid namespace
  *	than the initial one
  * @flush_interval_ms: how often expired messages are removed, in milliseconds;
@@ -169,10 +178,12 @@ struct kmsgpipe_create {
  * @monotonic_ns: when it was enqueued, by CLOCK_MONOTONIC
  * @realtime_ns: when it was enqueued, by CLOCK_REALTIME
  * @len: its length in bytes
- * @uid: effective user id of its sender, in the caller's user namespace
- * @gid: effective group id of its sender, likewise
+ * @uid: real user id of its sender, in the caller's user namespace
+ * @gid: real group id of its sender, likewise
  * @pid: process id of its sender, 0 for a caller in another pid namespace than
  *	the initial one
+ * @flags: KMSGPIPE_RECORD_*
+ * @reserved: zero
  *
  * The payload follows, then zeroes up to a multiple of 8 bytes.
  */
@@ -184,6 +195,8 @@ struct kmsgpipe_record {
 	__u32 uid;
 	__u32 gid;
 	__u32 pid;
+	__u32 flags;
+	__u32 reserved;
 };
 
 /**

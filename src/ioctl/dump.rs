@@ -44,6 +44,12 @@ impl Header for uapi::Record {
             uid: cred::uid_for_current(record.sender.uid),
             gid: cred::gid_for_current(record.sender.gid),
             pid: cred::pid_for_current(record.sender.pid),
+            flags: if record.sender.privileged {
+                uapi::RECORD_PRIVILEGED
+            } else {
+                0
+            },
+            ..pin_init::zeroed()
         };
         for (out, byte) in out.iter_mut().zip(record.as_bytes()) {
             *out = *byte;

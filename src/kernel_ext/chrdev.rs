@@ -32,7 +32,11 @@ use kernel::{
 };
 
 use super::{
-    kiocb::is_file_nonblocking,
+    call::Call,
+    kiocb::{
+        is_file_nonblocking,
+        FileCall, //
+    },
     layout::FMODE_NOWAIT,
     notify::Notifier,
     user::{
@@ -56,11 +60,7 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
         -> Result<usize>;
 
     /// Answers `write(2)`, as [`MiscDevice::write_iter`] does calls of other kinds.
-    fn write(
-        open: &OpenFile<Self>,
-        source: UserSource,
-        nonblocking: impl Fn() -> bool,
-    ) -> Result<usize>;
+    fn write(open: &OpenFile<Self>, source: UserSource, call: &impl Call) -> Result<usize>;
 
     /// Called when the device number with this minor is opened; takes the place of
     /// [`MiscDevice::open`]. Returns the device for this file.
@@ -260,8 +260,8 @@ impl<T: StreamDevice> Region<T> {
         // SAFETY: As in `read`.
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
         // SAFETY: The file is valid for the duration of this call.
-        let nonblocking = move || unsafe { is_file_nonblocking(file) };
-        match T::write(open, UserSource::new(buf, len), nonblocking) {
+        let call = unsafe { FileCall::new(file) };
+        match T::write(open, UserSource::new(buf, len), &call) {
             // CAST: The kernel asks for less than `isize::MAX` bytes.
             Ok(len) => len as isize,
             Err(err) => err.to_errno() as isize,

@@ -35,6 +35,8 @@ int main(void)
 	DEFINE(CLASS_ATTRIBUTE_SIZE, sizeof(struct class_attribute));
 	DEFINE(CRED_EUID, offsetof(struct cred, euid));
 	DEFINE(CRED_EGID, offsetof(struct cred, egid));
+	DEFINE(CRED_GID, offsetof(struct cred, gid));
+	DEFINE(CRED_UID, offsetof(struct cred, uid));
 	DEFINE(DEVICE_ATTRIBUTE_SIZE, sizeof(struct device_attribute));
 	DEFINE(DEVICE_CLASS, offsetof(struct device, class));
 	DEFINE(DEVICE_DEVT, offsetof(struct device, devt));
@@ -44,6 +46,7 @@ int main(void)
 	DEFINE(DEVICE_TYPE, offsetof(struct device, type));
 	DEFINE(DEVICE_TYPE_SIZE, sizeof(const struct device_type));
 	DEFINE(DEV_PM_INFO_DRIVER_FLAGS, offsetof(struct dev_pm_info, driver_flags));
+	DEFINE(FILE_F_CRED, offsetof(struct file, f_cred));
 	DEFINE(FILE_F_FLAGS, offsetof(struct file, f_flags));
 	DEFINE(FILE_F_LOCK, offsetof(struct file, f_lock));
 	DEFINE(FILE_F_MODE, offsetof(struct file, f_mode));

@@ -7,6 +7,7 @@
 
 pub(crate) mod attribute;
 mod cache;
+pub(crate) mod call;
 pub(crate) mod chain;
 pub(crate) mod chrdev;
 pub(crate) mod class;
