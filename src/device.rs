@@ -173,7 +173,7 @@ impl StreamDevice for OpenPipe {
         self.pipe.poll(self.access)
     }
 
-    fn watch(&self) {
-        self.pipe.watch();
+    fn signals_changed(&self) {
+        self.pipe.signals_changed();
     }
 }

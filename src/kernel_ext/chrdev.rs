@@ -73,8 +73,8 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
     /// must be told to the [`Notifier`].
     fn poll(&self) -> u32;
 
-    /// Called before a process is registered with the [`Notifier`] for signals.
-    fn watch(&self);
+    /// Called when a file was registered with the [`Notifier`] for signals, or is so no more.
+    fn signals_changed(&self);
 }
 
 /// What an open file of a [`StreamDevice`] holds.
@@ -292,10 +292,11 @@ impl<T: StreamDevice> Region<T> {
     unsafe extern "C" fn fasync(fd: c_int, file: *mut bindings::file, on: c_int) -> c_int {
         // SAFETY: As in `poll`.
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
-        open.device.watch();
         // SAFETY: By the safety requirements, and the file holds `open`, and so the notifier,
         // until it is released.
-        match unsafe { open.notifier().register_async(fd, file, on) } {
+        let result = unsafe { open.notifier().register_async(fd, file, on) };
+        open.device.signals_changed();
+        match result {
             Ok(()) => 0,
             Err(err) => err.to_errno(),
         }

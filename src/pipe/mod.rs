@@ -380,9 +380,12 @@ impl Pipe {
         answer
     }
 
-    /// Announces every change by signals from now on.
-    pub(crate) fn watch(&self) {
-        self.state.lock().flags |= Flag::Signalled;
+    /// Announces every change by signals from now on if anybody has asked for them, and none if
+    /// nobody has. Whoever asks does so before this, so that the last one to come here finds all.
+    pub(crate) fn signals_changed(&self) {
+        let mut state = self.state.lock();
+        let wanted = !self.notifier.is_unsignalled();
+        state.flags.set(Flag::Signalled, wanted);
     }
 
     /// The length of the message that would be delivered next, in bytes; zero if there is none.
