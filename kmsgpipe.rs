@@ -63,7 +63,8 @@ use crate::{
     debug::PipesDir,
     kernel_ext::{
         compat,
-        param::mode_parameter, //
+        param::mode_parameter,
+        users::Users, //
     },
     limits::Limits,
     node::Node,
@@ -115,10 +116,12 @@ struct Kmsgpipe {
     _debug: PipesDir,
     // Dropping it destroys all pipes. No file is open then: each holds a reference to the module.
     _registered: Registered,
+    // Dropped last. If the module cannot be loaded, somebody may be about to learn that in `open`.
+    _users: Users,
 }
 
 impl kernel::Module for Kmsgpipe {
-    fn init(_module: &'static ThisModule) -> Result<Self> {
+    fn init(module: &'static ThisModule) -> Result<Self> {
         let msg_size = compat::parameter(&module_parameters::msg_size);
         let max_msgs = compat::parameter(&module_parameters::max_msgs);
         let max_bytes = compat::parameter(&module_parameters::max_bytes);
@@ -139,6 +142,8 @@ impl kernel::Module for Kmsgpipe {
             return Err(EINVAL);
         }
 
+        // Declared first, and so dropped last where this fails.
+        let users = Users::of(module);
         let stats = procfs::stats_file()?;
         let spec = Spec {
             limits,
@@ -154,6 +159,7 @@ impl kernel::Module for Kmsgpipe {
             _registered: registry::register(max_bytes, pipes, &spec)?,
             // An open file of it holds the module, so that nothing may fail after this.
             _debug: debug::pipes_dir(),
+            _users: users,
         })
     }
 }

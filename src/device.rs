@@ -141,7 +141,7 @@ impl StreamDevice for OpenPipe {
 
     fn open_stream(minor: u32, file: &File) -> Result<Self> {
         let access = Access::of(file);
-        let pipe = registry::find(minor).ok_or(ENXIO)?;
+        let pipe = registry::find_to_open(minor)?;
         pipe.attach(access)?;
         let traffic = pipe.traffic();
         Ok(Self {

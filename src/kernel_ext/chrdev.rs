@@ -156,7 +156,8 @@ impl<T: StreamDevice> Region<T> {
         fops
     };
 
-    /// Lets the devices be opened, from now on. Until then that fails with [`ENXIO`].
+    /// Lets the devices be opened, from now on. Until then that fails with [`ENXIO`], and takes the
+    /// time that the kernel needs to look for another module that has them.
     ///
     /// # Errors
     ///

@@ -30,4 +30,5 @@ pub(crate) mod segment;
 pub(crate) mod seq;
 pub(crate) mod sleepers;
 pub(crate) mod user;
+pub(crate) mod users;
 pub(crate) mod work;
