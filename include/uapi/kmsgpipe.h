@@ -65,8 +65,9 @@
  * @expired_bytes: their payload
  * @dropped_msgs: messages accepted and then discarded unread
  * @dropped_bytes: their payload
- * @refused_full: attempts to write refused with EAGAIN because the pipe was full
- * @refused_size: attempts to write refused with EMSGSIZE
+ * @refused_full: writes that ended with EAGAIN because the pipe was full; not those
+ *	of io_uring, whose attempts are followed by others
+ * @refused_size: writes that ended with EMSGSIZE
  * @head_seq: sequence number of the oldest message; the first ever sent has 1
  * @head_age_ns: how long it has been queued
  * @head_len: its length in bytes
@@ -243,7 +244,8 @@ struct kmsgpipe_dump {
 
 /*
  * CAP_SYS_ADMIN: destroy the descriptor's own pipe; EBUSY for pipe 0. Whoever waits
- * for it, and every later call on a descriptor of it, gets ENODEV.
+ * for it, and every later call on a descriptor of it, gets ENODEV; only a vector
+ * without bytes gets 0, as the kernel does not ask the pipe.
  */
 #define KMSGPIPE_DESTROY	_IO(KMSGPIPE_IOC_MAGIC, 0x07)
 

@@ -11,4 +11,8 @@ pub(crate) trait Call {
 
     /// Whether the call must fail with `EAGAIN` instead of waiting.
     fn is_nonblocking(&self) -> bool;
+
+    /// Whether nobody hears of such a failure: it is an attempt of io_uring, which then polls and
+    /// comes back. Also said of its calls with `RWF_NOWAIT`, which cannot be told from these.
+    fn is_attempt(&self) -> bool;
 }

@@ -21,7 +21,10 @@ use kernel::{
 use super::{
     call::Call,
     cred::Opener,
-    layout::IOCB_NOWAIT, //
+    layout::{
+        IOCB_AIO_RW,
+        IOCB_NOWAIT, //
+    }, //
 };
 
 /// Returns whether this call must fail with `EAGAIN` instead of waiting: the file is in
@@ -46,6 +49,14 @@ impl<T: ForeignOwnable> Call for Kiocb<'_, T> {
 
     fn is_nonblocking(&self) -> bool {
         is_nonblocking(self)
+    }
+
+    fn is_attempt(&self) -> bool {
+        let raw = self.as_raw();
+        // SAFETY: By the invariants of `Kiocb` it is valid.
+        let (flags, ends_later) = unsafe { ((*raw).ki_flags, (*raw).ki_complete.is_some()) };
+        // What ends later is of io_uring or of aio, and aio does not come back.
+        ends_later && flags & (IOCB_NOWAIT | IOCB_AIO_RW) == IOCB_NOWAIT
     }
 }
 
@@ -81,6 +92,10 @@ impl Call for FileCall<'_> {
     fn is_nonblocking(&self) -> bool {
         // SAFETY: By the invariants.
         unsafe { is_file_nonblocking(self.0.as_ptr()) }
+    }
+
+    fn is_attempt(&self) -> bool {
+        false
     }
 }
 

@@ -22,6 +22,7 @@
 
 int main(void)
 {
+	DEFINE(IOCB_AIO_RW, IOCB_AIO_RW);
 	DEFINE(IOCB_NOWAIT, IOCB_NOWAIT);
 	DEFINE(FIONREAD, FIONREAD);
 	DEFINE(FMODE_NOWAIT, FMODE_NOWAIT);
@@ -53,6 +54,7 @@ int main(void)
 	DEFINE(FILE_PRIVATE_DATA, offsetof(struct file, private_data));
 	DEFINE(FILE_OPERATIONS_SIZE, sizeof(const struct file_operations));
 	DEFINE(INODE_I_RDEV, offsetof(struct inode, i_rdev));
+	DEFINE(KIOCB_KI_COMPLETE, offsetof(struct kiocb, ki_complete));
 	DEFINE(KIOCB_KI_FILP, offsetof(struct kiocb, ki_filp));
 	DEFINE(KIOCB_KI_FLAGS, offsetof(struct kiocb, ki_flags));
 	DEFINE(KMEM_CACHE_ARGS_SIZE, sizeof(struct kmem_cache_args));

@@ -37,6 +37,9 @@ mod raw {
     include!(env!("KMSGPIPE_LAYOUT_RS"));
 }
 
+/// `IOCB_AIO_RW`: the call is one of `io_submit(2)`.
+pub(super) const IOCB_AIO_RW: c_int = raw::IOCB_AIO_RW as c_int;
+
 /// `IOCB_NOWAIT`: the call must not wait.
 pub(super) const IOCB_NOWAIT: c_int = raw::IOCB_NOWAIT as c_int;
 
@@ -81,6 +84,7 @@ static_assert!(offset_of!(file, f_lock) == raw::FILE_F_LOCK);
 static_assert!(offset_of!(file, f_mode) == raw::FILE_F_MODE);
 static_assert!(offset_of!(file, private_data) == raw::FILE_PRIVATE_DATA);
 static_assert!(offset_of!(inode, i_rdev) == raw::INODE_I_RDEV);
+static_assert!(offset_of!(kiocb, ki_complete) == raw::KIOCB_KI_COMPLETE);
 static_assert!(offset_of!(kiocb, ki_filp) == raw::KIOCB_KI_FILP);
 static_assert!(offset_of!(kiocb, ki_flags) == raw::KIOCB_KI_FLAGS);
 static_assert!(offset_of!(list_head, next) == raw::LIST_HEAD_NEXT);

@@ -38,6 +38,7 @@ use self::{
     side::Side, //
 };
 
+use core::mem;
 use kernel::{
     prelude::*,
     static_lock_class,
@@ -118,6 +119,8 @@ struct State {
     expiry: Expiry,
     /// The sweeper is queued, or about to be.
     sweeping: bool,
+    /// Messages that have expired and that the log does not tell of yet.
+    untold: u64,
     /// How many messages had come and gone when memory was given back last.
     passed_at_trim: u64,
     /// Somebody copies the messages.
@@ -243,6 +246,7 @@ impl Pipe {
                         population: Population::default(),
                         expiry: Expiry::off(),
                         sweeping: false,
+                        untold: 0,
                         passed_at_trim: 0,
                         dumping: false,
                     },
@@ -307,10 +311,12 @@ impl Pipe {
         state.flags |= Flag::Dead;
         let gone = state.queue.clear();
         let spare = state.queue.store_mut().trim(true);
+        let untold = mem::take(&mut state.untold);
         drop(state);
         drop(gone);
         drop(spare);
 
+        this.tell_expired(untold);
         this.announce_end();
         work::disable::<Self, { work_id::SWEEP }>(this);
         work::disable::<Self, { work_id::TRIM }>(this);

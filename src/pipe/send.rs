@@ -178,7 +178,9 @@ impl Pipe {
                     continue;
                 }
                 if call.is_nonblocking() {
-                    state.refused.full = state.refused.full.wrapping_add(1);
+                    if !call.is_attempt() {
+                        state.refused.full = state.refused.full.wrapping_add(1);
+                    }
                     return Err(EAGAIN);
                 }
                 // A writer gets in line when it has all that its message takes, and the message is

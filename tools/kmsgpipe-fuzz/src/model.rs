@@ -231,6 +231,9 @@ impl Pipe {
         if self.dead {
             return (err(libc::ENODEV), None);
         }
+        if room == 0 {
+            return (0, None);
+        }
         let Some(Message { body, .. }) = self.queue.front().copied() else {
             let ret = if nonblocking {
                 err(libc::EAGAIN)

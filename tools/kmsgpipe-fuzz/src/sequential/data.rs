@@ -207,11 +207,7 @@ impl World {
             let mut result = pipe.receive(room, nonblocking, place.good);
             if result.0 == BLOCKS {
                 flags |= libc::RWF_NOWAIT;
-                // With a vector, and one of nothing does not come as far as the pipe.
-                result = match room {
-                    0 => (0, None),
-                    _ => pipe.receive(room, true, place.good),
-                };
+                result = pipe.receive(room, true, place.good);
             }
             body = result.1;
             result.0

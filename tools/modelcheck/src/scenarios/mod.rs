@@ -259,6 +259,12 @@ impl User {
         self
     }
 
+    /// Sends messages of `len` bytes.
+    fn bytes(mut self, len: usize) -> Self {
+        self.len = len;
+        self
+    }
+
     /// Has so much room for messages, in bytes.
     fn room(mut self, room: usize) -> Self {
         self.room = room;
@@ -307,6 +313,10 @@ impl Call for User {
 
     fn is_nonblocking(&self) -> bool {
         self.nonblocking
+    }
+
+    fn is_attempt(&self) -> bool {
+        false
     }
 }
 
