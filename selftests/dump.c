@@ -126,6 +126,69 @@ TEST_F(own, another_pid_namespace_sees_no_process_id)
 	EXPECT_EQ(0, status);
 }
 
+/* In a time namespace of its own: what is wrong with the times of two messages, the second its own. */
+static int seen_from_time_namespace(int fd, char *buffer, const unsigned long long *sent, unsigned long long offset)
+{
+	struct kmsgpipe_record *record = (void *)buffer;
+	unsigned long long before, after, age;
+	struct kmsgpipe_dump dump;
+
+	before = clock_ns(CLOCK_MONOTONIC);
+	if (before < offset || write(fd, "second", 6) != 6)
+		return 3;
+	after = clock_ns(CLOCK_MONOTONIC);
+	if (dump_to(fd, buffer, PAGE, &dump) || dump.records != 2)
+		return 4;
+	if (record->monotonic_ns < sent[0] + offset || record->monotonic_ns > sent[1] + offset)
+		return 5;
+	/* The other clock is everybody's. */
+	if (record->realtime_ns < sent[2] || record->realtime_ns > sent[3])
+		return 6;
+	record = next_record(record);
+	if (record->monotonic_ns < before || record->monotonic_ns > after)
+		return 7;
+	/* How long something took is the same everywhere. */
+	age = stats_of(fd).head_age_ns;
+	return age > clock_ns(CLOCK_MONOTONIC) - offset - sent[0] ? 8 : 0;
+}
+
+TEST_F(own, times_are_those_of_the_readers_time_namespace)
+{
+	/* Ahead by a million seconds and a bit. */
+	static const char offsets[] = "monotonic 1000000 5\n";
+	const unsigned long long offset = 1000000ULL * 1000000000 + 5;
+	unsigned long long sent[4];
+	char *buffer = pages(PAGE);
+	int status, file;
+	pid_t child;
+
+	if (access("/proc/self/ns/time", F_OK))
+		SKIP(return, "the kernel has no time namespaces");
+	sent[0] = clock_ns(CLOCK_MONOTONIC);
+	sent[2] = clock_ns(CLOCK_REALTIME);
+	ASSERT_EQ(5, write(self->fd, "first", 5));
+	sent[1] = clock_ns(CLOCK_MONOTONIC);
+	sent[3] = clock_ns(CLOCK_REALTIME);
+	child = fork();
+	if (!child) {
+		if (unshare(CLONE_NEWTIME))
+			_exit(1);
+		file = open("/proc/self/timens_offsets", O_WRONLY);
+		if (write(file, offsets, strlen(offsets)) != (ssize_t)strlen(offsets))
+			_exit(2);
+		/* Its children are in it. */
+		child = fork();
+		if (!child)
+			_exit(seen_from_time_namespace(self->fd, buffer, sent, offset));
+		if (waitpid(child, &status, 0) != child)
+			_exit(9);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 10);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status) TH_LOG("exit status %d", WEXITSTATUS(status));
+	EXPECT_EQ(2, stats_of(self->fd).depth_msgs);
+}
+
 TEST_F(own, nothing_is_consumed)
 {
 	char *first = pages(PAGE), *second = pages(PAGE), buffer[16];

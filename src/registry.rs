@@ -8,8 +8,7 @@ use kernel::{
         Write, //
     },
     id_pool::IdPool,
-    new_condvar,
-    new_mutex,
+    new_condvar, new_mutex,
     prelude::*,
     rbtree::{
         RBTree,

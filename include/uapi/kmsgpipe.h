@@ -69,7 +69,8 @@
  *	of io_uring, whose attempts are followed by others
  * @refused_size: writes that ended with EMSGSIZE
  * @head_seq: sequence number of the oldest message; the first ever sent has 1
- * @head_age_ns: how long it has been queued
+ * @head_age_ns: how long it has been queued, by CLOCK_MONOTONIC: without the time
+ *	for which the machine was suspended
  * @head_len: its length in bytes
  * @head_uid: real user id of its sender, in the caller's user namespace
  * @head_gid: real group id of its sender, likewise
@@ -77,7 +78,7 @@
  *	than the initial one
  * @flush_interval_ms: how often expired messages are removed, in milliseconds;
  *	zero unless @flags has KMSGPIPE_STATS_FLUSH
- * @flush_expiry_ms: how old a message may grow, likewise
+ * @flush_expiry_ms: how old a message may grow, likewise; by the clock of @head_age_ns
  * @reserved: zero
  *
  * At every snapshot enqueued = dequeued + expired + dropped + depth, in messages
@@ -176,8 +177,10 @@ struct kmsgpipe_create {
 /**
  * struct kmsgpipe_record - a message as KMSGPIPE_DUMP shows it
  * @seq: its sequence number; the first message ever sent has 1
- * @monotonic_ns: when it was enqueued, by CLOCK_MONOTONIC
- * @realtime_ns: when it was enqueued, by CLOCK_REALTIME
+ * @monotonic_ns: when it was enqueued, by CLOCK_MONOTONIC as the time namespace of
+ *	the caller has it; 0 if that was before that clock began
+ * @realtime_ns: when it was enqueued, by CLOCK_REALTIME as it was set then; 0 if
+ *	that was before 1970
  * @len: its length in bytes
  * @uid: real user id of its sender, in the caller's user namespace
  * @gid: real group id of its sender, likewise

@@ -18,7 +18,10 @@ use super::{
     write, //
 };
 use crate::{
-    kernel_ext::cred,
+    kernel_ext::{
+        clock,
+        cred, //
+    },
     message::Record,
     pipe::{
         Header,
@@ -37,7 +40,7 @@ impl Header for uapi::Record {
     fn write(seq: u64, record: &Record, out: &mut [u8]) {
         let record = Self {
             seq,
-            monotonic_ns: record.stamp.monotonic,
+            monotonic_ns: clock::monotonic_for_current(record.stamp.monotonic),
             // Times before 1970 are shown as 1970.
             realtime_ns: u64::try_from(record.stamp.realtime).unwrap_or(0),
             len: record.len,

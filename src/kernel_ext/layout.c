@@ -17,6 +17,7 @@
 #include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/time_namespace.h>
 #include <linux/wait.h>
 #include <asm/ioctls.h>
 
@@ -62,9 +63,13 @@ int main(void)
 	DEFINE(PAGE_PRIVATE, offsetof(struct page, private));
 	DEFINE(SEQ_OPERATIONS_SIZE, sizeof(const struct seq_operations));
 	DEFINE(TASK_CRED, offsetof(struct task_struct, cred));
+	DEFINE(TASK_NSPROXY, offsetof(struct task_struct, nsproxy));
 	DEFINE(TASK_STATE, offsetof(struct task_struct, __state));
 	DEFINE(TASK_TGID, offsetof(struct task_struct, tgid));
 	DEFINE(TASK_PAGEFAULT_DISABLED, offsetof(struct task_struct, pagefault_disabled));
+	DEFINE(NSPROXY_TIME_NS, offsetof(struct nsproxy, time_ns));
+	DEFINE(TIME_NS_MONOTONIC, offsetof(struct time_namespace, offsets.monotonic));
+	DEFINE(TIMESPEC_SIZE, sizeof(struct timespec64));
 	DEFINE(WAIT_QUEUE_HEAD_HEAD, offsetof(struct wait_queue_head, head));
 	DEFINE(WAIT_QUEUE_HEAD_SIZE, sizeof(struct wait_queue_head));
 	return 0;

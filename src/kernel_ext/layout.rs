@@ -21,9 +21,11 @@ use kernel::{
         kiocb,
         kmem_cache_args,
         list_head,
+        nsproxy,
         page,
         seq_operations,
         task_struct,
+        timespec64,
         wait_queue_head, //
     },
     ffi::c_int,
@@ -61,6 +63,10 @@ pub(super) const GFP_NORETRY: gfp_t = raw::GFP_NORETRY as gfp_t;
 /// `FIONREAD`: the request for the number of bytes that can be read.
 pub(super) const FIONREAD: u32 = raw::FIONREAD as u32;
 
+/// Where a `struct time_namespace` has the offset of its `CLOCK_MONOTONIC`, a `struct timespec64`.
+#[cfg(CONFIG_TIME_NS)]
+pub(super) const TIME_NS_MONOTONIC: usize = raw::TIME_NS_MONOTONIC;
+
 // bindgen drops the alignment of empty structures, so that with some kernel configurations
 // (`CONFIG_SCHEDSTATS=n`) it lays `task_struct` out wrongly. Refuse to be built then: here is every
 // field that this directory reads or writes by itself, and the size of every structure that it
@@ -88,9 +94,11 @@ static_assert!(offset_of!(kiocb, ki_complete) == raw::KIOCB_KI_COMPLETE);
 static_assert!(offset_of!(kiocb, ki_filp) == raw::KIOCB_KI_FILP);
 static_assert!(offset_of!(kiocb, ki_flags) == raw::KIOCB_KI_FLAGS);
 static_assert!(offset_of!(list_head, next) == raw::LIST_HEAD_NEXT);
+static_assert!(offset_of!(nsproxy, time_ns) == raw::NSPROXY_TIME_NS);
 static_assert!(offset_of!(page, __bindgen_anon_1.__bindgen_anon_1.private) == raw::PAGE_PRIVATE);
 static_assert!(offset_of!(task_struct, __state) == raw::TASK_STATE);
 static_assert!(offset_of!(task_struct, cred) == raw::TASK_CRED);
+static_assert!(offset_of!(task_struct, nsproxy) == raw::TASK_NSPROXY);
 static_assert!(offset_of!(task_struct, pagefault_disabled) == raw::TASK_PAGEFAULT_DISABLED);
 static_assert!(offset_of!(task_struct, tgid) == raw::TASK_TGID);
 static_assert!(offset_of!(wait_queue_head, head) == raw::WAIT_QUEUE_HEAD_HEAD);
@@ -102,4 +110,5 @@ static_assert!(size_of::<device_type>() == raw::DEVICE_TYPE_SIZE);
 static_assert!(size_of::<file_operations>() == raw::FILE_OPERATIONS_SIZE);
 static_assert!(size_of::<kmem_cache_args>() == raw::KMEM_CACHE_ARGS_SIZE);
 static_assert!(size_of::<seq_operations>() == raw::SEQ_OPERATIONS_SIZE);
+static_assert!(size_of::<timespec64>() == raw::TIMESPEC_SIZE);
 static_assert!(size_of::<wait_queue_head>() == raw::WAIT_QUEUE_HEAD_SIZE);

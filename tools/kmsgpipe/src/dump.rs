@@ -41,11 +41,12 @@ pub struct Dump {
 pub struct Record<'a> {
     /// Sequence number; the first message ever sent has 1.
     pub seq: u64,
-    /// When it was sent, by `CLOCK_MONOTONIC`.
+    /// When it was sent, by `CLOCK_MONOTONIC` as the caller's time namespace has it.
     pub monotonic_ns: u64,
     /// When it was sent, by `CLOCK_REALTIME`.
     pub realtime_ns: u64,
-    /// For how long it had been queued, in nanoseconds.
+    /// For how long it had been queued, in nanoseconds, without the time for which the machine was
+    /// suspended.
     pub age_ns: u64,
     /// Real user id of its sender, in the caller's user namespace.
     pub uid: u32,

@@ -72,7 +72,8 @@ pub struct Stats {
 pub struct Head {
     /// Sequence number; the first message ever sent has 1.
     pub seq: u64,
-    /// How long it has been queued, in nanoseconds.
+    /// How long it has been queued, in nanoseconds, without the time for which the machine was
+    /// suspended.
     pub age_ns: u64,
     /// Its length in bytes.
     pub len: u32,
