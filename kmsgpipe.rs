@@ -116,7 +116,7 @@ struct Kmsgpipe {
     _debug: PipesDir,
     // Dropping it destroys all pipes. No file is open then: each holds a reference to the module.
     _registered: Registered,
-    // Dropped last. If the module cannot be loaded, somebody may be about to learn that in `open`.
+    // Dropped last, when all has been told to go: some may not have returned from code of the module.
     _users: Users,
 }
 
