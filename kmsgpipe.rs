@@ -116,7 +116,7 @@ struct Kmsgpipe {
     _debug: PipesDir,
     // Dropping it destroys all pipes. No file is open then: each holds a reference to the module.
     _registered: Registered,
-    // Dropped last, when all has been told to go: some may not have returned from code of the module.
+    // Dropped last, when all has been told to go: some may not have returned from code of ours.
     _users: Users,
 }
 

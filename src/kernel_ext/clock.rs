@@ -37,8 +37,8 @@ pub(crate) fn monotonic_to_realtime(monotonic: u64) -> i64 {
     unsafe { bindings::ktime_mono_to_any(monotonic, bindings::tk_offsets_TK_OFFS_REAL) }
 }
 
-/// Translates a reading of `CLOCK_MONOTONIC` for the current task, whose time namespace may have set
-/// that clock to another time. What was before it began is zero.
+/// Translates a reading of `CLOCK_MONOTONIC` for the current task, whose time namespace may have
+/// set that clock to another time. What was before it began is zero.
 #[cfg(CONFIG_TIME_NS)]
 pub(crate) fn monotonic_for_current(monotonic: u64) -> u64 {
     // SAFETY: The current task is valid. While it makes a call it has namespaces, which it alone

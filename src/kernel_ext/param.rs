@@ -103,8 +103,8 @@ unsafe extern "C" fn set(text: *const c_char, param: *const bindings::kernel_par
     if text.is_null() {
         return EINVAL.to_errno();
     }
-    // SAFETY: By the safety requirements the text is a string; an entry has a name, and is that of a
-    // static `ModeParam`.
+    // SAFETY: By the safety requirements the text is a string; an entry has a name, and is that of
+    // a static `ModeParam`.
     let (text, name, value) = unsafe {
         (
             CStr::from_char_ptr(text),

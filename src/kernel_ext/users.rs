@@ -27,8 +27,8 @@ impl Users {
     /// How many hold the module but who is loading or unloading it.
     #[cfg(CONFIG_MODULE_UNLOAD)]
     fn others(&self) -> c_int {
-        // SAFETY: It is a module that is loaded, being loaded or being unloaded. Who loads it is one
-        // user; who unloads it has taken one away that there is otherwise.
+        // SAFETY: It is a module that is loaded, being loaded or being unloaded. Who loads it is
+        // one user; who unloads it has taken one away that there is otherwise.
         unsafe { bindings::module_refcount(self.0.as_ptr()) - 1 }
     }
 

@@ -146,8 +146,8 @@ impl Pipe {
     }
 
     /// Removes a batch of messages that have expired by `now`, and says how many. They must be
-    /// announced as room. The log tells of them when the sweeper runs next, which is queued as there
-    /// were messages: a line for each caller who finds some would be for anybody to have.
+    /// announced as room. The log tells of them when the sweeper runs next, which is queued, as
+    /// there were messages: with a line for each caller who finds some anybody could fill the log.
     fn expire(&self, state: &mut State, now: u64) -> u32 {
         let Some(cutoff) = state.expiry.cutoff(now) else {
             return 0;
@@ -209,8 +209,8 @@ impl Pipe {
 impl WorkItem<{ work_id::SWEEP }> for Pipe {
     type Pointer = Arc<Self>;
 
-    /// Sweeps once: removes what has expired by the time it begins, batch by batch, and tells the log
-    /// of all that has been removed since the last time, by whomever.
+    /// Sweeps once: removes what has expired by the time it begins, batch by batch, and tells the
+    /// log of all that has been removed since the last time, by whomever.
     fn run(this: Arc<Self>) {
         let now = clock::monotonic();
         let untold = loop {
