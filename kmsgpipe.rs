@@ -61,7 +61,11 @@ mod uapi;
 
 use crate::{
     debug::PipesDir,
-    kernel_ext::compat,
+    kernel_ext::{
+        compat,
+        param::mode_parameter,
+        users::Users, //
+    },
     limits::Limits,
     node::Node,
     procfs::StatsFile,
@@ -93,15 +97,16 @@ module! {
             default: 67108864,
             description: "Bound on msg_size times max_msgs of a pipe (default 67108864)",
         },
-        mode: u16 {
-            default: 0o666,
-            description: "Permissions of the nodes made at load (default 0666; 0 stands for 0600)",
-        },
         pipes: u32 {
             default: 1,
             description: "Pipes to make at load, /dev/kmsgpipe0 and on (1 to 4096, default 1)",
         },
     },
+}
+
+mode_parameter! {
+    "kmsgpipe", mode: 0o666,
+    "Permissions of the nodes made at load (octal, default 0666; 0 stands for 0600)"
 }
 
 /// The loaded module.
@@ -111,14 +116,15 @@ struct Kmsgpipe {
     _debug: PipesDir,
     // Dropping it destroys all pipes. No file is open then: each holds a reference to the module.
     _registered: Registered,
+    // Dropped last, when all has been told to go: some may not have returned from code of ours.
+    _users: Users,
 }
 
 impl kernel::Module for Kmsgpipe {
-    fn init(_module: &'static ThisModule) -> Result<Self> {
+    fn init(module: &'static ThisModule) -> Result<Self> {
         let msg_size = compat::parameter(&module_parameters::msg_size);
         let max_msgs = compat::parameter(&module_parameters::max_msgs);
         let max_bytes = compat::parameter(&module_parameters::max_bytes);
-        let mode = compat::parameter(&module_parameters::mode);
         let pipes = compat::parameter(&module_parameters::pipes);
 
         let limits = Limits::new(msg_size, max_msgs, max_bytes).map_err(|refusal| {
@@ -131,23 +137,18 @@ impl kernel::Module for Kmsgpipe {
             );
             EINVAL
         })?;
-        if mode & !0o777 != 0 {
-            pr_err!(
-                "mode={:#o}: only permission bits (0 to 0777) make sense\n",
-                mode
-            );
-            return Err(EINVAL);
-        }
         if !(1..=PIPES_AT_LOAD_MAX).contains(&pipes) {
             pr_err!("pipes={pipes}: must be 1 to {PIPES_AT_LOAD_MAX}\n");
             return Err(EINVAL);
         }
 
+        // Declared first, and so dropped last where this fails.
+        let users = Users::of(module);
         let stats = procfs::stats_file()?;
         let spec = Spec {
             limits,
             node: Node {
-                mode,
+                mode: mode.get(),
                 uid: 0,
                 gid: 0,
                 name: None,
@@ -158,6 +159,7 @@ impl kernel::Module for Kmsgpipe {
             _registered: registry::register(max_bytes, pipes, &spec)?,
             // An open file of it holds the module, so that nothing may fail after this.
             _debug: debug::pipes_dir(),
+            _users: users,
         })
     }
 }

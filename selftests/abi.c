@@ -95,6 +95,8 @@ static void layout(void)
 	FIELD(kmsgpipe_record, uid);
 	FIELD(kmsgpipe_record, gid);
 	FIELD(kmsgpipe_record, pid);
+	FIELD(kmsgpipe_record, flags);
+	FIELD(kmsgpipe_record, reserved);
 	SIZE(struct kmsgpipe_dump);
 	FIELD(kmsgpipe_dump, buffer);
 	FIELD(kmsgpipe_dump, size);
@@ -207,20 +209,21 @@ static void dumping(int fd)
 	memset(&buffer, 0xff, sizeof(buffer));
 	printf("value dump %d: ", try(fd, KMSGPIPE_DUMP, &dump));
 	printf("used %d records %d missing %d\n", (int)dump.used, dump.records, dump.missing);
-	printf("value record %d bytes, own pid %d, uid %d gid %d:", buffer.record.len,
-	       buffer.record.pid == (unsigned int)getpid(), buffer.record.uid, buffer.record.gid);
-	for (i = 40; i < 48; i++)
+	printf("value record %d bytes, own pid %d, uid %d gid %d flags %d reserved %d:", buffer.record.len,
+	       buffer.record.pid == (unsigned int)getpid(), buffer.record.uid, buffer.record.gid,
+	       buffer.record.flags, buffer.record.reserved);
+	for (i = 48; i < 56; i++)
 		printf(" %x", buffer.bytes[i] & 0xff);
 	printf("\n");
 	second = &buffer.record + 1;
 	second = (void *)((char *)second + 8);
 	printf("value record %d bytes, next %d, later %d %d:", second->len, second->seq == buffer.record.seq + 1,
 	       second->monotonic_ns >= buffer.record.monotonic_ns, second->realtime_ns >= buffer.record.realtime_ns);
-	for (i = 40; i < 40 + 16; i++)
+	for (i = 48; i < 48 + 16; i++)
 		printf(" %x", ((char *)second)[i] & 0xff);
 	printf("\n");
-	dump.size = 48;
-	printf("value dump of 48 %d: ", try(fd, KMSGPIPE_DUMP, &dump));
+	dump.size = 56;
+	printf("value dump of 56 %d: ", try(fd, KMSGPIPE_DUMP, &dump));
 	printf("used %d records %d missing %d\n", (int)dump.used, dump.records, dump.missing);
 	dump.size = 1ULL << 63;
 	printf("value dump of 2^63 %d: ", try(fd, KMSGPIPE_DUMP, &dump));

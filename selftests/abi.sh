@@ -35,11 +35,11 @@ value flush 0: flags 3 3000000000 4000000000
 value flush 2 -22
 value flush off 0: flags 1 0 0
 value set_params -22
-value dump 0: used 104 records 2 missing 0
-value record 5 bytes, own pid 1, uid 0 gid 0: 66 69 72 73 74 0 0 0
+value dump 0: used 120 records 2 missing 0
+value record 5 bytes, own pid 1, uid 0 gid 0 flags 0 reserved 0: 66 69 72 73 74 0 0 0
 value record 9 bytes, next 1, later 1 1: 73 65 63 6f 6e 64 2e 2e 2e 0 0 0 0 0 0 0
-value dump of 48 0: used 48 records 1 missing 1
-value dump of 2^63 0: used 104 records 2 missing 0
+value dump of 56 0: used 56 records 1 missing 1
+value dump of 2^63 0: used 120 records 2 missing 0
 value dump bad pointer -14
 value dump of nothing 0: used 0 records 0 missing 2
 value dump reserved -22

@@ -27,7 +27,7 @@ field() { value "$1" "$(kmsgpipectl stats "$2" --json)"; }
 # json ARGUMENT...: what the tool says with --json, which is kept to be looked at in the end.
 json() { kmsgpipectl --json "$@" | tee -a all.json; }
 
-plan 122
+plan 125
 
 is "send and receive a message" "0:/0:hello" "$(run kmsgpipectl send 0 hello)/$(run kmsgpipectl recv 0)"
 is "pipes have three names" "0:a0:b0:c" "$(kmsgpipectl send 0 a && kmsgpipectl send kmsgpipe0 b && kmsgpipectl send $node c &&
@@ -197,6 +197,11 @@ like "dump as JSON" '{"schema":1,"pipe":"kmsgpipe0","path":"/dev/kmsgpipe0","mis
 	"$(json dump 0)"
 like "dump as JSON in hexadecimal" '*"data_hex":"610a1b5b33316d5c"*' "$(json dump 0 --hex)"
 is "and leaves the messages there" "2" "$(field depth_msgs 0)"
+kmsgpipectl clear 0
+nobody sh -c 'echo lent >&3' 3>/dev/kmsgpipe0 >/dev/null
+like "dump marks who had other ids than those shown" '0:SEQ*  1000\*  1000  *lent*' "$(run kmsgpipectl dump 0)"
+like "also as JSON" '*"uid":1000,"gid":1000,"pid":*,"privileged":true,"len":5,*' "$(json dump 0)"
+like "and show says so" '*oldest *by uid 1000, gid 1000, pid *, privileged*' "$(kmsgpipectl show 0)"
 kmsgpipectl clear 0
 seq 128 | kmsgpipectl send 0
 is "dump of a full pipe" "0:$(seq 128)" "$(run kmsgpipectl dump 0 | awk '{if (NR > 1) print $NF; else printf "0:"}')"

@@ -45,7 +45,7 @@ TEST_F(own, a_record_for_each_message)
 	real[3] = clock_ns(CLOCK_REALTIME);
 	memset(buffer, 0x55, PAGE);
 	ASSERT_EQ(0, dump_to(self->fd, buffer, PAGE, &dump));
-	EXPECT_EQ(48 + 48 + 56, used);
+	EXPECT_EQ(56 + 56 + 64, used);
 	EXPECT_EQ(used, dump.used);
 	EXPECT_EQ(3, dump.records);
 	EXPECT_EQ(0, dump.missing);
@@ -64,6 +64,8 @@ TEST_F(own, a_record_for_each_message)
 		EXPECT_EQ(getuid(), record->uid);
 		EXPECT_EQ(getgid(), record->gid);
 		EXPECT_EQ(getpid(), record->pid);
+		EXPECT_EQ(0, record->flags);
+		EXPECT_EQ(0, record->reserved);
 		record = next_record(record);
 	}
 	EXPECT_EQ(stats_of(self->fd).head_seq, first);
@@ -83,7 +85,7 @@ TEST_F(own, the_sender_of_each_message)
 	for (i = 0; i < 3; i++) {
 		children[i] = fork();
 		if (!children[i]) {
-			if (setresgid(7, 2000 + i, 7) || setresuid(8, 1000 + i, 8))
+			if (setresgid(2000 + i, 7, 7) || setresuid(1000 + i, 8, 8))
 				_exit(1);
 			_exit(write(self->fd, "mine", 4) != 4);
 		}
@@ -97,6 +99,7 @@ TEST_F(own, the_sender_of_each_message)
 		EXPECT_EQ(1000 + i, record->uid);
 		EXPECT_EQ(2000 + i, record->gid);
 		EXPECT_EQ(children[i], record->pid);
+		EXPECT_EQ(KMSGPIPE_RECORD_PRIVILEGED, record->flags);
 	}
 }
 
@@ -123,6 +126,69 @@ TEST_F(own, another_pid_namespace_sees_no_process_id)
 	EXPECT_EQ(0, status);
 }
 
+/* In a time namespace of its own: what is wrong with the times of two messages, the second its own. */
+static int seen_from_time_namespace(int fd, char *buffer, const unsigned long long *sent, unsigned long long offset)
+{
+	struct kmsgpipe_record *record = (void *)buffer;
+	unsigned long long before, after, age;
+	struct kmsgpipe_dump dump;
+
+	before = clock_ns(CLOCK_MONOTONIC);
+	if (before < offset || write(fd, "second", 6) != 6)
+		return 3;
+	after = clock_ns(CLOCK_MONOTONIC);
+	if (dump_to(fd, buffer, PAGE, &dump) || dump.records != 2)
+		return 4;
+	if (record->monotonic_ns < sent[0] + offset || record->monotonic_ns > sent[1] + offset)
+		return 5;
+	/* The other clock is everybody's. */
+	if (record->realtime_ns < sent[2] || record->realtime_ns > sent[3])
+		return 6;
+	record = next_record(record);
+	if (record->monotonic_ns < before || record->monotonic_ns > after)
+		return 7;
+	/* How long something took is the same everywhere. */
+	age = stats_of(fd).head_age_ns;
+	return age > clock_ns(CLOCK_MONOTONIC) - offset - sent[0] ? 8 : 0;
+}
+
+TEST_F(own, times_are_those_of_the_readers_time_namespace)
+{
+	/* Ahead by a million seconds and a bit. */
+	static const char offsets[] = "monotonic 1000000 5\n";
+	const unsigned long long offset = 1000000ULL * 1000000000 + 5;
+	unsigned long long sent[4];
+	char *buffer = pages(PAGE);
+	int status, file;
+	pid_t child;
+
+	if (access("/proc/self/ns/time", F_OK))
+		SKIP(return, "the kernel has no time namespaces");
+	sent[0] = clock_ns(CLOCK_MONOTONIC);
+	sent[2] = clock_ns(CLOCK_REALTIME);
+	ASSERT_EQ(5, write(self->fd, "first", 5));
+	sent[1] = clock_ns(CLOCK_MONOTONIC);
+	sent[3] = clock_ns(CLOCK_REALTIME);
+	child = fork();
+	if (!child) {
+		if (unshare(CLONE_NEWTIME))
+			_exit(1);
+		file = open("/proc/self/timens_offsets", O_WRONLY);
+		if (write(file, offsets, strlen(offsets)) != (ssize_t)strlen(offsets))
+			_exit(2);
+		/* Its children are in it. */
+		child = fork();
+		if (!child)
+			_exit(seen_from_time_namespace(self->fd, buffer, sent, offset));
+		if (waitpid(child, &status, 0) != child)
+			_exit(9);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 10);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status) TH_LOG("exit status %d", WEXITSTATUS(status));
+	EXPECT_EQ(2, stats_of(self->fd).depth_msgs);
+}
+
 TEST_F(own, nothing_is_consumed)
 {
 	char *first = pages(PAGE), *second = pages(PAGE), buffer[16];
@@ -147,7 +213,7 @@ TEST_F(own, nothing_is_consumed)
 
 TEST_F_TIMEOUT(own, whole_records_only_at_every_size, 120)
 {
-	/* 1 to 9 bytes: records of 48 and of 56. */
+	/* 1 to 9 bytes: records of 56 and of 64. */
 	static char buffer[1024] __attribute__((aligned(8)));
 	size_t size, used, total = 0, i;
 	struct kmsgpipe_record *record;
@@ -188,7 +254,7 @@ TEST_F(own, a_null_buffer_of_no_size_counts)
 	EXPECT_EQ(0, dump.records);
 	EXPECT_EQ(2, dump.missing);
 	/* Nor is an address looked at that nothing would go to. */
-	EXPECT_EQ(0, dump_to(self->fd, nowhere, 47, &dump));
+	EXPECT_EQ(0, dump_to(self->fd, nowhere, 55, &dump));
 	EXPECT_EQ(2, dump.missing);
 }
 
@@ -204,18 +270,18 @@ TEST_F(own, bad_memory)
 
 	/* The buffer. */
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, NULL, PAGE, &dump));
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, nowhere, 48, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, nowhere, 56, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, constant, PAGE, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, (void *)(1UL << 63), PAGE, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, (void *)-8, PAGE, &dump));
 	/* At each of its parts: the second payload, the second header, the first ones. */
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 95, PAGE, &dump));
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 88, PAGE, &dump));
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 49, PAGE, &dump));
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 40, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 111, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 104, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 57, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 48, PAGE, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 1, PAGE, &dump));
 	/* Enough is enough. */
-	EXPECT_EQ(0, dump_to(self->fd, hole + PAGE - 96, PAGE, &dump));
+	EXPECT_EQ(0, dump_to(self->fd, hole + PAGE - 112, PAGE, &dump));
 	EXPECT_EQ(2, dump.records);
 
 	/* The request itself. */
@@ -243,7 +309,7 @@ TEST_F(own, sizes_beyond_any_memory)
 	ASSERT_EQ(4, write(self->fd, "four", 4));
 	for (i = 0; i < 4; i++) {
 		EXPECT_EQ(0, dump_to(self->fd, buffer, sizes[i], &dump)) TH_LOG("size %llx", sizes[i]);
-		EXPECT_EQ(48, dump.used);
+		EXPECT_EQ(56, dump.used);
 		EXPECT_EQ(1, dump.records);
 		EXPECT_EQ(0, dump.missing);
 		EXPECT_EQ(-EFAULT, dump_to(self->fd, NULL, sizes[i], &dump));
@@ -328,7 +394,7 @@ TEST_F_TIMEOUT(own, every_length_and_the_boundaries_of_storage, 120)
 TEST_F_TIMEOUT(own, as_many_messages_as_there_can_be, 300)
 {
 	const unsigned int count = KMSGPIPE_MAX_MSGS_MAX;
-	char *buffer = pages((size_t)count * 48);
+	char *buffer = pages((size_t)count * 56);
 	struct kmsgpipe_record *record = (void *)buffer;
 	unsigned long long first;
 	struct kmsgpipe_dump dump;
@@ -343,13 +409,13 @@ TEST_F_TIMEOUT(own, as_many_messages_as_there_can_be, 300)
 	EXPECT_EQ(-EAGAIN, TRY(write(self->nonblocking, &byte, 1)));
 	first = stats_of(self->fd).head_seq;
 	/* One byte is missing for all. */
-	ASSERT_EQ(0, dump_to(self->fd, buffer, (size_t)count * 48 - 1, &dump));
+	ASSERT_EQ(0, dump_to(self->fd, buffer, (size_t)count * 56 - 1, &dump));
 	EXPECT_EQ(count - 1, dump.records);
 	EXPECT_EQ(1, dump.missing);
-	ASSERT_EQ(0, dump_to(self->fd, buffer, (size_t)count * 48, &dump));
+	ASSERT_EQ(0, dump_to(self->fd, buffer, (size_t)count * 56, &dump));
 	EXPECT_EQ(count, dump.records);
 	EXPECT_EQ(0, dump.missing);
-	EXPECT_EQ((size_t)count * 48, dump.used);
+	EXPECT_EQ((size_t)count * 56, dump.used);
 	for (i = 0; i < count; i++, record = next_record(record)) {
 		ASSERT_EQ(first + i, record->seq);
 		ASSERT_EQ(1, record->len);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Loading: parameters that are refused, and that are kept. */
+#include "log.h"
 #include "module_fixture.h"
+#include "uevent.h"
 
 /* Not loaded with these, and nothing is there. */
 static void expect_refused(struct __test_metadata *_metadata, const char *const *refused, size_t count)
@@ -27,9 +29,37 @@ TEST_F_TIMEOUT(module, bad_parameters_are_refused, SECONDS)
 		"msg_size=x", "max_msgs=0", "max_msgs=65537", "max_msgs=2147483648",
 		"msg_size=1024 max_msgs=65536 max_bytes=67108863", "max_bytes=0",
 		"msg_size=1048576 max_msgs=65", "mode=01000", "mode=0888",
+		"mode=", "mode", "mode=1000", "mode=444x", "mode=0x1ff", "mode=0o644", "mode=+644", "mode=-1", "mode=u=rw",
 	};
 
 	expect_refused(_metadata, bad, ARRAY_SIZE(bad));
+}
+
+TEST_F_TIMEOUT(module, a_mode_is_octal_in_the_log_and_in_sysfs_too, SECONDS)
+{
+	static const char *const file = "/sys/module/kmsgpipe/parameters/mode";
+	static const struct {
+		const char *parameters, *shown;
+	} good[] = { { "", "0666\n" }, { "mode=444", "0444\n" }, { "mode=0", "0000\n" } };
+	struct stat node;
+	char text[64];
+	size_t i;
+	int log;
+
+	ASSERT_EQ(0, unload());
+	log = open_log();
+	EXPECT_EQ(-EINVAL, load("mode=888"));
+	EXPECT_EQ(1, log_lines(log, "kmsgpipe: mode=888: must be octal, 0 to 0777", "no other"));
+	close(log);
+	for (i = 0; i < ARRAY_SIZE(good); i++) {
+		ASSERT_EQ(0, load(good[i].parameters));
+		EXPECT_LT(0, slurp(file, text, sizeof(text)));
+		EXPECT_EQ(0, strcmp(good[i].shown, text)) TH_LOG("%s shows %s", good[i].parameters, text);
+		ASSERT_EQ(0, stat(file, &node));
+		EXPECT_EQ(0444, node.st_mode & 07777);
+		ASSERT_EQ(0, unload());
+	}
+	ASSERT_EQ(0, load(""));
 }
 
 TEST_F_TIMEOUT(module, good_parameters_are_kept, SECONDS)
@@ -42,6 +72,10 @@ TEST_F_TIMEOUT(module, good_parameters_are_kept, SECONDS)
 		/* The kernel's core takes no mode for its default, 0600. */
 		{ "msg_size=1 max_msgs=1 mode=0", 1, 1, 0600 },
 		{ "msg_size=1048576 max_msgs=64 mode=0600", 1048576, 64, 0600 },
+		/* Octal, also without a zero before it. */
+		{ "mode=444", 256, 128, 0444 },
+		{ "mode=7", 256, 128, 0007 },
+		{ "mode=000640", 256, 128, 0640 },
 		{ "msg_size=1024 max_msgs=65536 mode=0777", 1024, 65536, 0777 },
 		{ "msg_size=1048576 max_msgs=65536 max_bytes=68719476736", 1048576, 65536, 0666 },
 	};
@@ -162,6 +196,28 @@ TEST_F_TIMEOUT(module, mode_keeps_others_out, SECONDS)
 	}
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_EQ(0, status);
+}
+
+TEST_F_TIMEOUT(module, who_opens_a_pipe_when_it_is_announced_can, 300)
+{
+	const unsigned int cycles = scaled(20);
+	struct openers openers;
+	unsigned int i, before;
+
+	for (i = 0; i < cycles; i++) {
+		/* Who opens a pipe keeps the module. */
+		ASSERT_EQ(0, unload());
+		start_openers(&openers, NODE);
+		before = __atomic_load_n(&openers.found, __ATOMIC_ACQUIRE);
+		next_phase(&openers);
+		ASSERT_EQ(0, load("pipes=3"));
+		await_tried(&openers, 3);
+		await_found(&openers, before);
+		stop_openers(&openers);
+		ASSERT_EQ(3, openers.opened);
+		ASSERT_EQ(0, openers.failed) TH_LOG("cycle %u", i);
+		ASSERT_EQ(0, openers.refused) TH_LOG("cycle %u", i);
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -5,10 +5,12 @@
  */
 #include "pipe_fixture.h"
 
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
-/* Writes one message as another user; returns that process's id, which has ended. */
+/* Writes one message as another user, with other effective ids; returns that process's id, which has ended. */
 static pid_t send_as(int fd, uid_t uid, gid_t gid)
 {
 	/* Memory that is there, in the child too. */
@@ -17,7 +19,7 @@ static pid_t send_as(int fd, uid_t uid, gid_t gid)
 	pid_t child = fork();
 
 	if (!child) {
-		if (setresgid(7, gid, 7) || setresuid(8, uid, 8))
+		if (setresgid(gid, 7, 7) || setresuid(uid, 8, 8))
 			_exit(1);
 		_exit(write(fd, message, 4) != 4);
 	}
@@ -39,7 +41,7 @@ TEST_F(pipe, no_head_without_a_message)
 	EXPECT_EQ(0, stats.head_pid);
 }
 
-TEST_F(pipe, effective_ids_of_the_task_that_writes)
+TEST_F(pipe, real_ids_of_the_task_that_writes)
 {
 	struct kmsgpipe_stats stats;
 	char buffer[4];
@@ -51,13 +53,139 @@ TEST_F(pipe, effective_ids_of_the_task_that_writes)
 		/* The descriptor is root's: what counts is who writes. */
 		child = send_as(self->fd, 1234, 5678);
 		stats = stats_of(self->fd);
-		EXPECT_EQ(KMSGPIPE_STATS_HEAD, stats.flags);
+		EXPECT_EQ(KMSGPIPE_STATS_HEAD | KMSGPIPE_STATS_HEAD_PRIVILEGED, stats.flags);
 		EXPECT_EQ(4, stats.head_len);
 		EXPECT_EQ(1234, stats.head_uid);
 		EXPECT_EQ(5678, stats.head_gid);
 		EXPECT_EQ(child, stats.head_pid);
 		EXPECT_EQ(4, read(self->fd, buffer, sizeof(buffer)));
 	}
+}
+
+/* The ids of a task: real and effective user, real and effective group. */
+struct ids {
+	uid_t real, effective;
+	gid_t real_group, effective_group;
+};
+
+/* Takes these ids; it can take others afterwards. */
+static int take_ids(const struct ids *ids)
+{
+	return setresuid(-1, 0, -1) || setresgid(ids->real_group, ids->effective_group, 0) ||
+	       setresuid(ids->real, ids->effective, 0);
+}
+
+TEST_F(pipe, other_ids_than_the_real_ones_are_flagged)
+{
+	static const struct {
+		struct ids opens, writes;
+		int privileged;
+	} cases[] = {
+		{ { 0, 0, 0, 0 }, { 0, 0, 0, 0 }, 0 },
+		{ { 5, 5, 6, 6 }, { 5, 5, 6, 6 }, 0 },
+		/* A program with a set-user-id or a set-group-id bit, whose output its caller has opened. */
+		{ { 5, 5, 6, 6 }, { 5, 0, 6, 6 }, 1 },
+		{ { 5, 5, 6, 6 }, { 5, 5, 6, 0 }, 1 },
+		/* It may make its effective ids its real ones. */
+		{ { 5, 5, 6, 6 }, { 0, 0, 6, 6 }, 1 },
+		{ { 5, 5, 6, 6 }, { 5, 5, 0, 0 }, 1 },
+		/* Or open the pipe first, as such a program. */
+		{ { 5, 0, 6, 6 }, { 0, 0, 6, 6 }, 1 },
+		{ { 5, 0, 6, 6 }, { 5, 5, 6, 6 }, 1 },
+		{ { 5, 5, 6, 0 }, { 5, 5, 0, 0 }, 1 },
+		/* Rights given up. */
+		{ { 0, 0, 0, 0 }, { 5, 5, 6, 6 }, 1 },
+		/* A descriptor that was passed on. */
+		{ { 7, 7, 6, 6 }, { 5, 5, 6, 6 }, 1 },
+	};
+	struct kmsgpipe_stats stats;
+	int status, fd;
+	char buffer[4];
+	pid_t child;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		child = fork();
+		if (!child) {
+			if (take_ids(&cases[i].opens))
+				_exit(1);
+			fd = open(NODE, O_WRONLY);
+			if (take_ids(&cases[i].writes))
+				_exit(2);
+			_exit(write(fd, "mine", 4) != 4);
+		}
+		ASSERT_EQ(child, waitpid(child, &status, 0));
+		ASSERT_EQ(0, status) TH_LOG("case %zu", i);
+		stats = stats_of(self->fd);
+		EXPECT_EQ(cases[i].writes.real, stats.head_uid) TH_LOG("case %zu", i);
+		EXPECT_EQ(cases[i].writes.real_group, stats.head_gid) TH_LOG("case %zu", i);
+		EXPECT_EQ(cases[i].privileged, !!(stats.flags & KMSGPIPE_STATS_HEAD_PRIVILEGED)) TH_LOG("case %zu", i);
+		EXPECT_EQ(4, read(self->fd, buffer, sizeof(buffer)));
+	}
+	/* An empty pipe has no such sender. */
+	EXPECT_EQ(0, stats_of(self->fd).flags);
+}
+
+/* Copies a program. */
+static int copy_program(const char *from, const char *to)
+{
+	int source = open(from, O_RDONLY), target = open(to, O_WRONLY | O_CREAT | O_EXCL, 0700);
+	char buffer[65536];
+	ssize_t len;
+
+	while ((len = read(source, buffer, sizeof(buffer))) > 0)
+		if (write(target, buffer, len) != len)
+			return -1;
+	close(source);
+	return len || fchmod(target, 04755) || close(target);
+}
+
+/* Lets an ordinary user send the pipe what a program prints; returns that process's id, which has ended. */
+static pid_t echo_as_user(const char *program, const char *text)
+{
+	int status, fd;
+	pid_t child = fork();
+
+	if (!child) {
+		if (setresgid(5678, 5678, 5678) || setresuid(1234, 1234, 1234))
+			_exit(1);
+		fd = open(NODE, O_WRONLY);
+		if (dup2(fd, 1) != 1)
+			_exit(2);
+		execl(program, "echo", text, NULL);
+		_exit(3);
+	}
+	if (waitpid(child, &status, 0) != child || status)
+		abort();
+	return child;
+}
+
+TEST_F(pipe, a_set_user_id_program_does_not_lend_its_user)
+{
+	static const char text[] = "shutdown now";
+	struct kmsgpipe_stats stats;
+	char dir[] = "/tmp/sender-XXXXXX", program[64], buffer[64];
+	pid_t child;
+
+	/* A file system of its own: others may be mounted without such programs. */
+	ASSERT_NE(NULL, mkdtemp(dir));
+	ASSERT_EQ(0, mount("none", dir, "tmpfs", 0, "mode=755"));
+	snprintf(program, sizeof(program), "%s/echo", dir);
+	ASSERT_EQ(0, copy_program("/bin/echo", program));
+	child = echo_as_user(program, text);
+	stats = stats_of(self->fd);
+	EXPECT_EQ(1234, stats.head_uid);
+	EXPECT_EQ(5678, stats.head_gid);
+	EXPECT_EQ(child, stats.head_pid);
+	EXPECT_EQ(KMSGPIPE_STATS_HEAD | KMSGPIPE_STATS_HEAD_PRIVILEGED, stats.flags);
+	EXPECT_EQ(sizeof(text), read(self->nonblocking, buffer, sizeof(buffer)));
+	EXPECT_EQ(0, memcmp(buffer, text, sizeof(text) - 1));
+	/* The very program, without the bit. */
+	ASSERT_EQ(0, chmod(program, 0755));
+	echo_as_user(program, text);
+	EXPECT_EQ(1234, stats_of(self->fd).head_uid);
+	EXPECT_EQ(KMSGPIPE_STATS_HEAD, stats_of(self->fd).flags);
+	EXPECT_EQ(0, umount(dir) | rmdir(dir));
 }
 
 static void *send_one(void *arg)

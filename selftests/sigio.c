@@ -301,6 +301,43 @@ TEST_F(own, not_after_the_descriptor_is_gone)
 	EXPECT_TRUE(nothing());
 }
 
+TEST_F(own, no_work_is_left_when_the_last_one_is_gone)
+{
+	/* Nobody polls: changes are announced to who wants signals alone. */
+	/* What they were opened for: each kind is in a list of its own. */
+	static const int modes[] = { O_RDWR, O_RDONLY, O_WRONLY, O_ACCMODE };
+	int first, last, copy;
+	size_t i, k;
+
+	block_signals();
+	EXPECT_EQ(0, debug_value(self->id, "polled"));
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		for (k = 0; k < ARRAY_SIZE(modes); k++) {
+			first = open_id(self->id, modes[i]);
+			last = open_id(self->id, modes[k]);
+			notify(first, 0);
+			EXPECT_EQ(1, debug_value(self->id, "polled"));
+			notify(last, 0);
+			no_longer(first);
+			EXPECT_EQ(1, debug_value(self->id, "polled"));
+			no_longer(last);
+			EXPECT_EQ(0, debug_value(self->id, "polled"));
+			/* Nor after it was closed, by its last descriptor. */
+			notify(last, 0);
+			copy = dup(last);
+			close(last);
+			EXPECT_EQ(1, debug_value(self->id, "polled"));
+			close(copy);
+			EXPECT_EQ(0, debug_value(self->id, "polled"));
+			close(first);
+		}
+	}
+	/* What asks for nothing new changes nothing. */
+	no_longer(self->fd);
+	EXPECT_EQ(0, debug_value(self->id, "polled"));
+	EXPECT_TRUE(nothing());
+}
+
 TEST_F(own, destroying_tells_everybody)
 {
 	int reading = open_id(self->id, O_RDONLY), writing = open_id(self->id, O_WRONLY), i;

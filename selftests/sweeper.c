@@ -290,10 +290,40 @@ TEST_F(own, no_line_for_a_sweep_that_finds_nothing)
 	/* A reader has found it too old. */
 	queue_expired(self->fd);
 	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, &byte, 1)));
-	ASSERT_EQ(0, flush_periodic(self->fd, 1, 5, 1));
-	await_sweeper(self->id, 0);
 	EXPECT_EQ(2, stats_of(self->fd).expired_msgs);
+	/* The sweeper tells of that when it looks, which it will not, or who changes when it does. */
 	EXPECT_EQ(0, cleaned(log, self->id, 0));
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 5, 1));
+	EXPECT_EQ(2, cleaned(log, self->id, 0));
+	await_sweeper(self->id, 0);
+	EXPECT_EQ(0, cleaned(log, self->id, 0));
+	close(log);
+}
+
+TEST_F(own, a_line_also_for_what_a_reader_has_removed)
+{
+	int log = open_log();
+	char byte;
+
+	/* By the sweeper, whoever was first. */
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 300, 50));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	pass(50);
+	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, &byte, 1)));
+	EXPECT_EQ(2, stats_of(self->fd).expired_msgs);
+	EXPECT_EQ(2, cleaned(log, self->id, 1));
+	/* By who switches it off. */
+	queue_expired(self->fd);
+	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, &byte, 1)));
+	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
+	EXPECT_EQ(2, cleaned(log, self->id, 0));
+	/* By who destroys it. */
+	queue_expired(self->fd);
+	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, &byte, 1)));
+	EXPECT_EQ(0, cleaned(log, self->id, 0));
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
+	EXPECT_EQ(2, cleaned(log, self->id, 0));
 	close(log);
 }
 

@@ -3,52 +3,7 @@
  * What the kernel tells udev of pipes that come and go.
  */
 #include "registry_fixture.h"
-
-#include <linux/netlink.h>
-#include <poll.h>
-#include <sys/socket.h>
-
-/* Hears what the kernel tells udev. */
-static int listen_to_kernel(void)
-{
-	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
-	int size = 1 << 20, fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
-
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) ||
-	    bind(fd, (struct sockaddr *)&address, sizeof(address)))
-		abort();
-	return fd;
-}
-
-/* The next message about a device of ours, with newlines for its zeroes. They are there already. */
-static long hear(int fd, char *text, size_t size)
-{
-	long len, i;
-
-	do {
-		len = TRY(recv(fd, text, size - 1, 0));
-		if (len < 0)
-			return len;
-		for (i = 0; i < len; i++)
-			if (!text[i])
-				text[i] = '\n';
-		text[len] = 0;
-	} while (!strstr(text, "/kmsgpipe/"));
-	return len;
-}
-
-static int has_line(const char *text, const char *line)
-{
-	const char *at = text;
-	size_t len = strlen(line);
-
-	while ((at = strstr(at, line))) {
-		if ((at == text || at[-1] == '\n') && at[len] == '\n')
-			return 1;
-		at++;
-	}
-	return 0;
-}
+#include "uevent.h"
 
 TEST_F(registry, uevents_come_and_go_with_pipes)
 {
@@ -111,6 +66,29 @@ TEST_F(registry, a_uevent_comes_when_the_node_is_there)
 	EXPECT_EQ(0, exit_of(child));
 	close(fd);
 	close(netlink);
+}
+
+TEST_F_TIMEOUT(registry, who_opens_a_pipe_when_it_is_announced_can, 120)
+{
+	const unsigned int cycles = scaled(200);
+	struct kmsgpipe_create create = named_pipe("announced");
+	struct openers openers;
+	unsigned int i, before;
+
+	start_openers(&openers, "/dev/kmsgpipe-announced");
+	for (i = 0; i < cycles; i++) {
+		before = __atomic_load_n(&openers.found, __ATOMIC_ACQUIRE);
+		next_phase(&openers);
+		ASSERT_EQ(1, create_pipe(&create));
+		await_tried(&openers, 1);
+		await_found(&openers, before);
+		next_phase(&openers);
+		ASSERT_EQ(0, destroy_id(1));
+	}
+	stop_openers(&openers);
+	EXPECT_EQ(0, openers.refused);
+	EXPECT_EQ(cycles, openers.opened);
+	EXPECT_EQ(0, openers.failed);
 }
 
 TEST_HARNESS_MAIN

@@ -108,6 +108,31 @@ TEST_F(uring, write_that_would_wait)
 	EXPECT_EQ(0, workers());
 }
 
+TEST_F(uring, only_a_write_that_ends_in_refusal_is_counted_as_refused)
+{
+	struct kmsgpipe_stats before;
+	int refused, i;
+	char byte;
+
+	fill(self->fd);
+	before = stats_of(self->fd);
+	/* It finds the pipe full, waits, finds room. */
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(1, submit(self, IORING_OP_WRITE, "late", 4));
+		EXPECT_EQ(0, completions(self));
+		ASSERT_EQ(1, read(self->fd, &byte, 1));
+		EXPECT_EQ(4, complete(self));
+		EXPECT_EQ(before.refused_full, stats_of(self->fd).refused_full);
+	}
+	EXPECT_EQ(before.enqueued_msgs + 3, stats_of(self->fd).enqueued_msgs);
+	/* One that ends is. */
+	refused = open_pipe(O_WRONLY | O_NONBLOCK);
+	EXPECT_EQ(-EAGAIN, TRY(write(refused, "late", 4)));
+	EXPECT_EQ(-EAGAIN, TRY(pwritev2(self->fd, &(struct iovec){ "late", 4 }, 1, -1, RWF_NOWAIT)));
+	EXPECT_EQ(before.refused_full + 2, stats_of(self->fd).refused_full);
+	close(refused);
+}
+
 TEST_F(uring, several_reads_share_the_messages)
 {
 	char buffers[3][16];

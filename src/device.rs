@@ -27,6 +27,7 @@ use kernel::{
 use crate::{
     ioctl,
     kernel_ext::{
+        call::Call,
         chrdev::{
             OpenFile,
             StreamDevice, //
@@ -117,7 +118,7 @@ impl MiscDevice for OpenPipe {
 
     fn write_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
         let open = kiocb.file();
-        Pipe::send(&open.pipe, &open.traffic, iov, || is_nonblocking(&kiocb))
+        Pipe::send(&open.pipe, &open.traffic, iov, &kiocb)
     }
 
     fn ioctl(open: &OpenFile<Self>, file: &File, cmd: u32, arg: usize) -> Result<isize> {
@@ -140,7 +141,7 @@ impl StreamDevice for OpenPipe {
 
     fn open_stream(minor: u32, file: &File) -> Result<Self> {
         let access = Access::of(file);
-        let pipe = registry::find(minor).ok_or(ENXIO)?;
+        let pipe = registry::find_to_open(minor)?;
         pipe.attach(access)?;
         let traffic = pipe.traffic();
         Ok(Self {
@@ -164,19 +165,15 @@ impl StreamDevice for OpenPipe {
     }
 
     #[inline]
-    fn write(
-        open: &OpenFile<Self>,
-        source: UserSource,
-        nonblocking: impl Fn() -> bool,
-    ) -> Result<usize> {
-        Pipe::send(&open.pipe, &open.traffic, source, nonblocking)
+    fn write(open: &OpenFile<Self>, source: UserSource, call: &impl Call) -> Result<usize> {
+        Pipe::send(&open.pipe, &open.traffic, source, call)
     }
 
     fn poll(&self) -> u32 {
         self.pipe.poll(self.access)
     }
 
-    fn watch(&self) {
-        self.pipe.watch();
+    fn signals_changed(&self) {
+        self.pipe.signals_changed();
     }
 }

@@ -8,7 +8,7 @@ use kernel::{
         Write, //
     },
     id_pool::IdPool,
-    new_mutex,
+    new_condvar, new_mutex,
     prelude::*,
     rbtree::{
         RBTree,
@@ -21,6 +21,7 @@ use kernel::{
     },
     sync::{
         Arc,
+        CondVar,
         Mutex, //
     },
 };
@@ -102,6 +103,8 @@ struct Table {
     names: RBTree<Name, u32>,
     /// Numbers in use, likewise.
     ids: IdPool,
+    /// The module is being loaded, which may still fail.
+    loading: bool,
 }
 
 /// All pipes.
@@ -113,6 +116,9 @@ struct Registry {
     changes: Mutex<()>,
     #[pin]
     table: Mutex<Table>,
+    /// Who opens a pipe while the module is being loaded.
+    #[pin]
+    openers: CondVar,
     region: Arc<Region<OpenPipe>>,
     class: Arc<Class<Arc<Pipe>>>,
     /// Bound on the payload of a full pipe, in bytes.
@@ -131,7 +137,8 @@ pub(crate) struct Registered {
     _published: Published<Registry>,
 }
 
-/// Destroys all pipes when it is dropped, even the permanent one.
+/// Destroys all pipes when it is dropped, even the permanent one, and lets nobody wait for them any
+/// more.
 struct AllPipes(Arc<Registry>);
 
 impl Drop for AllPipes {
@@ -140,11 +147,17 @@ impl Drop for AllPipes {
             // There is nobody else who could have destroyed it meanwhile.
             let _ = self.0.remove(&pipe);
         }
+        self.0.loaded();
     }
 }
 
 /// Makes the registry, and `pipes` many pipes as `spec` says; `max_bytes` bounds the payload of
-/// each pipe. Nobody can open one before nothing can fail any more.
+/// each pipe.
+///
+/// A pipe is announced by its node and to udev as soon as it is made, and can be opened then. An
+/// open file would keep the module from going if a later step fails: whoever opens one waits until
+/// nothing can fail any more, or finds none. [`Users`](crate::kernel_ext::users::Users) waits for
+/// them in turn.
 pub(crate) fn register(max_bytes: u64, pipes: u32, spec: &Spec) -> Result<Registered> {
     let class = Arc::new(Class::new(c"kmsgpipe", &sysfs::ATTRIBUTES)?, GFP_KERNEL)?;
     let region = Arc::new(Region::new(c"kmsgpipe", PIPES_MAX)?, GFP_KERNEL)?;
@@ -158,9 +171,11 @@ pub(crate) fn register(max_bytes: u64, pipes: u32, spec: &Spec) -> Result<Regist
                     pipes: RBTree::new(),
                     names: RBTree::new(),
                     ids,
+                    loading: true,
                 },
                 "Registry::table"
             ),
+            openers <- new_condvar!("Registry::openers"),
             region: its_region,
             class: its_class,
             max_bytes,
@@ -169,12 +184,14 @@ pub(crate) fn register(max_bytes: u64, pipes: u32, spec: &Spec) -> Result<Regist
     )?;
     let published = REGISTRY.publish(registry.clone());
     let all = AllPipes(registry);
+    let opened = Region::open_up(region)?;
     for _ in 0..pipes {
         all.0.create(spec)?;
     }
     let commands = Commands::new(class, &sysfs::COMMANDS)?;
+    all.0.loaded();
     Ok(Registered {
-        _opened: Region::open_up(region)?,
+        _opened: opened,
         _commands: commands,
         _pipes: all,
         _published: published,
@@ -205,6 +222,16 @@ pub(crate) fn destroy(pipe: &Arc<Pipe>) -> Result {
         return Err(EBUSY);
     }
     REGISTRY.get().ok_or(ENODEV)?.remove(pipe)
+}
+
+/// Finds a pipe by its number for who opens it, and waits while the module is being loaded.
+///
+/// # Errors
+///
+/// - [`ENXIO`]: there is none.
+/// - [`ERESTARTSYS`]: a signal came while it waited.
+pub(crate) fn find_to_open(id: u32) -> Result<Arc<Pipe>> {
+    REGISTRY.get().ok_or(ENXIO)?.get_when_loaded(id)
 }
 
 /// Finds a pipe by its number.
@@ -240,6 +267,24 @@ impl Registry {
     fn get(&self, id: u32) -> Option<Arc<Pipe>> {
         let table = self.table.lock();
         table.pipes.get(&id).map(|entry| entry.pipe.clone())
+    }
+
+    /// Finds a pipe by its number when the module is loaded, as [`find_to_open`] does.
+    fn get_when_loaded(&self, id: u32) -> Result<Arc<Pipe>> {
+        let mut table = self.table.lock();
+        while table.loading {
+            if self.openers.wait_interruptible(&mut table) && table.loading {
+                return Err(ERESTARTSYS);
+            }
+        }
+        let entry = table.pipes.get(&id).ok_or(ENXIO)?;
+        Ok(entry.pipe.clone())
+    }
+
+    /// Lets those go on who wait until the module is loaded: it is, or will not be.
+    fn loaded(&self) {
+        self.table.lock().loading = false;
+        self.openers.notify_all();
     }
 
     /// Finds the pipe with the lowest number that is at least `id`.

@@ -33,6 +33,15 @@
 #define KMSGPIPE_STATS_HEAD	(1U << 0)
 /* kmsgpipe_stats.flags: messages expire, as flush_* say. */
 #define KMSGPIPE_STATS_FLUSH	(1U << 1)
+/* kmsgpipe_stats.flags: the oldest message is KMSGPIPE_RECORD_PRIVILEGED. */
+#define KMSGPIPE_STATS_HEAD_PRIVILEGED	(1U << 2)
+
+/*
+ * kmsgpipe_record.flags: the sender had other effective ids than the real ones that
+ * are shown, or the file was opened with other ids. So has a set-user-id program,
+ * whose words may be its caller's.
+ */
+#define KMSGPIPE_RECORD_PRIVILEGED	(1U << 0)
 
 /**
  * struct kmsgpipe_stats - one consistent snapshot of a pipe
@@ -56,18 +65,20 @@
  * @expired_bytes: their payload
  * @dropped_msgs: messages accepted and then discarded unread
  * @dropped_bytes: their payload
- * @refused_full: attempts to write refused with EAGAIN because the pipe was full
- * @refused_size: attempts to write refused with EMSGSIZE
+ * @refused_full: writes that ended with EAGAIN because the pipe was full; not those
+ *	of io_uring, whose attempts are followed by others
+ * @refused_size: writes that ended with EMSGSIZE
  * @head_seq: sequence number of the oldest message; the first ever sent has 1
- * @head_age_ns: how long it has been queued
+ * @head_age_ns: how long it has been queued, by CLOCK_MONOTONIC: without the time
+ *	for which the machine was suspended
  * @head_len: its length in bytes
- * @head_uid: effective user id of its sender, in the caller's user namespace
- * @head_gid: effective group id of its sender, likewise
+ * @head_uid: real user id of its sender, in the caller's user namespace
+ * @head_gid: real group id of its sender, likewise
  * @head_pid: process id of its sender, 0 for a caller in another pid namespace
  *	than the initial one
  * @flush_interval_ms: how often expired messages are removed, in milliseconds;
  *	zero unless @flags has KMSGPIPE_STATS_FLUSH
- * @flush_expiry_ms: how old a message may grow, likewise
+ * @flush_expiry_ms: how old a message may grow, likewise; by the clock of @head_age_ns
  * @reserved: zero
  *
  * At every snapshot enqueued = dequeued + expired + dropped + depth, in messages
@@ -166,13 +177,17 @@ struct kmsgpipe_create {
 /**
  * struct kmsgpipe_record - a message as KMSGPIPE_DUMP shows it
  * @seq: its sequence number; the first message ever sent has 1
- * @monotonic_ns: when it was enqueued, by CLOCK_MONOTONIC
- * @realtime_ns: when it was enqueued, by CLOCK_REALTIME
+ * @monotonic_ns: when it was enqueued, by CLOCK_MONOTONIC as the time namespace of
+ *	the caller has it; 0 if that was before that clock began
+ * @realtime_ns: when it was enqueued, by CLOCK_REALTIME as it was set then; 0 if
+ *	that was before 1970
  * @len: its length in bytes
- * @uid: effective user id of its sender, in the caller's user namespace
- * @gid: effective group id of its sender, likewise
+ * @uid: real user id of its sender, in the caller's user namespace
+ * @gid: real group id of its sender, likewise
  * @pid: process id of its sender, 0 for a caller in another pid namespace than
  *	the initial one
+ * @flags: KMSGPIPE_RECORD_*
+ * @reserved: zero
  *
  * The payload follows, then zeroes up to a multiple of 8 bytes.
  */
@@ -184,6 +199,8 @@ struct kmsgpipe_record {
 	__u32 uid;
 	__u32 gid;
 	__u32 pid;
+	__u32 flags;
+	__u32 reserved;
 };
 
 /**
@@ -230,7 +247,8 @@ struct kmsgpipe_dump {
 
 /*
  * CAP_SYS_ADMIN: destroy the descriptor's own pipe; EBUSY for pipe 0. Whoever waits
- * for it, and every later call on a descriptor of it, gets ENODEV.
+ * for it, and every later call on a descriptor of it, gets ENODEV; only a vector
+ * without bytes gets 0, as the kernel does not ask the pipe.
  */
 #define KMSGPIPE_DESTROY	_IO(KMSGPIPE_IOC_MAGIC, 0x07)
 

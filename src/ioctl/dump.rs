@@ -18,7 +18,10 @@ use super::{
     write, //
 };
 use crate::{
-    kernel_ext::cred,
+    kernel_ext::{
+        clock,
+        cred, //
+    },
     message::Record,
     pipe::{
         Header,
@@ -37,13 +40,19 @@ impl Header for uapi::Record {
     fn write(seq: u64, record: &Record, out: &mut [u8]) {
         let record = Self {
             seq,
-            monotonic_ns: record.stamp.monotonic,
+            monotonic_ns: clock::monotonic_for_current(record.stamp.monotonic),
             // Times before 1970 are shown as 1970.
             realtime_ns: u64::try_from(record.stamp.realtime).unwrap_or(0),
             len: record.len,
             uid: cred::uid_for_current(record.sender.uid),
             gid: cred::gid_for_current(record.sender.gid),
             pid: cred::pid_for_current(record.sender.pid),
+            flags: if record.sender.privileged {
+                uapi::RECORD_PRIVILEGED
+            } else {
+                0
+            },
+            ..pin_init::zeroed()
         };
         for (out, byte) in out.iter_mut().zip(record.as_bytes()) {
             *out = *byte;

@@ -74,6 +74,9 @@ fn encode(snapshot: &Snapshot) -> uapi::Stats {
     }
     if let Some(head) = head {
         stats.flags |= uapi::STATS_HEAD;
+        if head.sender.privileged {
+            stats.flags |= uapi::STATS_HEAD_PRIVILEGED;
+        }
         stats.head_seq = first_seq;
         stats.head_age_ns = now.saturating_sub(head.stamp.monotonic);
         stats.head_len = head.len;

@@ -32,7 +32,11 @@ use kernel::{
 };
 
 use super::{
-    kiocb::is_file_nonblocking,
+    call::Call,
+    kiocb::{
+        is_file_nonblocking,
+        FileCall, //
+    },
     layout::FMODE_NOWAIT,
     notify::Notifier,
     user::{
@@ -56,11 +60,7 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
         -> Result<usize>;
 
     /// Answers `write(2)`, as [`MiscDevice::write_iter`] does calls of other kinds.
-    fn write(
-        open: &OpenFile<Self>,
-        source: UserSource,
-        nonblocking: impl Fn() -> bool,
-    ) -> Result<usize>;
+    fn write(open: &OpenFile<Self>, source: UserSource, call: &impl Call) -> Result<usize>;
 
     /// Called when the device number with this minor is opened; takes the place of
     /// [`MiscDevice::open`]. Returns the device for this file.
@@ -73,8 +73,8 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
     /// must be told to the [`Notifier`].
     fn poll(&self) -> u32;
 
-    /// Called before a process is registered with the [`Notifier`] for signals.
-    fn watch(&self);
+    /// Called when a file was registered with the [`Notifier`] for signals, or is so no more.
+    fn signals_changed(&self);
 }
 
 /// What an open file of a [`StreamDevice`] holds.
@@ -156,7 +156,8 @@ impl<T: StreamDevice> Region<T> {
         fops
     };
 
-    /// Lets the devices be opened, from now on. Until then that fails with [`ENXIO`].
+    /// Lets the devices be opened, from now on. Until then that fails with [`ENXIO`], and takes the
+    /// time that the kernel needs to look for another module that has them.
     ///
     /// # Errors
     ///
@@ -260,8 +261,8 @@ impl<T: StreamDevice> Region<T> {
         // SAFETY: As in `read`.
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
         // SAFETY: The file is valid for the duration of this call.
-        let nonblocking = move || unsafe { is_file_nonblocking(file) };
-        match T::write(open, UserSource::new(buf, len), nonblocking) {
+        let call = unsafe { FileCall::new(file) };
+        match T::write(open, UserSource::new(buf, len), &call) {
             // CAST: The kernel asks for less than `isize::MAX` bytes.
             Ok(len) => len as isize,
             Err(err) => err.to_errno() as isize,
@@ -292,10 +293,11 @@ impl<T: StreamDevice> Region<T> {
     unsafe extern "C" fn fasync(fd: c_int, file: *mut bindings::file, on: c_int) -> c_int {
         // SAFETY: As in `poll`.
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
-        open.device.watch();
         // SAFETY: By the safety requirements, and the file holds `open`, and so the notifier,
         // until it is released.
-        match unsafe { open.notifier().register_async(fd, file, on) } {
+        let result = unsafe { open.notifier().register_async(fd, file, on) };
+        open.device.signals_changed();
+        match result {
             Ok(()) => 0,
             Err(err) => err.to_errno(),
         }

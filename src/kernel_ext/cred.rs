@@ -6,6 +6,10 @@
 //! [`include/linux/uidgid.h`](srctree/include/linux/uidgid.h),
 //! [`include/linux/capability.h`](srctree/include/linux/capability.h).
 
+use core::{
+    marker::PhantomData,
+    ptr, //
+};
 use kernel::{
     bindings,
     prelude::*,
@@ -15,17 +19,88 @@ use kernel::{
     }, //
 };
 
-/// The kernel's own ids of `task`: effective user id, effective group id, and process id
-/// in the initial pid namespace.
+/// The credentials with which a file was opened.
+///
+/// # Invariants
+///
+/// The pointer is valid for `'a`.
+#[derive(Clone, Copy)]
+pub(crate) struct Opener<'a>(*const bindings::cred, PhantomData<&'a bindings::cred>);
+
+impl<'a> Opener<'a> {
+    /// Those of `file`.
+    ///
+    /// # Safety
+    ///
+    /// `file` must be valid for `'a`.
+    #[inline]
+    pub(super) unsafe fn of(file: *const bindings::file) -> Self {
+        // SAFETY: By the safety requirements.
+        // INVARIANT: A file keeps the credentials of its opener, as they are, until it is freed.
+        Self(unsafe { (*file).f_cred }, PhantomData)
+    }
+
+    /// Whether one of its ids, real or effective, is not `uid` or `gid`.
+    fn differs(self, uid: u32, gid: u32) -> bool {
+        // SAFETY: By the invariants; the ids in credentials never change.
+        unsafe { has_others(self.0, uid, gid) }
+    }
+}
+
+/// Whether one of the ids of `cred`, real or effective, is not `uid` or `gid`.
+///
+/// # Safety
+///
+/// `cred` must be valid.
 #[inline]
-pub(crate) fn ids(task: &CurrentTask) -> (u32, u32, u32) {
+unsafe fn has_others(cred: *const bindings::cred, uid: u32, gid: u32) -> bool {
+    // SAFETY: By the safety requirements; the ids in credentials never change.
+    let cred = unsafe {
+        [
+            (*cred).uid.val,
+            (*cred).euid.val,
+            (*cred).gid.val,
+            (*cred).egid.val,
+        ]
+    };
+    cred != [uid, uid, gid, gid]
+}
+
+/// The kernel's own ids of a task.
+pub(crate) struct Ids {
+    /// Real user id.
+    pub(crate) uid: u32,
+    /// Real group id.
+    pub(crate) gid: u32,
+    /// Process id in the initial pid namespace.
+    pub(crate) pid: u32,
+    /// Its effective ids are others, or one of those is with which the file was opened.
+    pub(crate) privileged: bool,
+}
+
+/// The ids of `task`, which uses a file opened by `opener`.
+///
+/// A set-user-id program has the real ids of its caller, who chose where its output goes and often
+/// what it says. It may make its effective ids its real ones: then it is the opener that differs.
+#[inline]
+pub(crate) fn ids(task: &CurrentTask, opener: Opener<'_>) -> Ids {
     let task = task.as_ptr();
     // SAFETY: `task` is the current task, so that it is valid. Nobody but the task itself changes
     // its `cred`, which it keeps a reference to, and the ids in it never change. `tgid` does not
     // change while the task runs.
-    unsafe {
+    let (cred, uid, gid, pid) = unsafe {
         let cred = (*task).cred;
-        ((*cred).euid.val, (*cred).egid.val, (*task).tgid as u32)
+        (cred, (*cred).uid.val, (*cred).gid.val, (*task).tgid as u32)
+    };
+    // SAFETY: As above.
+    let privileged = unsafe { has_others(cred, uid, gid) }
+        // Nearly always who writes has opened the file.
+        || (!ptr::eq(cred, opener.0) && opener.differs(uid, gid));
+    Ids {
+        uid,
+        gid,
+        pid,
+        privileged,
     }
 }
 

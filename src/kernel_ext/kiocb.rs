@@ -4,6 +4,10 @@
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h).
 
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
 use kernel::{
     bindings,
     fs::{
@@ -14,7 +18,14 @@ use kernel::{
     types::ForeignOwnable, //
 };
 
-use super::layout::IOCB_NOWAIT;
+use super::{
+    call::Call,
+    cred::Opener,
+    layout::{
+        IOCB_AIO_RW,
+        IOCB_NOWAIT, //
+    }, //
+};
 
 /// Returns whether this call must fail with `EAGAIN` instead of waiting: the file is in
 /// non-blocking mode, or the call was made with `RWF_NOWAIT` or by io_uring from its submitter.
@@ -28,6 +39,64 @@ pub(crate) fn is_nonblocking<T: ForeignOwnable>(kiocb: &Kiocb<'_, T>) -> bool {
         )
     };
     nowait || nonblock
+}
+
+impl<T: ForeignOwnable> Call for Kiocb<'_, T> {
+    fn opener(&self) -> Opener<'_> {
+        // SAFETY: By the invariants of `Kiocb` it is valid, and so is its file.
+        unsafe { Opener::of((*self.as_raw()).ki_filp) }
+    }
+
+    fn is_nonblocking(&self) -> bool {
+        is_nonblocking(self)
+    }
+
+    fn is_attempt(&self) -> bool {
+        let raw = self.as_raw();
+        // SAFETY: By the invariants of `Kiocb` it is valid.
+        let (flags, ends_later) = unsafe { ((*raw).ki_flags, (*raw).ki_complete.is_some()) };
+        // What ends later is of io_uring or of aio, and aio does not come back.
+        ends_later && flags & (IOCB_NOWAIT | IOCB_AIO_RW) == IOCB_NOWAIT
+    }
+}
+
+/// A `read(2)` or `write(2)`.
+///
+/// # Invariants
+///
+/// The file is valid for `'a`.
+pub(super) struct FileCall<'a>(NonNull<bindings::file>, PhantomData<&'a bindings::file>);
+
+impl FileCall<'_> {
+    /// One of `file`.
+    ///
+    /// # Safety
+    ///
+    /// `file` must be valid for the lifetime of the result.
+    #[inline]
+    pub(super) unsafe fn new(file: *mut bindings::file) -> Self {
+        // SAFETY: What is valid is not null.
+        // INVARIANT: By the safety requirements.
+        Self(unsafe { NonNull::new_unchecked(file) }, PhantomData)
+    }
+}
+
+impl Call for FileCall<'_> {
+    #[inline]
+    fn opener(&self) -> Opener<'_> {
+        // SAFETY: By the invariants.
+        unsafe { Opener::of(self.0.as_ptr()) }
+    }
+
+    #[inline]
+    fn is_nonblocking(&self) -> bool {
+        // SAFETY: By the invariants.
+        unsafe { is_file_nonblocking(self.0.as_ptr()) }
+    }
+
+    fn is_attempt(&self) -> bool {
+        false
+    }
 }
 
 /// Returns whether a file is in non-blocking mode.

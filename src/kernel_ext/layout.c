@@ -17,11 +17,13 @@
 #include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/time_namespace.h>
 #include <linux/wait.h>
 #include <asm/ioctls.h>
 
 int main(void)
 {
+	DEFINE(IOCB_AIO_RW, IOCB_AIO_RW);
 	DEFINE(IOCB_NOWAIT, IOCB_NOWAIT);
 	DEFINE(FIONREAD, FIONREAD);
 	DEFINE(FMODE_NOWAIT, FMODE_NOWAIT);
@@ -35,6 +37,8 @@ int main(void)
 	DEFINE(CLASS_ATTRIBUTE_SIZE, sizeof(struct class_attribute));
 	DEFINE(CRED_EUID, offsetof(struct cred, euid));
 	DEFINE(CRED_EGID, offsetof(struct cred, egid));
+	DEFINE(CRED_GID, offsetof(struct cred, gid));
+	DEFINE(CRED_UID, offsetof(struct cred, uid));
 	DEFINE(DEVICE_ATTRIBUTE_SIZE, sizeof(struct device_attribute));
 	DEFINE(DEVICE_CLASS, offsetof(struct device, class));
 	DEFINE(DEVICE_DEVT, offsetof(struct device, devt));
@@ -44,12 +48,14 @@ int main(void)
 	DEFINE(DEVICE_TYPE, offsetof(struct device, type));
 	DEFINE(DEVICE_TYPE_SIZE, sizeof(const struct device_type));
 	DEFINE(DEV_PM_INFO_DRIVER_FLAGS, offsetof(struct dev_pm_info, driver_flags));
+	DEFINE(FILE_F_CRED, offsetof(struct file, f_cred));
 	DEFINE(FILE_F_FLAGS, offsetof(struct file, f_flags));
 	DEFINE(FILE_F_LOCK, offsetof(struct file, f_lock));
 	DEFINE(FILE_F_MODE, offsetof(struct file, f_mode));
 	DEFINE(FILE_PRIVATE_DATA, offsetof(struct file, private_data));
 	DEFINE(FILE_OPERATIONS_SIZE, sizeof(const struct file_operations));
 	DEFINE(INODE_I_RDEV, offsetof(struct inode, i_rdev));
+	DEFINE(KIOCB_KI_COMPLETE, offsetof(struct kiocb, ki_complete));
 	DEFINE(KIOCB_KI_FILP, offsetof(struct kiocb, ki_filp));
 	DEFINE(KIOCB_KI_FLAGS, offsetof(struct kiocb, ki_flags));
 	DEFINE(KMEM_CACHE_ARGS_SIZE, sizeof(struct kmem_cache_args));
@@ -57,9 +63,13 @@ int main(void)
 	DEFINE(PAGE_PRIVATE, offsetof(struct page, private));
 	DEFINE(SEQ_OPERATIONS_SIZE, sizeof(const struct seq_operations));
 	DEFINE(TASK_CRED, offsetof(struct task_struct, cred));
+	DEFINE(TASK_NSPROXY, offsetof(struct task_struct, nsproxy));
 	DEFINE(TASK_STATE, offsetof(struct task_struct, __state));
 	DEFINE(TASK_TGID, offsetof(struct task_struct, tgid));
 	DEFINE(TASK_PAGEFAULT_DISABLED, offsetof(struct task_struct, pagefault_disabled));
+	DEFINE(NSPROXY_TIME_NS, offsetof(struct nsproxy, time_ns));
+	DEFINE(TIME_NS_MONOTONIC, offsetof(struct time_namespace, offsets.monotonic));
+	DEFINE(TIMESPEC_SIZE, sizeof(struct timespec64));
 	DEFINE(WAIT_QUEUE_HEAD_HEAD, offsetof(struct wait_queue_head, head));
 	DEFINE(WAIT_QUEUE_HEAD_SIZE, sizeof(struct wait_queue_head));
 	return 0;

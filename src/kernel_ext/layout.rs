@@ -21,9 +21,11 @@ use kernel::{
         kiocb,
         kmem_cache_args,
         list_head,
+        nsproxy,
         page,
         seq_operations,
         task_struct,
+        timespec64,
         wait_queue_head, //
     },
     ffi::c_int,
@@ -36,6 +38,9 @@ mod raw {
 
     include!(env!("KMSGPIPE_LAYOUT_RS"));
 }
+
+/// `IOCB_AIO_RW`: the call is one of `io_submit(2)`.
+pub(super) const IOCB_AIO_RW: c_int = raw::IOCB_AIO_RW as c_int;
 
 /// `IOCB_NOWAIT`: the call must not wait.
 pub(super) const IOCB_NOWAIT: c_int = raw::IOCB_NOWAIT as c_int;
@@ -58,6 +63,10 @@ pub(super) const GFP_NORETRY: gfp_t = raw::GFP_NORETRY as gfp_t;
 /// `FIONREAD`: the request for the number of bytes that can be read.
 pub(super) const FIONREAD: u32 = raw::FIONREAD as u32;
 
+/// Where a `struct time_namespace` has the offset of its `CLOCK_MONOTONIC`, a `struct timespec64`.
+#[cfg(CONFIG_TIME_NS)]
+pub(super) const TIME_NS_MONOTONIC: usize = raw::TIME_NS_MONOTONIC;
+
 // bindgen drops the alignment of empty structures, so that with some kernel configurations
 // (`CONFIG_SCHEDSTATS=n`) it lays `task_struct` out wrongly. Refuse to be built then: here is every
 // field that this directory reads or writes by itself, and the size of every structure that it
@@ -66,6 +75,8 @@ static_assert!(offset_of!(cdev, ops) == raw::CDEV_OPS);
 static_assert!(offset_of!(cdev, owner) == raw::CDEV_OWNER);
 static_assert!(offset_of!(cred, egid) == raw::CRED_EGID);
 static_assert!(offset_of!(cred, euid) == raw::CRED_EUID);
+static_assert!(offset_of!(cred, gid) == raw::CRED_GID);
+static_assert!(offset_of!(cred, uid) == raw::CRED_UID);
 static_assert!(offset_of!(device, class) == raw::DEVICE_CLASS);
 // What is behind the bits that are set.
 static_assert!(offset_of!(dev_pm_info, driver_flags) == raw::DEV_PM_INFO_DRIVER_FLAGS);
@@ -73,17 +84,21 @@ static_assert!(offset_of!(device, devt) == raw::DEVICE_DEVT);
 static_assert!(offset_of!(device, power) == raw::DEVICE_POWER);
 static_assert!(offset_of!(device, release) == raw::DEVICE_RELEASE);
 static_assert!(offset_of!(device, type_) == raw::DEVICE_TYPE);
+static_assert!(offset_of!(file, f_cred) == raw::FILE_F_CRED);
 static_assert!(offset_of!(file, f_flags) == raw::FILE_F_FLAGS);
 static_assert!(offset_of!(file, f_lock) == raw::FILE_F_LOCK);
 static_assert!(offset_of!(file, f_mode) == raw::FILE_F_MODE);
 static_assert!(offset_of!(file, private_data) == raw::FILE_PRIVATE_DATA);
 static_assert!(offset_of!(inode, i_rdev) == raw::INODE_I_RDEV);
+static_assert!(offset_of!(kiocb, ki_complete) == raw::KIOCB_KI_COMPLETE);
 static_assert!(offset_of!(kiocb, ki_filp) == raw::KIOCB_KI_FILP);
 static_assert!(offset_of!(kiocb, ki_flags) == raw::KIOCB_KI_FLAGS);
 static_assert!(offset_of!(list_head, next) == raw::LIST_HEAD_NEXT);
+static_assert!(offset_of!(nsproxy, time_ns) == raw::NSPROXY_TIME_NS);
 static_assert!(offset_of!(page, __bindgen_anon_1.__bindgen_anon_1.private) == raw::PAGE_PRIVATE);
 static_assert!(offset_of!(task_struct, __state) == raw::TASK_STATE);
 static_assert!(offset_of!(task_struct, cred) == raw::TASK_CRED);
+static_assert!(offset_of!(task_struct, nsproxy) == raw::TASK_NSPROXY);
 static_assert!(offset_of!(task_struct, pagefault_disabled) == raw::TASK_PAGEFAULT_DISABLED);
 static_assert!(offset_of!(task_struct, tgid) == raw::TASK_TGID);
 static_assert!(offset_of!(wait_queue_head, head) == raw::WAIT_QUEUE_HEAD_HEAD);
@@ -95,4 +110,5 @@ static_assert!(size_of::<device_type>() == raw::DEVICE_TYPE_SIZE);
 static_assert!(size_of::<file_operations>() == raw::FILE_OPERATIONS_SIZE);
 static_assert!(size_of::<kmem_cache_args>() == raw::KMEM_CACHE_ARGS_SIZE);
 static_assert!(size_of::<seq_operations>() == raw::SEQ_OPERATIONS_SIZE);
+static_assert!(size_of::<timespec64>() == raw::TIMESPEC_SIZE);
 static_assert!(size_of::<wait_queue_head>() == raw::WAIT_QUEUE_HEAD_SIZE);

@@ -7,6 +7,7 @@
 
 pub(crate) mod attribute;
 mod cache;
+pub(crate) mod call;
 pub(crate) mod chain;
 pub(crate) mod chrdev;
 pub(crate) mod class;
@@ -23,9 +24,11 @@ mod line;
 pub(crate) mod lock;
 pub(crate) mod nofault;
 pub(crate) mod notify;
+pub(crate) mod param;
 pub(crate) mod proc;
 pub(crate) mod segment;
 pub(crate) mod seq;
 pub(crate) mod sleepers;
 pub(crate) mod user;
+pub(crate) mod users;
 pub(crate) mod work;

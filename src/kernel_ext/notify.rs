@@ -118,6 +118,14 @@ impl Notifier {
         core::ptr::eq(first, head)
     }
 
+    /// Whether nobody has asked for signals. With a lock held that others take after they have
+    /// registered, this does not miss one who found the state as it was before.
+    pub(crate) fn is_unsignalled(&self) -> bool {
+        [&self.neither, &self.readers, &self.writers, &self.both]
+            .iter()
+            .all(|list| list.is_empty())
+    }
+
     /// Wakes the pollers that wait for one of `events`; of those that share a wakeup only
     /// `exclusive` many, or all of them for 0.
     fn wake(&self, events: u32, exclusive: c_int) {
@@ -203,6 +211,13 @@ impl AsyncList {
         // released.
         let ret = unsafe { bindings::fasync_helper(fd, file, on, self.0.get()) };
         to_result(ret.min(0))
+    }
+
+    /// Whether no file is in it.
+    fn is_empty(&self) -> bool {
+        // SAFETY: The pointer is valid. Others may change it meanwhile, so that it is read as
+        // `READ_ONCE` of C does.
+        unsafe { self.0.get().read_volatile() }.is_null()
     }
 
     /// Sends the signal for `band` to all.

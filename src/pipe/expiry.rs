@@ -6,6 +6,7 @@
 //! sweeper is there so that they go even if nobody looks. It is queued only while there are
 //! messages.
 
+use core::mem;
 use kernel::{
     prelude::*,
     sync::Arc,
@@ -145,11 +146,21 @@ impl Pipe {
     }
 
     /// Removes a batch of messages that have expired by `now`, and says how many. They must be
-    /// announced as room.
+    /// announced as room. The log tells of them when the sweeper runs next, which is queued, as
+    /// there were messages: with a line for each caller who finds some anybody could fill the log.
     fn expire(&self, state: &mut State, now: u64) -> u32 {
-        match state.expiry.cutoff(now) {
-            Some(cutoff) => state.queue.expire(cutoff, BATCH),
-            None => 0,
+        let Some(cutoff) = state.expiry.cutoff(now) else {
+            return 0;
+        };
+        let freed = state.queue.expire(cutoff, BATCH);
+        state.untold = state.untold.wrapping_add(freed.into());
+        freed
+    }
+
+    /// Tells the log of messages that have expired, `count` many.
+    pub(super) fn tell_expired(&self, count: u64) {
+        if count > 0 {
+            pr_info!("kmsgpipe{}: cleaned {} msgs\n", self.id, count);
         }
     }
 
@@ -167,8 +178,11 @@ impl Pipe {
         let stale = work::cancel::<Self, { work_id::SWEEP }>(this);
         state.sweeping = false;
         this.arm_sweeper(&mut state);
+        // The sweeper that would tell of them may have been called off.
+        let untold = mem::take(&mut state.untold);
         drop(state);
         drop(stale);
+        this.tell_expired(untold);
         Ok(())
     }
 
@@ -195,26 +209,23 @@ impl Pipe {
 impl WorkItem<{ work_id::SWEEP }> for Pipe {
     type Pointer = Arc<Self>;
 
-    /// Sweeps once: removes what has expired by the time it begins, batch by batch.
+    /// Sweeps once: removes what has expired by the time it begins, batch by batch, and tells the
+    /// log of all that has been removed since the last time, by whomever.
     fn run(this: Arc<Self>) {
         let now = clock::monotonic();
-        let mut cleaned: u64 = 0;
-        loop {
+        let untold = loop {
             let mut state = this.state.lock();
             let freed = u64::from(this.expire(&mut state, now));
-            cleaned += freed;
-            let done = !state.front_expired_at(now);
-            if done {
-                this.requeue_sweeper(&mut state);
+            if state.front_expired_at(now) {
+                this.announce_room(state, freed);
+                continue;
             }
+            this.requeue_sweeper(&mut state);
+            let untold = mem::take(&mut state.untold);
             this.announce_room(state, freed);
-            if done {
-                break;
-            }
-        }
-        if cleaned > 0 {
-            pr_info!("kmsgpipe{}: cleaned {} msgs\n", this.id, cleaned);
-        }
+            break untold;
+        };
+        this.tell_expired(untold);
     }
 }
 

@@ -23,7 +23,7 @@ impl_flags!(
         /// The pipe was full while somebody polled: until it is empty every slot that becomes free
         /// is announced to pollers.
         WasFull = 1 << 4,
-        /// Somebody has asked for signals: from then on every change is announced by them.
+        /// Somebody has asked for signals: every change is announced by them.
         Signalled = 1 << 5,
         /// Tasks are in line because there is no message, and none of them has been chosen who has
         /// yet to come; or so it was: it may stay when they have left by themselves.

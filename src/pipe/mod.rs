@@ -38,6 +38,7 @@ use self::{
     side::Side, //
 };
 
+use core::mem;
 use kernel::{
     prelude::*,
     static_lock_class,
@@ -118,6 +119,8 @@ struct State {
     expiry: Expiry,
     /// The sweeper is queued, or about to be.
     sweeping: bool,
+    /// Messages that have expired and that the log does not tell of yet.
+    untold: u64,
     /// How many messages had come and gone when memory was given back last.
     passed_at_trim: u64,
     /// Somebody copies the messages.
@@ -243,6 +246,7 @@ impl Pipe {
                         population: Population::default(),
                         expiry: Expiry::off(),
                         sweeping: false,
+                        untold: 0,
                         passed_at_trim: 0,
                         dumping: false,
                     },
@@ -307,10 +311,12 @@ impl Pipe {
         state.flags |= Flag::Dead;
         let gone = state.queue.clear();
         let spare = state.queue.store_mut().trim(true);
+        let untold = mem::take(&mut state.untold);
         drop(state);
         drop(gone);
         drop(spare);
 
+        this.tell_expired(untold);
         this.announce_end();
         work::disable::<Self, { work_id::SWEEP }>(this);
         work::disable::<Self, { work_id::TRIM }>(this);
@@ -380,9 +386,12 @@ impl Pipe {
         answer
     }
 
-    /// Announces every change by signals from now on.
-    pub(crate) fn watch(&self) {
-        self.state.lock().flags |= Flag::Signalled;
+    /// Announces every change by signals from now on if anybody has asked for them, and none if
+    /// nobody has. Whoever asks does so before this, so that the last one to come here finds all.
+    pub(crate) fn signals_changed(&self) {
+        let mut state = self.state.lock();
+        let wanted = !self.notifier.is_unsignalled();
+        state.flags.set(Flag::Signalled, wanted);
     }
 
     /// The length of the message that would be delivered next, in bytes; zero if there is none.

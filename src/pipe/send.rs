@@ -17,7 +17,13 @@ use super::{
 };
 use crate::{
     kernel_ext::{
-        clock, cred,
+        call::Call,
+        clock,
+        cred::{
+            self,
+            Ids,
+            Opener, //
+        },
         lock::StateGuard,
         nofault::{
             self,
@@ -48,15 +54,27 @@ fn allocate(segments: &mut Segments, count: usize) -> Result {
     Ok(())
 }
 
-/// What a message sent by `task` is signed with, at a time `monotonic`.
+/// What a message is signed with that `task` sends through a file of `opener`, at a time
+/// `monotonic`.
 #[inline]
-fn sign(task: &CurrentTask, monotonic: u64) -> (Sender, Stamp) {
-    let (uid, gid, pid) = cred::ids(task);
+fn sign(task: &CurrentTask, opener: Opener<'_>, monotonic: u64) -> (Sender, Stamp) {
+    let Ids {
+        uid,
+        gid,
+        pid,
+        privileged,
+    } = cred::ids(task, opener);
     let stamp = Stamp {
         monotonic,
         realtime: clock::monotonic_to_realtime(monotonic),
     };
-    (Sender { uid, gid, pid }, stamp)
+    let sender = Sender {
+        uid,
+        gid,
+        pid,
+        privileged,
+    };
+    (sender, stamp)
 }
 
 impl State {
@@ -69,6 +87,7 @@ impl State {
         place: Place,
         now: u64,
         source: &mut impl Source,
+        call: &impl Call,
         task: &CurrentTask,
     ) -> bool {
         // A dead pipe has no segments, and gets none.
@@ -77,7 +96,7 @@ impl State {
             place,
             now,
             |piece| nofault::fill_all(source, task, piece),
-            |monotonic| sign(task, monotonic),
+            |monotonic| sign(task, call.opener(), monotonic),
         )
     }
 }
@@ -101,18 +120,18 @@ impl Pipe {
         this: &Arc<Self>,
         traffic: &Traffic,
         mut source: S,
-        nonblocking: impl Fn() -> bool,
+        call: &impl Call,
     ) -> Result<usize> {
         let task = current!();
         let len = source.len();
         // Before the lock is taken, which is held for so much less.
         let now = clock::monotonic();
         let mut state = this.state.lock();
-        if state.put_here(len, Place::Last, now, &mut source, task) {
+        if state.put_here(len, Place::Last, now, &mut source, call, task) {
             this.finish_send(state, traffic, len);
             return Ok(len);
         }
-        this.send_slowly(state, traffic, now, source, nonblocking, task)
+        this.send_slowly(state, traffic, now, source, call, task)
     }
 
     /// Likewise, with all that may come between.
@@ -124,7 +143,7 @@ impl Pipe {
         traffic: &Traffic,
         now: u64,
         mut source: S,
-        nonblocking: impl Fn() -> bool,
+        call: &impl Call,
         task: &CurrentTask,
     ) -> Result<usize> {
         let len = source.len();
@@ -137,7 +156,7 @@ impl Pipe {
         let mut woken = false;
         let mut faults = 0;
         let mut state = locked;
-        if state.put_here(len, Place::Spare, now, &mut source, task) {
+        if state.put_here(len, Place::Spare, now, &mut source, call, task) {
             self.finish_send(state, traffic, len);
             return Ok(len);
         }
@@ -158,8 +177,10 @@ impl Pipe {
                     state = self.freshen(state);
                     continue;
                 }
-                if nonblocking() {
-                    state.refused.full = state.refused.full.wrapping_add(1);
+                if call.is_nonblocking() {
+                    if !call.is_attempt() {
+                        state.refused.full = state.refused.full.wrapping_add(1);
+                    }
                     return Err(EAGAIN);
                 }
                 // A writer gets in line when it has all that its message takes, and the message is
@@ -191,7 +212,7 @@ impl Pipe {
                 continue;
             }
 
-            let (sender, stamp) = sign(task, clock::monotonic());
+            let (sender, stamp) = sign(task, call.opener(), clock::monotonic());
             let accepted = if let Some(copy) = &copy {
                 let mut bytes = copy.iter().flatten();
                 state

@@ -58,8 +58,10 @@ pub(crate) use raw::{
     KMSGPIPE_MSG_SIZE_MAX as MSG_SIZE_MAX,
     KMSGPIPE_MSG_SIZE_MIN as MSG_SIZE_MIN,
     KMSGPIPE_NAME_SIZE as NAME_SIZE,
+    KMSGPIPE_RECORD_PRIVILEGED as RECORD_PRIVILEGED,
     KMSGPIPE_STATS_FLUSH as STATS_FLUSH,
-    KMSGPIPE_STATS_HEAD as STATS_HEAD, //
+    KMSGPIPE_STATS_HEAD as STATS_HEAD,
+    KMSGPIPE_STATS_HEAD_PRIVILEGED as STATS_HEAD_PRIVILEGED, //
 };
 
 /// Says of structures of the header that they are copied to and from user space, and holds to it
@@ -87,6 +89,6 @@ plain! {
     Params = 4 * u32 + 0 * u64;
     Flush = 4 * u32 + 0 * u64;
     Create = 6 * u32 + 2 * u64 + NAME_SIZE;
-    Record = 4 * u32 + 3 * u64;
+    Record = 6 * u32 + 3 * u64;
     Dump = 2 * u32 + 5 * u64;
 }

@@ -113,6 +113,7 @@ fn sender(seq: u64) -> Sender {
         uid: seq as u32,
         gid: 5,
         pid: !seq as u32,
+        privileged: seq % 3 == 0,
     }
 }
 
@@ -340,12 +341,13 @@ proptest! {
 
     #[test]
     fn a_record_survives_being_stored(
-        monotonic: u64, realtime: i64, len: u32, uid: u32, gid: u32, pid: u32
+        monotonic: u64, realtime: i64, len in 0..1u32 << 24,
+        uid: u32, gid: u32, pid: u32, privileged: bool
     ) {
         let record = Record {
             stamp: Stamp { monotonic, realtime },
             len,
-            sender: Sender { uid, gid, pid },
+            sender: Sender { uid, gid, pid, privileged },
         };
         prop_assert_eq!(Record::decode(&record.encode()), record);
     }

@@ -158,6 +158,7 @@ fn lines(arena: &Arena, records: u32) -> Vec<Line> {
             body: body(&arena.bytes(at, record.len as usize)),
             uid: record.uid,
             gid: record.gid,
+            privileged: record.flags & raw::KMSGPIPE_RECORD_PRIVILEGED != 0,
         });
         at = at.plus(record.len.next_multiple_of(8) as usize);
     }

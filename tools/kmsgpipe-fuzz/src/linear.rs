@@ -46,6 +46,8 @@ pub struct Line {
     pub uid: u32,
     /// Likewise.
     pub gid: u32,
+    /// Another one had opened the file.
+    pub privileged: bool,
 }
 
 /// What a call answered.
@@ -62,6 +64,9 @@ pub enum Outcome {
     /// All messages.
     Dump(Vec<Line>),
 }
+
+/// Who has opened the file that all calls are made on.
+pub const OPENER: User = crate::user::USERS[0];
 
 /// A call that was made.
 #[derive(Clone, Debug)]
@@ -85,7 +90,7 @@ pub fn apply(pipe: &mut Pipe, user: User, op: Op) -> Outcome {
         return Outcome::Ret(err(libc::EPERM));
     }
     match op {
-        Op::Write(body) => return Outcome::Ret(pipe.send(body, user, true, true, 0)),
+        Op::Write(body) => return Outcome::Ret(pipe.send(body, user, OPENER, true, true, 0)),
         Op::Read(room) => {
             return match pipe.receive(room as usize, true, usize::MAX) {
                 (_, Some(body)) => Outcome::Message(body),
@@ -113,6 +118,7 @@ pub fn apply(pipe: &mut Pipe, user: User, op: Op) -> Outcome {
                     body: message.body,
                     uid: message.uid,
                     gid: message.gid,
+                    privileged: message.privileged,
                 })
                 .collect(),
         ),

@@ -25,9 +25,9 @@ pub const fn err(errno: i32) -> i64 {
 /// Who makes a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct User {
-    /// Effective user id.
+    /// Real and effective user id.
     pub uid: u32,
-    /// Effective group id.
+    /// Real and effective group id.
     pub gid: u32,
     /// It has `CAP_SYS_ADMIN`.
     pub admin: bool,
@@ -53,6 +53,8 @@ pub struct Message {
     pub uid: u32,
     /// Likewise.
     pub gid: u32,
+    /// Another one had opened the file.
+    pub privileged: bool,
     /// Between which times, in nanoseconds of `CLOCK_MONOTONIC`; zeroes if that is not looked at.
     pub sent: (u64, u64),
 }
@@ -172,11 +174,12 @@ impl Pipe {
         self.queue.len() >= self.max_msgs as usize
     }
 
-    /// Sends; `readable` says whether the memory of the message is.
+    /// Sends through a file of `opener`; `readable` says whether the memory of the message is.
     pub fn send(
         &mut self,
         body: Body,
         user: User,
+        opener: User,
         nonblocking: bool,
         readable: bool,
         now: u64,
@@ -207,6 +210,7 @@ impl Pipe {
             body,
             uid: user.uid,
             gid: user.gid,
+            privileged: (user.uid, user.gid) != (opener.uid, opener.gid),
             sent: (now, now),
         });
         self.enqueued.add(body.len);
@@ -226,6 +230,9 @@ impl Pipe {
     ) -> (i64, Option<Body>) {
         if self.dead {
             return (err(libc::ENODEV), None);
+        }
+        if room == 0 {
+            return (0, None);
         }
         let Some(Message { body, .. }) = self.queue.front().copied() else {
             let ret = if nonblocking {
@@ -295,6 +302,9 @@ impl Pipe {
         }
         if let (true, Some(head)) = (read, self.queue.front()) {
             stats.flags |= raw::KMSGPIPE_STATS_HEAD;
+            if head.privileged {
+                stats.flags |= raw::KMSGPIPE_STATS_HEAD_PRIVILEGED;
+            }
             stats.head_seq = head.seq;
             stats.head_len = head.body.len;
             stats.head_uid = head.uid;

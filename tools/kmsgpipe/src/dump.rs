@@ -7,6 +7,7 @@ use crate::{
     pipe::Pipe,
     sys::{self, RawRecord},
 };
+use kmsgpipe_sys::raw::KMSGPIPE_RECORD_PRIVILEGED;
 use nix::{errno::Errno, time::ClockId};
 use std::{mem::offset_of, os::fd::AsFd, time::Duration};
 
@@ -40,18 +41,22 @@ pub struct Dump {
 pub struct Record<'a> {
     /// Sequence number; the first message ever sent has 1.
     pub seq: u64,
-    /// When it was sent, by `CLOCK_MONOTONIC`.
+    /// When it was sent, by `CLOCK_MONOTONIC` as the caller's time namespace has it.
     pub monotonic_ns: u64,
     /// When it was sent, by `CLOCK_REALTIME`.
     pub realtime_ns: u64,
-    /// For how long it had been queued, in nanoseconds.
+    /// For how long it had been queued, in nanoseconds, without the time for which the machine was
+    /// suspended.
     pub age_ns: u64,
-    /// Effective user id of its sender, in the caller's user namespace.
+    /// Real user id of its sender, in the caller's user namespace.
     pub uid: u32,
-    /// Effective group id of its sender, likewise.
+    /// Real group id of its sender, likewise.
     pub gid: u32,
     /// Process id of its sender, 0 when that has none here.
     pub pid: u32,
+    /// Whether its sender had other effective ids than these, or its file was opened with others,
+    /// as in a set-user-id program.
+    pub privileged: bool,
     /// The message.
     pub payload: &'a [u8],
 }
@@ -109,6 +114,8 @@ impl<'a> Iterator for Records<'a> {
             uid: word(header, offset_of!(RawRecord, uid))?,
             gid: word(header, offset_of!(RawRecord, gid))?,
             pid: word(header, offset_of!(RawRecord, pid))?,
+            privileged: word(header, offset_of!(RawRecord, flags))? & KMSGPIPE_RECORD_PRIVILEGED
+                != 0,
             payload,
         })
     }
@@ -183,13 +190,13 @@ impl Pipe {
 mod tests {
     use super::*;
 
-    /// A record as the kernel writes it.
+    /// A record as the kernel writes it; that of an odd number is privileged.
     fn record(seq: u64, payload: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for value in [seq, 1_000 + seq, 2_000 + seq] {
             bytes.extend(value.to_ne_bytes());
         }
-        for value in [payload.len() as u32, 10, 20, 30] {
+        for value in [payload.len() as u32, 10, 20, 30, seq as u32 & 1, 0] {
             bytes.extend(value.to_ne_bytes());
         }
         assert_eq!(bytes.len(), HEADER);
@@ -224,9 +231,11 @@ mod tests {
                 uid: 10,
                 gid: 20,
                 pid: 30,
+                privileged: true,
                 payload: b"12345678",
             }
         );
+        assert!(!read[2].privileged);
         // A clock that seems to run backwards makes no age.
         assert_eq!(read[3].age_ns, 0);
         assert_eq!((dump.len(), dump.missing(), dump.is_empty()), (4, 3, false));

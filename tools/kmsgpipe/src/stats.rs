@@ -3,7 +3,9 @@
 //! The statistics of a pipe.
 
 use crate::sys::RawStats;
-use kmsgpipe_sys::raw::{KMSGPIPE_STATS_FLUSH, KMSGPIPE_STATS_HEAD};
+use kmsgpipe_sys::raw::{
+    KMSGPIPE_STATS_FLUSH, KMSGPIPE_STATS_HEAD, KMSGPIPE_STATS_HEAD_PRIVILEGED,
+};
 
 /// A consistent snapshot of a pipe: all of it was true at one moment.
 ///
@@ -70,16 +72,20 @@ pub struct Stats {
 pub struct Head {
     /// Sequence number; the first message ever sent has 1.
     pub seq: u64,
-    /// How long it has been queued, in nanoseconds.
+    /// How long it has been queued, in nanoseconds, without the time for which the machine was
+    /// suspended.
     pub age_ns: u64,
     /// Its length in bytes.
     pub len: u32,
-    /// Effective user id of its sender, in the caller's user namespace.
+    /// Real user id of its sender, in the caller's user namespace.
     pub uid: u32,
-    /// Effective group id of its sender, likewise.
+    /// Real group id of its sender, likewise.
     pub gid: u32,
     /// Process id of its sender, 0 when that has none here.
     pub pid: u32,
+    /// Whether its sender had other effective ids than these, or its file was opened with others,
+    /// as in a set-user-id program.
+    pub privileged: bool,
 }
 
 impl Stats {
@@ -158,6 +164,7 @@ impl From<RawStats> for Stats {
                 uid: head_uid,
                 gid: head_gid,
                 pid: head_pid,
+                privileged: flags & KMSGPIPE_STATS_HEAD_PRIVILEGED != 0,
             }),
         }
     }
@@ -222,6 +229,7 @@ mod tests {
             "flush_interval_ms": 28, "flush_expiry_ms": 29,
             "head": {
                 "seq": 22, "age_ns": 23, "len": 24, "uid": 25, "gid": 26, "pid": 27,
+                "privileged": false,
             },
         });
         assert_eq!(serde_json::to_value(&stats).unwrap(), expected);
@@ -231,6 +239,14 @@ mod tests {
     fn the_flag_says_whether_messages_expire() {
         assert!(!Stats::from(made_up(KMSGPIPE_STATS_HEAD)).messages_expire());
         assert!(Stats::from(made_up(KMSGPIPE_STATS_FLUSH)).messages_expire());
+    }
+
+    #[test]
+    fn the_flag_says_whether_the_sender_is_privileged() {
+        for (flag, privileged) in [(0, false), (KMSGPIPE_STATS_HEAD_PRIVILEGED, true)] {
+            let head = Stats::from(made_up(KMSGPIPE_STATS_HEAD | flag)).head;
+            assert_eq!(head.map(|head| head.privileged), Some(privileged));
+        }
     }
 
     #[test]

@@ -325,6 +325,7 @@ pub mod tests {
             uid: 1000,
             gid: 100,
             pid: 4711,
+            privileged: false,
         };
         vec![
             Report {
@@ -407,9 +408,9 @@ pub mod tests {
         assert!(lines.contains(&"head_age_ns        1500"), "{text}");
         assert!(lines.contains(&"head_pid           4711"), "{text}");
         assert!(!text.contains("reserved"), "{text}");
-        // Two names, 24 numbers, six of the head; a free line; two names and an error.
-        assert_eq!(lines.len(), 2 + 24 + 6 + 1 + 3);
-        assert_eq!(lines[32], "");
+        // Two names, 24 numbers, seven of the head; a free line; two names and an error.
+        assert_eq!(lines.len(), 2 + 24 + 7 + 1 + 3);
+        assert_eq!(lines[33], "");
 
         let empty = Report {
             node: Node::of(0),
@@ -449,7 +450,7 @@ pub mod tests {
                         "flush_interval_ms": 0, "flush_expiry_ms": 0,
                         "head": {
                             "seq": 997, "age_ns": 1500, "len": 5,
-                            "uid": 1000, "gid": 100, "pid": 4711,
+                            "uid": 1000, "gid": 100, "pid": 4711, "privileged": false,
                         },
                         "source": "ioctl",
                     },

@@ -413,6 +413,11 @@ impl World {
                 uid: message.uid,
                 gid: message.gid,
                 pid: std::process::id(),
+                flags: if message.privileged {
+                    raw::KMSGPIPE_RECORD_PRIVILEGED
+                } else {
+                    0
+                },
                 ..Default::default()
             };
             trace::same("DUMP", &want, &got)?;

@@ -124,6 +124,7 @@ impl World {
             Way::Vector(flags) => *flags,
         };
         let open = self.open_of(file);
+        let opener = open.opener;
         let nonblocking = open.nonblocking() || flags & libc::RWF_NOWAIT != 0;
         if !open.write {
             return (err(libc::EBADF), flags);
@@ -142,9 +143,9 @@ impl World {
         let user = self.caller();
         let readable = place.good >= body.len as usize;
         let pipe = self.pipe_of(file);
-        match pipe.send(body, user, nonblocking, readable, sys::now()) {
+        match pipe.send(body, user, opener, nonblocking, readable, sys::now()) {
             BLOCKS => {
-                let ret = pipe.send(body, user, true, readable, 0);
+                let ret = pipe.send(body, user, opener, true, readable, 0);
                 (ret, flags | libc::RWF_NOWAIT)
             }
             ret => (ret, flags),
@@ -206,11 +207,7 @@ impl World {
             let mut result = pipe.receive(room, nonblocking, place.good);
             if result.0 == BLOCKS {
                 flags |= libc::RWF_NOWAIT;
-                // With a vector, and one of nothing does not come as far as the pipe.
-                result = match room {
-                    0 => (0, None),
-                    _ => pipe.receive(room, true, place.good),
-                };
+                result = pipe.receive(room, true, place.good);
             }
             body = result.1;
             result.0
@@ -284,10 +281,11 @@ impl World {
         let body = self.body(len as u32);
         let user = self.caller();
         let open = self.open_of(file);
+        let opener = open.opener;
         let nonblocking = open.nonblocking();
         let want = if open.write {
             self.pipe_of(file)
-                .send(body, user, nonblocking, true, sys::now())
+                .send(body, user, opener, nonblocking, true, sys::now())
         } else {
             err(libc::EBADF)
         };

@@ -31,6 +31,8 @@ pub struct Member {
 pub struct Open {
     /// Its pipe.
     pub pipe: u64,
+    /// Who opened it.
+    pub opener: User,
     /// It may read.
     pub read: bool,
     /// It may write.
@@ -167,6 +169,7 @@ impl World {
         let key = self.key();
         let read = matches!(access, libc::O_RDONLY | libc::O_RDWR);
         let write = matches!(access, libc::O_WRONLY | libc::O_RDWR);
+        let opener = self.caller();
         let member = self.pipes.get_mut(&pipe).expect("a pipe");
         member.opens += 1;
         member.model.readers += u32::from(read);
@@ -175,6 +178,7 @@ impl World {
             key,
             Open {
                 pipe,
+                opener,
                 read,
                 write,
                 flags,

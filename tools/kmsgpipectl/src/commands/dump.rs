@@ -45,6 +45,7 @@ struct RecordObject<'a> {
     uid: u32,
     gid: u32,
     pid: u32,
+    privileged: bool,
     len: usize,
     #[serde(flatten)]
     data: Data<'a>,
@@ -98,6 +99,7 @@ fn object<'a>(record: &Record<'a>, hex: bool) -> RecordObject<'a> {
         uid: record.uid,
         gid: record.gid,
         pid: record.pid,
+        privileged: record.privileged,
         len: record.payload.len(),
         data: if hex {
             Data::hex(record.payload)
@@ -114,7 +116,7 @@ pub fn text(dump: &Dump, hex: bool, paint: Paint) -> String {
         vec![
             record.seq.to_string(),
             duration::describe(Duration::from_nanos(record.age_ns)),
-            record.uid.to_string(),
+            format!("{}{}", record.uid, if record.privileged { "*" } else { "" }),
             record.gid.to_string(),
             record.pid.to_string(),
             record.payload.len().to_string(),

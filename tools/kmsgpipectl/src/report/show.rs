@@ -189,13 +189,14 @@ fn oldest(stats: &Stats) -> String {
         };
     };
     format!(
-        "number {}, {}, sent {} ago by uid {}, gid {}, pid {}",
+        "number {}, {}, sent {} ago by uid {}, gid {}, pid {}{}",
         head.seq,
         bytes(head.len.into()),
         duration::describe(Duration::from_nanos(head.age_ns)),
         head.uid,
         head.gid,
-        head.pid
+        head.pid,
+        if head.privileged { ", privileged" } else { "" }
     )
 }
 
@@ -225,6 +226,7 @@ mod tests {
             uid: 1000,
             gid: 100,
             pid: 4711,
+            privileged: true,
         }));
         stats.flags |= 2;
         stats.flush_interval_ms = 250;
@@ -245,7 +247,7 @@ mod tests {
              limits    128 messages of at most 256 bytes\n\
              expiry    after 10s, looked for every 250ms\n\
              queued    4 messages of 20 bytes, at most 5 messages of 25 bytes so far\n\
-             oldest    number 997, 5 bytes, sent 1.5s ago by uid 1000, gid 100, pid 4711\n\
+             oldest    number 997, 5 bytes, sent 1.5s ago by uid 1000, gid 100, pid 4711, privileged\n\
              open      1 reader, 2 writers\n\
              waiting   0 readers, 0 writers\n\
              sent      1000 messages of 5000 bytes\n\

@@ -2,6 +2,9 @@
 
 //! What the kernel crate lacks, as the model has it.
 
+#[path = "../../../../src/kernel_ext/call.rs"]
+#[rustfmt::skip]
+pub(crate) mod call;
 #[path = "../../../../src/kernel_ext/chain.rs"]
 #[rustfmt::skip]
 pub(crate) mod chain;

@@ -53,6 +53,11 @@ impl Notifier {
     /// Tells of room by signals, which nobody has asked for.
     pub(crate) fn signal_writers(&self) {}
 
+    /// Whether nobody has asked for signals.
+    pub(crate) fn is_unsignalled(&self) -> bool {
+        true
+    }
+
     /// Whether nobody polls. It is asked with the lock held, and so it is not a point at which
     /// others run.
     pub(crate) fn is_unpolled(&self) -> bool {

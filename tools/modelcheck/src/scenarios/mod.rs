@@ -16,7 +16,11 @@ mod writers;
 
 use crate::{
     device::Access,
-    kernel_ext::segment::{self, SEGMENT_SIZE},
+    kernel_ext::{
+        call::Call,
+        cred::Opener,
+        segment::{self, SEGMENT_SIZE},
+    },
     limits::Limits,
     node::Node,
     pipe::{Pipe, Snapshot, Traffic},
@@ -255,6 +259,12 @@ impl User {
         self
     }
 
+    /// Sends messages of `len` bytes.
+    fn bytes(mut self, len: usize) -> Self {
+        self.len = len;
+        self
+    }
+
     /// Has so much room for messages, in bytes.
     fn room(mut self, room: usize) -> Self {
         self.room = room;
@@ -271,7 +281,7 @@ impl User {
         let segments = 1 + self.len.div_ceil(SEGMENT_SIZE);
         self.calls.writers.fetch_add(1, Relaxed);
         self.calls.segments.fetch_add(segments, Relaxed);
-        let result = Pipe::send(&self.pipe, &self.traffic, &mut source, || self.nonblocking);
+        let result = Pipe::send(&self.pipe, &self.traffic, &mut source, self);
         self.calls.segments.fetch_sub(segments, Relaxed);
         self.calls.writers.fetch_sub(1, Relaxed);
         result.map(|len| assert_eq!(len, self.len))
@@ -293,6 +303,20 @@ impl User {
             assert_eq!(dest.written, vec![tag; len]);
             tag
         })
+    }
+}
+
+impl Call for User {
+    fn opener(&self) -> Opener<'_> {
+        Opener::default()
+    }
+
+    fn is_nonblocking(&self) -> bool {
+        self.nonblocking
+    }
+
+    fn is_attempt(&self) -> bool {
+        false
     }
 }
 

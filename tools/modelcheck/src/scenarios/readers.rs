@@ -70,7 +70,8 @@ fn another_one_gets_it(name: &str, change: fn(User) -> User, errors: &'static [E
         let bad = change(bench.user());
         let bad = model::spawn(move || bad.receive());
         let good = bench.receiver();
-        bench.sender(b'a');
+        let sender = bench.user().bytes(2);
+        model::spawn(move || sender.send(b'a'));
         bench.settle();
         assert_eq!(good.result(), Some(Ok(b'a')));
         match bad.result() {
@@ -85,7 +86,7 @@ fn another_one_gets_it(name: &str, change: fn(User) -> User, errors: &'static [E
 fn a_reader_with_too_small_a_buffer_wakes_the_next() {
     another_one_gets_it(
         "a_reader_with_too_small_a_buffer_wakes_the_next",
-        |user| user.room(0),
+        |user| user.room(1),
         &[EMSGSIZE],
     );
 }

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What read and write say when several things stand in their way: the table in man/kmsgpipe.4 is read from
+ * there, and each combination of its rows is tried. Run it in the directory of the checkout.
+ */
+#include "pipe.h"
+
+#define TABLE "man/kmsgpipe.4"
+#define LENGTH 4
+
+/* What may stand in the way of a call, as the table has it. */
+enum situation { CLOSED_TO_IT, NOTHING_IN_A_VECTOR, DESTROYED, NOTHING, TOO_LONG, WOULD_WAIT, BAD_MEMORY, SITUATIONS };
+
+static const char *const names[2][SITUATIONS] = {
+	{
+		[CLOSED_TO_IT] = "the file is not open for reading",
+		[NOTHING_IN_A_VECTOR] = "a vector has room for no bytes",
+		[DESTROYED] = "the pipe is destroyed",
+		[NOTHING] = "there is room for no bytes",
+		[TOO_LONG] = "the message is longer than the buffer",
+		[WOULD_WAIT] = "the pipe is empty, and the call must not wait",
+		[BAD_MEMORY] = "the memory cannot be written to",
+	}, {
+		[CLOSED_TO_IT] = "the file is not open for writing",
+		[NOTHING_IN_A_VECTOR] = "a vector has no bytes",
+		[DESTROYED] = "the pipe is destroyed",
+		[NOTHING] = "there are no bytes",
+		[TOO_LONG] = "they are more than msg_size",
+		[WOULD_WAIT] = "the pipe is full, and the call must not wait",
+		[BAD_MEMORY] = "the memory cannot be read",
+	},
+};
+
+static const struct {
+	const char *text;
+	long value;
+} answers[] = {
+	{ "0", 0 }, { "Er EBADF", -EBADF }, { "Er ENODEV", -ENODEV }, { "Er EMSGSIZE", -EMSGSIZE },
+	{ "Er EAGAIN", -EAGAIN }, { "Er EFAULT", -EFAULT },
+};
+
+/* The rows of the table for reading and for writing, in its order. */
+static struct row {
+	enum situation situation;
+	long answer;
+} rows[2][SITUATIONS];
+static size_t counts[2];
+
+/* What is wrong with the table; empty if nothing is. */
+static char wrong[512];
+
+static void read_row(char *line)
+{
+	int writes = !strncmp(line, ".It write Ta ", 13);
+	char *situation = strstr(line, " Ta ") + 4, *answer = strstr(situation, " Ta ");
+	size_t i, k;
+
+	line[strcspn(line, "\n")] = 0;
+	snprintf(wrong, sizeof(wrong), "%s", line);
+	if (!answer || counts[writes] == SITUATIONS)
+		return;
+	*answer = 0;
+	for (i = 0; i < SITUATIONS; i++)
+		for (k = 0; k < ARRAY_SIZE(answers); k++)
+			if (!strcmp(names[writes][i], situation) && !strcmp(answers[k].text, answer + 4)) {
+				rows[writes][counts[writes]++] = (struct row){ i, answers[k].value };
+				wrong[0] = 0;
+				return;
+			}
+}
+
+static void read_table(void)
+{
+	FILE *file = fopen(TABLE, "r");
+	char line[512];
+	int writes;
+
+	counts[0] = counts[1] = 0;
+	while (file && !wrong[0] && fgets(line, sizeof(line), file))
+		if (!strncmp(line, ".It read Ta ", 12) || !strncmp(line, ".It write Ta ", 13))
+			read_row(line);
+	for (writes = 0; writes < 2; writes++)
+		if (!wrong[0] && counts[writes] != SITUATIONS)
+			snprintf(wrong, sizeof(wrong), "%zu rows for %s", counts[writes], writes ? "write" : "read");
+	if (file)
+		fclose(file);
+}
+
+/* Whether all of these can be so at once. */
+static int possible(int writes, unsigned int set)
+{
+	/* What has no bytes is not too long, and a vector of nothing has none. */
+	if (set & (1 << TOO_LONG) && set & (1 << NOTHING | 1 << NOTHING_IN_A_VECTOR))
+		return 0;
+	if (set & (1 << NOTHING_IN_A_VECTOR) && !(set & (1 << NOTHING)))
+		return 0;
+	/* There is no message to be too long in a pipe that is empty or destroyed. */
+	return writes || !(set & (1 << TOO_LONG)) || !(set & (1 << WOULD_WAIT | 1 << DESTROYED));
+}
+
+/* Makes a call in these situations, on a pipe of its own. */
+static long try(int writes, unsigned int set)
+{
+	struct kmsgpipe_create create = { .msg_size = LENGTH, .max_msgs = 1 };
+	char buffer[2 * LENGTH] = "message";
+	size_t len = set & (1 << NOTHING) ? 0 : set & (1 << TOO_LONG) ? (writes ? LENGTH + 1 : LENGTH - 1) : LENGTH;
+	struct iovec vector = { set & (1 << BAD_MEMORY) ? nowhere : buffer, len };
+	int may = writes ? O_WRONLY : O_RDONLY, may_not = writes ? O_RDONLY : O_WRONLY, root, fd;
+	long id = create_pipe(&create), ret;
+
+	root = open_id(id, O_RDWR | O_NONBLOCK);
+	fd = open_id(id, (set & (1 << CLOSED_TO_IT) ? may_not : may) | (set & (1 << WOULD_WAIT) ? O_NONBLOCK : 0));
+	/* A message is there to be read, or in the way. */
+	if (!writes != !!(set & (1 << WOULD_WAIT)) && write(root, "full", LENGTH) != LENGTH)
+		abort();
+	if (set & (1 << DESTROYED) && ioctl(root, KMSGPIPE_DESTROY))
+		abort();
+	if (set & (1 << NOTHING_IN_A_VECTOR))
+		ret = TRY(writes ? writev(fd, &vector, 1) : readv(fd, &vector, 1));
+	else
+		ret = TRY(writes ? write(fd, vector.iov_base, len) : read(fd, vector.iov_base, len));
+	close(fd);
+	if (!(set & (1 << DESTROYED)))
+		ioctl(root, KMSGPIPE_DESTROY);
+	close(root);
+	return ret;
+}
+
+static void expect_as_the_table_says(struct __test_metadata *_metadata, int writes)
+{
+	unsigned int set, tried = 0;
+	long expected, ret;
+	size_t i;
+
+	read_table();
+	ASSERT_STREQ("", wrong);
+	for (set = 0; set < 1U << SITUATIONS; set++) {
+		if (!possible(writes, set))
+			continue;
+		/* The first row that is true. */
+		for (i = 0; i < SITUATIONS && !(set & (1U << rows[writes][i].situation)); i++)
+			;
+		expected = i < SITUATIONS ? rows[writes][i].answer : LENGTH;
+		ret = try(writes, set);
+		EXPECT_EQ(expected, ret) TH_LOG("%s, situations %x", writes ? "write" : "read", set);
+		tried++;
+	}
+	EXPECT_LE(40, tried);
+}
+
+TEST(read_says_what_the_table_says)
+{
+	expect_as_the_table_says(_metadata, 0);
+}
+
+TEST(write_says_what_the_table_says)
+{
+	expect_as_the_table_says(_metadata, 1);
+}
+
+TEST_HARNESS_MAIN

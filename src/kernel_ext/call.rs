@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How a write is made, whichever system call it comes from.
+
+use super::cred::Opener;
+
+/// What is to be known of a call beside its memory.
+pub(crate) trait Call {
+    /// The credentials with which the file was opened.
+    fn opener(&self) -> Opener<'_>;
+
+    /// Whether the call must fail with `EAGAIN` instead of waiting.
+    fn is_nonblocking(&self) -> bool;
+
+    /// Whether nobody hears of such a failure: it is an attempt of io_uring, which then polls and
+    /// comes back. Also said of its calls with `RWF_NOWAIT`, which cannot be told from these.
+    fn is_attempt(&self) -> bool;
+}
