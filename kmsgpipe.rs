@@ -32,6 +32,9 @@ mod name;
 #[path = "src/node.rs"]
 #[deny(unsafe_code)]
 mod node;
+#[path = "src/numbers.rs"]
+#[deny(unsafe_code)]
+mod numbers;
 #[path = "src/pipe/mod.rs"]
 #[deny(unsafe_code)]
 mod pipe;

@@ -124,31 +124,34 @@ exec 8>&-
 is "so many messages, and the rest stays" "1 2" "$(kmsgpipectl recv --count 1 0 | head -n 1) $(field depth_msgs 0)"
 kmsgpipectl clear 0
 
-# Pipes made, named, changed and destroyed.
-is "create prints the node" "0:/dev/kmsgpipe1" "$(run kmsgpipectl create)"
+# Pipes made, named, changed and destroyed. Their numbers follow one another.
+n0=$(kmsgpipectl ioctl 0 CREATE_NEW)
+kmsgpipectl destroy "$n0"
+n1=$((n0 + 1)) n2=$((n0 + 2)) n3=$((n0 + 3)) n4=$((n0 + 4)) n5=$((n0 + 5)) n6=$((n0 + 6)) n7=$((n0 + 7))
+is "create prints the node" "0:/dev/kmsgpipe$n1" "$(run kmsgpipectl create)"
 is "create with everything" "0:/dev/kmsgpipe-log/640 1000 1001/c" \
 	"$(run kmsgpipectl create --name log --msg-size 1K --max-msgs 16 --mode 0640 --owner 1000:1001)/$(stat -c '%a %u %g/%A' /dev/kmsgpipe-log | cut -c 1-15)"
-is "create for names of users and groups" "0:/dev/kmsgpipe3/0 4" \
-	"$(run kmsgpipectl create --owner root:adm)/$(stat -c '%u %g' /dev/kmsgpipe3)"
-is "create for a group, as JSON" '0:{"schema":1,"id":4,"node":"/dev/kmsgpipe-j.s-o_n","name":"j.s-o_n"}/600 0 7' \
+is "create for names of users and groups" "0:/dev/kmsgpipe$n3/0 4" \
+	"$(run kmsgpipectl create --owner root:adm)/$(stat -c '%u %g' "/dev/kmsgpipe$n3")"
+is "create for a group, as JSON" "0:{\"schema\":1,\"id\":$n4,\"node\":\"/dev/kmsgpipe-j.s-o_n\",\"name\":\"j.s-o_n\"}/600 0 7" \
 	"0:$(json create --name j.s-o_n --group 7)/$(stat -c '%a %u %g' /dev/kmsgpipe-j.s-o_n)"
 is "a pipe goes by its name and by its number" "1 2 3 4 5 6" "$(
-	kmsgpipectl send log 1 2 && kmsgpipectl send kmsgpipe-log 3 && kmsgpipectl send 2 4
-	kmsgpipectl send /dev/kmsgpipe-log 5 && kmsgpipectl send pipe2 6
-	echo "$(kmsgpipectl recv log)" "$(kmsgpipectl recv 2)" "$(kmsgpipectl recv kmsgpipe2)" "$(kmsgpipectl recv pipe2)" \
+	kmsgpipectl send log 1 2 && kmsgpipectl send kmsgpipe-log 3 && kmsgpipectl send "$n2" 4
+	kmsgpipectl send /dev/kmsgpipe-log 5 && kmsgpipectl send "pipe$n2" 6
+	echo "$(kmsgpipectl recv log)" "$(kmsgpipectl recv "$n2")" "$(kmsgpipectl recv "kmsgpipe$n2")" "$(kmsgpipectl recv "pipe$n2")" \
 		"$(kmsgpipectl recv kmsgpipe-log)" "$(kmsgpipectl recv /dev/kmsgpipe-log)"
 )"
-kmsgpipectl create --name 1 >/dev/null
-is "a name goes before a number" "5 1" "$(field id 1) $(field id kmsgpipe1)"
-is "list shows names and numbers" "0 0,kmsgpipe1 1,log 2,3 3,j.s-o_n 4,1 5," \
+kmsgpipectl create --name "$n1" >/dev/null
+is "a name goes before a number" "$n5 $n1" "$(field id "$n1") $(field id "kmsgpipe$n1")"
+is "list shows names and numbers" "0 0,kmsgpipe$n1 $n1,log $n2,$n3 $n3,j.s-o_n $n4,$n1 $n5," \
 	"$(kmsgpipectl list | tail -n +2 | awk '{print $1, $2}' | tr '\n' ,)"
-like "list shows what may not be opened" '*"pipe":"kmsgpipe1",*"name":null,"id":1,*"source":"sysfs"*"pipe":"kmsgpipe-log",*"name":"log","id":2,*"msg_size":1024,"max_msgs":16,*"source":"ioctl"*"id":3,*"source":"sysfs"*' \
+like "list shows what may not be opened" "*\"pipe\":\"kmsgpipe$n1\",*\"name\":null,\"id\":$n1,*\"source\":\"sysfs\"*\"pipe\":\"kmsgpipe-log\",*\"name\":\"log\",\"id\":$n2,*\"msg_size\":1024,\"max_msgs\":16,*\"source\":\"ioctl\"*\"id\":$n3,*\"source\":\"sysfs\"*" \
 	"$(nobody kmsgpipectl list --json)"
-like "show" "0:pipe *kmsgpipe-log*number *2*mode *0640*owner *1000*group *1001*16 messages of at most 1024 bytes*expiry *never*oldest *none*sent *6 messages of 6 bytes*" \
+like "show" "0:pipe *kmsgpipe-log*number *$n2*mode *0640*owner *1000*group *1001*16 messages of at most 1024 bytes*expiry *never*oldest *none*sent *6 messages of 6 bytes*" \
 	"$(run kmsgpipectl show log)"
-like "show as JSON" '{"schema":1,"pipes":\[{*"name":"log",*"source":"ioctl","node":{"mode":"0640","uid":1000,"gid":1001,"major":[1-9]*,"minor":2}}\]}' "$(json show log)"
-like "show what may not be opened" "0:*kmsgpipe3*sent *0 messages*" "$(nobody kmsgpipectl show 3)"
-like "statistics of what may not be opened" "4:*kmsgpipe3*EACCES*0600*create --mode*" "$(nobody kmsgpipectl stats 3)"
+like "show as JSON" '{"schema":1,"pipes":\[{*"name":"log",*"source":"ioctl","node":{"mode":"0640","uid":1000,"gid":1001,"major":[1-9]*,"minor":'"$n2"'}}\]}' "$(json show log)"
+like "show what may not be opened" "0:*kmsgpipe$n3*sent *0 messages*" "$(nobody kmsgpipectl show "$n3")"
+like "statistics of what may not be opened" "4:*kmsgpipe$n3*EACCES*0600*create --mode*" "$(nobody kmsgpipectl stats "$n3")"
 like "create with a name that is in use" "1:*EEXIST*list*" "$(run kmsgpipectl create --name log)"
 like "create with a bad name" "2:*letters*" "$(run kmsgpipectl create --name 'l g')"
 like "create beyond a limit names it" "2:*EINVAL*65 messages of 1048576 bytes are 68157440*max_bytes*67108864*" \
@@ -238,9 +241,9 @@ max_msgs  128/0:/0:msg_size  512
 max_msgs  4" "$(run kmsgpipectl ioctl 0 GET_PARAMS)/$(run kmsgpipectl ioctl 0 SET_PARAMS 512 4)/$(run kmsgpipectl ioctl 0 get_params)"
 like "the kernel judges what a request takes" "2:*EINVAL*msg_size is 1 to 1048576 bytes, and not 0" "$(run kmsgpipectl ioctl 0 SET_PARAMS 0 0)"
 kmsgpipectl ioctl 0 SET_PARAMS 256 128
-is "ioctl KMSGPIPE_CREATE_NEW prints the number, KMSGPIPE_DESTROY" "0:6/0:7/600 64 32/0:/0:" \
+is "ioctl KMSGPIPE_CREATE_NEW prints the number, KMSGPIPE_DESTROY" "0:$n6/0:$n7/600 64 32/0:/0:" \
 	"$(run kmsgpipectl ioctl 0 CREATE_NEW)/$(run kmsgpipectl ioctl 0 CREATE_NEW 64 32 0 made)/$(stat -c %a /dev/kmsgpipe-made) $(field msg_size made) $(
-	field max_msgs made)/$(run kmsgpipectl ioctl 6 DESTROY)/$(run kmsgpipectl ioctl made DESTROY)"
+	field max_msgs made)/$(run kmsgpipectl ioctl "$n6" DESTROY)/$(run kmsgpipectl ioctl made DESTROY)"
 exec 6<>$node
 is "ioctl KMSGPIPE_TOGGLE_BLOCK of an open file" "0:O_NONBLOCK  on/4002/0:O_NONBLOCK  off/0002" "$(run kmsgpipectl ioctl - TOGGLE_BLOCK <&6)/$(
 	awk '/flags/ {print substr($2, length($2) - 3)}' /proc/$$/fdinfo/6)/$(run kmsgpipectl ioctl - TOGGLE_BLOCK <&6)/$(
@@ -260,20 +263,20 @@ like "a request that there is not" "2:*KMSGPIPE_FROB*KMSGPIPE_GET_STATS*KMSGPIPE
 # Pipes destroyed.
 kmsgpipectl recv log >received 2>&1 &
 until [[ $(field readers log) == 1 ]]; do sleep 0.05; done
-is "destroy several" "0:/gone" "$(run kmsgpipectl destroy log kmsgpipe-1)/$(ls /dev/kmsgpipe-log /dev/kmsgpipe-1 2>/dev/null || echo gone)"
+is "destroy several" "0:/gone" "$(run kmsgpipectl destroy log "kmsgpipe-$n1")/$(ls /dev/kmsgpipe-log "/dev/kmsgpipe-$n1" 2>/dev/null || echo gone)"
 wait $!
 like "who waited is told" "3:*ENODEV*destroyed*" "$?:$(cat received)"
-is "destroy as JSON" '{"schema":1,"destroyed":[{"pipe":"kmsgpipe3","path":"/dev/kmsgpipe3","id":3}]}' "$(json destroy 3)"
+is "destroy as JSON" "{\"schema\":1,\"destroyed\":[{\"pipe\":\"kmsgpipe$n3\",\"path\":\"/dev/kmsgpipe$n3\",\"id\":$n3}]}" "$(json destroy "$n3")"
 like "destroy what is there, and tell of the rest" "3:*kmsgpipe-log*ENOENT*/gone" \
 	"$(run kmsgpipectl destroy log j.s-o_n)/$(ls /dev/kmsgpipe-j* 2>/dev/null || echo gone)"
 like "pipe 0 stays" "1:*EBUSY*rmmod*" "$(run kmsgpipectl destroy 0)"
-chmod 666 /dev/kmsgpipe1
-like "destroy without privilege" "4:*EPERM*" "$(nobody kmsgpipectl destroy 1)"
+chmod 666 "/dev/kmsgpipe$n1"
+like "destroy without privilege" "4:*EPERM*" "$(nobody kmsgpipectl destroy "$n1")"
 for i in $(seq 50); do echo "many$i" >/sys/class/kmsgpipe/create; done
 is "many pipes" "53 53/0:/3" "$(kmsgpipectl list | wc -l) $(nobody kmsgpipectl list | grep -c .)/$(
 	# shellcheck disable=SC2046 # one word a name
 	run kmsgpipectl destroy $(seq -f many%.0f 50))/$(kmsgpipectl list | wc -l)"
-kmsgpipectl destroy 1
+kmsgpipectl destroy "$n1"
 
 # What is wrong.
 like "doctor finds nothing wrong" "0:ok *module*ok *version*ok *nodes*ok *permissions*ok *privilege*ok *proc*ok *sysfs*" "$(run kmsgpipectl doctor)"

@@ -7,7 +7,6 @@ use kernel::{
         self,
         Write, //
     },
-    id_pool::IdPool,
     new_mutex,
     prelude::*,
     rbtree::{
@@ -47,11 +46,12 @@ use crate::{
     limits::Limits,
     name::Name,
     node::Node,
+    numbers::Numbers,
     pipe::Pipe,
     sysfs, //
 };
 
-/// The number of pipes that there can be at once.
+/// The number of pipes that there can be at once, and of their numbers.
 pub(crate) const PIPES_MAX: u32 = 65536;
 
 /// The pipe that lives as long as the module.
@@ -101,7 +101,7 @@ struct Table {
     /// Names in use. Each is taken before its pipe is in `pipes`, and until all of it is gone.
     names: RBTree<Name, u32>,
     /// Numbers in use, likewise.
-    ids: IdPool,
+    numbers: Numbers,
 }
 
 /// All pipes.
@@ -148,7 +148,7 @@ impl Drop for AllPipes {
 pub(crate) fn register(max_bytes: u64, pipes: u32, spec: &Spec) -> Result<Registered> {
     let class = Arc::new(Class::new(c"kmsgpipe", &sysfs::ATTRIBUTES)?, GFP_KERNEL)?;
     let region = Arc::new(Region::new(c"kmsgpipe", PIPES_MAX)?, GFP_KERNEL)?;
-    let ids = IdPool::with_capacity(PIPES_MAX as usize, GFP_KERNEL)?;
+    let numbers = Numbers::new(PIPES_MAX)?;
     let (its_class, its_region) = (class.clone(), region.clone());
     let registry = Arc::pin_init(
         pin_init!(Registry {
@@ -157,7 +157,7 @@ pub(crate) fn register(max_bytes: u64, pipes: u32, spec: &Spec) -> Result<Regist
                 Table {
                     pipes: RBTree::new(),
                     names: RBTree::new(),
-                    ids,
+                    numbers,
                 },
                 "Registry::table"
             ),
@@ -181,8 +181,8 @@ pub(crate) fn register(max_bytes: u64, pipes: u32, spec: &Spec) -> Result<Regist
     })
 }
 
-/// Creates a pipe and returns its number, the lowest that is free. Its node is there when this
-/// returns.
+/// Creates a pipe and returns its number, which is used again only when all others were. Its node
+/// is there when this returns.
 ///
 /// # Errors
 ///
@@ -271,9 +271,7 @@ impl Registry {
         if name.is_some_and(|name| table.names.get(&name).is_some()) {
             return Err(EEXIST);
         }
-        let unused = table.ids.find_unused_id(0).ok_or(ENOSPC)?;
-        let id = unused.as_u32();
-        unused.acquire();
+        let id = table.numbers.take().ok_or(ENOSPC)?;
         if let (Some(name), Some(place)) = (name, place) {
             table.names.insert(place.into_node(name, id));
         }
@@ -283,7 +281,7 @@ impl Registry {
     /// Gives a number and a name back.
     fn release(&self, id: u32, name: Option<Name>) {
         let mut table = self.table.lock();
-        table.ids.release_id(id as usize);
+        table.numbers.give_back(id);
         if let Some(name) = name {
             table.names.remove(&name);
         }

@@ -10,6 +10,7 @@ use crate::{
     limits::{Limits, Refusal},
     message::{Record, Sender, Stamp},
     name::Name,
+    numbers::Numbers,
     queue::Queue,
     stats::Tally,
     store::Place,
@@ -368,6 +369,40 @@ proptest! {
         };
         let got = Limits::new(msg_size, max_msgs, max_bytes);
         prop_assert_eq!(got.map(|l| (l.msg_size(), l.max_msgs(), l.bytes())), want);
+    }
+
+    #[test]
+    fn a_number_is_taken_again_when_all_others_were_in_use(
+        count in 64..80u32,
+        // Takes one, or gives one of those in use back.
+        ops in vec(prop_oneof![3 => Just(None), 2 => any::<prop::sample::Index>().prop_map(Some)], 1..600),
+    ) {
+        let mut numbers = Numbers::new(count).expect("numbers");
+        let mut used = Vec::new();
+        // For each number that was taken, those that were in use since then.
+        let mut since = vec![None; count as usize];
+        for op in ops {
+            match op {
+                None => {
+                    let number = numbers.take();
+                    prop_assert_eq!(number.is_none(), used.len() == count as usize);
+                    let Some(number) = number else { continue };
+                    prop_assert!(number < count && !used.contains(&number));
+                    let all = (1u128 << count) - 1;
+                    let before = since[number as usize].unwrap_or(all);
+                    prop_assert_eq!(before | 1 << number, all);
+                    used.push(number);
+                    for others in since.iter_mut().flatten() {
+                        *others |= 1 << number;
+                    }
+                    since[number as usize] = Some(used.iter().fold(0, |set, used| set | 1 << used));
+                }
+                Some(index) if !used.is_empty() => {
+                    numbers.give_back(used.swap_remove(index.index(used.len())));
+                }
+                Some(_) => {}
+            }
+        }
     }
 
     #[test]

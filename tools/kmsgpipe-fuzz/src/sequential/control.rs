@@ -306,7 +306,7 @@ impl World {
 
     /// Adds a pipe that is made; returns its number.
     pub fn add_pipe(&mut self, create: &raw::kmsgpipe_create, name: Option<String>) -> i64 {
-        let id = self.next_id();
+        let id = self.take_id();
         let path = match &name {
             Some(name) => format!("/dev/kmsgpipe-{name}"),
             None => format!("/dev/kmsgpipe{id}"),
