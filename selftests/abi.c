@@ -260,7 +260,7 @@ int main(int argc, char **argv)
 	printf("value create again %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
 	printf("value destroy 0: %d\n", try(fd, KMSGPIPE_DESTROY, 0));
 	close(fd);
-	fd = open("/dev/kmsgpipe-abi", O_RDWR);
+	fd = open("/dev/kmsgpipe/abi", O_RDWR);
 	if (fd < 0) {
 		printf("the pipe is not there: errno %d\n", errno);
 		return 1;

@@ -280,7 +280,7 @@ static int race_open(struct race *race, unsigned long long *seed, int flags)
 	if (pick(seed, 2))
 		snprintf(node, sizeof(node), "/dev/kmsgpipe%u", race_number(race, seed));
 	else
-		snprintf(node, sizeof(node), "/dev/kmsgpipe-race%u", pick(seed, 12));
+		snprintf(node, sizeof(node), "/dev/kmsgpipe/race%u", pick(seed, 12));
 	fd = try_open(node, flags);
 	if (fd >= 0) {
 		done(&race->opened);
@@ -438,7 +438,7 @@ TEST_F_TIMEOUT(registry, a_thousand_creations_race_with_everything, 400)
 		ASSERT_LT(0, id);
 		__atomic_store_n(&race->ids[slot], id, __ATOMIC_RELAXED);
 		if (slot % 2)
-			snprintf(text, sizeof(text), "/dev/kmsgpipe-race%d", slot);
+			snprintf(text, sizeof(text), "/dev/kmsgpipe/race%d", slot);
 		else
 			snprintf(text, sizeof(text), "/dev/kmsgpipe%ld", id);
 		fds[slot] = try_open(text, O_RDWR | O_NONBLOCK);

@@ -321,11 +321,11 @@ TEST_F(registry, a_name_used_again_is_another_pipe)
 
 	create.max_msgs = 4;
 	ASSERT_LE(1, id = create_pipe(&create));
-	ASSERT_LE(0, old = try_open("/dev/kmsgpipe-again", O_RDWR | O_NONBLOCK));
+	ASSERT_LE(0, old = try_open("/dev/kmsgpipe/again", O_RDWR | O_NONBLOCK));
 	ASSERT_EQ(3, write(old, "old", 3));
 	ASSERT_EQ(0, destroy(old));
 	ASSERT_EQ(after(id), create_pipe(&create));
-	ASSERT_LE(0, fd = try_open("/dev/kmsgpipe-again", O_RDWR | O_NONBLOCK));
+	ASSERT_LE(0, fd = try_open("/dev/kmsgpipe/again", O_RDWR | O_NONBLOCK));
 	/* The messages went with the pipe. */
 	EXPECT_EQ(-EAGAIN, TRY(read(fd, buffer, sizeof(buffer))));
 	EXPECT_EQ(0, stats_of(fd).enqueued_msgs);
@@ -337,7 +337,7 @@ TEST_F(registry, a_name_used_again_is_another_pipe)
 	close(old);
 	EXPECT_EQ(1, stats_of(fd).readers);
 	EXPECT_EQ(1, stats_of(fd).writers);
-	EXPECT_TRUE(is_there("/dev/kmsgpipe-again"));
+	EXPECT_TRUE(is_there("/dev/kmsgpipe/again"));
 	EXPECT_EQ(3, read(fd, buffer, sizeof(buffer)));
 	EXPECT_EQ(0, memcmp(buffer, "new", 3));
 	close(fd);

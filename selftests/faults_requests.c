@@ -178,7 +178,7 @@ FIXTURE_VARIANT_ADD(call, dump) {
 
 /* ---- Making and destroying pipes ---- */
 
-#define FAULTY "/dev/kmsgpipe-faulty"
+#define FAULTY "/dev/kmsgpipe/faulty"
 
 static struct kmsgpipe_create faulty_pipe(void)
 {

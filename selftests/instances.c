@@ -237,14 +237,14 @@ TEST_F(registry, a_name_stands_instead_of_the_number)
 	long id;
 
 	ASSERT_LE(1, id = create_pipe(&create));
-	ASSERT_EQ(0, stat("/dev/kmsgpipe-log.d_1-x", &node));
+	ASSERT_EQ(0, stat("/dev/kmsgpipe/log.d_1-x", &node));
 	EXPECT_EQ(S_IFCHR | 0600, node.st_mode);
 	EXPECT_EQ(id, minor(node.st_rdev));
 	EXPECT_EQ(-ENOENT, try_open_id(id, O_RDWR));
 	ASSERT_LT(0, slurp(sysfs_file(id, "node"), text, sizeof(text)));
-	EXPECT_STREQ("/dev/kmsgpipe-log.d_1-x\n", text);
+	EXPECT_STREQ("/dev/kmsgpipe/log.d_1-x\n", text);
 	ASSERT_EQ(0, destroy_id(id));
-	EXPECT_FALSE(is_there("/dev/kmsgpipe-log.d_1-x"));
+	EXPECT_FALSE(is_there("/dev/kmsgpipe/log.d_1-x"));
 	EXPECT_FALSE(is_there(sysfs_file(id, "")));
 }
 
@@ -261,7 +261,7 @@ TEST_F(registry, names_of_every_length)
 		create = default_pipe();
 		memcpy(create.name, longest, len);
 		ASSERT_LE(1, id = create_pipe(&create));
-		snprintf(node, sizeof(node), "/dev/kmsgpipe-%.*s", (int)len, longest);
+		snprintf(node, sizeof(node), "/dev/kmsgpipe/%.*s", (int)len, longest);
 		EXPECT_TRUE(is_there(node)) TH_LOG("%s", node);
 		ASSERT_EQ(0, destroy_id(id));
 	}
@@ -273,7 +273,7 @@ TEST_F(registry, names_of_every_length)
 	ASSERT_LE(1, id = create_pipe(&create));
 	snprintf(node, sizeof(node), "/dev/kmsgpipe%ld", id);
 	EXPECT_TRUE(is_there(node));
-	EXPECT_FALSE(is_there("/dev/kmsgpipe-"));
+	EXPECT_FALSE(is_there("/dev/kmsgpipe"));
 }
 
 TEST_F(registry, every_byte_in_a_name)
@@ -290,13 +290,50 @@ TEST_F(registry, every_byte_in_a_name)
 			EXPECT_EQ(strchr(allowed, byte) ? 0 : -EINVAL, attempt(&create))
 				TH_LOG("byte %d at %d", byte, place);
 		}
-	/* A dot or two are names like others: the node has a prefix. */
-	create = named_pipe(".");
-	EXPECT_EQ(0, attempt(&create));
-	create = named_pipe("..");
-	EXPECT_EQ(0, attempt(&create));
-	create = named_pipe("../x");
-	EXPECT_EQ(-EINVAL, attempt(&create));
+}
+
+TEST_F(registry, names_that_no_file_or_another_may_have)
+{
+	static const struct { const char *name; long ret; } cases[] = {
+		{ ".", -EINVAL }, { "..", -EINVAL }, { "...", 0 }, { ".a", 0 }, { "a.", 0 }, { "../x", -EINVAL },
+		{ ".peer", -EINVAL }, { "a.peer", -EINVAL }, { "a.peer.peer", -EINVAL }, { "peer", 0 }, { "a.peers", 0 },
+		{ "a.peer.b", 0 }, { "a-peer", 0 },
+	};
+	struct kmsgpipe_create create;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		create = named_pipe(cases[i].name);
+		EXPECT_EQ(cases[i].ret, attempt(&create)) TH_LOG("'%s'", cases[i].name);
+	}
+	EXPECT_EQ(1, pipes_in_sysfs(0));
+}
+
+TEST_F(registry, named_pipes_have_a_directory)
+{
+	struct kmsgpipe_create a = named_pipe("a"), b = named_pipe("b"), unnamed = default_pipe();
+	struct stat file;
+
+	ASSERT_LE(1, create_pipe(&unnamed));
+	ASSERT_FALSE(is_there("/dev/kmsgpipe"));
+	/* It comes with the first and goes with the last. */
+	ASSERT_LE(1, create_pipe(&a));
+	ASSERT_EQ(0, lstat("/dev/kmsgpipe", &file));
+	EXPECT_EQ(S_IFDIR | 0755, file.st_mode);
+	EXPECT_EQ(0, file.st_uid);
+	EXPECT_EQ(0, file.st_gid);
+	ASSERT_LE(1, create_pipe(&b));
+	ASSERT_EQ(0, destroy_word("a"));
+	EXPECT_TRUE(is_there("/dev/kmsgpipe/b"));
+	ASSERT_EQ(0, destroy_word("b"));
+	EXPECT_FALSE(is_there("/dev/kmsgpipe"));
+	/* One that somebody has made stays, as who has bound it somewhere wants it. */
+	ASSERT_EQ(0, mkdir("/dev/kmsgpipe", 0755));
+	ASSERT_LE(1, create_pipe(&a));
+	EXPECT_TRUE(is_there("/dev/kmsgpipe/a"));
+	ASSERT_EQ(0, destroy_word("a"));
+	EXPECT_FALSE(is_there("/dev/kmsgpipe/a"));
+	EXPECT_EQ(0, rmdir("/dev/kmsgpipe"));
 }
 
 TEST_F(registry, nothing_may_be_behind_the_name)
@@ -328,12 +365,12 @@ TEST_F(registry, a_name_is_used_once_at_a_time)
 	/* Looks like the number of pipe 0 and is another node. */
 	EXPECT_LE(1, id = create_pipe(&number));
 	EXPECT_EQ(-EEXIST, create_pipe(&number));
-	EXPECT_TRUE(is_there("/dev/kmsgpipe-0"));
+	EXPECT_TRUE(is_there("/dev/kmsgpipe/0"));
 	EXPECT_EQ(4, pipes_in_sysfs(0));
 	/* A refused creation takes no number. */
 	for (i = 0; i < 10; i++)
 		ASSERT_EQ(-EEXIST, create_pipe(&a));
-	fd = try_open("/dev/kmsgpipe-name", O_RDWR);
+	fd = try_open("/dev/kmsgpipe/name", O_RDWR);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, destroy(fd));
 	/* Free again although the destroyed pipe is still open. */

@@ -55,9 +55,9 @@ TEST_F(registry, uevents_come_and_go_with_pipes)
 	struct kmsgpipe_create named = named_pipe("weather"), unnamed = default_pipe();
 	/* The lines of a device that comes and goes; `%ld` is its number. */
 	static const char *const expected[4][5] = {
-		{ "add@/devices/virtual/kmsgpipe/pipe%ld", "ACTION=add", "MINOR=%ld", "DEVNAME=kmsgpipe-weather", "DEVMODE=0600" },
+		{ "add@/devices/virtual/kmsgpipe/pipe%ld", "ACTION=add", "MINOR=%ld", "DEVNAME=kmsgpipe/weather", "DEVMODE=0600" },
 		{ "add@/devices/virtual/kmsgpipe/pipe%ld", "ACTION=add", "MINOR=%ld", "DEVNAME=kmsgpipe%ld", "DEVMODE=0600" },
-		{ "remove@/devices/virtual/kmsgpipe/pipe%ld", "ACTION=remove", "MINOR=%ld", "DEVNAME=kmsgpipe-weather", "SUBSYSTEM=kmsgpipe" },
+		{ "remove@/devices/virtual/kmsgpipe/pipe%ld", "ACTION=remove", "MINOR=%ld", "DEVNAME=kmsgpipe/weather", "SUBSYSTEM=kmsgpipe" },
 		{ "remove@/devices/virtual/kmsgpipe/pipe%ld", "ACTION=remove", "MINOR=%ld", "DEVNAME=kmsgpipe%ld", "SUBSYSTEM=kmsgpipe" },
 	};
 	char text[4096], major_line[32], line[128];
@@ -106,7 +106,7 @@ TEST_F(registry, a_uevent_comes_when_the_node_is_there)
 	while (hear(netlink, text, sizeof(text)) == -EAGAIN)
 		ASSERT_EQ(1, poll(&poll_fd, 1, -1));
 	EXPECT_TRUE(has_line(text, "ACTION=add"));
-	fd = open("/dev/kmsgpipe-ready", O_RDWR | O_CLOEXEC);
+	fd = open("/dev/kmsgpipe/ready", O_RDWR | O_CLOEXEC);
 	EXPECT_LE(0, fd);
 	EXPECT_EQ(1, write(fd, "x", 1));
 	EXPECT_EQ(0, exit_of(child));

@@ -278,13 +278,13 @@ TEST_F(registry, sysfs_tells_the_node_and_the_device)
 	create.uid = 1234;
 	create.gid = 5678;
 	ASSERT_LE(1, id = create_pipe(&create));
-	ASSERT_EQ(0, stat("/dev/kmsgpipe-weather", &node));
+	ASSERT_EQ(0, stat("/dev/kmsgpipe/weather", &node));
 	snprintf(expected, sizeof(expected), "%u:%u\n", major(node.st_rdev), minor(node.st_rdev));
 	ASSERT_LT(0, slurp(sysfs_file(id, "dev"), text, sizeof(text)));
 	EXPECT_STREQ(expected, text);
 	ASSERT_LT(0, slurp(sysfs_file(id, "node"), text, sizeof(text)));
-	EXPECT_STREQ("/dev/kmsgpipe-weather\n", text);
-	snprintf(expected, sizeof(expected), "MAJOR=%u\nMINOR=%ld\nDEVNAME=kmsgpipe-weather\n", major(node.st_rdev), id);
+	EXPECT_STREQ("/dev/kmsgpipe/weather\n", text);
+	snprintf(expected, sizeof(expected), "MAJOR=%u\nMINOR=%ld\nDEVNAME=kmsgpipe/weather\n", major(node.st_rdev), id);
 	ASSERT_LT(0, slurp(sysfs_file(id, "uevent"), text, sizeof(text)));
 	EXPECT_EQ(0, strncmp(text, expected, strlen(expected))) TH_LOG("%s", text);
 	EXPECT_TRUE(strstr(text, "\nDEVMODE=0640\n") != NULL);
@@ -311,6 +311,7 @@ TEST_F(registry, sysfs_makes_pipes)
 		{ "", 0 }, { "\n", -EINVAL }, { " ", -EINVAL }, { "a b", -EINVAL }, { " a", -EINVAL }, { "a ", -EINVAL },
 		{ "a/b", -EINVAL }, { "../a", -EINVAL }, { "a\nb", -EINVAL }, { "a\n\n", -EINVAL }, { "\303\244", -EINVAL },
 		{ "a\t", -EINVAL }, { "0123456789abcdefghijABCDEFGHIJ_x", -EINVAL }, { "a!", -EINVAL }, { "a,b", -EINVAL },
+		{ ".", -EINVAL }, { "..", -EINVAL }, { "a.peer", -EINVAL }, { ".peer\n", -EINVAL },
 	};
 	struct kmsgpipe_stats stats;
 	struct stat node;
@@ -322,11 +323,11 @@ TEST_F(registry, sysfs_makes_pipes)
 	EXPECT_EQ(1, pipes_in_sysfs(0));
 
 	EXPECT_EQ(5, spill(SYSFS "/create", "logs\n"));
-	ASSERT_EQ(0, stat("/dev/kmsgpipe-logs", &node));
+	ASSERT_EQ(0, stat("/dev/kmsgpipe/logs", &node));
 	EXPECT_EQ(S_IFCHR | 0600, node.st_mode);
 	EXPECT_EQ(0, node.st_uid);
 	EXPECT_EQ(0, node.st_gid);
-	fd = open("/dev/kmsgpipe-logs", O_RDWR | O_CLOEXEC);
+	fd = open("/dev/kmsgpipe/logs", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	stats = stats_of(fd);
 	EXPECT_TRUE(is_there(sysfs_file(stats.id, "node")));
@@ -336,7 +337,7 @@ TEST_F(registry, sysfs_makes_pipes)
 	EXPECT_EQ(-EEXIST, spill(SYSFS "/create", "logs"));
 	EXPECT_EQ(-EEXIST, spill(SYSFS "/create", "logs\n"));
 	EXPECT_EQ(31, spill(SYSFS "/create", longest));
-	EXPECT_TRUE(is_there("/dev/kmsgpipe-0123456789abcdefghijABCDEFGHIJ_"));
+	EXPECT_TRUE(is_there("/dev/kmsgpipe/0123456789abcdefghijABCDEFGHIJ_"));
 	EXPECT_EQ(3, spill(SYSFS "/create", "a-b"));
 	EXPECT_EQ(4, pipes_in_sysfs(0));
 }
@@ -345,13 +346,14 @@ TEST_F(registry, sysfs_destroys_pipes)
 {
 	/* `%ld` is the number of the pipe, and of one that is not there. */
 	static const char *const words[] = {
-		"logs", "logs\n", "kmsgpipe-logs\n", "%ld", "%ld\n", "pipe%ld", "pipe%ld\n", "kmsgpipe%ld", "kmsgpipe%ld\n",
+		"logs", "logs\n", "kmsgpipe/logs\n", "%ld", "%ld\n", "pipe%ld", "pipe%ld\n", "kmsgpipe%ld", "kmsgpipe%ld\n",
 	};
 	static const char *const none[] = {
-		"%ld", "pipe%ld", "kmsgpipe%ld", "nosuch", "kmsgpipe-nosuch", "65536", "4294967296", "4294967297",
-		"18446744073709551617", "pipe4294967297", "-1", "pipe-1", "logs2", "log", "pipe", "kmsgpipe", "kmsgpipe-",
-		"1x", "pipe1x", "/dev/kmsgpipe-logs", "\n", " ", "1 ", " 1", "1\n1", "01234567890123456789012345678901234567890123456789",
+		"%ld", "pipe%ld", "kmsgpipe%ld", "nosuch", "kmsgpipe/nosuch", "65536", "4294967296", "4294967297",
+		"18446744073709551617", "pipe4294967297", "-1", "pipe-1", "logs2", "log", "pipe", "kmsgpipe", "kmsgpipe/",
+		"kmsgpipe-logs", "kmsgpipe/%ld", "00", "1x", "pipe1x", "/dev/kmsgpipe/logs", "\n", " ", "1 ", " 1", "1\n1", "01234567890123456789012345678901234567890123456789",
 	};
+	static const char *const numbers[] = { "0", "%ld", "pipe%ld", "kmsgpipe%ld" };
 	struct kmsgpipe_create create = named_pipe("logs"), number;
 	char word[64];
 	long ret, id, other;
@@ -363,7 +365,7 @@ TEST_F(registry, sysfs_destroys_pipes)
 		snprintf(word, sizeof(word), words[i], id);
 		EXPECT_EQ((long)strlen(word), spill(SYSFS "/destroy", word)) TH_LOG("'%s'", word);
 		ASSERT_EQ(1, pipes_in_sysfs(0)) TH_LOG("'%s'", word);
-		EXPECT_FALSE(is_there("/dev/kmsgpipe-logs"));
+		EXPECT_FALSE(is_there("/dev/kmsgpipe/logs"));
 		EXPECT_EQ(-ENODEV, spill(SYSFS "/destroy", word)) TH_LOG("'%s' again", word);
 	}
 	ASSERT_LE(1, id = create_pipe(&create));
@@ -376,26 +378,36 @@ TEST_F(registry, sysfs_destroys_pipes)
 	snprintf(word, sizeof(word), "%ld", after(id));
 	EXPECT_EQ(-ENODEV, spill(SYSFS "/destroy", word));
 	EXPECT_EQ(-ENODEV, spill(SYSFS "/destroy", "nosuch"));
-	EXPECT_EQ(-ENODEV, spill(SYSFS "/destroy", "kmsgpipe-nosuch"));
+	EXPECT_EQ(-ENODEV, spill(SYSFS "/destroy", "kmsgpipe/nosuch"));
 	EXPECT_EQ(2, pipes_in_sysfs(0));
 	EXPECT_EQ(-EBUSY, spill(SYSFS "/destroy", "0"));
 	EXPECT_EQ(-EBUSY, spill(SYSFS "/destroy", "pipe0\n"));
 	EXPECT_EQ(-EBUSY, spill(SYSFS "/destroy", "kmsgpipe0"));
 
-	/* A name wins over a number. */
+	/* What may be a number is one; a name that looks like it is told by its node's. */
+	for (i = 0; i < ARRAY_SIZE(numbers); i++) {
+		snprintf(word, sizeof(word), numbers[i], after(id));
+		number = named_pipe(word);
+		ASSERT_LE(1, other = create_pipe(&number));
+		EXPECT_EQ(-EBUSY, spill(SYSFS "/destroy", "0"));
+		snprintf(word, sizeof(word), "kmsgpipe/%s", number.name);
+		EXPECT_EQ((long)strlen(word), spill(SYSFS "/destroy", word)) TH_LOG("'%s'", word);
+		EXPECT_FALSE(is_there(sysfs_file(other, "")));
+		EXPECT_EQ(2, pipes_in_sysfs(0));
+	}
+	number = named_pipe("0");
+	ASSERT_LE(1, other = create_pipe(&number));
+	EXPECT_EQ(-EBUSY, spill(SYSFS "/destroy", "0"));
 	snprintf(word, sizeof(word), "%ld", id);
 	number = named_pipe(word);
-	ASSERT_LE(1, other = create_pipe(&number));
-	EXPECT_EQ((long)strlen(word), spill(SYSFS "/destroy", word));
-	EXPECT_TRUE(is_there(sysfs_file(id, "")));
-	EXPECT_FALSE(is_there(sysfs_file(other, "")));
-	number = named_pipe("0");
 	ASSERT_LE(1, create_pipe(&number));
-	EXPECT_EQ(1, spill(SYSFS "/destroy", "0"));
-	EXPECT_EQ(2, pipes_in_sysfs(0));
+	EXPECT_EQ((long)strlen(word), spill(SYSFS "/destroy", word));
+	EXPECT_FALSE(is_there(sysfs_file(id, "")));
+	EXPECT_EQ(3, pipes_in_sysfs(0));
+	ASSERT_LE(1, create_pipe(&create));
 
 	/* Those who use it are told as by the request. */
-	fd = open("/dev/kmsgpipe-logs", O_RDWR | O_CLOEXEC);
+	fd = open("/dev/kmsgpipe/logs", O_RDWR | O_CLOEXEC);
 	EXPECT_EQ(4, spill(SYSFS "/destroy", "logs"));
 	EXPECT_EQ(-ENODEV, TRY(write(fd, "x", 1)));
 	close(fd);

@@ -89,7 +89,7 @@ impl HasNode for Arc<Pipe> {
 
     fn write_node_name(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match &self.node().name {
-            Some(name) => write!(f, "kmsgpipe-{}", name.as_str()),
+            Some(name) => write!(f, "kmsgpipe/{}", name.as_str()),
             None => write!(f, "kmsgpipe{}", self.id()),
         }
     }

@@ -102,7 +102,9 @@ pub(crate) fn broken_limit(params: Params) -> String {
 /// Says which limit a pipe breaks that the kernel has refused to make.
 pub(crate) fn broken_limit_of_create(create: &Create) -> String {
     if create.name.as_deref().is_some_and(|name| !is_name(name)) {
-        "a name has at most 31 letters, digits, '.', '_' and '-'".into()
+        "a name has at most 31 letters, digits, '.', '_' and '-'; '.', '..' and what ends in '.peer' \
+         is none"
+            .into()
     } else if create.mode > 0o777 {
         format!("a mode is at most 0777, and not {:04o}", create.mode)
     } else if create.uid == u32::MAX || create.gid == u32::MAX {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Bounded message queues that are files: `/dev/kmsgpipeN` and `/dev/kmsgpipe-NAME`.
+//! Bounded message queues that are files: `/dev/kmsgpipeN` and `/dev/kmsgpipe/NAME`.
 //!
 //! A pipe is a device node of the kmsgpipe module. One write is one message, one read is exactly one
 //! message, and the kernel keeps them in order. Any number of processes may have a pipe open.

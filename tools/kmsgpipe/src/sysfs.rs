@@ -156,14 +156,14 @@ mod tests {
             made_up.write(id, "node", &format!("/dev/kmsgpipe{id}"));
             made_up.write(id, "dev", &format!("240:{id}"));
         }
-        made_up.write(2, "node", "/dev/kmsgpipe-log");
+        made_up.write(2, "node", "/dev/kmsgpipe/log");
         fs::write(made_up.directory.join("create"), "").unwrap();
         fs::create_dir(made_up.directory.join("pipe01")).unwrap();
 
         let class = made_up.class();
         assert_eq!(class.ids(), [0, 2, 10]);
         assert!(class.has(10) && !class.has(1));
-        assert_eq!(class.node(2).unwrap(), Path::new("/dev/kmsgpipe-log"));
+        assert_eq!(class.node(2).unwrap(), Path::new("/dev/kmsgpipe/log"));
         assert_eq!(class.node(1), None);
         assert_eq!(class.device(10), Some((240, 10)));
         assert_eq!(class.device(1), None);

@@ -332,7 +332,7 @@ pub mod tests {
                 result: Ok((stats(Some(head)), Source::Ioctl)),
             },
             Report {
-                node: Node::at(Path::new("/dev/kmsgpipe-log")),
+                node: Node::at(Path::new("/dev/kmsgpipe/log")),
                 result: Err(Error::WouldBlock {
                     action: kmsgpipe::Action::Send,
                     object: "x".into(),
@@ -454,7 +454,7 @@ pub mod tests {
                         "source": "ioctl",
                     },
                     {
-                        "pipe": "kmsgpipe-log", "path": "/dev/kmsgpipe-log", "name": "log", "id": null,
+                        "pipe": "log", "path": "/dev/kmsgpipe/log", "name": "log", "id": null,
                         "error": {
                             "errno": "EAGAIN",
                             "message": "cannot send to x without waiting: it is full (EAGAIN)",

@@ -345,7 +345,7 @@ impl<'a> Actor<'a> {
                     mode: 0o666,
                     ..Default::default()
                 };
-                let name = NODES[1 + one as usize].trim_start_matches("/dev/kmsgpipe-");
+                let name = NODES[1 + one as usize].trim_start_matches("/dev/kmsgpipe/");
                 for (to, from) in create.name.iter_mut().zip(name.bytes()) {
                     *to = from as _;
                 }

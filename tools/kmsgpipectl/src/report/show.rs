@@ -229,13 +229,13 @@ mod tests {
         stats.flags |= 2;
         stats.flush_interval_ms = 250;
         stats.flush_expiry_ms = 10_000;
-        let node = Node::at(Path::new("/dev/kmsgpipe-log"));
+        let node = Node::at(Path::new("/dev/kmsgpipe/log"));
         let text = block(&node, Some(&device()), &stats, None);
         let text = text.replace("root (0)", "0");
         assert_eq!(
             text,
-            "pipe      kmsgpipe-log\n\
-             node      /dev/kmsgpipe-log\n\
+            "pipe      log\n\
+             node      /dev/kmsgpipe/log\n\
              number    3\n\
              name      log\n\
              device    240:3\n\
