@@ -27,7 +27,7 @@ field() { value "$1" "$(kmsgpipectl stats "$2" --json)"; }
 # json ARGUMENT...: what the tool says with --json, which is kept to be looked at in the end.
 json() { kmsgpipectl --json "$@" | tee -a all.json; }
 
-plan 122
+plan 135
 
 is "send and receive a message" "0:/0:hello" "$(run kmsgpipectl send 0 hello)/$(run kmsgpipectl recv 0)"
 is "pipes have three names" "0:a0:b0:c" "$(kmsgpipectl send 0 a && kmsgpipectl send kmsgpipe0 b && kmsgpipectl send $node c &&
@@ -298,6 +298,54 @@ chmod 666 $node
 mv $node /dev/elsewhere
 like "doctor finds that a node is missing" "3:*failed *nodes*$node*devtmpfs*" "$(run kmsgpipectl doctor)"
 mv /dev/elsewhere $node
+
+# Nodes that are missing, or cannot be made.
+kmsgpipectl create --name gone >/dev/null
+kmsgpipectl create --mode 0640 >/dev/null
+n1=$(value id "$(json show gone)") n2=$((n1 + 1))
+device="c $((16#$(stat -c %t /dev/kmsgpipe/gone))) $n1"
+kmsgpipectl send gone kept
+rm /dev/kmsgpipe/gone "/dev/kmsgpipe$n2"
+like "list shows a pipe whose node is missing" "*gone *$n1 *1 *$n2 *$n2 *0 *" "$(kmsgpipectl list | xargs)"
+like "so does show, and says so" "0:pipe *gone*node */dev/kmsgpipe/gone*wrong *nothing is at /dev/kmsgpipe/gone*sent *1 message of 4 bytes*" \
+	"$(run kmsgpipectl show gone)"
+like "show as JSON" "{*\"id\":$n2,*\"source\":\"sysfs\",\"node\":null}\]}" "$(json show "$n2")"
+like "sending says why it cannot" "3:*/dev/kmsgpipe/gone*ENOENT*not its node*doctor*" "$(run kmsgpipectl send gone more)"
+like "doctor names what is missing" "3:*failed *nodes *nothing is at /dev/kmsgpipe/gone, nothing is at /dev/kmsgpipe$n2*mknod -m 600 /dev/kmsgpipe/gone $device*" \
+	"$(run kmsgpipectl doctor)"
+# shellcheck disable=SC2086 # three words
+mknod -m 600 /dev/kmsgpipe/gone $device
+is "and what it says mends it" "0:kept" "$(run kmsgpipectl recv gone)"
+rm /dev/kmsgpipe/gone
+echo stray >"/dev/kmsgpipe$n2"
+like "doctor names what is in the way" "3:*nothing is at /dev/kmsgpipe/gone, a regular file stands at /dev/kmsgpipe$n2*" "$(run kmsgpipectl doctor)"
+like "destroy without a node and without privilege" "4:*EACCES*CAP_SYS_ADMIN*" "$(nobody kmsgpipectl destroy gone)"
+is "destroy without a node, or with something else there" "0:/0/stray" \
+	"$(run kmsgpipectl destroy gone "$n2")/$(find /sys/class/kmsgpipe/ -name 'pipe[1-9]*' | wc -l)/$(cat "/dev/kmsgpipe$n2")"
+n3=$((n2 + 1))
+mv "/dev/kmsgpipe$n2" "/dev/kmsgpipe$n3"
+like "create does not take a file for a node" "1:*a regular file stands at /dev/kmsgpipe$n3*remove*destroyed again/0/stray" \
+	"$(run kmsgpipectl create)/$(find /sys/class/kmsgpipe/ -name 'pipe[1-9]*' | wc -l)/$(cat "/dev/kmsgpipe$n3")"
+rm "/dev/kmsgpipe$n3"
+[[ -d /dev/kmsgpipe ]] || mkdir /dev/kmsgpipe
+mkdir /dev/kmsgpipe/dir
+ln -s $node /dev/kmsgpipe/link
+mknod /dev/kmsgpipe/null c 1 3
+mkfifo /dev/kmsgpipe/fifo
+is "nor anything else" "a directory stands at /dev/kmsgpipe/dir
+a symbolic link stands at /dev/kmsgpipe/link
+another device stands at /dev/kmsgpipe/null
+a FIFO stands at /dev/kmsgpipe/fifo
+0" "$(for name in dir link null fifo; do
+	run kmsgpipectl create --name $name | grep -oE "\b(a|another) [A-Za-z ]*stands at [a-z/]*"
+done
+find /sys/class/kmsgpipe/ -name 'pipe[1-9]*' | wc -l)"
+rm -r /dev/kmsgpipe
+echo stray >/dev/kmsgpipe
+like "nor if a file is in the place of the directory" '{"schema":1,"error":{"errno":null,"message":"*a regular file stands at /dev/kmsgpipe;*destroyed again","exit":1}}' \
+	"$(kmsgpipectl --json create --name x 2>&1)"
+rm /dev/kmsgpipe
+is "and then it can be made" "0:/dev/kmsgpipe/x/0:" "$(run kmsgpipectl create --name x)/$(run kmsgpipectl destroy x)"
 
 # Colour.
 is "no colour into a pipe" "0" "$(kmsgpipectl list | grep -c $'\33')"

@@ -42,6 +42,7 @@ use crate::{
             Global,
             Published, //
         },
+        path, //
     },
     limits::Limits,
     name::Name,
@@ -225,6 +226,19 @@ pub(crate) fn at_or_after(id: u32) -> Option<Arc<Pipe>> {
     REGISTRY.get()?.at_or_after(id)
 }
 
+/// Warns of what stands in the way of the nodes of the first `pipes` pipes. devtmpfs leaves it
+/// there, the driver core does not tell, and what is written to a pipe would go into a file.
+pub(crate) fn warn_of_strays(pipes: u32) {
+    let Some(registry) = REGISTRY.get() else {
+        return;
+    };
+    for id in 0..pipes {
+        if registry.is_stray(id) == Ok(true) {
+            pr_warn!("/dev/kmsgpipe{id} is not pipe {id}: remove it, and load the module again\n");
+        }
+    }
+}
+
 /// Checks limits against those of the module, too.
 ///
 /// # Errors
@@ -319,6 +333,12 @@ impl Registry {
         let name = CString::try_from_fmt(fmt!("pipe{id}"))?;
         let number = self.region.number(id)?;
         self.class.add(&name, number, pipe.clone())
+    }
+
+    /// Whether something else stands where the node of a pipe without a name should be.
+    fn is_stray(&self, id: u32) -> Result<bool> {
+        let path = CString::try_from_fmt(fmt!("/dev/kmsgpipe{id}"))?;
+        Ok(path::device_at(&path)? != Some(self.region.number(id)?))
     }
 
     /// Destroys a pipe.

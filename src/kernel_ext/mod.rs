@@ -23,6 +23,7 @@ mod line;
 pub(crate) mod lock;
 pub(crate) mod nofault;
 pub(crate) mod notify;
+pub(crate) mod path;
 pub(crate) mod proc;
 pub(crate) mod segment;
 pub(crate) mod seq;

@@ -30,13 +30,16 @@ pub(crate) fn no_pipes() -> &'static str {
 /// Says what to do when `action` on `object` failed with `errno`; may be empty.
 pub(crate) fn after(action: Action, object: &Path, errno: Errno) -> String {
     match (action, errno) {
+        (Action::Open, Errno::ENOENT) if Node::at(object).is_known() => {
+            "the pipe is there, but not its node; `kmsgpipectl doctor` says what to do".into()
+        }
         (Action::Open, Errno::ENOENT) if Path::new(CLASS).exists() => {
             "the module is loaded but has no such pipe; `kmsgpipectl list` shows those it has"
                 .into()
         }
         (Action::Open, Errno::ENOENT) => no_pipes().into(),
         (Action::Open, Errno::EACCES | Errno::EPERM) => permission(object),
-        (action, Errno::EPERM) if action.is_privileged() => privilege().into(),
+        (action, Errno::EPERM | Errno::EACCES) if action.is_privileged() => privilege().into(),
         (Action::SetParams, Errno::EBUSY) => {
             "it is not empty: receive what is in it, or discard that with `kmsgpipectl clear`"
                 .into()
@@ -160,8 +163,10 @@ mod tests {
             Action::Destroy,
             Action::Dump,
         ] {
-            let hint = after(action, Path::new("/dev/kmsgpipe0"), Errno::EPERM);
-            assert!(hint.contains("CAP_SYS_ADMIN"), "{hint}");
+            for errno in [Errno::EPERM, Errno::EACCES] {
+                let hint = after(action, Path::new("/dev/kmsgpipe0"), errno);
+                assert!(hint.contains("CAP_SYS_ADMIN"), "{hint}");
+            }
         }
         assert_eq!(after(Action::Send, Path::new("x"), Errno::EPERM), "");
     }

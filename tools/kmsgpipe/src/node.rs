@@ -58,7 +58,7 @@ impl Node {
     pub fn at(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            id: id_of_device(path).or_else(|| number_in(path)),
+            id: id_of(path),
         }
     }
 
@@ -98,6 +98,28 @@ impl Node {
         let is_device =
             fs::metadata(&self.path).is_ok_and(|metadata| metadata.file_type().is_char_device());
         is_device && (!self.is_known() || id_of_device(&self.path) == self.id)
+    }
+
+    /// The major and the minor number of the pipe's device, as the kernel says.
+    pub(crate) fn device(&self) -> Option<(u64, u64)> {
+        Class::SYSTEM.device(self.id?)
+    }
+
+    /// Destroys the pipe as [`Pipe::destroy`](crate::Pipe::destroy) does, without a need for its node.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`]: `EACCES` or `EPERM` for who is not root with `CAP_SYS_ADMIN`, `EBUSY` for pipe
+    /// 0, `ENODEV` when it was destroyed before, `ENOENT` when its number is not known.
+    pub fn destroy(&self) -> Result<()> {
+        let result = match self.id {
+            Some(id) => Class::SYSTEM.destroy(id),
+            None => Err(Errno::ENOENT.into()),
+        };
+        result.map_err(|error| {
+            let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
+            Error::system(Action::Destroy, &self.path, errno)
+        })
     }
 
     /// Whether the kernel still shows this pipe in `/sys/class/kmsgpipe`.
@@ -140,16 +162,32 @@ pub(crate) fn path_of_digits(digits: &str) -> PathBuf {
     Path::new(DIRECTORY).join(format!("{PREFIX}{digits}"))
 }
 
+/// The number of the pipe that a path stands for: that whose node it is to be, or whose device it leads to.
+fn id_of(path: &Path) -> Option<u32> {
+    let device = id_of_device(path);
+    if !path.starts_with(NAMED) && number_in(path).is_none() {
+        return device;
+    }
+    device
+        .filter(|id| Class::SYSTEM.node(*id).as_deref() == Some(path))
+        .or_else(|| Class::SYSTEM.find(path))
+        .or(device)
+        .or_else(|| number_in(path))
+}
+
+/// The major and the minor number of the character device that a path leads to.
+pub(crate) fn device_of(path: &Path) -> Option<(u64, u64)> {
+    let metadata = fs::metadata(path).ok()?;
+    let device = metadata.rdev();
+    let is_device = metadata.file_type().is_char_device();
+    is_device.then(|| (major(device), minor(device)))
+}
+
 /// The number of the pipe whose device node a path leads to, as the kernel says.
 fn id_of_device(path: &Path) -> Option<u32> {
-    let metadata = fs::metadata(path).ok()?;
-    if !metadata.file_type().is_char_device() {
-        return None;
-    }
-    let device = metadata.rdev();
-    let id = u32::try_from(minor(device)).ok()?;
-    let (major, minor) = Class::SYSTEM.device(id)?;
-    (major == self::major(device) && minor == u64::from(id)).then_some(id)
+    let device = device_of(path)?;
+    let id = u32::try_from(device.1).ok()?;
+    (Class::SYSTEM.device(id)? == device).then_some(id)
 }
 
 /// The number of the pipe as the path of its node says.

@@ -95,6 +95,13 @@ impl Report {
 
     /// Asks a pipe for its statistics, or reads what everybody may read.
     pub fn public(node: Node) -> Self {
+        if node.stray().is_some() {
+            // What is there may be another pipe.
+            if let Ok(stats) = node.public_stats() {
+                let result = Ok((stats, Source::Sysfs));
+                return Self { node, result };
+            }
+        }
         let mut report = Self::of(node);
         if report.result.is_err() {
             if let Ok(stats) = report.node.public_stats() {
