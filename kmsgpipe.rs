@@ -32,6 +32,9 @@ mod name;
 #[path = "src/node.rs"]
 #[deny(unsafe_code)]
 mod node;
+#[path = "src/numbers.rs"]
+#[deny(unsafe_code)]
+mod numbers;
 #[path = "src/pipe/mod.rs"]
 #[deny(unsafe_code)]
 mod pipe;
@@ -154,9 +157,11 @@ impl kernel::Module for Kmsgpipe {
                 name: None,
             },
         };
+        let registered = registry::register(max_bytes, pipes, &spec)?;
+        registry::warn_of_strays(pipes);
         Ok(Self {
             _stats: stats,
-            _registered: registry::register(max_bytes, pipes, &spec)?,
+            _registered: registered,
             // An open file of it holds the module, so that nothing may fail after this.
             _debug: debug::pipes_dir(),
             _users: users,

@@ -259,11 +259,11 @@ int main(int argc, char **argv)
 	printf("value create reserved %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
 	create.reserved[1] = 0;
 	id = ioctl(fd, KMSGPIPE_CREATE_NEW, &create);
-	printf("value create %d\n", id);
+	printf("value create %d\n", id > 0);
 	printf("value create again %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
 	printf("value destroy 0: %d\n", try(fd, KMSGPIPE_DESTROY, 0));
 	close(fd);
-	fd = open("/dev/kmsgpipe-abi", O_RDWR);
+	fd = open("/dev/kmsgpipe/abi", O_RDWR);
 	if (fd < 0) {
 		printf("the pipe is not there: errno %d\n", errno);
 		return 1;

@@ -2,8 +2,7 @@
 /* Thousands of pipes at once, and pipes that come and go while others open, use and list them. */
 #include "registry_fixture.h"
 
-/* How many pipes there can be at once, and how many there are quickly, beside pipe 0. */
-#define MOST 65536
+/* How many pipes there are quickly, beside pipe 0. */
 #define MANY 4096
 /* Creations, also on the debug kernel. */
 #define CYCLES 1000
@@ -70,46 +69,57 @@ static unsigned long long least(const unsigned long long *times, unsigned int co
 TEST_F_TIMEOUT(registry, thousands_of_pipes_at_once, 400)
 {
 	static unsigned long long created[MOST], opened[MOST], destroyed[MOST];
-	static unsigned int ids[MOST + 1];
+	static unsigned int made[MOST], ids[MOST + 1];
+	static unsigned char there[MOST];
 	struct kmsgpipe_create create = default_pipe();
-	long pipes = most(), id;
-	char path[64];
+	long pipes = most(), i, id;
 	int fd;
 
+	there[0] = 1;
 	created[0] = now_ns();
-	for (id = 1; id <= pipes; id++) {
-		ASSERT_EQ(id, ioctl(self->fd, KMSGPIPE_CREATE_NEW, &create));
-		created[id] = now_ns();
+	for (i = 1; i <= pipes; i++) {
+		id = ioctl(self->fd, KMSGPIPE_CREATE_NEW, &create);
+		created[i] = now_ns();
+		ASSERT_LE(1, id);
+		ASSERT_TRUE(i == 1 || id == after(made[i - 1])) TH_LOG("%ld after %u", id, made[i - 1]);
+		made[i] = id;
+		there[id] = 1;
 	}
 	if (pipes == MOST - 1) {
 		EXPECT_EQ(-ENOSPC, create_pipe(&create));
 		EXPECT_EQ(-ENOSPC, spill(SYSFS "/create", "one-more"));
-		EXPECT_EQ(0, destroy_id(MOST / 2));
-		EXPECT_EQ(MOST / 2, create_pipe(&create));
+		/* Those in use are stepped over, at the end and from the beginning on. */
+		for (i = 0; i < 2; i++) {
+			EXPECT_EQ(0, destroy_id(made[MOST / 2]));
+			EXPECT_EQ(0, destroy_id(made[2]));
+			EXPECT_EQ(made[2], create_pipe(&create));
+			EXPECT_EQ(made[MOST / 2], create_pipe(&create));
+		}
 	}
 	EXPECT_EQ(pipes + 1, pipes_in_sysfs(0));
 	ASSERT_EQ(pipes + 1, proc_ids(ids, pipes + 2, 8 << 20));
-	for (id = 0; id <= pipes; id++)
-		ASSERT_EQ(id, ids[id]);
+	for (i = 0; i <= pipes; i++) {
+		ASSERT_TRUE(!i || ids[i] > ids[i - 1]);
+		ASSERT_TRUE(there[ids[i]]) TH_LOG("%u", ids[i]);
+	}
 
 	opened[0] = now_ns();
-	for (id = 1; id <= pipes; id++) {
-		fd = open_id(id, O_RDWR | O_NONBLOCK);
-		ASSERT_EQ(id, stats_of(fd).id);
+	for (i = 1; i <= pipes; i++) {
+		fd = open_id(made[i], O_RDWR | O_NONBLOCK);
+		ASSERT_EQ(made[i], stats_of(fd).id);
 		ASSERT_EQ(1, write(fd, "x", 1));
 		close(fd);
-		opened[id] = now_ns();
+		opened[i] = now_ns();
 	}
 
 	destroyed[0] = now_ns();
-	for (id = 1; id <= pipes; id++) {
-		ASSERT_EQ(0, destroy_id(id));
-		destroyed[id] = now_ns();
+	for (i = 1; i <= pipes; i++) {
+		ASSERT_EQ(0, destroy_id(made[i]));
+		destroyed[i] = now_ns();
 	}
 	EXPECT_EQ(1, pipes_in_sysfs(0));
 	EXPECT_EQ(1, proc_ids(ids, pipes + 2, 8 << 20));
-	snprintf(path, sizeof(path), "/dev/kmsgpipe%ld", pipes);
-	EXPECT_FALSE(is_there(path));
+	EXPECT_EQ(-ENOENT, try_open_id(made[pipes], O_RDWR));
 
 	TH_LOG("%ld pipes; 64 creations: %llu, later %llu; openings: %llu, later %llu; destructions: %llu, later %llu %s",
 	       pipes, least(created, pipes, 0) / 1000, least(created, pipes, 1) / 1000, least(opened, pipes, 0) / 1000,
@@ -124,21 +134,21 @@ TEST_F_TIMEOUT(registry, thousands_of_pipes_at_once, 400)
 	EXPECT_GT(3 * least(destroyed, pipes, 1), 2 * least(destroyed, pipes, 0));
 }
 
-/* Destroys pipes with odd numbers and makes others in their place, which have odd numbers too. */
-static int churn(int fd, int *stop, unsigned int pipes, unsigned long long seed, unsigned long *turns)
+/* Destroys those of `count` pipes, and makes others in their place. */
+static int churn(int fd, int *stop, unsigned int *ids, unsigned int count, unsigned long long seed, unsigned long *turns)
 {
 	struct kmsgpipe_create create = default_pipe();
+	unsigned int i;
 	long ret;
 
 	while (!__atomic_load_n(stop, __ATOMIC_ACQUIRE)) {
-		ret = destroy_id(1 + 2 * pick(&seed, pipes / 2));
-		if (ret == -ENODEV)
-			continue;
-		if (ret)
+		i = pick(&seed, count);
+		if (destroy_id(ids[i]))
 			return 1;
 		ret = TRY(ioctl(fd, KMSGPIPE_CREATE_NEW, &create));
-		if (ret < 0 || ret % 2 == 0)
+		if (ret < 1)
 			return 2;
+		ids[i] = ret;
 		__atomic_add_fetch(turns, 1, __ATOMIC_RELAXED);
 	}
 	return 0;
@@ -147,32 +157,40 @@ static int churn(int fd, int *stop, unsigned int pipes, unsigned long long seed,
 TEST_F_TIMEOUT(registry, statistics_are_whole_while_pipes_come_and_go, 400)
 {
 	static const size_t pieces[] = { 1 << 20, 65536, 4096, 100 };
-	static unsigned int ids[2 * MANY];
+	static unsigned int ids[MOST + 1], going[2][MANY / 4];
+	static unsigned char stays[MOST];
 	struct { int stop; unsigned long turns[2]; } *shared = shared_memory(sizeof(*shared));
 	struct kmsgpipe_create create = default_pipe();
 	unsigned long long seed = new_seed();
-	unsigned int pipes = many(), round, count, i, even;
+	unsigned int pipes = many(), round, count, i, staying;
 	pid_t children[2];
 	long id;
 
 	TH_LOG("seed %llu", seed);
-	for (id = 1; id <= pipes; id++)
-		ASSERT_EQ(id, ioctl(self->fd, KMSGPIPE_CREATE_NEW, &create));
+	stays[0] = 1;
+	for (i = 0; i < pipes; i++) {
+		ASSERT_LE(1, id = ioctl(self->fd, KMSGPIPE_CREATE_NEW, &create));
+		/* Every other one stays; each child has half of the rest. */
+		if (i % 2)
+			going[i / 2 % 2][i / 4] = id;
+		else
+			stays[id] = 1;
+	}
 	for (i = 0; i < 2; i++) {
 		children[i] = fork();
 		if (!children[i])
-			_exit(churn(self->fd, &shared->stop, pipes, seed + i, &shared->turns[i]));
+			_exit(churn(self->fd, &shared->stop, going[i], pipes / 4, seed + i, &shared->turns[i]));
 	}
 	for (round = 0; round < 12 || !__atomic_load_n(&shared->turns[0], __ATOMIC_RELAXED) ||
 			!__atomic_load_n(&shared->turns[1], __ATOMIC_RELAXED); round++) {
-		count = proc_ids(ids, 2 * pipes, pieces[round % 4]);
-		for (i = 0, even = 0; i < count; i++) {
+		count = proc_ids(ids, MOST + 1, pieces[round % 4]);
+		for (i = 0, staying = 0; i < count; i++) {
 			ASSERT_TRUE(!i || ids[i] > ids[i - 1]) TH_LOG("%u after %u", ids[i], ids[i - 1]);
-			ASSERT_GE(pipes, ids[i]);
-			even += ids[i] % 2 == 0;
+			ASSERT_GT(MOST, ids[i]);
+			staying += stays[ids[i]];
 		}
 		/* Each once, as they ascend; pipe 0 is one of them. */
-		ASSERT_EQ(pipes / 2 + 1, even) TH_LOG("round %u", round);
+		ASSERT_EQ(pipes / 2 + 1, staying) TH_LOG("round %u", round);
 	}
 	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELEASE);
 	EXPECT_EQ(0, exit_of(children[0]));
@@ -183,7 +201,7 @@ TEST_F_TIMEOUT(registry, statistics_are_whole_while_pipes_come_and_go, 400)
 TEST_F_TIMEOUT(registry, creators_get_numbers_and_names_of_their_own, 120)
 {
 	enum { CREATORS = 4, EACH = 50 };
-	struct { unsigned int by_id[1 + 2 * CREATORS * EACH], by_name[EACH], odd; } *shared = shared_memory(sizeof(*shared));
+	struct { unsigned int by_id[MOST], by_name[EACH]; } *shared = shared_memory(sizeof(*shared));
 	struct kmsgpipe_create create;
 	pid_t children[CREATORS];
 	unsigned int i, k;
@@ -197,7 +215,7 @@ TEST_F_TIMEOUT(registry, creators_get_numbers_and_names_of_their_own, 120)
 		for (k = 0; k < EACH; k++) {
 			create = default_pipe();
 			ret = TRY(ioctl(self->fd, KMSGPIPE_CREATE_NEW, &create));
-			if (ret < 1 || ret > 2 * CREATORS * EACH)
+			if (ret < 1 || ret >= MOST)
 				_exit(1);
 			__atomic_add_fetch(&shared->by_id[ret], 1, __ATOMIC_RELAXED);
 			/* All of them want these. */
@@ -213,7 +231,7 @@ TEST_F_TIMEOUT(registry, creators_get_numbers_and_names_of_their_own, 120)
 	}
 	for (i = 0; i < CREATORS; i++)
 		ASSERT_EQ(0, exit_of(children[i]));
-	for (i = 0, k = 0; i <= 2 * CREATORS * EACH; i++) {
+	for (i = 0, k = 0; i < MOST; i++) {
 		EXPECT_GE(1, shared->by_id[i]);
 		k += shared->by_id[i];
 	}
@@ -225,9 +243,14 @@ TEST_F_TIMEOUT(registry, creators_get_numbers_and_names_of_their_own, 120)
 
 /* ---- Races ---- */
 
+/* The pipes that come and go in the race. */
+#define ALIVE 4
+
 /* What the racing processes tell. */
 struct race {
 	int stop;
+	/* The numbers of the pipes, or of those that were in their places before. */
+	unsigned int ids[ALIVE];
 	unsigned long long seed;
 	unsigned long opened, missed, waited, proc, sysfs, by_name;
 };
@@ -242,17 +265,22 @@ static void done(unsigned long *what)
 	__atomic_add_fetch(what, 1, __ATOMIC_RELAXED);
 }
 
+/* The number of one of the pipes. */
+static unsigned int race_number(struct race *race, unsigned long long *seed)
+{
+	return __atomic_load_n(&race->ids[pick(seed, ALIVE)], __ATOMIC_RELAXED);
+}
+
 /* Opens one pipe or another: a descriptor, or -1 if there is none just now. Anything else ends it. */
 static int race_open(struct race *race, unsigned long long *seed, int flags)
 {
-	unsigned int number = pick(seed, 12);
 	char node[48];
 	long fd;
 
 	if (pick(seed, 2))
-		snprintf(node, sizeof(node), "/dev/kmsgpipe%u", 1 + number);
+		snprintf(node, sizeof(node), "/dev/kmsgpipe%u", race_number(race, seed));
 	else
-		snprintf(node, sizeof(node), "/dev/kmsgpipe-race%u", number);
+		snprintf(node, sizeof(node), "/dev/kmsgpipe/race%u", pick(seed, 12));
 	fd = try_open(node, flags);
 	if (fd >= 0) {
 		done(&race->opened);
@@ -315,10 +343,12 @@ static int race_wait(struct race *race, unsigned long long seed)
 
 static int race_proc(struct race *race, unsigned long long seed)
 {
-	unsigned int ids[256], count, i;
+	static unsigned int ids[MOST + 1];
+	unsigned int count, i;
 
 	while (!over(race)) {
-		count = proc_ids(ids, 256, 1 + pick(&seed, 300));
+		/* While it reads, others are made, behind those it has read. */
+		count = proc_ids(ids, MOST + 1, 1 + pick(&seed, 300));
 		if (!count || ids[0])
 			return 1;
 		for (i = 1; i < count; i++)
@@ -334,12 +364,11 @@ static int race_sysfs(struct race *race, unsigned long long seed)
 	static const char *const files[] = {
 		"node", "depth_msgs", "readers", "enqueued_bytes", "flush_enable", "uevent", "dev",
 	};
-	char path[64], text[256];
+	char text[256];
 	long ret;
 
 	while (!over(race)) {
-		snprintf(path, sizeof(path), SYSFS "/pipe%u/%s", 1 + pick(&seed, 12), files[pick(&seed, 7)]);
-		ret = slurp(path, text, sizeof(text));
+		ret = slurp(sysfs_file(race_number(race, &seed), files[pick(&seed, 7)]), text, sizeof(text));
 		if (ret > 0)
 			done(&race->sysfs);
 		else if (ret != -ENOENT && ret != -ENODEV)
@@ -373,7 +402,7 @@ TEST_F_TIMEOUT(registry, a_thousand_creations_race_with_everything, 400)
 	static int (*const racers[])(struct race *, unsigned long long) = {
 		race_use, race_wait, race_proc, race_sysfs, race_by_name,
 	};
-	enum { RACERS = ARRAY_SIZE(racers), ALIVE = 4 };
+	enum { RACERS = ARRAY_SIZE(racers) };
 	struct race *race = shared_memory(sizeof(*race));
 	struct kmsgpipe_create create;
 	unsigned long long seed;
@@ -384,6 +413,8 @@ TEST_F_TIMEOUT(registry, a_thousand_creations_race_with_everything, 400)
 	long id;
 
 	race->seed = seed = new_seed();
+	for (slot = 0; slot < ALIVE; slot++)
+		race->ids[slot] = MOST - 1;
 	TH_LOG("seed %llu", race->seed);
 	for (i = 0; i < RACERS; i++) {
 		children[i] = fork();
@@ -405,8 +436,9 @@ TEST_F_TIMEOUT(registry, a_thousand_creations_race_with_everything, 400)
 			snprintf(create.name, sizeof(create.name), "race%d", slot);
 		id = TRY(ioctl(self->fd, KMSGPIPE_CREATE_NEW, &create));
 		ASSERT_LT(0, id);
+		__atomic_store_n(&race->ids[slot], id, __ATOMIC_RELAXED);
 		if (slot % 2)
-			snprintf(text, sizeof(text), "/dev/kmsgpipe-race%d", slot);
+			snprintf(text, sizeof(text), "/dev/kmsgpipe/race%d", slot);
 		else
 			snprintf(text, sizeof(text), "/dev/kmsgpipe%ld", id);
 		fds[slot] = try_open(text, O_RDWR | O_NONBLOCK);

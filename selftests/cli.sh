@@ -27,7 +27,7 @@ field() { value "$1" "$(kmsgpipectl stats "$2" --json)"; }
 # json ARGUMENT...: what the tool says with --json, which is kept to be looked at in the end.
 json() { kmsgpipectl --json "$@" | tee -a all.json; }
 
-plan 125
+plan 138
 
 is "send and receive a message" "0:/0:hello" "$(run kmsgpipectl send 0 hello)/$(run kmsgpipectl recv 0)"
 is "pipes have three names" "0:a0:b0:c" "$(kmsgpipectl send 0 a && kmsgpipectl send kmsgpipe0 b && kmsgpipectl send $node c &&
@@ -124,31 +124,42 @@ exec 8>&-
 is "so many messages, and the rest stays" "1 2" "$(kmsgpipectl recv --count 1 0 | head -n 1) $(field depth_msgs 0)"
 kmsgpipectl clear 0
 
-# Pipes made, named, changed and destroyed.
-is "create prints the node" "0:/dev/kmsgpipe1" "$(run kmsgpipectl create)"
-is "create with everything" "0:/dev/kmsgpipe-log/640 1000 1001/c" \
-	"$(run kmsgpipectl create --name log --msg-size 1K --max-msgs 16 --mode 0640 --owner 1000:1001)/$(stat -c '%a %u %g/%A' /dev/kmsgpipe-log | cut -c 1-15)"
-is "create for names of users and groups" "0:/dev/kmsgpipe3/0 4" \
-	"$(run kmsgpipectl create --owner root:adm)/$(stat -c '%u %g' /dev/kmsgpipe3)"
-is "create for a group, as JSON" '0:{"schema":1,"id":4,"node":"/dev/kmsgpipe-j.s-o_n","name":"j.s-o_n"}/600 0 7' \
-	"0:$(json create --name j.s-o_n --group 7)/$(stat -c '%a %u %g' /dev/kmsgpipe-j.s-o_n)"
+# Pipes made, named, changed and destroyed. Their numbers follow one another.
+n0=$(kmsgpipectl ioctl 0 CREATE_NEW)
+kmsgpipectl destroy "$n0"
+n1=$((n0 + 1)) n2=$((n0 + 2)) n3=$((n0 + 3)) n4=$((n0 + 4)) n5=$((n0 + 5)) n6=$((n0 + 6)) n7=$((n0 + 7))
+n8=$((n0 + 8)) n9=$((n0 + 9))
+is "create prints the node" "0:/dev/kmsgpipe$n1" "$(run kmsgpipectl create)"
+is "create with everything" "0:/dev/kmsgpipe/log/640 1000 1001/c" \
+	"$(run kmsgpipectl create --name log --msg-size 1K --max-msgs 16 --mode 0640 --owner 1000:1001)/$(stat -c '%a %u %g/%A' /dev/kmsgpipe/log | cut -c 1-15)"
+is "create for names of users and groups" "0:/dev/kmsgpipe$n3/0 4" \
+	"$(run kmsgpipectl create --owner root:adm)/$(stat -c '%u %g' "/dev/kmsgpipe$n3")"
+is "create for a group, as JSON" "0:{\"schema\":1,\"id\":$n4,\"node\":\"/dev/kmsgpipe/j.s-o_n\",\"name\":\"j.s-o_n\"}/600 0 7" \
+	"0:$(json create --name j.s-o_n --group 7)/$(stat -c '%a %u %g' /dev/kmsgpipe/j.s-o_n)"
 is "a pipe goes by its name and by its number" "1 2 3 4 5 6" "$(
-	kmsgpipectl send log 1 2 && kmsgpipectl send kmsgpipe-log 3 && kmsgpipectl send 2 4
-	kmsgpipectl send /dev/kmsgpipe-log 5 && kmsgpipectl send pipe2 6
-	echo "$(kmsgpipectl recv log)" "$(kmsgpipectl recv 2)" "$(kmsgpipectl recv kmsgpipe2)" "$(kmsgpipectl recv pipe2)" \
-		"$(kmsgpipectl recv kmsgpipe-log)" "$(kmsgpipectl recv /dev/kmsgpipe-log)"
+	kmsgpipectl send log 1 2 3 && kmsgpipectl send "$n2" 4
+	kmsgpipectl send /dev/kmsgpipe/log 5 && kmsgpipectl send "pipe$n2" 6
+	echo "$(kmsgpipectl recv log)" "$(kmsgpipectl recv "$n2")" "$(kmsgpipectl recv "kmsgpipe$n2")" "$(kmsgpipectl recv "pipe$n2")" \
+		"$(kmsgpipectl recv log)" "$(kmsgpipectl recv /dev/kmsgpipe/log)"
 )"
-kmsgpipectl create --name 1 >/dev/null
-is "a name goes before a number" "5 1" "$(field id 1) $(field id kmsgpipe1)"
-is "list shows names and numbers" "0 0,kmsgpipe1 1,log 2,3 3,j.s-o_n 4,1 5," \
+kmsgpipectl create --name "$n1" >/dev/null
+kmsgpipectl create --name "pipe$n1" >/dev/null
+kmsgpipectl create --name "kmsgpipe-$n1" >/dev/null
+is "digits are a number, and other names are told by their paths" "$n1 $n1 $n1 $n5 $n6 $n7 $n7" "$(
+	for pipe in "$n1" "pipe$n1" "kmsgpipe$n1" "/dev/kmsgpipe/$n1" "/dev/kmsgpipe/pipe$n1" "kmsgpipe-$n1" "/dev/kmsgpipe/kmsgpipe-$n1"; do
+		field id "$pipe"
+	done | xargs)"
+is "list shows what each goes by" \
+	"0 0,$n1 $n1,log $n2,$n3 $n3,j.s-o_n $n4,/dev/kmsgpipe/$n1 $n5,/dev/kmsgpipe/pipe$n1 $n6,kmsgpipe-$n1 $n7," \
 	"$(kmsgpipectl list | tail -n +2 | awk '{print $1, $2}' | tr '\n' ,)"
-like "list shows what may not be opened" '*"pipe":"kmsgpipe1",*"name":null,"id":1,*"source":"sysfs"*"pipe":"kmsgpipe-log",*"name":"log","id":2,*"msg_size":1024,"max_msgs":16,*"source":"ioctl"*"id":3,*"source":"sysfs"*' \
+kmsgpipectl destroy "/dev/kmsgpipe/$n1" "/dev/kmsgpipe/pipe$n1" "kmsgpipe-$n1"
+like "list shows what may not be opened" "*\"pipe\":\"kmsgpipe$n1\",*\"name\":null,\"id\":$n1,*\"source\":\"sysfs\"*\"pipe\":\"log\",*\"name\":\"log\",\"id\":$n2,*\"msg_size\":1024,\"max_msgs\":16,*\"source\":\"ioctl\"*\"id\":$n3,*\"source\":\"sysfs\"*" \
 	"$(nobody kmsgpipectl list --json)"
-like "show" "0:pipe *kmsgpipe-log*number *2*mode *0640*owner *1000*group *1001*16 messages of at most 1024 bytes*expiry *never*oldest *none*sent *6 messages of 6 bytes*" \
+like "show" "0:pipe *log*node */dev/kmsgpipe/log*number *$n2*mode *0640*owner *1000*group *1001*16 messages of at most 1024 bytes*expiry *never*oldest *none*sent *6 messages of 6 bytes*" \
 	"$(run kmsgpipectl show log)"
-like "show as JSON" '{"schema":1,"pipes":\[{*"name":"log",*"source":"ioctl","node":{"mode":"0640","uid":1000,"gid":1001,"major":[1-9]*,"minor":2}}\]}' "$(json show log)"
-like "show what may not be opened" "0:*kmsgpipe3*sent *0 messages*" "$(nobody kmsgpipectl show 3)"
-like "statistics of what may not be opened" "4:*kmsgpipe3*EACCES*0600*create --mode*" "$(nobody kmsgpipectl stats 3)"
+like "show as JSON" '{"schema":1,"pipes":\[{*"name":"log",*"source":"ioctl","node":{"mode":"0640","uid":1000,"gid":1001,"major":[1-9]*,"minor":'"$n2"'}}\]}' "$(json show log)"
+like "show what may not be opened" "0:*kmsgpipe$n3*sent *0 messages*" "$(nobody kmsgpipectl show "$n3")"
+like "statistics of what may not be opened" "4:*kmsgpipe$n3*EACCES*0600*create --mode*" "$(nobody kmsgpipectl stats "$n3")"
 like "create with a name that is in use" "1:*EEXIST*list*" "$(run kmsgpipectl create --name log)"
 like "create with a bad name" "2:*letters*" "$(run kmsgpipectl create --name 'l g')"
 like "create beyond a limit names it" "2:*EINVAL*65 messages of 1048576 bytes are 68157440*max_bytes*67108864*" \
@@ -158,7 +169,7 @@ like "create without privilege" "4:*EPERM*CAP_SYS_ADMIN*sudo*" "$(nobody kmsgpip
 is "set-params changes what it is told" "0:/64 16/0:/64 65536" \
 	"$(run kmsgpipectl set-params log --msg-size 64)/$(field msg_size log) $(field max_msgs log)/$(
 	run kmsgpipectl set-params log --max-msgs 64K)/$(field msg_size log) $(field max_msgs log)"
-is "set-params as JSON" '{"schema":1,"pipe":"kmsgpipe-log","msg_size":128,"max_msgs":8}' \
+is "set-params as JSON" '{"schema":1,"pipe":"log","msg_size":128,"max_msgs":8}' \
 	"$(json set-params log --msg-size 128 --max-msgs 8)"
 kmsgpipectl send log x
 like "set-params of a pipe that is not empty" "1:*EBUSY*clear*" "$(run kmsgpipectl set-params log --msg-size 1)"
@@ -169,7 +180,7 @@ like "set-params without privilege" "4:*EPERM*" "$(nobody kmsgpipectl set-params
 is "flush enable" "0:/250 2000/0:/1000 10000" "$(run kmsgpipectl flush enable log --interval 250ms --expiry 2)/$(
 	field flush_interval_ms log) $(field flush_expiry_ms log)/$(run kmsgpipectl flush enable log)/$(
 	field flush_interval_ms log) $(field flush_expiry_ms log)"
-is "flush enable as JSON" '{"schema":1,"pipe":"kmsgpipe-log","enabled":true,"interval_ms":1000,"expiry_ms":60000}' \
+is "flush enable as JSON" '{"schema":1,"pipe":"log","enabled":true,"interval_ms":1000,"expiry_ms":60000}' \
 	"$(json flush enable log --expiry 1m)"
 like "show tells when messages expire" "*expiry *after 1m, looked for every 1s*" "$(kmsgpipectl show log)"
 is "list tells it in short" "- 1m" "$(kmsgpipectl list | awk '$1 == "0" || $1 == "log" {print $7}' | xargs)"
@@ -243,9 +254,9 @@ max_msgs  128/0:/0:msg_size  512
 max_msgs  4" "$(run kmsgpipectl ioctl 0 GET_PARAMS)/$(run kmsgpipectl ioctl 0 SET_PARAMS 512 4)/$(run kmsgpipectl ioctl 0 get_params)"
 like "the kernel judges what a request takes" "2:*EINVAL*msg_size is 1 to 1048576 bytes, and not 0" "$(run kmsgpipectl ioctl 0 SET_PARAMS 0 0)"
 kmsgpipectl ioctl 0 SET_PARAMS 256 128
-is "ioctl KMSGPIPE_CREATE_NEW prints the number, KMSGPIPE_DESTROY" "0:6/0:7/600 64 32/0:/0:" \
-	"$(run kmsgpipectl ioctl 0 CREATE_NEW)/$(run kmsgpipectl ioctl 0 CREATE_NEW 64 32 0 made)/$(stat -c %a /dev/kmsgpipe-made) $(field msg_size made) $(
-	field max_msgs made)/$(run kmsgpipectl ioctl 6 DESTROY)/$(run kmsgpipectl ioctl made DESTROY)"
+is "ioctl KMSGPIPE_CREATE_NEW prints the number, KMSGPIPE_DESTROY" "0:$n8/0:$n9/600 64 32/0:/0:" \
+	"$(run kmsgpipectl ioctl 0 CREATE_NEW)/$(run kmsgpipectl ioctl 0 CREATE_NEW 64 32 0 made)/$(stat -c %a /dev/kmsgpipe/made) $(field msg_size made) $(
+	field max_msgs made)/$(run kmsgpipectl ioctl "$n8" DESTROY)/$(run kmsgpipectl ioctl made DESTROY)"
 exec 6<>$node
 is "ioctl KMSGPIPE_TOGGLE_BLOCK of an open file" "0:O_NONBLOCK  on/4002/0:O_NONBLOCK  off/0002" "$(run kmsgpipectl ioctl - TOGGLE_BLOCK <&6)/$(
 	awk '/flags/ {print substr($2, length($2) - 3)}' /proc/$$/fdinfo/6)/$(run kmsgpipectl ioctl - TOGGLE_BLOCK <&6)/$(
@@ -263,22 +274,24 @@ like "ioctl without privilege" "0:msg_size*4:*EPERM*" "$(nobody kmsgpipectl ioct
 like "a request that there is not" "2:*KMSGPIPE_FROB*KMSGPIPE_GET_STATS*KMSGPIPE_DUMP*" "$(run kmsgpipectl ioctl 0 KMSGPIPE_FROB)"
 
 # Pipes destroyed.
+kmsgpipectl create --name spare >/dev/null
 kmsgpipectl recv log >received 2>&1 &
 until [[ $(field readers log) == 1 ]]; do sleep 0.05; done
-is "destroy several" "0:/gone" "$(run kmsgpipectl destroy log kmsgpipe-1)/$(ls /dev/kmsgpipe-log /dev/kmsgpipe-1 2>/dev/null || echo gone)"
+is "destroy several" "0:/dev/kmsgpipe/j.s-o_n" "$(run kmsgpipectl destroy log /dev/kmsgpipe/spare)$(
+	find /dev/kmsgpipe -type c)"
 wait $!
 like "who waited is told" "3:*ENODEV*destroyed*" "$?:$(cat received)"
-is "destroy as JSON" '{"schema":1,"destroyed":[{"pipe":"kmsgpipe3","path":"/dev/kmsgpipe3","id":3}]}' "$(json destroy 3)"
-like "destroy what is there, and tell of the rest" "3:*kmsgpipe-log*ENOENT*/gone" \
-	"$(run kmsgpipectl destroy log j.s-o_n)/$(ls /dev/kmsgpipe-j* 2>/dev/null || echo gone)"
+is "destroy as JSON" "{\"schema\":1,\"destroyed\":[{\"pipe\":\"kmsgpipe$n3\",\"path\":\"/dev/kmsgpipe$n3\",\"id\":$n3}]}" "$(json destroy "$n3")"
+like "destroy what is there, and tell of the rest" "3:*/dev/kmsgpipe/log*ENOENT*/gone" \
+	"$(run kmsgpipectl destroy log j.s-o_n)/$(ls /dev/kmsgpipe/j* 2>/dev/null || echo gone)"
 like "pipe 0 stays" "1:*EBUSY*rmmod*" "$(run kmsgpipectl destroy 0)"
-chmod 666 /dev/kmsgpipe1
-like "destroy without privilege" "4:*EPERM*" "$(nobody kmsgpipectl destroy 1)"
+chmod 666 "/dev/kmsgpipe$n1"
+like "destroy without privilege" "4:*EPERM*" "$(nobody kmsgpipectl destroy "$n1")"
 for i in $(seq 50); do echo "many$i" >/sys/class/kmsgpipe/create; done
 is "many pipes" "53 53/0:/3" "$(kmsgpipectl list | wc -l) $(nobody kmsgpipectl list | grep -c .)/$(
 	# shellcheck disable=SC2046 # one word a name
 	run kmsgpipectl destroy $(seq -f many%.0f 50))/$(kmsgpipectl list | wc -l)"
-kmsgpipectl destroy 1
+kmsgpipectl destroy "$n1"
 
 # What is wrong.
 like "doctor finds nothing wrong" "0:ok *module*ok *version*ok *nodes*ok *permissions*ok *privilege*ok *proc*ok *sysfs*" "$(run kmsgpipectl doctor)"
@@ -290,6 +303,54 @@ chmod 666 $node
 mv $node /dev/elsewhere
 like "doctor finds that a node is missing" "3:*failed *nodes*$node*devtmpfs*" "$(run kmsgpipectl doctor)"
 mv /dev/elsewhere $node
+
+# Nodes that are missing, or cannot be made.
+kmsgpipectl create --name gone >/dev/null
+kmsgpipectl create --mode 0640 >/dev/null
+n1=$(value id "$(json show gone)") n2=$((n1 + 1))
+device="c $((16#$(stat -c %t /dev/kmsgpipe/gone))) $n1"
+kmsgpipectl send gone kept
+rm /dev/kmsgpipe/gone "/dev/kmsgpipe$n2"
+like "list shows a pipe whose node is missing" "*gone *$n1 *1 *$n2 *$n2 *0 *" "$(kmsgpipectl list | xargs)"
+like "so does show, and says so" "0:pipe *gone*node */dev/kmsgpipe/gone*wrong *nothing is at /dev/kmsgpipe/gone*sent *1 message of 4 bytes*" \
+	"$(run kmsgpipectl show gone)"
+like "show as JSON" "{*\"id\":$n2,*\"source\":\"sysfs\",\"node\":null}\]}" "$(json show "$n2")"
+like "sending says why it cannot" "3:*/dev/kmsgpipe/gone*ENOENT*not its node*doctor*" "$(run kmsgpipectl send gone more)"
+like "doctor names what is missing" "3:*failed *nodes *nothing is at /dev/kmsgpipe/gone, nothing is at /dev/kmsgpipe$n2*mknod -m 600 /dev/kmsgpipe/gone $device*" \
+	"$(run kmsgpipectl doctor)"
+# shellcheck disable=SC2086 # three words
+mknod -m 600 /dev/kmsgpipe/gone $device
+is "and what it says mends it" "0:kept" "$(run kmsgpipectl recv gone)"
+rm /dev/kmsgpipe/gone
+echo stray >"/dev/kmsgpipe$n2"
+like "doctor names what is in the way" "3:*nothing is at /dev/kmsgpipe/gone, a regular file stands at /dev/kmsgpipe$n2*" "$(run kmsgpipectl doctor)"
+like "destroy without a node and without privilege" "4:*EACCES*CAP_SYS_ADMIN*" "$(nobody kmsgpipectl destroy gone)"
+is "destroy without a node, or with something else there" "0:/0/stray" \
+	"$(run kmsgpipectl destroy gone "$n2")/$(find /sys/class/kmsgpipe/ -name 'pipe[1-9]*' | wc -l)/$(cat "/dev/kmsgpipe$n2")"
+n3=$((n2 + 1))
+mv "/dev/kmsgpipe$n2" "/dev/kmsgpipe$n3"
+like "create does not take a file for a node" "1:*a regular file stands at /dev/kmsgpipe$n3*remove*destroyed again/0/stray" \
+	"$(run kmsgpipectl create)/$(find /sys/class/kmsgpipe/ -name 'pipe[1-9]*' | wc -l)/$(cat "/dev/kmsgpipe$n3")"
+rm "/dev/kmsgpipe$n3"
+[[ -d /dev/kmsgpipe ]] || mkdir /dev/kmsgpipe
+mkdir /dev/kmsgpipe/dir
+ln -s $node /dev/kmsgpipe/link
+mknod /dev/kmsgpipe/null c 1 3
+mkfifo /dev/kmsgpipe/fifo
+is "nor anything else" "a directory stands at /dev/kmsgpipe/dir
+a symbolic link stands at /dev/kmsgpipe/link
+another device stands at /dev/kmsgpipe/null
+a FIFO stands at /dev/kmsgpipe/fifo
+0" "$(for name in dir link null fifo; do
+	run kmsgpipectl create --name $name | grep -oE "\b(a|another) [A-Za-z ]*stands at [a-z/]*"
+done
+find /sys/class/kmsgpipe/ -name 'pipe[1-9]*' | wc -l)"
+rm -r /dev/kmsgpipe
+echo stray >/dev/kmsgpipe
+like "nor if a file is in the place of the directory" '{"schema":1,"error":{"errno":null,"message":"*a regular file stands at /dev/kmsgpipe;*destroyed again","exit":1}}' \
+	"$(kmsgpipectl --json create --name x 2>&1)"
+rm /dev/kmsgpipe
+is "and then it can be made" "0:/dev/kmsgpipe/x/0:" "$(run kmsgpipectl create --name x)/$(run kmsgpipectl destroy x)"
 
 # Colour.
 is "no colour into a pipe" "0" "$(kmsgpipectl list | grep -c $'\33')"

@@ -23,22 +23,14 @@ TEST_F(registry, a_destroyed_pipe_is_gone_when_the_call_returns)
 	long id;
 	int fd = own_pipe(&id, 4, O_RDWR);
 
-	ASSERT_EQ(0, stat("/dev/kmsgpipe1", &node));
+	ASSERT_EQ(0, fstat(fd, &node));
 	ASSERT_EQ(0, destroy(fd));
 	EXPECT_EQ(-ENOENT, try_open_id(id, O_RDWR));
-	EXPECT_FALSE(is_there(SYSFS "/pipe1"));
-	/* A node that somebody made by hand leads nowhere, */
+	EXPECT_FALSE(is_there(sysfs_file(id, "")));
+	/* A node that somebody made by hand leads nowhere. */
 	unlink(stale);
 	ASSERT_EQ(0, mknod(stale, S_IFCHR | 0600, node.st_rdev));
 	EXPECT_EQ(-ENXIO, try_open(stale, O_RDWR));
-	/* and to the next pipe with that number, as device numbers do. */
-	close(fd);
-	fd = own_pipe(&id, 4, O_RDWR);
-	EXPECT_EQ(1, id);
-	close(fd);
-	fd = try_open(stale, O_RDWR);
-	ASSERT_LE(0, fd);
-	EXPECT_EQ(1, stats_of(fd).id);
 	close(fd);
 	unlink(stale);
 }
@@ -93,7 +85,7 @@ TEST_F(registry, later_calls_find_no_device)
 	expect_no_device(_metadata, empty);
 
 	/* Whether it held messages, and whether a call might wait. */
-	ASSERT_EQ(id, create_pipe(&create));
+	ASSERT_LE(1, id = create_pipe(&create));
 	full = open_id(id, O_RDWR | O_NONBLOCK);
 	blocking = open_id(id, O_RDWR);
 	fill(full);
@@ -320,16 +312,20 @@ TEST_F(registry, splice_that_waits_finds_no_device)
 	close(full);
 }
 
-TEST_F(registry, a_number_used_again_is_another_pipe)
+TEST_F(registry, a_name_used_again_is_another_pipe)
 {
+	struct kmsgpipe_create create = named_pipe("again");
 	char buffer[64];
-	long id, again;
-	int old = own_pipe(&id, 4, O_RDWR | O_NONBLOCK), fd;
+	long id;
+	int old, fd;
 
+	create.max_msgs = 4;
+	ASSERT_LE(1, id = create_pipe(&create));
+	ASSERT_LE(0, old = try_open("/dev/kmsgpipe/again", O_RDWR | O_NONBLOCK));
 	ASSERT_EQ(3, write(old, "old", 3));
 	ASSERT_EQ(0, destroy(old));
-	fd = own_pipe(&again, 4, O_RDWR | O_NONBLOCK);
-	ASSERT_EQ(id, again);
+	ASSERT_EQ(after(id), create_pipe(&create));
+	ASSERT_LE(0, fd = try_open("/dev/kmsgpipe/again", O_RDWR | O_NONBLOCK));
 	/* The messages went with the pipe. */
 	EXPECT_EQ(-EAGAIN, TRY(read(fd, buffer, sizeof(buffer))));
 	EXPECT_EQ(0, stats_of(fd).enqueued_msgs);
@@ -341,7 +337,7 @@ TEST_F(registry, a_number_used_again_is_another_pipe)
 	close(old);
 	EXPECT_EQ(1, stats_of(fd).readers);
 	EXPECT_EQ(1, stats_of(fd).writers);
-	EXPECT_TRUE(is_there("/dev/kmsgpipe1"));
+	EXPECT_TRUE(is_there("/dev/kmsgpipe/again"));
 	EXPECT_EQ(3, read(fd, buffer, sizeof(buffer)));
 	EXPECT_EQ(0, memcmp(buffer, "new", 3));
 	close(fd);
@@ -349,15 +345,16 @@ TEST_F(registry, a_number_used_again_is_another_pipe)
 
 TEST_F(registry, destroyed_pipes_are_no_longer_listed)
 {
-	char text[4096];
+	char text[4096], line[32];
 	long id;
 	int fd = own_pipe(&id, 4, O_RDWR);
 
+	snprintf(line, sizeof(line), "\npipe%ld: ", id);
 	ASSERT_LT(0, slurp(PROC, text, sizeof(text)));
-	EXPECT_TRUE(strstr(text, "\npipe1: ") != NULL);
+	EXPECT_TRUE(strstr(text, line) != NULL);
 	ASSERT_EQ(0, destroy(fd));
 	ASSERT_LT(0, slurp(PROC, text, sizeof(text)));
-	EXPECT_TRUE(strstr(text, "pipe1: ") == NULL);
+	EXPECT_TRUE(strstr(text, line) == NULL);
 	close(fd);
 }
 

@@ -8,7 +8,7 @@
 #include <dirent.h>
 
 #define CLASS "/sys/class/kmsgpipe"
-#define FAULTY "/dev/kmsgpipe-faulty"
+#define FAULTY "/dev/kmsgpipe/faulty"
 
 static void empty_pipes(struct stage *stage)
 {

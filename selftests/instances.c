@@ -10,24 +10,26 @@ TEST_F(registry, a_new_pipe_is_there_when_the_call_returns)
 	struct kmsgpipe_params params;
 	struct kmsgpipe_stats stats;
 	struct stat node, node0;
-	char text[64];
+	char text[64], path[64];
+	long id;
 	int fd;
 
-	ASSERT_EQ(1, ioctl(self->fd, KMSGPIPE_CREATE_NEW, &create));
-	ASSERT_EQ(0, stat("/dev/kmsgpipe1", &node));
+	ASSERT_LE(1, id = ioctl(self->fd, KMSGPIPE_CREATE_NEW, &create));
+	snprintf(path, sizeof(path), "/dev/kmsgpipe%ld", id);
+	ASSERT_EQ(0, stat(path, &node));
 	ASSERT_EQ(0, stat(NODE, &node0));
 	EXPECT_EQ(S_IFCHR | 0600, node.st_mode);
 	EXPECT_EQ(0, node.st_uid);
 	EXPECT_EQ(0, node.st_gid);
 	EXPECT_EQ(major(node0.st_rdev), major(node.st_rdev));
 	EXPECT_EQ(0, minor(node0.st_rdev));
-	EXPECT_EQ(1, minor(node.st_rdev));
-	ASSERT_LT(0, slurp(SYSFS "/pipe1/node", text, sizeof(text)));
-	EXPECT_STREQ("/dev/kmsgpipe1\n", text);
+	EXPECT_EQ(id, minor(node.st_rdev));
+	ASSERT_LT(0, slurp(sysfs_file(id, "node"), text, sizeof(text)));
+	EXPECT_STREQ(strcat(path, "\n"), text);
 
-	fd = open_id(1, O_RDWR | O_NONBLOCK);
+	fd = open_id(id, O_RDWR | O_NONBLOCK);
 	stats = stats_of(fd);
-	EXPECT_EQ(1, stats.id);
+	EXPECT_EQ(id, stats.id);
 	EXPECT_EQ(1000, stats.msg_size);
 	EXPECT_EQ(7, stats.max_msgs);
 	EXPECT_EQ(1, stats.readers);
@@ -51,7 +53,8 @@ TEST_F(registry, any_descriptor_of_any_pipe_can_ask_for_another)
 	for (i = 0; i < ARRAY_SIZE(flags); i++) {
 		fd = open_id(id, flags[i]);
 		made = TRY(ioctl(fd, KMSGPIPE_CREATE_NEW, &create));
-		EXPECT_EQ(id + 1, made);
+		EXPECT_LE(1, made);
+		EXPECT_NE(id, made);
 		close(fd);
 		id = made;
 	}
@@ -63,19 +66,22 @@ TEST_F(registry, mode_and_owner_are_those_asked_for)
 	static const unsigned int owners[] = { 0, 1, 1234, 65534, 0x80000000, 0xfffffffe };
 	struct kmsgpipe_create create = default_pipe();
 	struct stat node;
+	char path[64];
 	size_t i, k;
+	long id;
 
 	for (i = 0; i < ARRAY_SIZE(modes); i++)
 		for (k = 0; k < ARRAY_SIZE(owners); k++) {
 			create.mode = modes[i];
 			create.uid = owners[k];
 			create.gid = owners[(k + i) % ARRAY_SIZE(owners)];
-			ASSERT_EQ(1, create_pipe(&create));
-			ASSERT_EQ(0, stat("/dev/kmsgpipe1", &node));
+			ASSERT_LE(1, id = create_pipe(&create));
+			snprintf(path, sizeof(path), "/dev/kmsgpipe%ld", id);
+			ASSERT_EQ(0, stat(path, &node));
 			EXPECT_EQ(S_IFCHR | (modes[i] ? modes[i] : 0600), node.st_mode);
 			EXPECT_EQ(create.uid, node.st_uid);
 			EXPECT_EQ(create.gid, node.st_gid);
-			ASSERT_EQ(0, destroy_id(1));
+			ASSERT_EQ(0, destroy_id(id));
 		}
 }
 
@@ -218,7 +224,7 @@ TEST_F(registry, bad_memory_makes_nothing)
 	/* The structure up to the page's last byte is enough, and memory to write to is not needed. */
 	memcpy(memory + 4096 - sizeof(create), &create, sizeof(create));
 	ASSERT_EQ(0, mprotect(memory, 4096, PROT_READ));
-	EXPECT_EQ(1, TRY(ioctl(self->fd, KMSGPIPE_CREATE_NEW, memory + 4096 - sizeof(create))));
+	EXPECT_LE(1, TRY(ioctl(self->fd, KMSGPIPE_CREATE_NEW, memory + 4096 - sizeof(create))));
 }
 
 /* ---- Names ---- */
@@ -228,18 +234,18 @@ TEST_F(registry, a_name_stands_instead_of_the_number)
 	struct kmsgpipe_create create = named_pipe("log.d_1-x");
 	struct stat node;
 	char text[64];
+	long id;
 
-	ASSERT_EQ(1, create_pipe(&create));
-	ASSERT_EQ(0, stat("/dev/kmsgpipe-log.d_1-x", &node));
+	ASSERT_LE(1, id = create_pipe(&create));
+	ASSERT_EQ(0, stat("/dev/kmsgpipe/log.d_1-x", &node));
 	EXPECT_EQ(S_IFCHR | 0600, node.st_mode);
-	EXPECT_EQ(1, minor(node.st_rdev));
-	EXPECT_FALSE(is_there("/dev/kmsgpipe1"));
-	EXPECT_TRUE(is_there(SYSFS "/pipe1"));
-	ASSERT_LT(0, slurp(SYSFS "/pipe1/node", text, sizeof(text)));
-	EXPECT_STREQ("/dev/kmsgpipe-log.d_1-x\n", text);
-	ASSERT_EQ(0, destroy_id(1));
-	EXPECT_FALSE(is_there("/dev/kmsgpipe-log.d_1-x"));
-	EXPECT_FALSE(is_there(SYSFS "/pipe1"));
+	EXPECT_EQ(id, minor(node.st_rdev));
+	EXPECT_EQ(-ENOENT, try_open_id(id, O_RDWR));
+	ASSERT_LT(0, slurp(sysfs_file(id, "node"), text, sizeof(text)));
+	EXPECT_STREQ("/dev/kmsgpipe/log.d_1-x\n", text);
+	ASSERT_EQ(0, destroy_id(id));
+	EXPECT_FALSE(is_there("/dev/kmsgpipe/log.d_1-x"));
+	EXPECT_FALSE(is_there(sysfs_file(id, "")));
 }
 
 TEST_F(registry, names_of_every_length)
@@ -248,24 +254,26 @@ TEST_F(registry, names_of_every_length)
 	struct kmsgpipe_create create;
 	char node[64];
 	size_t len;
+	long id;
 
 	ASSERT_EQ(31, sizeof(longest) - 1);
 	for (len = 1; len < sizeof(longest); len++) {
 		create = default_pipe();
 		memcpy(create.name, longest, len);
-		ASSERT_EQ(1, create_pipe(&create));
-		snprintf(node, sizeof(node), "/dev/kmsgpipe-%.*s", (int)len, longest);
+		ASSERT_LE(1, id = create_pipe(&create));
+		snprintf(node, sizeof(node), "/dev/kmsgpipe/%.*s", (int)len, longest);
 		EXPECT_TRUE(is_there(node)) TH_LOG("%s", node);
-		ASSERT_EQ(0, destroy_id(1));
+		ASSERT_EQ(0, destroy_id(id));
 	}
 	/* No room for the zero. */
 	memset(create.name, 'a', sizeof(create.name));
 	EXPECT_EQ(-EINVAL, attempt(&create));
 	/* No name. */
 	create = default_pipe();
-	ASSERT_EQ(1, create_pipe(&create));
-	EXPECT_TRUE(is_there("/dev/kmsgpipe1"));
-	EXPECT_FALSE(is_there("/dev/kmsgpipe-"));
+	ASSERT_LE(1, id = create_pipe(&create));
+	snprintf(node, sizeof(node), "/dev/kmsgpipe%ld", id);
+	EXPECT_TRUE(is_there(node));
+	EXPECT_FALSE(is_there("/dev/kmsgpipe"));
 }
 
 TEST_F(registry, every_byte_in_a_name)
@@ -282,13 +290,50 @@ TEST_F(registry, every_byte_in_a_name)
 			EXPECT_EQ(strchr(allowed, byte) ? 0 : -EINVAL, attempt(&create))
 				TH_LOG("byte %d at %d", byte, place);
 		}
-	/* A dot or two are names like others: the node has a prefix. */
-	create = named_pipe(".");
-	EXPECT_EQ(0, attempt(&create));
-	create = named_pipe("..");
-	EXPECT_EQ(0, attempt(&create));
-	create = named_pipe("../x");
-	EXPECT_EQ(-EINVAL, attempt(&create));
+}
+
+TEST_F(registry, names_that_no_file_or_another_may_have)
+{
+	static const struct { const char *name; long ret; } cases[] = {
+		{ ".", -EINVAL }, { "..", -EINVAL }, { "...", 0 }, { ".a", 0 }, { "a.", 0 }, { "../x", -EINVAL },
+		{ ".peer", -EINVAL }, { "a.peer", -EINVAL }, { "a.peer.peer", -EINVAL }, { "peer", 0 }, { "a.peers", 0 },
+		{ "a.peer.b", 0 }, { "a-peer", 0 },
+	};
+	struct kmsgpipe_create create;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		create = named_pipe(cases[i].name);
+		EXPECT_EQ(cases[i].ret, attempt(&create)) TH_LOG("'%s'", cases[i].name);
+	}
+	EXPECT_EQ(1, pipes_in_sysfs(0));
+}
+
+TEST_F(registry, named_pipes_have_a_directory)
+{
+	struct kmsgpipe_create a = named_pipe("a"), b = named_pipe("b"), unnamed = default_pipe();
+	struct stat file;
+
+	ASSERT_LE(1, create_pipe(&unnamed));
+	ASSERT_FALSE(is_there("/dev/kmsgpipe"));
+	/* It comes with the first and goes with the last. */
+	ASSERT_LE(1, create_pipe(&a));
+	ASSERT_EQ(0, lstat("/dev/kmsgpipe", &file));
+	EXPECT_EQ(S_IFDIR | 0755, file.st_mode);
+	EXPECT_EQ(0, file.st_uid);
+	EXPECT_EQ(0, file.st_gid);
+	ASSERT_LE(1, create_pipe(&b));
+	ASSERT_EQ(0, destroy_word("a"));
+	EXPECT_TRUE(is_there("/dev/kmsgpipe/b"));
+	ASSERT_EQ(0, destroy_word("b"));
+	EXPECT_FALSE(is_there("/dev/kmsgpipe"));
+	/* One that somebody has made stays, as who has bound it somewhere wants it. */
+	ASSERT_EQ(0, mkdir("/dev/kmsgpipe", 0755));
+	ASSERT_LE(1, create_pipe(&a));
+	EXPECT_TRUE(is_there("/dev/kmsgpipe/a"));
+	ASSERT_EQ(0, destroy_word("a"));
+	EXPECT_FALSE(is_there("/dev/kmsgpipe/a"));
+	EXPECT_EQ(0, rmdir("/dev/kmsgpipe"));
 }
 
 TEST_F(registry, nothing_may_be_behind_the_name)
@@ -311,51 +356,84 @@ TEST_F(registry, nothing_may_be_behind_the_name)
 TEST_F(registry, a_name_is_used_once_at_a_time)
 {
 	struct kmsgpipe_create a = named_pipe("name"), longer = named_pipe("name1"), number = named_pipe("0");
-	long i;
+	long i, id;
 	int fd;
 
-	ASSERT_EQ(1, create_pipe(&a));
+	ASSERT_LE(1, create_pipe(&a));
 	EXPECT_EQ(-EEXIST, create_pipe(&a));
-	EXPECT_EQ(2, create_pipe(&longer));
+	EXPECT_LE(1, create_pipe(&longer));
 	/* Looks like the number of pipe 0 and is another node. */
-	EXPECT_EQ(3, create_pipe(&number));
+	EXPECT_LE(1, id = create_pipe(&number));
 	EXPECT_EQ(-EEXIST, create_pipe(&number));
-	EXPECT_TRUE(is_there("/dev/kmsgpipe-0"));
+	EXPECT_TRUE(is_there("/dev/kmsgpipe/0"));
 	EXPECT_EQ(4, pipes_in_sysfs(0));
 	/* A refused creation takes no number. */
 	for (i = 0; i < 10; i++)
 		ASSERT_EQ(-EEXIST, create_pipe(&a));
-	fd = try_open("/dev/kmsgpipe-name", O_RDWR);
+	fd = try_open("/dev/kmsgpipe/name", O_RDWR);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, destroy(fd));
 	/* Free again although the destroyed pipe is still open. */
-	EXPECT_EQ(1, create_pipe(&a));
+	EXPECT_EQ(after(id), create_pipe(&a));
 	EXPECT_EQ(-ENODEV, TRY(write(fd, "x", 1)));
 	close(fd);
 	EXPECT_EQ(-EEXIST, create_pipe(&a));
 }
 
-TEST_F(registry, the_lowest_free_number_is_used)
+TEST_F(registry, numbers_go_up)
 {
 	struct kmsgpipe_create create = default_pipe();
-	long id;
+	long first, id, i;
 
-	for (id = 1; id <= 6; id++)
-		ASSERT_EQ(id, create_pipe(&create));
-	ASSERT_EQ(0, destroy_id(5));
-	ASSERT_EQ(0, destroy_id(2));
-	ASSERT_EQ(0, destroy_id(4));
-	EXPECT_EQ(2, create_pipe(&create));
-	EXPECT_EQ(4, create_pipe(&create));
-	EXPECT_EQ(5, create_pipe(&create));
-	EXPECT_EQ(7, create_pipe(&create));
-	ASSERT_EQ(0, destroy_id(1));
-	EXPECT_EQ(1, create_pipe(&create));
-	/* A refused one takes no number either. */
+	ASSERT_LE(1, first = id = create_pipe(&create));
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(after(id), create_pipe(&create));
+		id = after(id);
+	}
+	/* What was used is not used again soon, whether it is the last one or in between. */
+	ASSERT_EQ(0, destroy_id(id));
+	ASSERT_EQ(0, destroy_id(after(first)));
+	ASSERT_EQ(after(id), create_pipe(&create));
+	id = after(id);
+	/* What is refused takes none. */
 	create.msg_size = 0;
 	EXPECT_EQ(-EINVAL, create_pipe(&create));
 	create = default_pipe();
-	EXPECT_EQ(8, create_pipe(&create));
+	EXPECT_EQ(after(id), create_pipe(&create));
+}
+
+/* What runs in a container may have a copy of a pipe's node that outlives the pipe. */
+TEST_F_TIMEOUT(registry, a_copy_of_a_node_leads_to_no_later_pipe, 120)
+{
+	static const char *const copies[2] = { "/tmp/copy-of-a-node", "/tmp/copy-of-a-named-node" };
+	struct kmsgpipe_create create[2] = { default_pipe(), named_pipe("jobs") };
+	unsigned int cycles = scaled(300), cycle, i;
+	struct stat node;
+	char path[64];
+	long id;
+	int fd;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_LE(1, id = create_pipe(&create[i]));
+		ASSERT_LT(0, slurp(sysfs_file(id, "node"), path, sizeof(path)));
+		path[strcspn(path, "\n")] = 0;
+		ASSERT_EQ(0, stat(path, &node));
+		unlink(copies[i]);
+		ASSERT_EQ(0, mknod(copies[i], S_IFCHR | 0600, node.st_rdev));
+		ASSERT_LE(0, fd = try_open(copies[i], O_RDWR));
+		EXPECT_EQ(id, stats_of(fd).id);
+		close(fd);
+		ASSERT_EQ(0, destroy_id(id));
+	}
+	for (cycle = 0; cycle < cycles; cycle++)
+		for (i = 0; i < 2; i++) {
+			ASSERT_LE(1, id = create_pipe(&create[i]));
+			ASSERT_EQ(-ENXIO, try_open(copies[0], O_RDWR)) TH_LOG("cycle %u", cycle);
+			ASSERT_EQ(-ENXIO, try_open(copies[1], O_RDWR)) TH_LOG("cycle %u", cycle);
+			ASSERT_EQ(0, destroy_id(id));
+		}
+	for (i = 0; i < 2; i++)
+		unlink(copies[i]);
 }
 
 TEST_HARNESS_MAIN

@@ -71,6 +71,17 @@ static inline long destroy_id(long id)
 	return destroy_word(word);
 }
 
+/* The path of a pipe's file in sysfs, until the fourth call after this one. */
+static inline const char *sysfs_file(long id, const char *file)
+{
+	static char paths[4][96];
+	static unsigned int calls;
+	char *path = paths[calls++ % 4];
+
+	snprintf(path, sizeof(paths[0]), SYSFS "/pipe%ld/%s", id, file);
+	return path;
+}
+
 /* The number of pipes that sysfs shows; with `destroy`, all but pipe 0 are destroyed. */
 static inline unsigned int pipes_in_sysfs(int destroy)
 {

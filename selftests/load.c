@@ -142,7 +142,7 @@ TEST_F_TIMEOUT(module, pipes_asked_for_are_made, 300)
 		EXPECT_EQ(good[i].pipes, create_pipe(&create));
 		if (good[i].pipes > 1) {
 			EXPECT_EQ(0, destroy_id(1));
-			EXPECT_EQ(1, create_pipe(&create));
+			EXPECT_EQ(good[i].pipes + 1, create_pipe(&create));
 		}
 		EXPECT_EQ(-EBUSY, destroy_id(0));
 	}
@@ -218,6 +218,49 @@ TEST_F_TIMEOUT(module, who_opens_a_pipe_when_it_is_announced_can, 300)
 		ASSERT_EQ(0, openers.failed) TH_LOG("cycle %u", i);
 		ASSERT_EQ(0, openers.refused) TH_LOG("cycle %u", i);
 	}
+}
+
+/* Puts something at the path of a node: a file, a link, a directory, or another device. */
+static int put_stray(const char *path, int kind)
+{
+	switch (kind) {
+	case 0:
+		return mknod(path, S_IFREG | 0644, 0);
+	case 1:
+		return symlink("/dev/null", path);
+	case 2:
+		return mkdir(path, 0755);
+	default:
+		return mknod(path, S_IFCHR | 0600, makedev(1, 3));
+	}
+}
+
+TEST_F_TIMEOUT(module, a_stray_at_a_node_is_warned_of, SECONDS)
+{
+	static const char first[] = "kmsgpipe0 is not pipe 0", third[] = "kmsgpipe2 is not pipe 2";
+	struct stat before, after;
+	int kind, log;
+
+	ASSERT_EQ(0, unload());
+	for (kind = 0; kind < 4; kind++) {
+		ASSERT_EQ(0, put_stray(NODE, kind));
+		ASSERT_EQ(0, put_stray("/dev/kmsgpipe2", kind));
+		ASSERT_EQ(0, lstat(NODE, &before));
+		log = open_log();
+		EXPECT_EQ(0, load("pipes=3"));
+		EXPECT_EQ(2, log_lines(log, first, third)) TH_LOG("kind %d", kind);
+		close(log);
+		EXPECT_EQ(3, pipes_in_sysfs(0));
+		/* It is left alone. */
+		EXPECT_EQ(0, unload());
+		EXPECT_EQ(0, lstat(NODE, &after));
+		EXPECT_EQ(before.st_ino, after.st_ino);
+		EXPECT_EQ(0, remove(NODE) | remove("/dev/kmsgpipe2"));
+	}
+	log = open_log();
+	ASSERT_EQ(0, load("pipes=3"));
+	EXPECT_EQ(0, log_lines(log, "is not pipe", "is not pipe"));
+	close(log);
 }
 
 TEST_HARNESS_MAIN

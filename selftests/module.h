@@ -51,7 +51,7 @@ static inline long users(void)
 static inline const char *left_behind(void)
 {
 	static const char *const paths[] = {
-		NODE, PROC, SYSFS, "/sys/devices/virtual/kmsgpipe", "/sys/kernel/debug/kmsgpipe", "/sys/module/kmsgpipe",
+		NODE, "/dev/kmsgpipe", PROC, SYSFS, "/sys/devices/virtual/kmsgpipe", "/sys/kernel/debug/kmsgpipe", "/sys/module/kmsgpipe",
 	};
 	static const char *const lists[] = { "/proc/devices", "/proc/modules" };
 	static char text[65536];

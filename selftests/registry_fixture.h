@@ -4,6 +4,15 @@
 
 #include "instances.h"
 
+/* How many pipes there can be at once, pipe 0 among them: as many as there are numbers. */
+#define MOST 65536
+
+/* The number that comes after this one. */
+static inline long after(long id)
+{
+	return id == MOST - 1 ? 1 : id + 1;
+}
+
 /* Opens whatever there is: the descriptor, or minus the errno. */
 static inline long try_open(const char *path, int flags)
 {

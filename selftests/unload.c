@@ -61,14 +61,14 @@ TEST_F_TIMEOUT(module, goes_with_all_its_pipes, SECONDS)
 	for (id = 1; id < 9; id++) {
 		ASSERT_EQ(id, create_pipe(&create));
 		create = default_pipe();
-		fd = id == 1 ? open("/dev/kmsgpipe-left", O_RDWR | O_CLOEXEC) : open_id(id, O_RDWR);
+		fd = id == 1 ? open("/dev/kmsgpipe/left", O_RDWR | O_CLOEXEC) : open_id(id, O_RDWR);
 		ASSERT_EQ(4, write(fd, "left", 4));
 		ASSERT_EQ(0, ioctl(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
 		close(fd);
 	}
 	ASSERT_EQ(0, destroy_id(5));
 	EXPECT_EQ(0, unload());
-	EXPECT_FALSE(is_there("/dev/kmsgpipe-left"));
+	EXPECT_FALSE(is_there("/dev/kmsgpipe/left"));
 	EXPECT_FALSE(is_there("/dev/kmsgpipe2"));
 	EXPECT_EQ(NULL, left_behind());
 }

@@ -17,6 +17,7 @@ TEST_F(registry, proc_has_a_line_a_pipe)
 	unsigned long long drops;
 	struct stat file;
 	int fd, reading;
+	long ids[2];
 
 	ASSERT_EQ(0, stat(PROC, &file));
 	EXPECT_EQ(S_IFREG | 0444, file.st_mode);
@@ -28,19 +29,20 @@ TEST_F(registry, proc_has_a_line_a_pipe)
 	ASSERT_LT(0, slurp(PROC, text, sizeof(text)));
 	EXPECT_STREQ(expected, text);
 
-	ASSERT_EQ(1, create_pipe(&create));
+	ASSERT_LE(1, ids[0] = create_pipe(&create));
 	create = default_pipe();
-	ASSERT_EQ(2, create_pipe(&create));
-	fd = open_id(2, O_WRONLY);
-	reading = open_id(2, O_RDONLY);
+	ASSERT_LE(1, ids[1] = create_pipe(&create));
+	fd = open_id(ids[1], O_WRONLY);
+	reading = open_id(ids[1], O_RDONLY);
 	ASSERT_EQ(1, write(fd, "a", 1));
 	ASSERT_EQ(0, ioctl(fd, KMSGPIPE_CLEAR_QUEUE));
 	ASSERT_EQ(1, write(fd, "b", 1));
 	ASSERT_EQ(1, write(fd, "c", 1));
 	close(reading);
-	reading = open_id(2, O_RDWR);
-	strcat(expected, "pipe1: msgs=0, drops=0, expired=0, writers=0, readers=0\n"
-			 "pipe2: msgs=2, drops=1, expired=0, writers=2, readers=1\n");
+	reading = open_id(ids[1], O_RDWR);
+	snprintf(expected + strlen(expected), sizeof(expected) - strlen(expected),
+		 "pipe%ld: msgs=0, drops=0, expired=0, writers=0, readers=0\n"
+		 "pipe%ld: msgs=2, drops=1, expired=0, writers=2, readers=1\n", ids[0], ids[1]);
 	ASSERT_LT(0, slurp(PROC, text, sizeof(text)));
 	EXPECT_STREQ(expected, text);
 	close(fd);
@@ -51,16 +53,18 @@ TEST_F(registry, proc_counts_what_expired)
 {
 	struct kmsgpipe_create create = default_pipe();
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 1, .expiry_ms = 1 };
-	char text[4096];
+	char text[4096], line[128];
+	long id;
 	int fd;
 
-	ASSERT_EQ(1, create_pipe(&create));
-	fd = open_id(1, O_RDWR);
+	ASSERT_LE(1, id = create_pipe(&create));
+	fd = open_id(id, O_RDWR);
 	ASSERT_EQ(0, ioctl(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
 	ASSERT_EQ(1, write(fd, "a", 1));
 	await_depth(fd, 0);
 	ASSERT_LT(0, slurp(PROC, text, sizeof(text)));
-	EXPECT_TRUE(strstr(text, "\npipe1: msgs=0, drops=0, expired=1, writers=1, readers=1\n") != NULL) TH_LOG("%s", text);
+	snprintf(line, sizeof(line), "\npipe%ld: msgs=0, drops=0, expired=1, writers=1, readers=1\n", id);
+	EXPECT_TRUE(strstr(text, line) != NULL) TH_LOG("%s", text);
 	close(fd);
 }
 
@@ -111,17 +115,18 @@ TEST_F(registry, fdinfo_tells_what_went_through_a_descriptor)
 	char text[1024], buffer[101] = { 0 };
 	int a, b, fd, copy;
 	size_t i;
+	long id;
 
-	ASSERT_EQ(1, create_pipe(&create));
+	ASSERT_LE(1, id = create_pipe(&create));
 	for (i = 0; i < 4; i++) {
-		fd = open_id(1, modes[i].flags);
+		fd = open_id(id, modes[i].flags);
 		fdinfo(fd, text, sizeof(text));
 		EXPECT_TRUE(strstr(text, modes[i].mode) != NULL) TH_LOG("%s", text);
-		EXPECT_TRUE(strstr(text, "\nkmsgpipe-id:\t1\n") != NULL);
+		EXPECT_EQ(id, value_of(text, "kmsgpipe-id"));
 		close(fd);
 	}
-	a = open_id(1, O_RDWR | O_NONBLOCK);
-	b = open_id(1, O_RDWR | O_NONBLOCK);
+	a = open_id(id, O_RDWR | O_NONBLOCK);
+	b = open_id(id, O_RDWR | O_NONBLOCK);
 	ASSERT_EQ(10, write(a, buffer, 10));
 	ASSERT_EQ(20, write(a, buffer, 20));
 	ASSERT_EQ(3, write(b, buffer, 3));
@@ -153,9 +158,9 @@ TEST_F(registry, fdinfo_tells_what_went_through_a_descriptor)
 	fdinfo(b, text, sizeof(text));
 	EXPECT_EQ(2, value_of(text, "kmsgpipe-received-msgs"));
 	/* It can be read as long as the descriptor is there. */
-	ASSERT_EQ(0, destroy_id(1));
+	ASSERT_EQ(0, destroy_id(id));
 	fdinfo(a, text, sizeof(text));
-	EXPECT_EQ(1, value_of(text, "kmsgpipe-id"));
+	EXPECT_EQ(id, value_of(text, "kmsgpipe-id"));
 	EXPECT_EQ(2, value_of(text, "kmsgpipe-sent-msgs"));
 	close(copy);
 	close(b);
@@ -179,14 +184,15 @@ TEST_F(registry, debugfs_shows_a_stuck_queue)
 	char text[1024], buffer[100];
 	struct stat file;
 	size_t i, lines;
+	long id;
 	int fd;
 
-	ASSERT_EQ(1, create_pipe(&create));
-	fd = open_id(1, O_RDWR);
+	ASSERT_LE(1, id = create_pipe(&create));
+	fd = open_id(id, O_RDWR);
 	ASSERT_EQ(0, stat(DEBUG_FILE, &file));
 	EXPECT_EQ(S_IFREG | 0400, file.st_mode);
 
-	ASSERT_TRUE(debug_line(1, text, sizeof(text)));
+	ASSERT_TRUE(debug_line(id, text, sizeof(text)));
 	for (i = 0, lines = 0; text[i]; i++)
 		lines += text[i] == '\n';
 	EXPECT_EQ(ARRAY_SIZE(debug_keys), lines) TH_LOG("%s", text);
@@ -199,7 +205,7 @@ TEST_F(registry, debugfs_shows_a_stuck_queue)
 		start(&readers[i]);
 	}
 	await_readers(fd, 2);
-	ASSERT_TRUE(debug_line(1, text, sizeof(text)));
+	ASSERT_TRUE(debug_line(id, text, sizeof(text)));
 	EXPECT_EQ(2, value_of(text, "waiting_readers"));
 	EXPECT_EQ(0, value_of(text, "waiting_writers"));
 	for (i = 0; i < 2; i++)
@@ -216,7 +222,7 @@ TEST_F(registry, debugfs_shows_a_stuck_queue)
 	}
 	await_writers(fd, 3);
 	after = now_ns();
-	ASSERT_TRUE(debug_line(1, text, sizeof(text)));
+	ASSERT_TRUE(debug_line(id, text, sizeof(text)));
 	EXPECT_EQ(0, value_of(text, "waiting_readers"));
 	EXPECT_EQ(3, value_of(text, "waiting_writers"));
 	EXPECT_EQ(2, value_of(text, "depth_msgs"));
@@ -233,7 +239,7 @@ TEST_F(registry, debugfs_shows_a_stuck_queue)
 	poll_fd = (struct pollfd){ .fd = fd, .events = POLLIN };
 	ASSERT_EQ(1, poll(&poll_fd, 1, 0));
 	ASSERT_EQ(0, ioctl(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
-	ASSERT_TRUE(debug_line(1, text, sizeof(text)));
+	ASSERT_TRUE(debug_line(id, text, sizeof(text)));
 	EXPECT_EQ(1, value_of(text, "polled"));
 	EXPECT_EQ(1, value_of(text, "sweeper_armed"));
 	ASSERT_EQ(0, ioctl(fd, KMSGPIPE_CLEAR_QUEUE));
@@ -244,10 +250,10 @@ TEST_F(registry, debugfs_shows_a_stuck_queue)
 		ASSERT_EQ(4, finish(&writers[i]));
 	flush = (struct kmsgpipe_flush){ 0 };
 	ASSERT_EQ(0, ioctl(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
-	ASSERT_TRUE(debug_line(1, text, sizeof(text)));
+	ASSERT_TRUE(debug_line(id, text, sizeof(text)));
 	EXPECT_EQ(0, value_of(text, "sweeper_armed"));
-	ASSERT_EQ(0, destroy_id(1));
-	EXPECT_FALSE(debug_line(1, text, sizeof(text)));
+	ASSERT_EQ(0, destroy_id(id));
+	EXPECT_FALSE(debug_line(id, text, sizeof(text)));
 	close(fd);
 }
 
@@ -274,16 +280,17 @@ TEST_F(registry, none_shows_what_is_in_a_message)
 	char path[512];
 	size_t i;
 	int fd, log;
+	long id;
 	DIR *dir;
 
 	log = open_log();
-	ASSERT_EQ(1, create_pipe(&create));
-	fd = open_id(1, O_RDWR);
+	ASSERT_LE(1, id = create_pipe(&create));
+	fd = open_id(id, O_RDWR);
 	ASSERT_EQ(strlen(secret), write(fd, secret, strlen(secret)));
-	dir = opendir(SYSFS "/pipe1");
+	dir = opendir(sysfs_file(id, ""));
 	ASSERT_NE(NULL, dir);
 	while ((entry = readdir(dir))) {
-		snprintf(path, sizeof(path), SYSFS "/pipe1/%s", entry->d_name);
+		snprintf(path, sizeof(path), SYSFS "/pipe%ld/%s", id, entry->d_name);
 		if (lstat(path, &file) || !S_ISREG(file.st_mode) || !(file.st_mode & 0400))
 			continue;
 		files++;
@@ -296,7 +303,7 @@ TEST_F(registry, none_shows_what_is_in_a_message)
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	EXPECT_FALSE(shows(path, secret));
 	EXPECT_EQ(-EMSGSIZE, TRY(read(fd, path, 1)));
-	ASSERT_EQ(0, destroy_id(1));
+	ASSERT_EQ(0, destroy_id(id));
 	close(fd);
 	EXPECT_EQ(0, log_lines(log, secret, secret));
 	close(log);
@@ -306,11 +313,12 @@ TEST_F(registry, open_views_of_a_destroyed_pipe)
 {
 	struct kmsgpipe_create create = default_pipe();
 	int depth, enable, proc, debug;
-	char text[4096];
+	char text[4096], name[32];
+	long id;
 
-	ASSERT_EQ(1, create_pipe(&create));
-	depth = open(SYSFS "/pipe1/depth_msgs", O_RDONLY | O_CLOEXEC);
-	enable = open(SYSFS "/pipe1/flush_enable", O_RDWR | O_CLOEXEC);
+	ASSERT_LE(1, id = create_pipe(&create));
+	depth = open(sysfs_file(id, "depth_msgs"), O_RDONLY | O_CLOEXEC);
+	enable = open(sysfs_file(id, "flush_enable"), O_RDWR | O_CLOEXEC);
 	proc = open(PROC, O_RDONLY | O_CLOEXEC);
 	debug = open(DEBUG_FILE, O_RDONLY | O_CLOEXEC);
 	ASSERT_LE(0, depth);
@@ -318,14 +326,15 @@ TEST_F(registry, open_views_of_a_destroyed_pipe)
 	ASSERT_LE(0, proc);
 	ASSERT_LE(0, debug);
 	ASSERT_EQ(2, pread(depth, text, sizeof(text), 0));
-	ASSERT_EQ(0, destroy_id(1));
+	ASSERT_EQ(0, destroy_id(id));
 	EXPECT_EQ(-ENODEV, TRY(pread(depth, text, sizeof(text), 0)));
 	EXPECT_EQ(-ENODEV, TRY(write(enable, "1", 1)));
 	ASSERT_LT(0, read(debug, text, sizeof(text)));
-	EXPECT_TRUE(strstr(text, "pipe1:") == NULL);
+	snprintf(name, sizeof(name), "pipe%ld:", id);
+	EXPECT_TRUE(strstr(text, name) == NULL);
 	ASSERT_LT(0, read(proc, text, sizeof(text)));
 	EXPECT_EQ(0, strncmp(text, "pipe0: ", 7));
-	EXPECT_EQ(-ENOENT, spill(SYSFS "/pipe1/flush_enable", "1"));
+	EXPECT_EQ(-ENOENT, spill(sysfs_file(id, "flush_enable"), "1"));
 	close(debug);
 	close(proc);
 	close(enable);

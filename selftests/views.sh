@@ -23,21 +23,22 @@ many=4096
 plan 17
 
 is "echo makes a pipe" "0:" "$(said "echo logs >$class/create")"
-is "its node is there at once, for root" "crw------- root root" "$(stat -c '%A %U %G' /dev/kmsgpipe-logs)"
-is "it works" "hello" "$(echo hello >/dev/kmsgpipe-logs && head -n 1 /dev/kmsgpipe-logs)"
+id=$(sed -n 's/^pipe\([1-9][0-9]*\):.*/\1/p' /proc/kmsgpipe_stats)
+is "its node is there at once, for root" "crw------- root root" "$(stat -c '%A %U %G' /dev/kmsgpipe/logs)"
+is "it works" "hello" "$(echo hello >/dev/kmsgpipe/logs && head -n 1 /dev/kmsgpipe/logs)"
 is "the same name again" "1:File exists" "$(said "echo logs >$class/create")"
 is "a bad name" "1:Invalid argument" "$(said "echo 'log s' >$class/create")"
 is "no name" "1:Invalid argument" "$(said "echo >$class/create")"
 is "cat shows all pipes" "pipe0: msgs=0, drops=0, expired=0, writers=0, readers=0
-pipe1: msgs=0, drops=0, expired=0, writers=0, readers=0" "$(cat /proc/kmsgpipe_stats)"
-is "cat shows one value a file" "/dev/kmsgpipe-logs 256 128 1 6 0" \
-	"$(cat $class/pipe1/{node,msg_size,max_msgs,enqueued_msgs,dequeued_bytes,flush_enable} | xargs)"
-is "grep shows them by name" "$class/pipe1/depth_bytes:0" "$(grep -H . $class/pipe1/depth_bytes)"
+pipe$id: msgs=0, drops=0, expired=0, writers=0, readers=0" "$(cat /proc/kmsgpipe_stats)"
+is "cat shows one value a file" "/dev/kmsgpipe/logs 256 128 1 6 0" \
+	"$(cat "$class/pipe$id"/{node,msg_size,max_msgs,enqueued_msgs,dequeued_bytes,flush_enable} | xargs)"
+is "grep shows them by name" "$class/pipe$id/depth_bytes:0" "$(grep -H . "$class/pipe$id/depth_bytes")"
 is "echo destroys it" "0:" "$(said "echo logs >$class/destroy")"
-is "nothing is left of it" "pipe0" "$(cd $class && find . -name 'pipe*' | sed 's:./::' && find /dev -name 'kmsgpipe-*')"
+is "nothing is left of it" "pipe0" "$(cd $class && find . -name 'pipe*' | sed 's:./::' && ls -d /dev/kmsgpipe 2>/dev/null)"
 is "no such pipe" "1:No such device" "$(said "echo logs >$class/destroy")"
 is "pipe 0 stays" "1:Device or resource busy" "$(said "echo 0 >$class/destroy")"
-is "$many pipes in one cat, once each and in order" "$((many + 1)) $(seq 0 $many | sha256sum)" "$(
+is "$many pipes in one cat, once each and in order" "$((many + 1)) $({ echo 0 && seq $((id + 1)) $((id + many)); } | sha256sum)" "$(
 	for i in $(seq $many); do echo "many$i"; done >/tmp/names
 	while read -r name; do echo "$name" >$class/create; done </tmp/names
 	cat /proc/kmsgpipe_stats >/tmp/stats

@@ -7,12 +7,12 @@
 #include <stddef.h>
 
 /* The number in a file that holds nothing else but the end of the line. */
-static unsigned long long number_in(const char *directory, const char *file)
+static unsigned long long number_in(long id, const char *file)
 {
+	const char *path = sysfs_file(id, file);
 	unsigned long long number;
-	char path[128], text[64], again[64];
+	char text[64], again[64];
 
-	snprintf(path, sizeof(path), "%s/%s", directory, file);
 	if (slurp(path, text, sizeof(text)) <= 0 || sscanf(text, "%llu", &number) != 1) {
 		fprintf(stderr, "# %s: no number\n", path);
 		abort();
@@ -100,12 +100,10 @@ TEST_F(registry, sysfs_has_these_files_and_modes)
 static void expect_same(struct __test_metadata *_metadata, int fd, const char *state)
 {
 	struct kmsgpipe_stats stats = stats_of(fd);
-	char directory[64];
 	size_t i;
 
-	snprintf(directory, sizeof(directory), SYSFS "/pipe%u", stats.id);
 	for (i = 0; i < FIELDS; i++)
-		EXPECT_EQ(field_of(&stats, i), number_in(directory, fields[i].file))
+		EXPECT_EQ(field_of(&stats, i), number_in(stats.id, fields[i].file))
 			TH_LOG("%s, %s", fields[i].file, state);
 }
 
@@ -116,10 +114,11 @@ TEST_F(registry, sysfs_values_are_those_of_get_stats)
 	struct call readers[2], writers[3];
 	char buffer[101] = { 0 };
 	int fd, writing, i;
+	long id;
 
-	ASSERT_EQ(1, create_pipe(&create));
-	fd = open_id(1, O_RDWR);
-	writing = open_id(1, O_WRONLY | O_NONBLOCK);
+	ASSERT_LE(1, id = create_pipe(&create));
+	fd = open_id(id, O_RDWR);
+	writing = open_id(id, O_WRONLY | O_NONBLOCK);
 	expect_same(_metadata, fd, "new");
 	for (i = 0; i < 2; i++) {
 		readers[i] = reader(fd, buffer, sizeof(buffer));
@@ -127,7 +126,7 @@ TEST_F(registry, sysfs_values_are_those_of_get_stats)
 	}
 	await_readers(fd, 2);
 	expect_same(_metadata, fd, "readers sleep");
-	EXPECT_EQ(2, number_in(SYSFS "/pipe1", "waiting_readers"));
+	EXPECT_EQ(2, number_in(id, "waiting_readers"));
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(7, write(writing, "for you", 7));
 	for (i = 0; i < 2; i++)
@@ -142,21 +141,21 @@ TEST_F(registry, sysfs_values_are_those_of_get_stats)
 	}
 	await_writers(fd, 3);
 	expect_same(_metadata, fd, "writers sleep");
-	EXPECT_EQ(3, number_in(SYSFS "/pipe1", "waiting_writers"));
-	EXPECT_EQ(33, number_in(SYSFS "/pipe1", "depth_bytes"));
-	EXPECT_EQ(1, number_in(SYSFS "/pipe1", "refused_full"));
-	EXPECT_EQ(1, number_in(SYSFS "/pipe1", "refused_size"));
+	EXPECT_EQ(3, number_in(id, "waiting_writers"));
+	EXPECT_EQ(33, number_in(id, "depth_bytes"));
+	EXPECT_EQ(1, number_in(id, "refused_full"));
+	EXPECT_EQ(1, number_in(id, "refused_size"));
 	ASSERT_EQ(0, ioctl(fd, KMSGPIPE_CLEAR_QUEUE));
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(4, finish(&writers[i]));
 	expect_same(_metadata, fd, "cleared");
-	EXPECT_EQ(3, number_in(SYSFS "/pipe1", "dropped_msgs"));
-	EXPECT_EQ(33, number_in(SYSFS "/pipe1", "dropped_bytes"));
+	EXPECT_EQ(3, number_in(id, "dropped_msgs"));
+	EXPECT_EQ(33, number_in(id, "dropped_bytes"));
 	ASSERT_EQ(0, ioctl(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
 	await_depth(fd, 0);
 	expect_same(_metadata, fd, "expired");
-	EXPECT_EQ(3, number_in(SYSFS "/pipe1", "expired_msgs"));
-	EXPECT_EQ(12, number_in(SYSFS "/pipe1", "expired_bytes"));
+	EXPECT_EQ(3, number_in(id, "expired_msgs"));
+	EXPECT_EQ(12, number_in(id, "expired_bytes"));
 	expect_same(_metadata, self->fd, "pipe 0");
 	close(writing);
 	close(fd);
@@ -165,9 +164,9 @@ TEST_F(registry, sysfs_values_are_those_of_get_stats)
 /* What the settings are, as three numbers. */
 #define EXPECT_SETTINGS(enable, interval, expiry)                                         \
 	do {                                                                              \
-		EXPECT_EQ(enable, number_in(SYSFS "/pipe1", "flush_enable"));             \
-		EXPECT_EQ(interval, number_in(SYSFS "/pipe1", "flush_interval_ms"));      \
-		EXPECT_EQ(expiry, number_in(SYSFS "/pipe1", "flush_expiry_ms"));          \
+		EXPECT_EQ(enable, number_in(id, "flush_enable"));             \
+		EXPECT_EQ(interval, number_in(id, "flush_interval_ms"));      \
+		EXPECT_EQ(expiry, number_in(id, "flush_expiry_ms"));          \
 	} while (0)
 
 TEST_F(registry, sysfs_sets_the_expiry)
@@ -175,19 +174,20 @@ TEST_F(registry, sysfs_sets_the_expiry)
 	struct kmsgpipe_create create = default_pipe();
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 70, .expiry_ms = 80000 };
 	struct kmsgpipe_stats stats;
+	long id;
 	int fd;
 
-	ASSERT_EQ(1, create_pipe(&create));
-	fd = open_id(1, O_RDWR);
+	ASSERT_LE(1, id = create_pipe(&create));
+	fd = open_id(id, O_RDWR);
 	EXPECT_SETTINGS(0, 1000, 10000);
 	EXPECT_EQ(0, stats_of(fd).flags);
 
 	/* Kept while nothing expires. */
-	EXPECT_EQ(5, spill(SYSFS "/pipe1/flush_interval_ms", "2500\n"));
-	EXPECT_EQ(10, spill(SYSFS "/pipe1/flush_expiry_ms", "4294967295"));
+	EXPECT_EQ(5, spill(sysfs_file(id, "flush_interval_ms"), "2500\n"));
+	EXPECT_EQ(10, spill(sysfs_file(id, "flush_expiry_ms"), "4294967295"));
 	EXPECT_SETTINGS(0, 2500, 4294967295);
 	EXPECT_EQ(0, stats_of(fd).flags);
-	EXPECT_EQ(2, spill(SYSFS "/pipe1/flush_enable", "1\n"));
+	EXPECT_EQ(2, spill(sysfs_file(id, "flush_enable"), "1\n"));
 	EXPECT_SETTINGS(1, 2500, 4294967295);
 	stats = stats_of(fd);
 	EXPECT_EQ(KMSGPIPE_STATS_FLUSH, stats.flags);
@@ -195,12 +195,12 @@ TEST_F(registry, sysfs_sets_the_expiry)
 	EXPECT_EQ(4294967295, stats.flush_expiry_ms);
 
 	/* Changed while messages expire; 0 is the default. */
-	EXPECT_EQ(1, spill(SYSFS "/pipe1/flush_interval_ms", "0"));
-	EXPECT_EQ(1, spill(SYSFS "/pipe1/flush_expiry_ms", "0"));
+	EXPECT_EQ(1, spill(sysfs_file(id, "flush_interval_ms"), "0"));
+	EXPECT_EQ(1, spill(sysfs_file(id, "flush_expiry_ms"), "0"));
 	EXPECT_SETTINGS(1, 1000, 10000);
 	EXPECT_EQ(1000, stats_of(fd).flush_interval_ms);
 	EXPECT_EQ(10000, stats_of(fd).flush_expiry_ms);
-	EXPECT_EQ(1, spill(SYSFS "/pipe1/flush_enable", "0"));
+	EXPECT_EQ(1, spill(sysfs_file(id, "flush_enable"), "0"));
 	EXPECT_SETTINGS(0, 1000, 10000);
 	EXPECT_EQ(0, stats_of(fd).flags);
 
@@ -209,32 +209,33 @@ TEST_F(registry, sysfs_sets_the_expiry)
 	EXPECT_SETTINGS(1, 70, 80000);
 	flush = (struct kmsgpipe_flush){ 0 };
 	ASSERT_EQ(0, ioctl(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
-	EXPECT_EQ(0, number_in(SYSFS "/pipe1", "flush_enable"));
+	EXPECT_EQ(0, number_in(id, "flush_enable"));
 	close(fd);
 }
 
 TEST_F(registry, an_expiry_set_through_sysfs_works)
 {
 	struct kmsgpipe_create create = default_pipe();
+	long id;
 	int fd;
 
-	ASSERT_EQ(1, create_pipe(&create));
-	fd = open_id(1, O_RDWR);
+	ASSERT_LE(1, id = create_pipe(&create));
+	fd = open_id(id, O_RDWR);
 	ASSERT_EQ(4, write(fd, "soon", 4));
-	ASSERT_EQ(1, spill(SYSFS "/pipe1/flush_interval_ms", "1"));
-	ASSERT_EQ(1, spill(SYSFS "/pipe1/flush_expiry_ms", "1"));
+	ASSERT_EQ(1, spill(sysfs_file(id, "flush_interval_ms"), "1"));
+	ASSERT_EQ(1, spill(sysfs_file(id, "flush_expiry_ms"), "1"));
 	EXPECT_EQ(1, stats_of(fd).depth_msgs);
-	ASSERT_EQ(1, spill(SYSFS "/pipe1/flush_enable", "1"));
+	ASSERT_EQ(1, spill(sysfs_file(id, "flush_enable"), "1"));
 	await_depth(fd, 0);
 	EXPECT_EQ(1, stats_of(fd).expired_msgs);
 	/* Once more while nothing is queued, and one more message. */
-	ASSERT_EQ(1, spill(SYSFS "/pipe1/flush_enable", "0"));
+	ASSERT_EQ(1, spill(sysfs_file(id, "flush_enable"), "0"));
 	ASSERT_EQ(4, write(fd, "stay", 4));
-	ASSERT_EQ(1, spill(SYSFS "/pipe1/flush_expiry_ms", "0"));
-	ASSERT_EQ(1, spill(SYSFS "/pipe1/flush_enable", "1"));
+	ASSERT_EQ(1, spill(sysfs_file(id, "flush_expiry_ms"), "0"));
+	ASSERT_EQ(1, spill(sysfs_file(id, "flush_enable"), "1"));
 	EXPECT_EQ(1, stats_of(fd).depth_msgs);
 	/* A shorter time holds for what is queued already. */
-	ASSERT_EQ(1, spill(SYSFS "/pipe1/flush_expiry_ms", "1"));
+	ASSERT_EQ(1, spill(sysfs_file(id, "flush_expiry_ms"), "1"));
 	await_depth(fd, 0);
 	EXPECT_EQ(2, stats_of(fd).expired_msgs);
 	close(fd);
@@ -248,20 +249,21 @@ TEST_F(registry, sysfs_refuses_bad_settings)
 	};
 	struct kmsgpipe_create create = default_pipe();
 	size_t i;
+	long id;
 
-	ASSERT_EQ(1, create_pipe(&create));
-	ASSERT_EQ(2, spill(SYSFS "/pipe1/flush_interval_ms", "77"));
-	ASSERT_EQ(2, spill(SYSFS "/pipe1/flush_expiry_ms", "88"));
+	ASSERT_LE(1, id = create_pipe(&create));
+	ASSERT_EQ(2, spill(sysfs_file(id, "flush_interval_ms"), "77"));
+	ASSERT_EQ(2, spill(sysfs_file(id, "flush_expiry_ms"), "88"));
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		/* Nothing written is nothing set. */
 		long expected = bad[i][0] ? -EINVAL : 0;
 
-		EXPECT_EQ(expected, spill(SYSFS "/pipe1/flush_enable", bad[i])) TH_LOG("'%s'", bad[i]);
-		EXPECT_EQ(expected, spill(SYSFS "/pipe1/flush_interval_ms", bad[i])) TH_LOG("'%s'", bad[i]);
-		EXPECT_EQ(expected, spill(SYSFS "/pipe1/flush_expiry_ms", bad[i])) TH_LOG("'%s'", bad[i]);
+		EXPECT_EQ(expected, spill(sysfs_file(id, "flush_enable"), bad[i])) TH_LOG("'%s'", bad[i]);
+		EXPECT_EQ(expected, spill(sysfs_file(id, "flush_interval_ms"), bad[i])) TH_LOG("'%s'", bad[i]);
+		EXPECT_EQ(expected, spill(sysfs_file(id, "flush_expiry_ms"), bad[i])) TH_LOG("'%s'", bad[i]);
 	}
-	EXPECT_EQ(-EINVAL, spill(SYSFS "/pipe1/flush_enable", "2"));
-	EXPECT_EQ(-EINVAL, spill(SYSFS "/pipe1/flush_enable", "4294967295"));
+	EXPECT_EQ(-EINVAL, spill(sysfs_file(id, "flush_enable"), "2"));
+	EXPECT_EQ(-EINVAL, spill(sysfs_file(id, "flush_enable"), "4294967295"));
 	EXPECT_SETTINGS(0, 77, 88);
 }
 
@@ -270,19 +272,20 @@ TEST_F(registry, sysfs_tells_the_node_and_the_device)
 	struct kmsgpipe_create create = named_pipe("weather");
 	struct stat node;
 	char text[512], expected[64];
+	long id;
 
 	create.mode = 0640;
 	create.uid = 1234;
 	create.gid = 5678;
-	ASSERT_EQ(1, create_pipe(&create));
-	ASSERT_EQ(0, stat("/dev/kmsgpipe-weather", &node));
+	ASSERT_LE(1, id = create_pipe(&create));
+	ASSERT_EQ(0, stat("/dev/kmsgpipe/weather", &node));
 	snprintf(expected, sizeof(expected), "%u:%u\n", major(node.st_rdev), minor(node.st_rdev));
-	ASSERT_LT(0, slurp(SYSFS "/pipe1/dev", text, sizeof(text)));
+	ASSERT_LT(0, slurp(sysfs_file(id, "dev"), text, sizeof(text)));
 	EXPECT_STREQ(expected, text);
-	ASSERT_LT(0, slurp(SYSFS "/pipe1/node", text, sizeof(text)));
-	EXPECT_STREQ("/dev/kmsgpipe-weather\n", text);
-	snprintf(expected, sizeof(expected), "MAJOR=%u\nMINOR=1\nDEVNAME=kmsgpipe-weather\n", major(node.st_rdev));
-	ASSERT_LT(0, slurp(SYSFS "/pipe1/uevent", text, sizeof(text)));
+	ASSERT_LT(0, slurp(sysfs_file(id, "node"), text, sizeof(text)));
+	EXPECT_STREQ("/dev/kmsgpipe/weather\n", text);
+	snprintf(expected, sizeof(expected), "MAJOR=%u\nMINOR=%ld\nDEVNAME=kmsgpipe/weather\n", major(node.st_rdev), id);
+	ASSERT_LT(0, slurp(sysfs_file(id, "uevent"), text, sizeof(text)));
 	EXPECT_EQ(0, strncmp(text, expected, strlen(expected))) TH_LOG("%s", text);
 	EXPECT_TRUE(strstr(text, "\nDEVMODE=0640\n") != NULL);
 	EXPECT_TRUE(strstr(text, "\nDEVUID=1234\n") != NULL);
@@ -297,7 +300,7 @@ TEST_F(registry, sysfs_tells_the_node_and_the_device)
 	/* The class of the node, as udev finds it. */
 	ASSERT_LT(0, readlink(SYSFS "/pipe0/subsystem", text, sizeof(text)));
 	EXPECT_TRUE(is_there("/sys/devices/virtual/kmsgpipe/pipe0"));
-	snprintf(expected, sizeof(expected), "/sys/dev/char/%u:1", major(node.st_rdev));
+	snprintf(expected, sizeof(expected), "/sys/dev/char/%u:%ld", major(node.st_rdev), id);
 	EXPECT_TRUE(is_there(expected));
 }
 
@@ -308,6 +311,7 @@ TEST_F(registry, sysfs_makes_pipes)
 		{ "", 0 }, { "\n", -EINVAL }, { " ", -EINVAL }, { "a b", -EINVAL }, { " a", -EINVAL }, { "a ", -EINVAL },
 		{ "a/b", -EINVAL }, { "../a", -EINVAL }, { "a\nb", -EINVAL }, { "a\n\n", -EINVAL }, { "\303\244", -EINVAL },
 		{ "a\t", -EINVAL }, { "0123456789abcdefghijABCDEFGHIJ_x", -EINVAL }, { "a!", -EINVAL }, { "a,b", -EINVAL },
+		{ ".", -EINVAL }, { "..", -EINVAL }, { "a.peer", -EINVAL }, { ".peer\n", -EINVAL },
 	};
 	struct kmsgpipe_stats stats;
 	struct stat node;
@@ -319,78 +323,91 @@ TEST_F(registry, sysfs_makes_pipes)
 	EXPECT_EQ(1, pipes_in_sysfs(0));
 
 	EXPECT_EQ(5, spill(SYSFS "/create", "logs\n"));
-	ASSERT_EQ(0, stat("/dev/kmsgpipe-logs", &node));
+	ASSERT_EQ(0, stat("/dev/kmsgpipe/logs", &node));
 	EXPECT_EQ(S_IFCHR | 0600, node.st_mode);
 	EXPECT_EQ(0, node.st_uid);
 	EXPECT_EQ(0, node.st_gid);
-	fd = open("/dev/kmsgpipe-logs", O_RDWR | O_CLOEXEC);
+	fd = open("/dev/kmsgpipe/logs", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, fd);
 	stats = stats_of(fd);
-	EXPECT_EQ(1, stats.id);
+	EXPECT_TRUE(is_there(sysfs_file(stats.id, "node")));
 	EXPECT_EQ(KMSGPIPE_MSG_SIZE_DEFAULT, stats.msg_size);
 	EXPECT_EQ(KMSGPIPE_MAX_MSGS_DEFAULT, stats.max_msgs);
 	close(fd);
 	EXPECT_EQ(-EEXIST, spill(SYSFS "/create", "logs"));
 	EXPECT_EQ(-EEXIST, spill(SYSFS "/create", "logs\n"));
 	EXPECT_EQ(31, spill(SYSFS "/create", longest));
-	EXPECT_TRUE(is_there("/dev/kmsgpipe-0123456789abcdefghijABCDEFGHIJ_"));
+	EXPECT_TRUE(is_there("/dev/kmsgpipe/0123456789abcdefghijABCDEFGHIJ_"));
 	EXPECT_EQ(3, spill(SYSFS "/create", "a-b"));
 	EXPECT_EQ(4, pipes_in_sysfs(0));
 }
 
 TEST_F(registry, sysfs_destroys_pipes)
 {
+	/* `%ld` is the number of the pipe, and of one that is not there. */
 	static const char *const words[] = {
-		"logs", "logs\n", "kmsgpipe-logs\n", "1", "1\n", "pipe1", "pipe1\n", "kmsgpipe1", "kmsgpipe1\n",
+		"logs", "logs\n", "kmsgpipe/logs\n", "%ld", "%ld\n", "pipe%ld", "pipe%ld\n", "kmsgpipe%ld", "kmsgpipe%ld\n",
 	};
 	static const char *const none[] = {
-		"2", "pipe2", "kmsgpipe2", "nosuch", "kmsgpipe-nosuch", "65535", "65536", "4294967296", "4294967297",
-		"18446744073709551617", "pipe4294967297", "-1", "pipe-1", "logs2", "log", "pipe", "kmsgpipe", "kmsgpipe-",
-		"1x", "pipe1x", "/dev/kmsgpipe-logs", "\n", " ", "1 ", " 1", "1\n1", "01234567890123456789012345678901234567890123456789",
+		"%ld", "pipe%ld", "kmsgpipe%ld", "nosuch", "kmsgpipe/nosuch", "65536", "4294967296", "4294967297",
+		"18446744073709551617", "pipe4294967297", "-1", "pipe-1", "logs2", "log", "pipe", "kmsgpipe", "kmsgpipe/",
+		"kmsgpipe-logs", "kmsgpipe/%ld", "00", "1x", "pipe1x", "/dev/kmsgpipe/logs", "\n", " ", "1 ", " 1", "1\n1", "01234567890123456789012345678901234567890123456789",
 	};
+	static const char *const numbers[] = { "0", "%ld", "pipe%ld", "kmsgpipe%ld" };
 	struct kmsgpipe_create create = named_pipe("logs"), number;
-	long ret;
+	char word[64];
+	long ret, id, other;
 	size_t i;
 	int fd;
 
 	for (i = 0; i < ARRAY_SIZE(words); i++) {
-		ASSERT_EQ(1, create_pipe(&create));
-		EXPECT_EQ((long)strlen(words[i]), spill(SYSFS "/destroy", words[i])) TH_LOG("'%s'", words[i]);
-		ASSERT_EQ(1, pipes_in_sysfs(0)) TH_LOG("'%s'", words[i]);
-		EXPECT_FALSE(is_there("/dev/kmsgpipe-logs"));
-		EXPECT_EQ(-ENODEV, spill(SYSFS "/destroy", words[i])) TH_LOG("'%s' again", words[i]);
+		ASSERT_LE(1, id = create_pipe(&create));
+		snprintf(word, sizeof(word), words[i], id);
+		EXPECT_EQ((long)strlen(word), spill(SYSFS "/destroy", word)) TH_LOG("'%s'", word);
+		ASSERT_EQ(1, pipes_in_sysfs(0)) TH_LOG("'%s'", word);
+		EXPECT_FALSE(is_there("/dev/kmsgpipe/logs"));
+		EXPECT_EQ(-ENODEV, spill(SYSFS "/destroy", word)) TH_LOG("'%s' again", word);
 	}
-	ASSERT_EQ(1, create_pipe(&create));
+	ASSERT_LE(1, id = create_pipe(&create));
 	for (i = 0; i < ARRAY_SIZE(none); i++) {
-		ret = spill(SYSFS "/destroy", none[i]);
+		snprintf(word, sizeof(word), none[i], after(id));
+		ret = spill(SYSFS "/destroy", word);
 		/* What cannot be a pipe's name or number is as good as one that is not there. */
-		EXPECT_TRUE(ret == -ENODEV || ret == -EINVAL) TH_LOG("'%s': %ld", none[i], ret);
+		EXPECT_TRUE(ret == -ENODEV || ret == -EINVAL) TH_LOG("'%s': %ld", word, ret);
 	}
-	EXPECT_EQ(-ENODEV, spill(SYSFS "/destroy", "2"));
+	snprintf(word, sizeof(word), "%ld", after(id));
+	EXPECT_EQ(-ENODEV, spill(SYSFS "/destroy", word));
 	EXPECT_EQ(-ENODEV, spill(SYSFS "/destroy", "nosuch"));
-	EXPECT_EQ(-ENODEV, spill(SYSFS "/destroy", "kmsgpipe-nosuch"));
+	EXPECT_EQ(-ENODEV, spill(SYSFS "/destroy", "kmsgpipe/nosuch"));
 	EXPECT_EQ(2, pipes_in_sysfs(0));
 	EXPECT_EQ(-EBUSY, spill(SYSFS "/destroy", "0"));
 	EXPECT_EQ(-EBUSY, spill(SYSFS "/destroy", "pipe0\n"));
 	EXPECT_EQ(-EBUSY, spill(SYSFS "/destroy", "kmsgpipe0"));
 
-	/* A name wins over a number. */
-	number = named_pipe("1");
-	ASSERT_EQ(2, create_pipe(&number));
-	EXPECT_EQ(1, spill(SYSFS "/destroy", "1"));
-	EXPECT_TRUE(is_there(SYSFS "/pipe1"));
-	EXPECT_FALSE(is_there(SYSFS "/pipe2"));
-	number = named_pipe("pipe1");
-	ASSERT_EQ(2, create_pipe(&number));
-	EXPECT_EQ(5, spill(SYSFS "/destroy", "pipe1"));
-	EXPECT_TRUE(is_there(SYSFS "/pipe1"));
+	/* What may be a number is one; a name that looks like it is told by its node's. */
+	for (i = 0; i < ARRAY_SIZE(numbers); i++) {
+		snprintf(word, sizeof(word), numbers[i], after(id));
+		number = named_pipe(word);
+		ASSERT_LE(1, other = create_pipe(&number));
+		EXPECT_EQ(-EBUSY, spill(SYSFS "/destroy", "0"));
+		snprintf(word, sizeof(word), "kmsgpipe/%s", number.name);
+		EXPECT_EQ((long)strlen(word), spill(SYSFS "/destroy", word)) TH_LOG("'%s'", word);
+		EXPECT_FALSE(is_there(sysfs_file(other, "")));
+		EXPECT_EQ(2, pipes_in_sysfs(0));
+	}
 	number = named_pipe("0");
-	ASSERT_EQ(2, create_pipe(&number));
-	EXPECT_EQ(1, spill(SYSFS "/destroy", "0"));
-	EXPECT_EQ(2, pipes_in_sysfs(0));
+	ASSERT_LE(1, other = create_pipe(&number));
+	EXPECT_EQ(-EBUSY, spill(SYSFS "/destroy", "0"));
+	snprintf(word, sizeof(word), "%ld", id);
+	number = named_pipe(word);
+	ASSERT_LE(1, create_pipe(&number));
+	EXPECT_EQ((long)strlen(word), spill(SYSFS "/destroy", word));
+	EXPECT_FALSE(is_there(sysfs_file(id, "")));
+	EXPECT_EQ(3, pipes_in_sysfs(0));
+	ASSERT_LE(1, create_pipe(&create));
 
 	/* Those who use it are told as by the request. */
-	fd = open("/dev/kmsgpipe-logs", O_RDWR | O_CLOEXEC);
+	fd = open("/dev/kmsgpipe/logs", O_RDWR | O_CLOEXEC);
 	EXPECT_EQ(4, spill(SYSFS "/destroy", "logs"));
 	EXPECT_EQ(-ENODEV, TRY(write(fd, "x", 1)));
 	close(fd);

@@ -4,11 +4,12 @@
 
 use crate::uapi::NAME_SIZE;
 
-/// A name that a pipe can be given.
+/// A name that a pipe can be given: it is that of a file.
 ///
 /// # Invariants
 ///
-/// It begins with one or more letters, digits, `.`, `_` and `-`; the rest is zeroes, one at least.
+/// It begins with one or more letters, digits, `.`, `_` and `-`, which are neither `.` nor `..`;
+/// the rest is zeroes, one at least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Name([u8; NAME_SIZE as usize]);
 
@@ -19,6 +20,10 @@ impl Name {
         let (place, end) = name.split_at_mut_checked(text.len())?;
         let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
         if text.is_empty() || end.is_empty() || !text.iter().all(allowed) {
+            return None;
+        }
+        // The end of a name is kept for the other end of a pipe.
+        if matches!(text, b"." | b"..") || text.ends_with(b".peer") {
             return None;
         }
         place.copy_from_slice(text);
@@ -44,6 +49,37 @@ impl Name {
     }
 }
 
+/// What somebody calls a pipe, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// A number.
+    Number(u32),
+    /// A name.
+    Name(Name),
+}
+
+impl Word {
+    /// Understands a word: a number, alone or after `pipe` or `kmsgpipe`; a name after `kmsgpipe/`;
+    /// or a name. Digits are always a number, so that a name that looks like one needs `kmsgpipe/`.
+    pub(crate) fn new(text: &[u8]) -> Option<Self> {
+        if let Some(name) = text.strip_prefix(b"kmsgpipe/") {
+            return Name::new(name).map(Self::Name);
+        }
+        let digits = text
+            .strip_prefix(b"kmsgpipe")
+            .or_else(|| text.strip_prefix(b"pipe"))
+            .unwrap_or(text);
+        if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+            return Name::new(text).map(Self::Name);
+        }
+        if digits.len() > 1 && digits.starts_with(b"0") {
+            return None;
+        }
+        let digits = core::str::from_utf8(digits).ok()?;
+        digits.parse().ok().map(Self::Number)
+    }
+}
+
 #[kernel::macros::kunit_tests(kmsgpipe_name)]
 mod tests {
     use super::*;
@@ -51,13 +87,78 @@ mod tests {
     #[test]
     fn what_a_name_may_be() {
         let longest = [b'a'; NAME_SIZE as usize - 1];
-        for text in [&b"a"[..], b"7", b".", b"A-b_c.9", &longest] {
+        for text in [
+            &b"a"[..],
+            b"7",
+            b"...",
+            b".a",
+            b"peer",
+            b"a.peers",
+            b"a.peer.b",
+            b"A-b_c.9",
+            &longest,
+        ] {
             let name = Name::new(text).map(|name| name.as_str().as_bytes() == text);
             assert_eq!(name, Some(true));
         }
         let too_long = [b'a'; NAME_SIZE as usize];
-        for text in [&b""[..], b"a/b", b"a b", b"a\0", b"\xc3\xa4", &too_long] {
+        for text in [
+            &b""[..],
+            b".",
+            b"..",
+            b".peer",
+            b"a.peer",
+            b"a/b",
+            b"a b",
+            b"a\0",
+            b"\xc3\xa4",
+            &too_long,
+        ] {
             assert_eq!(Name::new(text), None);
+        }
+    }
+
+    #[test]
+    fn what_a_word_stands_for() {
+        for (text, number) in [
+            (&b"0"[..], 0),
+            (b"7", 7),
+            (b"pipe65535", 65535),
+            (b"kmsgpipe7", 7),
+            (b"4294967295", u32::MAX),
+        ] {
+            assert_eq!(Word::new(text), Some(Word::Number(number)));
+        }
+        for (text, name) in [
+            (&b"log"[..], &b"log"[..]),
+            (b"kmsgpipe/log", b"log"),
+            (b"kmsgpipe/7", b"7"),
+            (b"kmsgpipe/kmsgpipe7", b"kmsgpipe7"),
+            (b"kmsgpipe-log", b"kmsgpipe-log"),
+            (b"kmsgpipe", b"kmsgpipe"),
+            (b"pipe", b"pipe"),
+            (b"pipe-1", b"pipe-1"),
+            (b"7a", b"7a"),
+            (b"-1", b"-1"),
+        ] {
+            let word = Word::new(text);
+            assert_eq!(word, Name::new(name).map(Word::Name));
+            assert!(word.is_some());
+        }
+        for text in [
+            &b""[..],
+            b"00",
+            b"07",
+            b"pipe07",
+            b"kmsgpipe4294967296",
+            b"kmsgpipe/",
+            b"kmsgpipe/a/b",
+            b"/dev/kmsgpipe7",
+            b"+7",
+            b"7 ",
+            b"..",
+        ] {
+            assert_eq!(Word::new(text), None);
         }
     }
 

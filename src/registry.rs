@@ -7,7 +7,6 @@ use kernel::{
         self,
         Write, //
     },
-    id_pool::IdPool,
     new_condvar, new_mutex,
     prelude::*,
     rbtree::{
@@ -44,15 +43,17 @@ use crate::{
             Global,
             Published, //
         },
+        path, //
     },
     limits::Limits,
     name::Name,
     node::Node,
+    numbers::Numbers,
     pipe::Pipe,
     sysfs, //
 };
 
-/// The number of pipes that there can be at once.
+/// The number of pipes that there can be at once, and of their numbers.
 pub(crate) const PIPES_MAX: u32 = 65536;
 
 /// The pipe that lives as long as the module.
@@ -90,7 +91,7 @@ impl HasNode for Arc<Pipe> {
 
     fn write_node_name(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match &self.node().name {
-            Some(name) => write!(f, "kmsgpipe-{}", name.as_str()),
+            Some(name) => write!(f, "kmsgpipe/{}", name.as_str()),
             None => write!(f, "kmsgpipe{}", self.id()),
         }
     }
@@ -102,7 +103,7 @@ struct Table {
     /// Names in use. Each is taken before its pipe is in `pipes`, and until all of it is gone.
     names: RBTree<Name, u32>,
     /// Numbers in use, likewise.
-    ids: IdPool,
+    numbers: Numbers,
     /// The module is being loaded, which may still fail.
     loading: bool,
 }
@@ -161,7 +162,7 @@ impl Drop for AllPipes {
 pub(crate) fn register(max_bytes: u64, pipes: u32, spec: &Spec) -> Result<Registered> {
     let class = Arc::new(Class::new(c"kmsgpipe", &sysfs::ATTRIBUTES)?, GFP_KERNEL)?;
     let region = Arc::new(Region::new(c"kmsgpipe", PIPES_MAX)?, GFP_KERNEL)?;
-    let ids = IdPool::with_capacity(PIPES_MAX as usize, GFP_KERNEL)?;
+    let numbers = Numbers::new(PIPES_MAX)?;
     let (its_class, its_region) = (class.clone(), region.clone());
     let registry = Arc::pin_init(
         pin_init!(Registry {
@@ -170,7 +171,7 @@ pub(crate) fn register(max_bytes: u64, pipes: u32, spec: &Spec) -> Result<Regist
                 Table {
                     pipes: RBTree::new(),
                     names: RBTree::new(),
-                    ids,
+                    numbers,
                     loading: true,
                 },
                 "Registry::table"
@@ -198,8 +199,8 @@ pub(crate) fn register(max_bytes: u64, pipes: u32, spec: &Spec) -> Result<Regist
     })
 }
 
-/// Creates a pipe and returns its number, the lowest that is free. Its node is there when this
-/// returns.
+/// Creates a pipe and returns its number, which is used again only when all others were. Its node
+/// is there when this returns.
 ///
 /// # Errors
 ///
@@ -250,6 +251,19 @@ pub(crate) fn find_name(name: &Name) -> Option<Arc<Pipe>> {
 /// Finds the pipe with the lowest number that is at least `id`.
 pub(crate) fn at_or_after(id: u32) -> Option<Arc<Pipe>> {
     REGISTRY.get()?.at_or_after(id)
+}
+
+/// Warns of what stands in the way of the nodes of the first `pipes` pipes. devtmpfs leaves it
+/// there, the driver core does not tell, and what is written to a pipe would go into a file.
+pub(crate) fn warn_of_strays(pipes: u32) {
+    let Some(registry) = REGISTRY.get() else {
+        return;
+    };
+    for id in 0..pipes {
+        if registry.is_stray(id) == Ok(true) {
+            pr_warn!("/dev/kmsgpipe{id} is not pipe {id}: remove it, and load the module again\n");
+        }
+    }
 }
 
 /// Checks limits against those of the module, too.
@@ -316,9 +330,7 @@ impl Registry {
         if name.is_some_and(|name| table.names.get(&name).is_some()) {
             return Err(EEXIST);
         }
-        let unused = table.ids.find_unused_id(0).ok_or(ENOSPC)?;
-        let id = unused.as_u32();
-        unused.acquire();
+        let id = table.numbers.take().ok_or(ENOSPC)?;
         if let (Some(name), Some(place)) = (name, place) {
             table.names.insert(place.into_node(name, id));
         }
@@ -328,7 +340,7 @@ impl Registry {
     /// Gives a number and a name back.
     fn release(&self, id: u32, name: Option<Name>) {
         let mut table = self.table.lock();
-        table.ids.release_id(id as usize);
+        table.numbers.give_back(id);
         if let Some(name) = name {
             table.names.remove(&name);
         }
@@ -366,6 +378,12 @@ impl Registry {
         let name = CString::try_from_fmt(fmt!("pipe{id}"))?;
         let number = self.region.number(id)?;
         self.class.add(&name, number, pipe.clone())
+    }
+
+    /// Whether something else stands where the node of a pipe without a name should be.
+    fn is_stray(&self, id: u32) -> Result<bool> {
+        let path = CString::try_from_fmt(fmt!("/dev/kmsgpipe{id}"))?;
+        Ok(path::device_at(&path)? != Some(self.region.number(id)?))
     }
 
     /// Destroys a pipe.

@@ -27,7 +27,10 @@ use crate::{
         },
         cred, //
     },
-    name::Name,
+    name::{
+        Name,
+        Word, //
+    },
     node::Node,
     pipe::{
         Expiry,
@@ -159,24 +162,13 @@ fn create(text: &[u8]) -> Result {
     Ok(())
 }
 
-/// Destroys a pipe, which may be called by its name, by that of its node or its device, or by its
-/// number. A name goes before a number.
+/// Destroys a pipe, which may be called by its number, its name, or that of its device or its node.
 fn destroy(text: &[u8]) -> Result {
     cred::require_admin()?;
-    let pipe = by_name(text)
-        .or_else(|| by_name(text.strip_prefix(b"kmsgpipe-")?))
-        .or_else(|| {
-            let number = text
-                .strip_prefix(b"kmsgpipe")
-                .or_else(|| text.strip_prefix(b"pipe"))
-                .unwrap_or(text);
-            registry::find(parse(number).ok()?)
-        })
-        .ok_or(ENODEV)?;
-    registry::destroy(&pipe)
-}
-
-/// Finds a pipe by its name.
-fn by_name(text: &[u8]) -> Option<Arc<Pipe>> {
-    registry::find_name(&Name::new(text)?)
+    let pipe = match Word::new(text) {
+        Some(Word::Number(id)) => registry::find(id),
+        Some(Word::Name(name)) => registry::find_name(&name),
+        None => None,
+    };
+    registry::destroy(&pipe.ok_or(ENODEV)?)
 }

@@ -159,8 +159,9 @@ struct kmsgpipe_flush {
  * @uid: owner of the node
  * @gid: group of the node
  * @flags: zero
- * @name: letters, digits, '.', '_' and '-', then zeroes to the end; the node is
- *	/dev/kmsgpipe-NAME. Empty: the node is /dev/kmsgpipeN
+ * @name: letters, digits, '.', '_' and '-', then zeroes to the end; neither "."
+ *	nor "..", and not ending in ".peer". The node is /dev/kmsgpipe/NAME.
+ *	Empty: the node is /dev/kmsgpipeN
  * @reserved: zero
  */
 struct kmsgpipe_create {

@@ -25,6 +25,7 @@ pub(crate) mod lock;
 pub(crate) mod nofault;
 pub(crate) mod notify;
 pub(crate) mod param;
+pub(crate) mod path;
 pub(crate) mod proc;
 pub(crate) mod segment;
 pub(crate) mod seq;

@@ -37,6 +37,10 @@ mod store;
 #[deny(unsafe_code)]
 #[rustfmt::skip]
 mod name;
+#[path = "../../../src/numbers.rs"]
+#[deny(unsafe_code)]
+#[rustfmt::skip]
+mod numbers;
 #[cfg(all(test, not(miri)))]
 mod property;
 #[path = "../../../src/stream.rs"]

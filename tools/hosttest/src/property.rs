@@ -10,6 +10,7 @@ use crate::{
     limits::{Limits, Refusal},
     message::{Record, Sender, Stamp},
     name::Name,
+    numbers::Numbers,
     queue::Queue,
     stats::Tally,
     store::Place,
@@ -373,15 +374,50 @@ proptest! {
     }
 
     #[test]
+    fn a_number_is_taken_again_when_all_others_were_in_use(
+        count in 64..80u32,
+        // Takes one, or gives one of those in use back.
+        ops in vec(prop_oneof![3 => Just(None), 2 => any::<prop::sample::Index>().prop_map(Some)], 1..600),
+    ) {
+        let mut numbers = Numbers::new(count).expect("numbers");
+        let mut used = Vec::new();
+        // For each number that was taken, those that were in use since then.
+        let mut since = vec![None; count as usize];
+        for op in ops {
+            match op {
+                None => {
+                    let number = numbers.take();
+                    prop_assert_eq!(number.is_none(), used.len() == count as usize);
+                    let Some(number) = number else { continue };
+                    prop_assert!(number < count && !used.contains(&number));
+                    let all = (1u128 << count) - 1;
+                    let before = since[number as usize].unwrap_or(all);
+                    prop_assert_eq!(before | 1 << number, all);
+                    used.push(number);
+                    for others in since.iter_mut().flatten() {
+                        *others |= 1 << number;
+                    }
+                    since[number as usize] = Some(used.iter().fold(0, |set, used| set | 1 << used));
+                }
+                Some(index) if !used.is_empty() => {
+                    numbers.give_back(used.swap_remove(index.index(used.len())));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    #[test]
     fn a_name_is_what_a_path_can_end_with(
         start in "[a-zA-Z0-9._-]{0,34}",
         between in vec(any::<u8>(), 0..2),
-        end in "[a-z]{0,4}",
+        end in "[a-z]{0,4}|[.]peer|[.]{1,2}",
         rest in prop_oneof![4 => Just(0u8), 1 => any::<u8>()],
     ) {
         let text = [start.as_bytes(), &between, end.as_bytes()].concat();
         let allowed = |byte: &u8| matches!(*byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-');
-        let right = !text.is_empty() && text.len() < NAME_SIZE as usize && text.iter().all(allowed);
+        let kept = [&b"."[..], b".."].contains(&&text[..]) || text.ends_with(b".peer");
+        let right = !text.is_empty() && text.len() < NAME_SIZE as usize && text.iter().all(allowed) && !kept;
         let name = Name::new(&text);
         prop_assert_eq!(name.is_some(), right);
         if let Some(name) = name {

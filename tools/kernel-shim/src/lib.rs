@@ -7,6 +7,7 @@
 
 pub mod alloc;
 pub mod error;
+pub mod id_pool;
 
 pub use core::fmt;
 

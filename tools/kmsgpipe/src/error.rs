@@ -135,7 +135,8 @@ pub enum Error {
     /// A name that no pipe can have.
     #[error(
         "{name:?} is no name of a pipe; give a number such as 0, the name of a pipe (letters, \
-         digits, '.', '_' and '-', at most 31), or a path such as /dev/kmsgpipe0"
+         digits, '.', '_' and '-', at most 31, but '.', '..' and what ends in '.peer'), or a path such \
+         as /dev/kmsgpipe0"
     )]
     BadName {
         /// What was given.

@@ -30,13 +30,16 @@ pub(crate) fn no_pipes() -> &'static str {
 /// Says what to do when `action` on `object` failed with `errno`; may be empty.
 pub(crate) fn after(action: Action, object: &Path, errno: Errno) -> String {
     match (action, errno) {
+        (Action::Open, Errno::ENOENT) if Node::at(object).is_known() => {
+            "the pipe is there, but not its node; `kmsgpipectl doctor` says what to do".into()
+        }
         (Action::Open, Errno::ENOENT) if Path::new(CLASS).exists() => {
             "the module is loaded but has no such pipe; `kmsgpipectl list` shows those it has"
                 .into()
         }
         (Action::Open, Errno::ENOENT) => no_pipes().into(),
         (Action::Open, Errno::EACCES | Errno::EPERM) => permission(object),
-        (action, Errno::EPERM) if action.is_privileged() => privilege().into(),
+        (action, Errno::EPERM | Errno::EACCES) if action.is_privileged() => privilege().into(),
         (Action::SetParams, Errno::EBUSY) => {
             "it is not empty: receive what is in it, or discard that with `kmsgpipectl clear`"
                 .into()
@@ -102,7 +105,9 @@ pub(crate) fn broken_limit(params: Params) -> String {
 /// Says which limit a pipe breaks that the kernel has refused to make.
 pub(crate) fn broken_limit_of_create(create: &Create) -> String {
     if create.name.as_deref().is_some_and(|name| !is_name(name)) {
-        "a name has at most 31 letters, digits, '.', '_' and '-'".into()
+        "a name has at most 31 letters, digits, '.', '_' and '-'; '.', '..' and what ends in '.peer' \
+         is none"
+            .into()
     } else if create.mode > 0o777 {
         format!("a mode is at most 0777, and not {:04o}", create.mode)
     } else if create.uid == u32::MAX || create.gid == u32::MAX {
@@ -158,8 +163,10 @@ mod tests {
             Action::Destroy,
             Action::Dump,
         ] {
-            let hint = after(action, Path::new("/dev/kmsgpipe0"), Errno::EPERM);
-            assert!(hint.contains("CAP_SYS_ADMIN"), "{hint}");
+            for errno in [Errno::EPERM, Errno::EACCES] {
+                let hint = after(action, Path::new("/dev/kmsgpipe0"), errno);
+                assert!(hint.contains("CAP_SYS_ADMIN"), "{hint}");
+            }
         }
         assert_eq!(after(Action::Send, Path::new("x"), Errno::EPERM), "");
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Bounded message queues that are files: `/dev/kmsgpipeN` and `/dev/kmsgpipe-NAME`.
+//! Bounded message queues that are files: `/dev/kmsgpipeN` and `/dev/kmsgpipe/NAME`.
 //!
 //! A pipe is a device node of the kmsgpipe module. One write is one message, one read is exactly one
 //! message, and the kernel keeps them in order. Any number of processes may have a pipe open.
@@ -32,6 +32,7 @@ mod node;
 mod params;
 mod pipe;
 mod stats;
+mod stray;
 mod sys;
 mod sysfs;
 mod wait;
@@ -48,5 +49,6 @@ pub use node::{pipes, Node};
 pub use params::{Create, Flush, Params};
 pub use pipe::{Access, Pipe};
 pub use stats::{Head, Stats};
+pub use stray::Stray;
 pub use sysfs::CLASS;
 pub use wait::Deadline;

@@ -11,22 +11,28 @@ use std::{
     ffi::{OsStr, OsString},
     fmt,
     os::unix::ffi::OsStrExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     str::FromStr,
 };
 
 /// What somebody calls a pipe, which need not exist.
 ///
-/// That is its own name, `kmsgpipe-NAME`, its number as in `0`, `pipe0` or `kmsgpipe0`, or a path
-/// with at least one slash. A pipe that was given a number for a name goes before the pipe with that
-/// number, as it does in `/sys/class/kmsgpipe/destroy`.
+/// That is its number as in `0`, `pipe0` or `kmsgpipe0`, its name, or a path with at least one slash.
+/// Digits, alone or after `pipe` or `kmsgpipe`, are always a number; a pipe that was given such a name
+/// is called by its path.
 ///
 /// ```
 /// use kmsgpipe::PipeName;
 ///
-/// for name in ["0", "pipe0", "kmsgpipe0", "/dev/kmsgpipe0", "log", "kmsgpipe-log"] {
+/// for (name, path) in [
+///     ("0", "/dev/kmsgpipe0"),
+///     ("pipe0", "/dev/kmsgpipe0"),
+///     ("kmsgpipe0", "/dev/kmsgpipe0"),
+///     ("log", "/dev/kmsgpipe/log"),
+///     ("/dev/kmsgpipe/0", "/dev/kmsgpipe/0"),
+/// ] {
 ///     let name: PipeName = name.parse()?;
-///     println!("{name} is {}", name.locate().path().display());
+///     assert_eq!(name.locate().path(), std::path::Path::new(path));
 /// }
 /// assert!("no name".parse::<PipeName>().is_err());
 /// # Ok::<(), kmsgpipe::Error>(())
@@ -39,7 +45,7 @@ pub struct PipeName {
 /// What sort of name it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    /// A name or a number: what it means depends on the pipes there are.
+    /// A name or a number.
     Word(String),
     /// A path.
     Path(PathBuf),
@@ -56,9 +62,7 @@ impl PipeName {
             let kind = Kind::Path(name.into());
             return Ok(Self { kind });
         }
-        let fits =
-            |word: &&str| is_name(word) || word.strip_prefix(node::NAMED).is_some_and(is_name);
-        match name.to_str().filter(fits) {
+        match name.to_str().filter(|word| is_name(word)) {
             Some(word) => Ok(Self {
                 kind: Kind::Word(word.into()),
             }),
@@ -71,28 +75,26 @@ impl PipeName {
     /// Finds out which pipe it is; if there is none, where its node would be.
     pub fn locate(&self) -> Node {
         match &self.kind {
-            Kind::Word(word) => Self::locate_word(word, |path| path.exists()),
+            Kind::Word(word) => match digits(word) {
+                Some(digits) => match node::number(digits) {
+                    Some(id) => Node::of(id),
+                    None => Node::at(&node::path_of_digits(digits)),
+                },
+                None => Node::at(&node::path_of_name(word)),
+            },
             Kind::Path(path) => Node::at(path),
         }
     }
+}
 
-    /// Finds out which pipe a word stands for, where `exists` tells whether there is a node.
-    fn locate_word(word: &str, exists: impl Fn(&Path) -> bool) -> Node {
-        let named = node::path_of_name(word);
-        if is_name(word) && exists(&named) {
-            return Node::at(&named);
-        }
-        let digits = ["", "pipe", node::PREFIX]
-            .into_iter()
-            .find_map(|prefix| node::number(word.strip_prefix(prefix)?));
-        match digits {
-            Some(id) => Node::of(id),
-            None => match word.strip_prefix(node::NAMED) {
-                Some(name) => Node::at(&node::path_of_name(name)),
-                None => Node::at(&named),
-            },
-        }
-    }
+/// The digits of a word that is a number, whether or not any pipe can have it.
+pub(crate) fn digits(word: &str) -> Option<&str> {
+    let digits = word
+        .strip_prefix(node::PREFIX)
+        .or_else(|| word.strip_prefix("pipe"))
+        .unwrap_or(word);
+    let all = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    all.then_some(digits)
 }
 
 impl fmt::Display for PipeName {
@@ -130,54 +132,54 @@ impl AsRef<OsStr> for PipeName {
     }
 }
 
-/// Whether a pipe can be made with this name: letters, digits, `.`, `_` and `-`, at most 31 of them.
+/// Whether a pipe can be made with this name: letters, digits, `.`, `_` and `-`, at most 31 of them. It
+/// is neither `.` nor `..`, and does not end in `.peer`.
 ///
 /// ```
 /// assert!(kmsgpipe::is_name("web-1.log") && !kmsgpipe::is_name("web 1"));
 /// ```
 pub fn is_name(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    !name.is_empty() && name.len() < NAME_SIZE && name.bytes().all(fits)
+    let kept = matches!(name, "." | "..") || name.ends_with(".peer");
+    !name.is_empty() && name.len() < NAME_SIZE && name.bytes().all(fits) && !kept
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
 
     #[test]
     fn understands_every_form() {
-        let there = [
-            "/dev/kmsgpipe-log",
-            "/dev/kmsgpipe-7",
-            "/dev/kmsgpipe-kmsgpipe-x",
-        ];
         for (word, path) in [
             ("0", "/dev/kmsgpipe0"),
             ("pipe0", "/dev/kmsgpipe0"),
             ("kmsgpipe0", "/dev/kmsgpipe0"),
             ("kmsgpipe65535", "/dev/kmsgpipe65535"),
-            ("log", "/dev/kmsgpipe-log"),
-            ("kmsgpipe-log", "/dev/kmsgpipe-log"),
-            // What is not there is taken for a name.
-            ("x", "/dev/kmsgpipe-x"),
-            ("pipe", "/dev/kmsgpipe-pipe"),
-            ("00", "/dev/kmsgpipe-00"),
-            ("-1", "/dev/kmsgpipe--1"),
-            ("4294967296", "/dev/kmsgpipe-4294967296"),
-            // A name goes before a number, and before what a name begins with.
-            ("7", "/dev/kmsgpipe-7"),
-            ("pipe7", "/dev/kmsgpipe7"),
-            ("kmsgpipe-7", "/dev/kmsgpipe-7"),
-            ("kmsgpipe-x", "/dev/kmsgpipe-kmsgpipe-x"),
+            ("log", "/dev/kmsgpipe/log"),
+            ("pipe", "/dev/kmsgpipe/pipe"),
+            ("kmsgpipe", "/dev/kmsgpipe/kmsgpipe"),
+            ("kmsgpipe-x", "/dev/kmsgpipe/kmsgpipe-x"),
+            ("pipe-1", "/dev/kmsgpipe/pipe-1"),
+            ("-1", "/dev/kmsgpipe/-1"),
+            ("7a", "/dev/kmsgpipe/7a"),
+            // Numbers that no pipe has.
+            ("00", "/dev/kmsgpipe00"),
+            ("pipe07", "/dev/kmsgpipe07"),
+            ("4294967296", "/dev/kmsgpipe4294967296"),
         ] {
             let name: PipeName = word.parse().unwrap();
             assert_eq!(name.to_string(), word);
-            let node = PipeName::locate_word(word, |path| {
-                there.iter().any(|there| path == Path::new(there))
-            });
-            assert_eq!(node.path(), Path::new(path), "{word}");
+            assert_eq!(name.locate().path(), Path::new(path), "{word}");
         }
-        for path in ["/dev/kmsgpipe3", "/dev/queues/log", "./log", "a b/c"] {
+        for path in [
+            "/dev/kmsgpipe3",
+            "/dev/kmsgpipe/3",
+            "/dev/queues/log",
+            "./log",
+            "kmsgpipe/log",
+            "a b/c",
+        ] {
             let name: PipeName = path.parse().unwrap();
             assert_eq!(name.locate().path(), Path::new(path));
             assert_eq!(PipeName::parse(name.as_ref()), Ok(name));
@@ -187,18 +189,28 @@ mod tests {
     #[test]
     fn the_longest_names_are_understood() {
         let longest = "n".repeat(31);
-        let node = format!("/dev/kmsgpipe-{longest}");
-        for word in [longest.clone(), format!("kmsgpipe-{longest}")] {
-            let name: PipeName = word.parse().unwrap();
-            assert_eq!(name.locate().path(), Path::new(&node));
-        }
+        let name: PipeName = longest.parse().unwrap();
+        let node = format!("/dev/kmsgpipe/{longest}");
+        assert_eq!(name.locate().path(), Path::new(&node));
         assert!(format!("{longest}n").parse::<PipeName>().is_err());
-        assert!(format!("kmsgpipe-{longest}n").parse::<PipeName>().is_err());
     }
 
     #[test]
     fn refuses_what_no_pipe_is_called() {
-        for name in ["", " 0", "0 ", "a b", "+1", "gr\u{fc}n", "a\n", "a:b", "*"] {
+        for name in [
+            "",
+            " 0",
+            "0 ",
+            "a b",
+            "+1",
+            "gr\u{fc}n",
+            "a\n",
+            "a:b",
+            "*",
+            ".",
+            "..",
+            "a.peer",
+        ] {
             let error = name.parse::<PipeName>().unwrap_err();
             assert_eq!(error, Error::BadName { name: name.into() });
         }

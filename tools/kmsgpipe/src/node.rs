@@ -4,6 +4,7 @@
 
 use crate::{
     error::{Action, Error, Result},
+    name::{digits, is_name},
     stats::Stats,
     sysfs::Class,
 };
@@ -24,8 +25,8 @@ const DIRECTORY: &str = "/dev";
 /// What the names of their nodes begin with; a number follows.
 pub(crate) const PREFIX: &str = "kmsgpipe";
 
-/// What the nodes of pipes begin with that have a name.
-pub(crate) const NAMED: &str = "kmsgpipe-";
+/// Where the nodes of pipes are that have a name.
+const NAMED: &str = "/dev/kmsgpipe";
 
 /// The device node of a pipe, which may have gone meanwhile.
 ///
@@ -41,7 +42,7 @@ impl Node {
     pub fn of(id: u32) -> Self {
         let path = Class::SYSTEM
             .node(id)
-            .unwrap_or_else(|| Path::new(DIRECTORY).join(format!("{PREFIX}{id}")));
+            .unwrap_or_else(|| path_of_digits(&id.to_string()));
         Self { path, id: Some(id) }
     }
 
@@ -57,7 +58,7 @@ impl Node {
     pub fn at(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            id: id_of_device(path).or_else(|| id_in_path(path)),
+            id: id_of(path),
         }
     }
 
@@ -73,8 +74,8 @@ impl Node {
 
     /// The name that the pipe was made with.
     pub fn name(&self) -> Option<&str> {
-        let file = self.path.strip_prefix(DIRECTORY).ok()?.to_str()?;
-        file.strip_prefix(NAMED)
+        let name = self.path.strip_prefix(NAMED).ok()?.to_str()?;
+        is_name(name).then_some(name)
     }
 
     /// Reads the pipe's statistics where everybody may, below `/sys/class/kmsgpipe`.
@@ -99,6 +100,28 @@ impl Node {
         is_device && (!self.is_known() || id_of_device(&self.path) == self.id)
     }
 
+    /// The major and the minor number of the pipe's device, as the kernel says.
+    pub(crate) fn device(&self) -> Option<(u64, u64)> {
+        Class::SYSTEM.device(self.id?)
+    }
+
+    /// Destroys the pipe as [`Pipe::destroy`](crate::Pipe::destroy) does, without a need for its node.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`]: `EACCES` or `EPERM` for who is not root with `CAP_SYS_ADMIN`, `EBUSY` for pipe
+    /// 0, `ENODEV` when it was destroyed before, `ENOENT` when its number is not known.
+    pub fn destroy(&self) -> Result<()> {
+        let result = match self.id {
+            Some(id) => Class::SYSTEM.destroy(id),
+            None => Err(Errno::ENOENT.into()),
+        };
+        result.map_err(|error| {
+            let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
+            Error::system(Action::Destroy, &self.path, errno)
+        })
+    }
+
     /// Whether the kernel still shows this pipe in `/sys/class/kmsgpipe`.
     pub fn is_known(&self) -> bool {
         self.id.is_some_and(|id| Class::SYSTEM.has(id))
@@ -106,12 +129,13 @@ impl Node {
 }
 
 impl fmt::Display for Node {
-    /// Writes the short name of a pipe, or its path if that is elsewhere.
+    /// Writes what a pipe is called in short, or its path if that would be taken for something else.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let short = self.path.strip_prefix(DIRECTORY).ok();
-        match short.filter(|short| short.components().count() == 1) {
-            Some(short) => short.display().fmt(f),
-            None => self.path.display().fmt(f),
+        let name = self.name().filter(|name| digits(name).is_none());
+        match (name, number_in(&self.path)) {
+            (Some(name), _) => f.write_str(name),
+            (None, Some(id)) => write!(f, "{PREFIX}{id}"),
+            (None, None) => self.path.display().fmt(f),
         }
     }
 }
@@ -130,23 +154,44 @@ pub(crate) fn number(digits: &str) -> Option<u32> {
 
 /// Where the node of the pipe with this name is.
 pub(crate) fn path_of_name(name: &str) -> PathBuf {
-    Path::new(DIRECTORY).join(format!("{NAMED}{name}"))
+    Path::new(NAMED).join(name)
+}
+
+/// Where the node of the pipe with this number is, unless it has a name.
+pub(crate) fn path_of_digits(digits: &str) -> PathBuf {
+    Path::new(DIRECTORY).join(format!("{PREFIX}{digits}"))
+}
+
+/// The number of the pipe that a path stands for: that whose node it is to be, or whose device it leads to.
+fn id_of(path: &Path) -> Option<u32> {
+    let device = id_of_device(path);
+    if !path.starts_with(NAMED) && number_in(path).is_none() {
+        return device;
+    }
+    device
+        .filter(|id| Class::SYSTEM.node(*id).as_deref() == Some(path))
+        .or_else(|| Class::SYSTEM.find(path))
+        .or(device)
+        .or_else(|| number_in(path))
+}
+
+/// The major and the minor number of the character device that a path leads to.
+pub(crate) fn device_of(path: &Path) -> Option<(u64, u64)> {
+    let metadata = fs::metadata(path).ok()?;
+    let device = metadata.rdev();
+    let is_device = metadata.file_type().is_char_device();
+    is_device.then(|| (major(device), minor(device)))
 }
 
 /// The number of the pipe whose device node a path leads to, as the kernel says.
 fn id_of_device(path: &Path) -> Option<u32> {
-    let metadata = fs::metadata(path).ok()?;
-    if !metadata.file_type().is_char_device() {
-        return None;
-    }
-    let device = metadata.rdev();
-    let id = u32::try_from(minor(device)).ok()?;
-    let (major, minor) = Class::SYSTEM.device(id)?;
-    (major == self::major(device) && minor == u64::from(id)).then_some(id)
+    let device = device_of(path)?;
+    let id = u32::try_from(device.1).ok()?;
+    (Class::SYSTEM.device(id)? == device).then_some(id)
 }
 
 /// The number of the pipe as the path of its node says.
-fn id_in_path(path: &Path) -> Option<u32> {
+fn number_in(path: &Path) -> Option<u32> {
     let name = path.strip_prefix(DIRECTORY).ok()?.to_str()?;
     number(name.strip_prefix(PREFIX)?)
 }
@@ -170,7 +215,7 @@ pub fn pipes() -> Result<Vec<Node>> {
     }
 
     let directory = Path::new(DIRECTORY);
-    let nodes = nodes_in(directory).map_err(|error| {
+    let nodes = nodes_in(directory, Path::new(NAMED)).map_err(|error| {
         let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
         Error::system(Action::List, directory, errno)
     })?;
@@ -180,20 +225,23 @@ pub fn pipes() -> Result<Vec<Node>> {
     Ok(nodes)
 }
 
-/// The nodes in a directory: those with a number first, in order.
-fn nodes_in(directory: &Path) -> io::Result<Vec<Node>> {
+/// The nodes in a directory, and those with a name in another, which need not be there: those with a
+/// number first, in order.
+fn nodes_in(directory: &Path, named: &Path) -> io::Result<Vec<Node>> {
     let mut nodes = Vec::new();
     for entry in fs::read_dir(directory)? {
-        let file = entry?.file_name();
-        let Some(suffix) = file.to_str().and_then(|name| name.strip_prefix(PREFIX)) else {
-            continue;
-        };
-        let id = number(suffix);
-        if id.is_some() || suffix.strip_prefix('-').is_some_and(crate::name::is_name) {
-            nodes.push(Node {
-                path: directory.join(&file),
-                id,
-            });
+        let path = entry?.path();
+        let name = path.file_name().and_then(OsStr::to_str);
+        let id = name.and_then(|name| number(name.strip_prefix(PREFIX)?));
+        if id.is_some() {
+            nodes.push(Node { path, id });
+        }
+    }
+    for entry in fs::read_dir(named).into_iter().flatten() {
+        let path = entry?.path();
+        let name = path.file_name().and_then(OsStr::to_str);
+        if name.is_some_and(is_name) {
+            nodes.push(Node { path, id: None });
         }
     }
     nodes.sort_unstable_by_key(|node| (node.id.is_none(), node.id, node.path.clone()));
@@ -207,42 +255,45 @@ mod tests {
     #[test]
     fn lists_by_number_and_nothing_else() {
         let directory = std::env::temp_dir().join(format!("kmsgpipe-node-{}", std::process::id()));
+        let named = directory.join("kmsgpipe");
         fs::create_dir(&directory).unwrap();
-        for name in [
-            "kmsgpipe10",
-            "kmsgpipe9",
-            "kmsgpipe",
-            "kmsgpipe01",
-            "kmsgpipe-log",
-            "kmsgpipe-a.b",
-            "kmsgpipe-",
-            "kmsgpipe-a b",
-            "kmsg",
-            "null",
-        ] {
+        for name in ["kmsgpipe10", "kmsgpipe9", "kmsgpipe01", "kmsg", "null"] {
             fs::write(directory.join(name), "").unwrap();
         }
-        let nodes = nodes_in(&directory);
+        let without = nodes_in(&directory, &named);
+        fs::create_dir(&named).unwrap();
+        for name in ["log", "a.b", "a b", "a.peer"] {
+            fs::write(named.join(name), "").unwrap();
+        }
+        let nodes = nodes_in(&directory, &named);
         fs::remove_dir_all(&directory).unwrap();
+        assert_eq!(without.unwrap().len(), 2);
         let nodes = nodes.unwrap();
         assert_eq!(
             nodes.iter().map(Node::id).collect::<Vec<_>>(),
             [Some(9), Some(10), None, None]
         );
-        assert!(nodes[2].path().ends_with("kmsgpipe-a.b"));
-        assert!(nodes[3].path().ends_with("kmsgpipe-log"));
+        assert!(nodes[2].path().ends_with("kmsgpipe/a.b"));
+        assert!(nodes[3].path().ends_with("kmsgpipe/log"));
     }
 
     #[test]
     fn short_names_can_be_given_back() {
         for (path, short, name) in [
             ("/dev/kmsgpipe0", "kmsgpipe0", None),
-            ("/dev/kmsgpipe-log", "kmsgpipe-log", Some("log")),
+            ("/dev/kmsgpipe/log", "log", Some("log")),
+            ("/dev/kmsgpipe/3", "/dev/kmsgpipe/3", Some("3")),
+            ("/dev/kmsgpipe/pipe3", "/dev/kmsgpipe/pipe3", Some("pipe3")),
+            ("/dev/kmsgpipe/a/b", "/dev/kmsgpipe/a/b", None),
+            ("/dev/kmsgpipe", "/dev/kmsgpipe", None),
+            ("/dev/null", "/dev/null", None),
             ("/dev/queues/log", "/dev/queues/log", None),
             ("./log", "./log", None),
         ] {
             let node = Node::at(Path::new(path));
             assert_eq!(node.to_string(), short);
+            let back: crate::PipeName = short.parse().unwrap();
+            assert_eq!(back.locate(), node);
             assert_eq!(node.name(), name);
         }
     }

@@ -5,7 +5,8 @@
 use crate::{node::number, stats::Stats};
 use kmsgpipe_sys::raw::KMSGPIPE_STATS_FLUSH;
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -49,6 +50,20 @@ impl Class<'_> {
         let node = fs::read_to_string(self.pipe(id).join("node")).ok()?;
         let node = node.strip_suffix('\n').unwrap_or(&node);
         node.starts_with('/').then(|| node.into())
+    }
+
+    /// The pipe whose node is to be at a path.
+    pub(crate) fn find(self, path: &Path) -> Option<u32> {
+        let mut ids = self.ids().into_iter();
+        ids.find(|id| self.node(*id).as_deref() == Some(path))
+    }
+
+    /// Destroys a pipe.
+    pub(crate) fn destroy(self, id: u32) -> io::Result<()> {
+        let commands = Path::new(self.directory).join("destroy");
+        let mut file = fs::OpenOptions::new().write(true).open(commands)?;
+        // In one call, as it is one command.
+        file.write_all(format!("pipe{id}").as_bytes())
     }
 
     /// The device number of a pipe, as major and minor.
@@ -156,15 +171,17 @@ mod tests {
             made_up.write(id, "node", &format!("/dev/kmsgpipe{id}"));
             made_up.write(id, "dev", &format!("240:{id}"));
         }
-        made_up.write(2, "node", "/dev/kmsgpipe-log");
+        made_up.write(2, "node", "/dev/kmsgpipe/log");
         fs::write(made_up.directory.join("create"), "").unwrap();
         fs::create_dir(made_up.directory.join("pipe01")).unwrap();
 
         let class = made_up.class();
         assert_eq!(class.ids(), [0, 2, 10]);
         assert!(class.has(10) && !class.has(1));
-        assert_eq!(class.node(2).unwrap(), Path::new("/dev/kmsgpipe-log"));
+        assert_eq!(class.node(2).unwrap(), Path::new("/dev/kmsgpipe/log"));
         assert_eq!(class.node(1), None);
+        assert_eq!(class.find(Path::new("/dev/kmsgpipe/log")), Some(2));
+        assert_eq!(class.find(Path::new("/dev/kmsgpipe2")), None);
         assert_eq!(class.device(10), Some((240, 10)));
         assert_eq!(class.device(1), None);
     }
@@ -174,6 +191,7 @@ mod tests {
         let class = Class {
             directory: "/nonexistent",
         };
+        assert!(class.destroy(1).is_err());
         assert!(class.ids().is_empty());
         assert!(!class.has(0));
         assert!(class.stats(0).is_err());

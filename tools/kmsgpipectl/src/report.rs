@@ -95,6 +95,13 @@ impl Report {
 
     /// Asks a pipe for its statistics, or reads what everybody may read.
     pub fn public(node: Node) -> Self {
+        if node.stray().is_some() {
+            // What is there may be another pipe.
+            if let Ok(stats) = node.public_stats() {
+                let result = Ok((stats, Source::Sysfs));
+                return Self { node, result };
+            }
+        }
         let mut report = Self::of(node);
         if report.result.is_err() {
             if let Ok(stats) = report.node.public_stats() {
@@ -333,7 +340,7 @@ pub mod tests {
                 result: Ok((stats(Some(head)), Source::Ioctl)),
             },
             Report {
-                node: Node::at(Path::new("/dev/kmsgpipe-log")),
+                node: Node::at(Path::new("/dev/kmsgpipe/log")),
                 result: Err(Error::WouldBlock {
                     action: kmsgpipe::Action::Send,
                     object: "x".into(),
@@ -455,7 +462,7 @@ pub mod tests {
                         "source": "ioctl",
                     },
                     {
-                        "pipe": "kmsgpipe-log", "path": "/dev/kmsgpipe-log", "name": "log", "id": null,
+                        "pipe": "log", "path": "/dev/kmsgpipe/log", "name": "log", "id": null,
                         "error": {
                             "errno": "EAGAIN",
                             "message": "cannot send to x without waiting: it is full (EAGAIN)",

@@ -110,6 +110,8 @@ fn bad_usage_ends_with_2() {
         &["flush", "0"],
         &["flush", "enable", "0", "--interval", "1us"],
         &["flush", "disable", "0", "--expiry", "1s"],
+        &["create", "--name", ".."],
+        &["create", "--name", "a.peer"],
         &["create", "--mode", "0"],
         &["create", "--owner", "nobody-has-this-name"],
         &["create", "--owner", "0", "--group", "0"],
@@ -209,9 +211,9 @@ fn an_absent_pipe_ends_with_3_and_says_what_to_do() {
 
 #[test]
 fn an_absent_name_ends_with_3() {
-    for name in ["nobody-named-this", "kmsgpipe-nobody-named-this"] {
+    for name in ["nobody-named-this", "/dev/kmsgpipe/nobody-named-this"] {
         let text = fails(&["stats", name], 3);
-        let start = "kmsgpipectl: cannot open /dev/kmsgpipe-nobody-named-this: ";
+        let start = "kmsgpipectl: cannot open /dev/kmsgpipe/nobody-named-this: ";
         assert!(text.starts_with(start), "{text}");
     }
 }

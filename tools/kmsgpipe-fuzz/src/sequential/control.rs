@@ -21,7 +21,10 @@ pub const EXPIRY_MIN: u32 = 200_000_000;
 
 /// Names of pipes, and what is none.
 const NAMES: [&[u8]; 4] = [b"a", b"b-1", b"x.y_Z", b"abcdefghijklmnopqrstuvwxyz01234"];
-const NO_NAMES: [&[u8]; 4] = [
+const NO_NAMES: [&[u8]; 7] = [
+    b".",
+    b"..",
+    b"a.peer",
     b"a/b",
     b"a\0b",
     b"abcdefghijklmnopqrstuvwxyz012345",
@@ -306,9 +309,9 @@ impl World {
 
     /// Adds a pipe that is made; returns its number.
     pub fn add_pipe(&mut self, create: &raw::kmsgpipe_create, name: Option<String>) -> i64 {
-        let id = self.next_id();
+        let id = self.take_id();
         let path = match &name {
-            Some(name) => format!("/dev/kmsgpipe-{name}"),
+            Some(name) => format!("/dev/kmsgpipe/{name}"),
             None => format!("/dev/kmsgpipe{id}"),
         };
         let member = Member {

@@ -197,6 +197,7 @@ fn begin(seed: u64) -> Checked<World> {
     {
         return Err(Fault("pipe 0 is in use, or this is not root".into()));
     }
+    let last_id = last_id(fd)?;
     sys::close(fd);
     let node = Node {
         path: "/dev/kmsgpipe0".into(),
@@ -204,7 +205,23 @@ fn begin(seed: u64) -> Checked<World> {
         uid: 0,
         gid: 0,
     };
-    Ok(World::new(seed, Pipe::resume(&stats), node))
+    Ok(World::new(seed, Pipe::resume(&stats), node, last_id))
+}
+
+/// Makes a pipe and destroys it: its number, which is behind all that were used before.
+fn last_id(zero: i32) -> Checked<u32> {
+    let mut create = kmsgpipe_sys::raw::kmsgpipe_create {
+        msg_size: 1,
+        max_msgs: 1,
+        ..Default::default()
+    };
+    let id = sys::ioctl_of(zero, kmsgpipe_sys::CREATE_NEW, &mut create);
+    match u32::try_from(id) {
+        Ok(number) if std::fs::write("/sys/class/kmsgpipe/destroy", id.to_string()).is_ok() => {
+            Ok(number)
+        }
+        _ => Err(Fault(format!("no pipe to learn a number from: {id}"))),
+    }
 }
 
 /// Closes and destroys all that there is.

@@ -273,12 +273,19 @@ impl World {
         if self.rng.once_in(2) {
             let crowded = self.alive().len() >= 5;
             let text = if crowded || self.rng.once_in(4) {
-                self.rng
-                    .one_of(&["a/b", "", "a b", "abcdefghijklmnopqrstuvwxyz012345"])
+                self.rng.one_of(&[
+                    "a/b",
+                    "",
+                    "a b",
+                    "..",
+                    "a.peer",
+                    "abcdefghijklmnopqrstuvwxyz012345",
+                ])
             } else {
                 self.rng.one_of(&["a", "b-1", "x.y_Z"])
             };
-            if want == 0 && (text.len() > 31 || text.is_empty() || text.contains(['/', ' '])) {
+            let bad = text.len() > 31 || text.is_empty() || text.contains(['/', ' ']);
+            if want == 0 && (bad || text == ".." || text.ends_with(".peer")) {
                 want = err(libc::EINVAL);
             } else if want == 0 && self.by_name(text).is_some() {
                 want = err(libc::EEXIST);
@@ -303,7 +310,7 @@ impl World {
         ];
         if let Some(name) = name {
             texts.push(name.clone());
-            texts.push(format!("kmsgpipe-{name}"));
+            texts.push(format!("kmsgpipe/{name}"));
         }
         let mut text = texts.swap_remove(self.rng.index(texts.len()));
         if self.rng.once_in(4) {

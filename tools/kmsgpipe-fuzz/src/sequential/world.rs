@@ -12,6 +12,9 @@ use crate::{
 use nix::libc;
 use std::collections::BTreeMap;
 
+/// How many numbers pipes can have.
+const NUMBERS: u32 = 65536;
+
 /// The most descriptors there are at once.
 const FILES_MAX: usize = 24;
 
@@ -77,6 +80,8 @@ pub struct World {
     pub opens: BTreeMap<u64, Open>,
     /// Descriptors.
     pub files: Vec<File>,
+    /// The number behind that of the pipe that was made last.
+    pub after_last_id: u32,
     /// The key of the next pipe or open file.
     pub next_key: u64,
     /// Who makes the call.
@@ -86,8 +91,8 @@ pub struct World {
 }
 
 impl World {
-    /// One with pipe 0, which is empty.
-    pub fn new(seed: u64, pipe0: Pipe, node: Node) -> Self {
+    /// One with pipe 0, which is empty, after the pipe `last_id` was made and destroyed.
+    pub fn new(seed: u64, pipe0: Pipe, node: Node, last_id: u32) -> Self {
         let mut rng = Rng::new(seed);
         let bytes = (0..1 << 18).map(|_| rng.any() as u8).collect();
         let member = Member {
@@ -103,6 +108,7 @@ impl World {
             pipes: BTreeMap::from([(0, member)]),
             opens: BTreeMap::new(),
             files: Vec::new(),
+            after_last_id: (last_id + 1) % NUMBERS,
             next_key: 1,
             user: 0,
             plain: crate::sys::pipe(),
@@ -154,14 +160,22 @@ impl World {
         self.rng.one_of(&alive)
     }
 
-    /// The number that the next pipe gets.
+    /// The number that the next pipe gets: they go up, and are used again when all others were.
     pub fn next_id(&self) -> u32 {
         let used = |id| {
             self.pipes
                 .values()
                 .any(|member| !member.model.dead && member.model.id == id)
         };
-        (0..).find(|id| !used(*id)).expect("a number")
+        let mut behind = (0..NUMBERS).map(|count| (self.after_last_id + count) % NUMBERS);
+        behind.find(|id| !used(*id)).expect("a number")
+    }
+
+    /// Takes the number that the next pipe gets.
+    pub fn take_id(&mut self) -> u32 {
+        let id = self.next_id();
+        self.after_last_id = (id + 1) % NUMBERS;
+        id
     }
 
     /// Adds an open file of a pipe with its first descriptor.

@@ -345,7 +345,7 @@ impl<'a> Actor<'a> {
                     mode: 0o666,
                     ..Default::default()
                 };
-                let name = NODES[1 + one as usize].trim_start_matches("/dev/kmsgpipe-");
+                let name = NODES[1 + one as usize].trim_start_matches("/dev/kmsgpipe/");
                 for (to, from) in create.name.iter_mut().zip(name.bytes()) {
                     *to = from as _;
                 }
@@ -373,14 +373,24 @@ impl<'a> Actor<'a> {
         only("ioctl", sys::ioctl(fd, request, at), &ERRNOS)
     }
 
+    /// The number of a pipe that was there a moment ago.
+    fn any_id(&mut self) -> u32 {
+        let (fd, _) = self.slot();
+        let mut stats = raw::kmsgpipe_stats::default();
+        sys::ioctl_of(fd, uapi::GET_STATS, &mut stats);
+        stats.id
+    }
+
     /// Reads the views.
     fn views(&mut self) -> Verdict {
+        let pipe = format!("/sys/class/kmsgpipe/pipe{}", self.any_id());
+        let (peak, node) = (pipe.clone() + "/peak_msgs", pipe + "/node");
         let path = self.rng.one_of(&[
             "/proc/kmsgpipe_stats",
             "/sys/kernel/debug/kmsgpipe/pipes",
             "/sys/class/kmsgpipe/pipe0/depth_bytes",
-            "/sys/class/kmsgpipe/pipe1/peak_msgs",
-            "/sys/class/kmsgpipe/pipe2/node",
+            &peak,
+            &node,
         ]);
         let fd = sys::open(path, O_RDONLY);
         // `ENODEV` is what sysfs says of a file that is being removed.
@@ -396,12 +406,14 @@ impl<'a> Actor<'a> {
 
     /// Writes files of the administrator.
     fn commands(&mut self) -> Verdict {
+        let id = self.any_id().to_string();
+        let interval = format!("/sys/class/kmsgpipe/pipe{id}/flush_interval_ms");
         let (path, text) = self.rng.one_of(&[
             ("/sys/class/kmsgpipe/create", NODES[1]),
-            ("/sys/class/kmsgpipe/destroy", "1"),
+            ("/sys/class/kmsgpipe/destroy", &id),
             ("/sys/class/kmsgpipe/destroy", "pipe0"),
             ("/sys/class/kmsgpipe/pipe0/flush_enable", "0"),
-            ("/sys/class/kmsgpipe/pipe1/flush_interval_ms", "1"),
+            (&interval, "1"),
         ]);
         let fd = sys::open(path, O_WRONLY);
         // `ENODEV` is what sysfs says of a file that is being removed.

@@ -31,8 +31,8 @@ const PIPES: usize = 3;
 /// Their nodes.
 const NODES: [&str; PIPES] = [
     "/dev/kmsgpipe0",
-    "/dev/kmsgpipe-storm-a",
-    "/dev/kmsgpipe-storm-b",
+    "/dev/kmsgpipe/storm-a",
+    "/dev/kmsgpipe/storm-b",
 ];
 
 /// How many descriptors are shared. Each is one of the same pipe whenever it is open.

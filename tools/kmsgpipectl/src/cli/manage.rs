@@ -85,8 +85,8 @@ pub struct FlushDisable {
 /// The arguments of `create`.
 #[derive(Args, Debug)]
 pub struct Create {
-    /// Its name: at most 31 letters, digits, '.', '_' and '-'; the node is /dev/kmsgpipe-NAME. It has
-    /// none if not given, and the node is /dev/kmsgpipeN
+    /// Its name: at most 31 letters, digits, '.', '_' and '-', but not '.', '..' or one that ends in
+    /// '.peer'; the node is /dev/kmsgpipe/NAME. It has none if not given, and the node is /dev/kmsgpipeN
     #[arg(long, value_parser = parse_name)]
     pub name: Option<String>,
 
@@ -148,7 +148,10 @@ impl Ownership {
 fn parse_name(text: &str) -> Result<String, String> {
     match kmsgpipe::is_name(text) {
         true => Ok(text.into()),
-        false => Err("give at most 31 letters, digits, '.', '_' and '-'".into()),
+        false => Err(
+            "give at most 31 letters, digits, '.', '_' and '-', but '.', '..' and what ends in '.peer'"
+                .into(),
+        ),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     failure::Failure,
     report::open_any,
 };
-use kmsgpipe::{Create, Node, Params};
+use kmsgpipe::{Class, Create, Node, Params, Stray};
 use serde_json::json;
 
 /// Makes a pipe and prints its node.
@@ -31,6 +31,9 @@ pub fn create(args: &cli::Create, json: bool) -> Result<(), Failure> {
         Some(name) => Node::named(name, id),
         None => Node::of(id),
     };
+    if let Some(stray) = node.stray() {
+        return Err(undo(&node, &stray));
+    }
     if json {
         print_json(&json!({
             "schema": 1,
@@ -40,5 +43,24 @@ pub fn create(args: &cli::Create, json: bool) -> Result<(), Failure> {
         }))
     } else {
         print(&format!("{}\n", node.path().display()))
+    }
+}
+
+/// Destroys a pipe again whose node is not there, and says why. What is written to its path would go
+/// elsewhere, and the kernel does not tell.
+fn undo(node: &Node, stray: &Stray) -> Failure {
+    let mend = match &stray.blocker {
+        None => {
+            "the kernel makes the nodes in devtmpfs, which has to be mounted on /dev".to_string()
+        }
+        Some((at, _)) => format!("remove what is at {} first", at.display()),
+    };
+    let failure = Failure::new(
+        Class::Failed,
+        format!("the kernel could not make the node of the pipe: {stray}; {mend}"),
+    );
+    match node.destroy() {
+        Ok(()) => failure.also("the pipe is destroyed again"),
+        Err(error) => failure.also(&error.to_string()),
     }
 }

@@ -32,8 +32,15 @@ pub fn destroy(args: &cli::Destroy, json: bool) -> Result<(), Failure> {
 /// Destroys a pipe, and says which one that was.
 fn destroy_one(name: &PipeName) -> Result<Value, Failure> {
     let node = name.locate();
-    let (pipe, _) = open_any(&node)?;
-    let id = pipe.stats()?.id;
-    pipe.destroy()?;
+    let id = if node.stray().is_some() {
+        // It is there all the same.
+        node.destroy()?;
+        node.id()
+    } else {
+        let (pipe, _) = open_any(&node)?;
+        let id = pipe.stats()?.id;
+        pipe.destroy()?;
+        Some(id)
+    };
     Ok(json!({ "pipe": node.to_string(), "path": node.path().to_string_lossy(), "id": id }))
 }

@@ -4,7 +4,7 @@
 
 use super::{line, Object, Report};
 use crate::{accounts, commands::messages, duration, failure::Failure, table, width};
-use kmsgpipe::{Node, Stats};
+use kmsgpipe::{Node, Stats, Stray};
 use nix::sys::stat::{major, minor};
 use serde::Serialize;
 use std::{fs, os::unix::fs::MetadataExt, time::Duration};
@@ -32,6 +32,9 @@ struct DeviceNode {
 impl DeviceNode {
     /// Asks the file system.
     fn of(node: &Node) -> Option<Self> {
+        if node.stray().is_some() {
+            return None;
+        }
         let metadata = fs::metadata(node.path()).ok()?;
         Some(Self {
             mode: format!("{:04o}", metadata.mode() & 0o7777),
@@ -56,20 +59,36 @@ pub fn show(reports: &[Report], json: bool) -> Result<String, Failure> {
     let width = width::of_output();
     let block = |report: &Report| {
         let node = DeviceNode::of(&report.node);
-        Ok(block(&report.node, node.as_ref(), report.stats()?, width))
+        let stray = report.node.stray();
+        Ok(block(
+            &report.node,
+            node.as_ref(),
+            stray.as_ref(),
+            report.stats()?,
+            width,
+        ))
     };
     let blocks: Result<Vec<String>, Failure> = reports.iter().map(block).collect();
     Ok(blocks?.join("\n"))
 }
 
 /// All that is known of a pipe as a block of keys and values.
-fn block(node: &Node, device: Option<&DeviceNode>, stats: &Stats, width: Option<usize>) -> String {
+fn block(
+    node: &Node,
+    device: Option<&DeviceNode>,
+    stray: Option<&Stray>,
+    stats: &Stats,
+    width: Option<usize>,
+) -> String {
     let mut rows = vec![
         ("pipe", node.to_string()),
         ("node", node.path().display().to_string()),
         ("number", stats.id.to_string()),
         ("name", node.name().unwrap_or("none").to_string()),
     ];
+    if let Some(stray) = stray {
+        rows.push(("wrong", stray.to_string()));
+    }
     if let Some(device) = device {
         rows.extend([
             ("device", format!("{}:{}", device.major, device.minor)),
@@ -231,13 +250,13 @@ mod tests {
         stats.flags |= 2;
         stats.flush_interval_ms = 250;
         stats.flush_expiry_ms = 10_000;
-        let node = Node::at(Path::new("/dev/kmsgpipe-log"));
-        let text = block(&node, Some(&device()), &stats, None);
+        let node = Node::at(Path::new("/dev/kmsgpipe/log"));
+        let text = block(&node, Some(&device()), None, &stats, None);
         let text = text.replace("root (0)", "0");
         assert_eq!(
             text,
-            "pipe      kmsgpipe-log\n\
-             node      /dev/kmsgpipe-log\n\
+            "pipe      log\n\
+             node      /dev/kmsgpipe/log\n\
              number    3\n\
              name      log\n\
              device    240:3\n\
@@ -267,7 +286,7 @@ mod tests {
         stats.dropped_bytes = 1;
         stats.max_msgs = 1;
         stats.msg_size = 1;
-        let text = block(&Node::of(3), None, &stats, None);
+        let text = block(&Node::of(3), None, None, &stats, None);
         for row in [
             "limits    1 message of at most 1 byte\n",
             "open      1 reader, 2 writers\n",
@@ -281,13 +300,22 @@ mod tests {
     #[test]
     fn what_is_not_known_is_not_told() {
         let node = Node::of(3);
-        let text = block(&node, None, &stats(None), None);
+        let stray = Stray {
+            path: node.path().into(),
+            device: (240, 3),
+            blocker: Some((node.path().into(), "a regular file")),
+        };
+        let text = block(&node, None, Some(&stray), &stats(None), None);
+        assert!(
+            text.contains("wrong     a regular file stands at /dev/kmsgpipe3\n"),
+            "{text}"
+        );
         assert!(!text.contains("owner"), "{text}");
         assert!(text.contains("expiry    never\n"), "{text}");
         assert!(text.contains("oldest    not for you to see\n"), "{text}");
         let mut empty = stats(None);
         empty.depth_msgs = 0;
-        let text = block(&node, None, &empty, None);
+        let text = block(&node, None, None, &empty, None);
         assert!(text.contains("oldest    none\n"), "{text}");
     }
 

@@ -4,7 +4,7 @@
 
 use super::Check;
 use crate::{failure::Failure, report::open_any};
-use kmsgpipe::{Class, Node, CLASS};
+use kmsgpipe::{Class, Node, Stray, CLASS};
 use nix::{
     fcntl::{AtFlags, AT_FDCWD},
     unistd::{faccessat, AccessFlags},
@@ -111,21 +111,20 @@ fn mismatch(found: String) -> Check {
 fn presence(nodes: &[Node]) -> Check {
     let name = "nodes";
     // One that was destroyed a moment ago is not missing.
-    let absent = nodes
-        .iter()
-        .filter(|node| !node.is_there() && node.is_known());
-    let absent: Vec<&Node> = absent.collect();
-    if absent.is_empty() {
+    let strays: Vec<Stray> = nodes.iter().filter_map(Node::stray).collect();
+    let Some(first) = strays.first() else {
         return Check::ok(name, format!("{} with a device node", pipes(nodes.len())));
-    }
-    let paths = absent.iter().map(|node| node.path().display().to_string());
-    Check::failed(
-        name,
-        Class::NotFound,
-        format!("these are no pipes: {}", some(paths.collect())),
+    };
+    let missing = |stray: &Stray| stray.blocker.is_none();
+    let mend = if strays.len() == nodes.len() && strays.iter().all(missing) {
         "the kernel makes the nodes in devtmpfs, which has to be mounted on /dev: as root, `mount -t \
-         devtmpfs devtmpfs /dev`; into a container, they have to be let in",
-    )
+         devtmpfs devtmpfs /dev`; into a container, they have to be let in"
+            .to_string()
+    } else {
+        format!("as root: {}", first.mend())
+    };
+    let found = some(strays.iter().map(ToString::to_string).collect());
+    Check::failed(name, Class::NotFound, found, mend)
 }
 
 /// Whether the pipes can be used.
