@@ -392,12 +392,12 @@ proptest! {
                     prop_assert!(number < count && !used.contains(&number));
                     let all = (1u128 << count) - 1;
                     let before = since[number as usize].unwrap_or(all);
-                    prop_assert_eq!(before | 1 << number, all);
+                    prop_assert_eq!(before | (1 << number), all);
                     used.push(number);
                     for others in since.iter_mut().flatten() {
                         *others |= 1 << number;
                     }
-                    since[number as usize] = Some(used.iter().fold(0, |set, used| set | 1 << used));
+                    since[number as usize] = Some(used.iter().fold(0, |set, used| set | (1 << used)));
                 }
                 Some(index) if !used.is_empty() => {
                     numbers.give_back(used.swap_remove(index.index(used.len())));
