@@ -40,30 +40,55 @@ impl<'a> Opener<'a> {
         Self(unsafe { (*file).f_cred }, PhantomData)
     }
 
-    /// Whether one of its ids, real or effective, is not `uid` or `gid`.
-    fn differs(self, uid: u32, gid: u32) -> bool {
-        // SAFETY: By the invariants; the ids in credentials never change.
-        unsafe { has_others(self.0, uid, gid) }
+    /// Whether its real or its effective ids are others than `ids`.
+    #[cold]
+    #[inline(never)]
+    fn differs(self, ids: Pair) -> bool {
+        // SAFETY: By the invariants.
+        let (real, effective) = unsafe { (Pair::real(self.0), Pair::effective(self.0)) };
+        real != ids || effective != ids
     }
 }
 
-/// Whether one of the ids of `cred`, real or effective, is not `uid` or `gid`.
-///
-/// # Safety
-///
-/// `cred` must be valid.
-#[inline]
-unsafe fn has_others(cred: *const bindings::cred, uid: u32, gid: u32) -> bool {
-    // SAFETY: By the safety requirements; the ids in credentials never change.
-    let cred = unsafe {
-        [
-            (*cred).uid.val,
-            (*cred).euid.val,
-            (*cred).gid.val,
-            (*cred).egid.val,
-        ]
-    };
-    cred != [uid, uid, gid, gid]
+/// A user id and a group id, as credentials have them side by side.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Pair(u64);
+
+impl Pair {
+    /// The real ids of `cred`.
+    ///
+    /// # Safety
+    ///
+    /// `cred` must be valid.
+    #[inline(always)]
+    unsafe fn real(cred: *const bindings::cred) -> Self {
+        // SAFETY: By the safety requirements; `layout.rs` asserts that `gid` follows `uid`, and the
+        // ids in credentials never change.
+        Self(unsafe { (&raw const (*cred).uid).cast::<u64>().read_unaligned() })
+    }
+
+    /// The effective ids of `cred`.
+    ///
+    /// # Safety
+    ///
+    /// `cred` must be valid.
+    #[inline(always)]
+    unsafe fn effective(cred: *const bindings::cred) -> Self {
+        // SAFETY: As in `real`, of `egid` and `euid`.
+        Self(unsafe { (&raw const (*cred).euid).cast::<u64>().read_unaligned() })
+    }
+
+    /// Both ids.
+    #[inline(always)]
+    fn ids(self) -> (u32, u32) {
+        // CAST: Each is one half.
+        let halves = (self.0 as u32, (self.0 >> 32) as u32);
+        if cfg!(target_endian = "little") {
+            halves
+        } else {
+            (halves.1, halves.0)
+        }
+    }
 }
 
 /// The kernel's own ids of a task.
@@ -82,25 +107,21 @@ pub(crate) struct Ids {
 ///
 /// A set-user-id program has the real ids of its caller, who chose where its output goes and often
 /// what it says. It may make its effective ids its real ones: then it is the opener that differs.
-#[inline]
+#[inline(always)]
 pub(crate) fn ids(task: &CurrentTask, opener: Opener<'_>) -> Ids {
     let task = task.as_ptr();
     // SAFETY: `task` is the current task, so that it is valid. Nobody but the task itself changes
-    // its `cred`, which it keeps a reference to, and the ids in it never change. `tgid` does not
-    // change while the task runs.
-    let (cred, uid, gid, pid) = unsafe {
-        let cred = (*task).cred;
-        (cred, (*cred).uid.val, (*cred).gid.val, (*task).tgid as u32)
-    };
-    // SAFETY: As above.
-    let privileged = unsafe { has_others(cred, uid, gid) }
-        // Nearly always who writes has opened the file.
-        || (!ptr::eq(cred, opener.0) && opener.differs(uid, gid));
+    // its `cred`, which it keeps a reference to. `tgid` does not change while the task runs.
+    let (cred, pid) = unsafe { ((*task).cred, (*task).tgid as u32) };
+    // SAFETY: As above, `cred` is valid.
+    let (real, effective) = unsafe { (Pair::real(cred), Pair::effective(cred)) };
+    let (uid, gid) = real.ids();
     Ids {
         uid,
         gid,
         pid,
-        privileged,
+        // Nearly always who writes has opened the file.
+        privileged: real != effective || (!ptr::eq(cred, opener.0) && opener.differs(real)),
     }
 }
 
