@@ -33,6 +33,7 @@ use crate::{
             StreamDevice, //
         },
         compat,
+        cred::Opener,
         kiocb::is_nonblocking,
         notify::Notifier,
         user::{
@@ -82,6 +83,7 @@ pub(crate) struct OpenPipe {
     pipe: Arc<Pipe>,
     access: Access,
     traffic: Traffic,
+    opener: Opener,
 }
 
 impl OpenPipe {
@@ -118,7 +120,7 @@ impl MiscDevice for OpenPipe {
 
     fn write_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
         let open = kiocb.file();
-        Pipe::send(&open.pipe, &open.traffic, iov, &kiocb)
+        Pipe::send(&open.pipe, &open.traffic, &open.opener, iov, &kiocb)
     }
 
     fn ioctl(open: &OpenFile<Self>, file: &File, cmd: u32, arg: usize) -> Result<isize> {
@@ -148,6 +150,7 @@ impl StreamDevice for OpenPipe {
             pipe,
             access,
             traffic,
+            opener: Opener::of(file),
         })
     }
 
@@ -166,7 +169,7 @@ impl StreamDevice for OpenPipe {
 
     #[inline]
     fn write(open: &OpenFile<Self>, source: UserSource, call: &impl Call) -> Result<usize> {
-        Pipe::send(&open.pipe, &open.traffic, source, call)
+        Pipe::send(&open.pipe, &open.traffic, &open.opener, source, call)
     }
 
     fn poll(&self) -> u32 {

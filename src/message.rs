@@ -2,8 +2,6 @@
 
 //! What is known of a message beside its payload, and how that is stored.
 
-use crate::uapi::MSG_SIZE_MAX;
-
 /// Who sent a message: the kernel's own ids, which each reader sees translated for its namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sender {
@@ -11,7 +9,7 @@ pub(crate) struct Sender {
     pub(crate) uid: u32,
     /// Real group id.
     pub(crate) gid: u32,
-    /// Process id (of the thread group) in the initial pid namespace.
+    /// Process id (of the thread group) in the initial pid namespace, less than 2^31.
     pub(crate) pid: u32,
     /// It wrote with other ids than these, or the file was opened with others.
     pub(crate) privileged: bool,
@@ -31,19 +29,14 @@ pub(crate) struct Stamp {
 pub(crate) struct Record {
     /// When it was enqueued.
     pub(crate) stamp: Stamp,
-    /// Length of the payload in bytes, less than 2^24.
+    /// Length of the payload in bytes.
     pub(crate) len: u32,
     /// Who sent it.
     pub(crate) sender: Sender,
 }
 
-/// The bits of a packed length; those above are free for flags.
-const LEN: u32 = (1 << 24) - 1;
-
-/// Beside a packed length: the sender is `privileged`.
+/// Beside a packed process id, which leaves that bit free: the sender is `privileged`.
 const PRIVILEGED: u32 = 1 << 31;
-
-kernel::static_assert!(MSG_SIZE_MAX <= LEN);
 
 impl Record {
     /// The number of bytes that a packed record takes.
@@ -60,28 +53,28 @@ impl Record {
         let mut bytes = [0; Self::SIZE];
         bytes[0..8].copy_from_slice(&self.stamp.monotonic.to_ne_bytes());
         bytes[8..16].copy_from_slice(&self.stamp.realtime.to_ne_bytes());
-        bytes[16..20].copy_from_slice(&(self.len | flags).to_ne_bytes());
+        bytes[16..20].copy_from_slice(&self.len.to_ne_bytes());
         bytes[20..24].copy_from_slice(&self.sender.uid.to_ne_bytes());
         bytes[24..28].copy_from_slice(&self.sender.gid.to_ne_bytes());
-        bytes[28..32].copy_from_slice(&self.sender.pid.to_ne_bytes());
+        bytes[28..32].copy_from_slice(&(self.sender.pid | flags).to_ne_bytes());
         bytes
     }
 
     /// Unpacks what [`Record::encode`] made.
     #[inline]
     pub(crate) fn decode(bytes: &[u8; Self::SIZE]) -> Self {
-        let len = u32::from_ne_bytes(field(bytes, 16));
+        let pid = u32::from_ne_bytes(field(bytes, 28));
         Self {
             stamp: Stamp {
                 monotonic: u64::from_ne_bytes(field(bytes, 0)),
                 realtime: i64::from_ne_bytes(field(bytes, 8)),
             },
-            len: len & LEN,
+            len: u32::from_ne_bytes(field(bytes, 16)),
             sender: Sender {
                 uid: u32::from_ne_bytes(field(bytes, 20)),
                 gid: u32::from_ne_bytes(field(bytes, 24)),
-                pid: u32::from_ne_bytes(field(bytes, 28)),
-                privileged: len & PRIVILEGED != 0,
+                pid: pid & !PRIVILEGED,
+                privileged: pid & PRIVILEGED != 0,
             },
         }
     }
@@ -102,17 +95,17 @@ mod tests {
 
     #[test]
     fn a_record_survives_being_stored() {
-        for (len, privileged) in [(0x0021_2223, false), (0x0021_2223, true), (LEN, true)] {
+        for (pid, privileged) in [(0x4142_4344, false), (0x4142_4344, true), (!PRIVILEGED, true)] {
             let record = Record {
                 stamp: Stamp {
                     monotonic: 0x1112_1314_1516_1718,
                     realtime: i64::MIN,
                 },
-                len,
+                len: 0x2122_2324,
                 sender: Sender {
                     uid: 0x3132_3334,
                     gid: u32::MAX,
-                    pid: 0x4142_4344,
+                    pid,
                     privileged,
                 },
             };

@@ -6,88 +6,72 @@
 //! [`include/linux/uidgid.h`](srctree/include/linux/uidgid.h),
 //! [`include/linux/capability.h`](srctree/include/linux/capability.h).
 
-use core::{
-    marker::PhantomData,
-    ptr, //
-};
 use kernel::{
     bindings,
+    cred::Credential,
+    fs::File,
     prelude::*,
+    sync::aref::ARef,
     task::{
         CurrentTask,
         Task, //
     }, //
 };
 
-/// The credentials with which a file was opened.
-///
-/// # Invariants
-///
-/// The pointer is valid for `'a`.
-#[derive(Clone, Copy)]
-pub(crate) struct Opener<'a>(*const bindings::cred, PhantomData<&'a bindings::cred>);
+/// The user id and the group id that a task has by its credentials.
+type Pair = (u32, u32);
 
-impl<'a> Opener<'a> {
-    /// Those of `file`.
-    ///
-    /// # Safety
-    ///
-    /// `file` must be valid for `'a`.
-    #[inline]
-    pub(super) unsafe fn of(file: *const bindings::file) -> Self {
-        // SAFETY: By the safety requirements.
-        // INVARIANT: A file keeps the credentials of its opener, as they are, until it is freed.
-        Self(unsafe { (*file).f_cred }, PhantomData)
-    }
-
-    /// Whether its real or its effective ids are others than `ids`.
-    #[cold]
-    #[inline(never)]
-    fn differs(self, ids: Pair) -> bool {
-        // SAFETY: By the invariants.
-        let (real, effective) = unsafe { (Pair::real(self.0), Pair::effective(self.0)) };
-        real != ids || effective != ids
-    }
+/// The real ids of `cred`.
+#[inline(always)]
+fn real(cred: &Credential) -> Pair {
+    let cred = cred.as_ptr();
+    // SAFETY: A `Credential` is valid, and the ids in it never change.
+    unsafe { ((*cred).uid.val, (*cred).gid.val) }
 }
 
-/// A user id and a group id, as credentials have them side by side.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Pair(u64);
+/// The effective ids of `cred`.
+fn effective(cred: &Credential) -> Pair {
+    let cred = cred.as_ptr();
+    // SAFETY: As in `real`.
+    unsafe { ((*cred).euid.val, (*cred).egid.val) }
+}
 
-impl Pair {
-    /// The real ids of `cred`.
-    ///
-    /// # Safety
-    ///
-    /// `cred` must be valid.
-    #[inline(always)]
-    unsafe fn real(cred: *const bindings::cred) -> Self {
-        // SAFETY: By the safety requirements; `layout.rs` asserts that `gid` follows `uid`, and the
-        // ids in credentials never change.
-        Self(unsafe { (&raw const (*cred).uid).cast::<u64>().read_unaligned() })
-    }
+/// The credentials with which a file was opened.
+pub(crate) struct Opener {
+    cred: ARef<Credential>,
+    /// Where they are, if their real and their effective ids are the same; else 0. Who has the very
+    /// same credentials then has no other ids.
+    plain: usize,
+}
 
-    /// The effective ids of `cred`.
-    ///
-    /// # Safety
-    ///
-    /// `cred` must be valid.
-    #[inline(always)]
-    unsafe fn effective(cred: *const bindings::cred) -> Self {
-        // SAFETY: As in `real`, of `egid` and `euid`.
-        Self(unsafe { (&raw const (*cred).euid).cast::<u64>().read_unaligned() })
-    }
-
-    /// Both ids.
-    #[inline(always)]
-    fn ids(self) -> (u32, u32) {
-        // CAST: Each is one half.
-        let halves = (self.0 as u32, (self.0 >> 32) as u32);
-        if cfg!(target_endian = "little") {
-            halves
+impl Opener {
+    /// Those of `file`.
+    pub(crate) fn of(file: &File) -> Self {
+        let cred = file.cred();
+        let plain = if real(cred) == effective(cred) {
+            cred.as_ptr().addr()
         } else {
-            (halves.1, halves.0)
+            0
+        };
+        Self {
+            cred: cred.into(),
+            plain,
         }
+    }
+
+    /// Whether one of the ids of `writer`, or of these, real or effective, is not the writer's real
+    /// one.
+    #[inline]
+    fn differs(&self, writer: &Credential) -> bool {
+        writer.as_ptr().addr() != self.plain && self.differs_in_ids(writer)
+    }
+
+    /// Likewise, for other credentials than these: as after each `execve`.
+    #[cold]
+    #[inline(never)]
+    fn differs_in_ids(&self, writer: &Credential) -> bool {
+        let ids = real(writer);
+        effective(writer) != ids || real(&self.cred) != ids || effective(&self.cred) != ids
     }
 }
 
@@ -108,20 +92,17 @@ pub(crate) struct Ids {
 /// A set-user-id program has the real ids of its caller, who chose where its output goes and often
 /// what it says. It may make its effective ids its real ones: then it is the opener that differs.
 #[inline(always)]
-pub(crate) fn ids(task: &CurrentTask, opener: Opener<'_>) -> Ids {
+pub(crate) fn ids(task: &CurrentTask, opener: &Opener) -> Ids {
     let task = task.as_ptr();
     // SAFETY: `task` is the current task, so that it is valid. Nobody but the task itself changes
     // its `cred`, which it keeps a reference to. `tgid` does not change while the task runs.
-    let (cred, pid) = unsafe { ((*task).cred, (*task).tgid as u32) };
-    // SAFETY: As above, `cred` is valid.
-    let (real, effective) = unsafe { (Pair::real(cred), Pair::effective(cred)) };
-    let (uid, gid) = real.ids();
+    let (cred, pid) = unsafe { (Credential::from_ptr((*task).cred), (*task).tgid as u32) };
+    let (uid, gid) = real(cred);
     Ids {
         uid,
         gid,
         pid,
-        // Nearly always who writes has opened the file.
-        privileged: real != effective || (!ptr::eq(cred, opener.0) && opener.differs(real)),
+        privileged: opener.differs(cred),
     }
 }
 

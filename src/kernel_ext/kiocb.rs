@@ -20,7 +20,6 @@ use kernel::{
 
 use super::{
     call::Call,
-    cred::Opener,
     layout::{
         IOCB_AIO_RW,
         IOCB_NOWAIT, //
@@ -42,11 +41,6 @@ pub(crate) fn is_nonblocking<T: ForeignOwnable>(kiocb: &Kiocb<'_, T>) -> bool {
 }
 
 impl<T: ForeignOwnable> Call for Kiocb<'_, T> {
-    fn opener(&self) -> Opener<'_> {
-        // SAFETY: By the invariants of `Kiocb` it is valid, and so is its file.
-        unsafe { Opener::of((*self.as_raw()).ki_filp) }
-    }
-
     fn is_nonblocking(&self) -> bool {
         is_nonblocking(self)
     }
@@ -82,12 +76,6 @@ impl FileCall<'_> {
 }
 
 impl Call for FileCall<'_> {
-    #[inline]
-    fn opener(&self) -> Opener<'_> {
-        // SAFETY: By the invariants.
-        unsafe { Opener::of(self.0.as_ptr()) }
-    }
-
     #[inline]
     fn is_nonblocking(&self) -> bool {
         // SAFETY: By the invariants.

@@ -48,7 +48,6 @@ int main(void)
 	DEFINE(DEVICE_TYPE, offsetof(struct device, type));
 	DEFINE(DEVICE_TYPE_SIZE, sizeof(const struct device_type));
 	DEFINE(DEV_PM_INFO_DRIVER_FLAGS, offsetof(struct dev_pm_info, driver_flags));
-	DEFINE(FILE_F_CRED, offsetof(struct file, f_cred));
 	DEFINE(FILE_F_FLAGS, offsetof(struct file, f_flags));
 	DEFINE(FILE_F_LOCK, offsetof(struct file, f_lock));
 	DEFINE(FILE_F_MODE, offsetof(struct file, f_mode));

@@ -77,9 +77,6 @@ static_assert!(offset_of!(cred, egid) == raw::CRED_EGID);
 static_assert!(offset_of!(cred, euid) == raw::CRED_EUID);
 static_assert!(offset_of!(cred, gid) == raw::CRED_GID);
 static_assert!(offset_of!(cred, uid) == raw::CRED_UID);
-// What `cred.rs` reads in one.
-static_assert!(offset_of!(cred, gid) == offset_of!(cred, uid) + size_of::<u32>());
-static_assert!(offset_of!(cred, egid) == offset_of!(cred, euid) + size_of::<u32>());
 static_assert!(offset_of!(device, class) == raw::DEVICE_CLASS);
 // What is behind the bits that are set.
 static_assert!(offset_of!(dev_pm_info, driver_flags) == raw::DEV_PM_INFO_DRIVER_FLAGS);
@@ -87,7 +84,6 @@ static_assert!(offset_of!(device, devt) == raw::DEVICE_DEVT);
 static_assert!(offset_of!(device, power) == raw::DEVICE_POWER);
 static_assert!(offset_of!(device, release) == raw::DEVICE_RELEASE);
 static_assert!(offset_of!(device, type_) == raw::DEVICE_TYPE);
-static_assert!(offset_of!(file, f_cred) == raw::FILE_F_CRED);
 static_assert!(offset_of!(file, f_flags) == raw::FILE_F_FLAGS);
 static_assert!(offset_of!(file, f_lock) == raw::FILE_F_LOCK);
 static_assert!(offset_of!(file, f_mode) == raw::FILE_F_MODE);

@@ -57,7 +57,7 @@ fn allocate(segments: &mut Segments, count: usize) -> Result {
 /// What a message is signed with that `task` sends through a file of `opener`, at a time
 /// `monotonic`.
 #[inline]
-fn sign(task: &CurrentTask, opener: Opener<'_>, monotonic: u64) -> (Sender, Stamp) {
+fn sign(task: &CurrentTask, opener: &Opener, monotonic: u64) -> (Sender, Stamp) {
     let Ids {
         uid,
         gid,
@@ -87,7 +87,7 @@ impl State {
         place: Place,
         now: u64,
         source: &mut impl Source,
-        call: &impl Call,
+        opener: &Opener,
         task: &CurrentTask,
     ) -> bool {
         // A dead pipe has no segments, and gets none.
@@ -96,14 +96,14 @@ impl State {
             place,
             now,
             |piece| nofault::fill_all(source, task, piece),
-            |monotonic| sign(task, call.opener(), monotonic),
+            |monotonic| sign(task, opener, monotonic),
         )
     }
 }
 
 impl Pipe {
-    /// Sends all of `source` as one message, counts it in `traffic`, and returns its length in
-    /// bytes; of nothing, no message is made.
+    /// Sends all of `source` as one message through a file of `opener`, counts it in `traffic`, and
+    /// returns its length in bytes; of nothing, no message is made.
     ///
     /// # Errors
     ///
@@ -119,6 +119,7 @@ impl Pipe {
     pub(crate) fn send<S: Source>(
         this: &Arc<Self>,
         traffic: &Traffic,
+        opener: &Opener,
         mut source: S,
         call: &impl Call,
     ) -> Result<usize> {
@@ -127,11 +128,11 @@ impl Pipe {
         // Before the lock is taken, which is held for so much less.
         let now = clock::monotonic();
         let mut state = this.state.lock();
-        if state.put_here(len, Place::Last, now, &mut source, call, task) {
+        if state.put_here(len, Place::Last, now, &mut source, opener, task) {
             this.finish_send(state, traffic, len);
             return Ok(len);
         }
-        this.send_slowly(state, traffic, now, source, call, task)
+        this.send_slowly(state, traffic, opener, now, source, call, task)
     }
 
     /// Likewise, with all that may come between.
@@ -141,6 +142,7 @@ impl Pipe {
         self: &'a Arc<Self>,
         locked: StateGuard<'a, State>,
         traffic: &Traffic,
+        opener: &Opener,
         now: u64,
         mut source: S,
         call: &impl Call,
@@ -156,7 +158,7 @@ impl Pipe {
         let mut woken = false;
         let mut faults = 0;
         let mut state = locked;
-        if state.put_here(len, Place::Spare, now, &mut source, call, task) {
+        if state.put_here(len, Place::Spare, now, &mut source, opener, task) {
             self.finish_send(state, traffic, len);
             return Ok(len);
         }
@@ -212,7 +214,7 @@ impl Pipe {
                 continue;
             }
 
-            let (sender, stamp) = sign(task, call.opener(), clock::monotonic());
+            let (sender, stamp) = sign(task, opener, clock::monotonic());
             let accepted = if let Some(copy) = &copy {
                 let mut bytes = copy.iter().flatten();
                 state

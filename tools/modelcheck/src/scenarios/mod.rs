@@ -281,7 +281,7 @@ impl User {
         let segments = 1 + self.len.div_ceil(SEGMENT_SIZE);
         self.calls.writers.fetch_add(1, Relaxed);
         self.calls.segments.fetch_add(segments, Relaxed);
-        let result = Pipe::send(&self.pipe, &self.traffic, &mut source, self);
+        let result = Pipe::send(&self.pipe, &self.traffic, &Opener, &mut source, self);
         self.calls.segments.fetch_sub(segments, Relaxed);
         self.calls.writers.fetch_sub(1, Relaxed);
         result.map(|len| assert_eq!(len, self.len))
@@ -307,10 +307,6 @@ impl User {
 }
 
 impl Call for User {
-    fn opener(&self) -> Opener<'_> {
-        Opener::default()
-    }
-
     fn is_nonblocking(&self) -> bool {
         self.nonblocking
     }
