@@ -95,7 +95,11 @@ mod tests {
 
     #[test]
     fn a_record_survives_being_stored() {
-        for (pid, privileged) in [(0x4142_4344, false), (0x4142_4344, true), (!PRIVILEGED, true)] {
+        for (pid, privileged) in [
+            (0x4142_4344, false),
+            (0x4142_4344, true),
+            (!PRIVILEGED, true),
+        ] {
             let record = Record {
                 stamp: Stamp {
                     monotonic: 0x1112_1314_1516_1718,

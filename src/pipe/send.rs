@@ -58,16 +58,17 @@ fn allocate(segments: &mut Segments, count: usize) -> Result {
 /// `monotonic`.
 #[inline]
 fn sign(task: &CurrentTask, opener: &Opener, monotonic: u64) -> (Sender, Stamp) {
+    // First, as it is a call, which the ids would have to be kept over.
+    let stamp = Stamp {
+        monotonic,
+        realtime: clock::monotonic_to_realtime(monotonic),
+    };
     let Ids {
         uid,
         gid,
         pid,
         privileged,
     } = cred::ids(task, opener);
-    let stamp = Stamp {
-        monotonic,
-        realtime: clock::monotonic_to_realtime(monotonic),
-    };
     let sender = Sender {
         uid,
         gid,
