@@ -133,7 +133,7 @@ impl Pipe {
             this.finish_send(state, traffic, len);
             return Ok(len);
         }
-        this.send_slowly(state, traffic, opener, now, source, call, task)
+        this.send_slowly(state, traffic, opener, now, source, call)
     }
 
     /// Likewise, with all that may come between.
@@ -147,8 +147,8 @@ impl Pipe {
         now: u64,
         mut source: S,
         call: &impl Call,
-        task: &CurrentTask,
     ) -> Result<usize> {
+        let task = current!();
         let len = source.len();
         // Memory for the message beyond what the store has. It is declared before the guard, so
         // that it is dropped without the lock wherever this returns. Likewise a copy of the
