@@ -108,6 +108,15 @@ planned() {
 			only == " all " || index(only, " " $1 " ") { n += $2 } END { print n }'
 }
 
+# planned_on_plain all|NAME...: likewise on the plain kernel, where dump skips what it asks of time namespaces: there are
+# none.
+planned_on_plain() {
+	local planned
+	planned=$(planned "$@")
+	[[ ! " $* " =~ " all "|" dump " ]] || planned=$((planned - 1))
+	echo "$planned"
+}
+
 # planned_on_debug NAME...: likewise on the debug kernel, where there is a scan for leaks, and where memcg
 # skips the size of an idle pipe: it says nothing where KASAN and lockdep make it larger.
 planned_on_debug() {
