@@ -117,7 +117,7 @@ struct Registry {
     changes: Mutex<()>,
     #[pin]
     table: Mutex<Table>,
-    /// Who opens a pipe while the module is being loaded.
+    /// Tasks that open a pipe while the module is being loaded.
     #[pin]
     openers: CondVar,
     region: Arc<Region<OpenPipe>>,
@@ -156,9 +156,9 @@ impl Drop for AllPipes {
 /// each pipe.
 ///
 /// A pipe is announced by its node and to udev as soon as it is made, and can be opened then. An
-/// open file would keep the module from going if a later step fails: whoever opens one waits until
-/// nothing can fail any more, or finds none. [`Users`](crate::kernel_ext::users::Users) waits for
-/// them in turn.
+/// open file would keep the module from going if a later step fails: a task that opens a pipe waits
+/// until nothing can fail any more, or finds none. [`Users`](crate::kernel_ext::users::Users) waits
+/// for these tasks in turn.
 pub(crate) fn register(max_bytes: u64, pipes: u32, spec: &Spec) -> Result<Registered> {
     let class = Arc::new(Class::new(c"kmsgpipe", &sysfs::ATTRIBUTES)?, GFP_KERNEL)?;
     let region = Arc::new(Region::new(c"kmsgpipe", PIPES_MAX)?, GFP_KERNEL)?;
@@ -225,7 +225,7 @@ pub(crate) fn destroy(pipe: &Arc<Pipe>) -> Result {
     REGISTRY.get().ok_or(ENODEV)?.remove(pipe)
 }
 
-/// Finds a pipe by its number for who opens it, and waits while the module is being loaded.
+/// Finds a pipe by its number, to open it. Waits while the module is being loaded.
 ///
 /// # Errors
 ///
@@ -295,7 +295,7 @@ impl Registry {
         Ok(entry.pipe.clone())
     }
 
-    /// Lets those go on who wait until the module is loaded: it is, or will not be.
+    /// Ends the wait for loading, which has succeeded or failed.
     fn loaded(&self) {
         self.table.lock().loading = false;
         self.openers.notify_all();

@@ -7,7 +7,7 @@ pub(crate) trait Call {
     /// Whether the call must fail with `EAGAIN` instead of waiting.
     fn is_nonblocking(&self) -> bool;
 
-    /// Whether nobody hears of such a failure: it is an attempt of io_uring, which then polls and
-    /// comes back. Also said of its calls with `RWF_NOWAIT`, which cannot be told from these.
+    /// Whether no program sees such a failure: io_uring tries without waiting, polls, and tries
+    /// again. True of its calls with `RWF_NOWAIT`, too, which cannot be told from these.
     fn is_attempt(&self) -> bool;
 }

@@ -73,7 +73,7 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
     /// must be told to the [`Notifier`].
     fn poll(&self) -> u32;
 
-    /// Called when a file was registered with the [`Notifier`] for signals, or is so no more.
+    /// Called after a file was registered with the [`Notifier`] for signals, or unregistered.
     fn signals_changed(&self);
 }
 

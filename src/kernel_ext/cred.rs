@@ -32,15 +32,15 @@ fn real(cred: &Credential) -> Pair {
 /// The effective ids of `cred`.
 fn effective(cred: &Credential) -> Pair {
     let cred = cred.as_ptr();
-    // SAFETY: As in `real`.
+    // SAFETY: A `Credential` is valid, and the ids in it never change.
     unsafe { ((*cred).euid.val, (*cred).egid.val) }
 }
 
 /// The credentials with which a file was opened.
 pub(crate) struct Opener {
     cred: ARef<Credential>,
-    /// Where they are, if their real and their effective ids are the same; else 0. Who has the very
-    /// same credentials then has no other ids.
+    /// The address of `cred` if its real and its effective ids are the same, else 0. A task with
+    /// these very credentials then has no other ids. It is only compared.
     plain: usize,
 }
 
@@ -59,14 +59,15 @@ impl Opener {
         }
     }
 
-    /// Whether one of the ids of `writer`, or of these, real or effective, is not the writer's real
-    /// one.
+    /// Whether the effective ids of `writer`, or the real or effective ids of the opener, differ from
+    /// the real ids of `writer`.
     #[inline]
     fn differs(&self, writer: &Credential) -> bool {
         writer.as_ptr().addr() != self.plain && self.differs_in_ids(writer)
     }
 
-    /// Likewise, for other credentials than these: as after each `execve`.
+    /// Compares the ids one by one. A task has other credentials than the opener's after each
+    /// `execve`.
     #[cold]
     #[inline(never)]
     fn differs_in_ids(&self, writer: &Credential) -> bool {
@@ -83,7 +84,7 @@ pub(crate) struct Ids {
     pub(crate) gid: u32,
     /// Process id in the initial pid namespace.
     pub(crate) pid: u32,
-    /// Its effective ids are others, or one of those is with which the file was opened.
+    /// Its effective ids, or the ids with which the file was opened, differ from these.
     pub(crate) privileged: bool,
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who runs the module's code.
+//! The tasks that run the module's code.
 //!
 //! C headers: [`include/linux/module.h`](srctree/include/linux/module.h),
 //! [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h).
@@ -14,8 +14,8 @@ use kernel::{
     }, //
 };
 
-/// Who runs the code of the module, as long as it exists. It is to be the last thing that goes when
-/// the module is unloaded, or cannot be loaded: the kernel frees the code then.
+/// The tasks that run the code of the module. It must be dropped last when the module is unloaded, or
+/// cannot be loaded: the kernel frees the code then.
 pub(crate) struct Users(&'static ThisModule);
 
 impl Users {
@@ -24,11 +24,12 @@ impl Users {
         Self(module)
     }
 
-    /// How many hold the module but who is loading or unloading it.
+    /// How many references to the module there are beside that of the task that loads or unloads it.
     #[cfg(CONFIG_MODULE_UNLOAD)]
     fn others(&self) -> c_int {
-        // SAFETY: It is a module that is loaded, being loaded or being unloaded. Who loads it is
-        // one user; who unloads it has taken one away that there is otherwise.
+        // SAFETY: It is a module that is loaded, being loaded or being unloaded. The task that loads
+        // it holds one reference; the task that unloads it has dropped the one that there is
+        // otherwise.
         unsafe { bindings::module_refcount(self.0.as_ptr()) - 1 }
     }
 
@@ -40,8 +41,8 @@ impl Users {
 }
 
 impl Drop for Users {
-    /// Waits until nobody holds the module and nobody is left in its code. They must be about to go
-    /// by themselves, and nobody must be able to come.
+    /// Waits until there are no other references and no task is left in the module's code. All tasks
+    /// there must be about to leave, and no task must be able to enter.
     fn drop(&mut self) {
         // What is built in stays.
         if self.0.as_ptr().is_null() {

@@ -386,8 +386,8 @@ impl Pipe {
         answer
     }
 
-    /// Announces every change by signals from now on if anybody has asked for them, and none if
-    /// nobody has. Whoever asks does so before this, so that the last one to come here finds all.
+    /// Announces every change by signals from now on if a file wants them, and none otherwise. A file
+    /// is registered, or unregistered, before this call, so that the last call finds them all.
     pub(crate) fn signals_changed(&self) {
         let mut state = self.state.lock();
         let wanted = !self.notifier.is_unsignalled();
