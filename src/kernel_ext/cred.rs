@@ -59,8 +59,8 @@ impl Opener {
         }
     }
 
-    /// Whether the effective ids of `writer`, or the real or effective ids of the opener, differ from
-    /// the real ids of `writer`.
+    /// Whether the effective ids of `writer`, or the real or effective ids of the opener, differ
+    /// from the real ids of `writer`.
     #[inline]
     fn differs(&self, writer: &Credential) -> bool {
         writer.as_ptr().addr() != self.plain && self.differs_in_ids(writer)

@@ -14,8 +14,8 @@ use kernel::{
     }, //
 };
 
-/// The tasks that run the code of the module. It must be dropped last when the module is unloaded, or
-/// cannot be loaded: the kernel frees the code then.
+/// The tasks that run the code of the module. It must be dropped last when the module is unloaded,
+/// or cannot be loaded: the kernel frees the code then.
 pub(crate) struct Users(&'static ThisModule);
 
 impl Users {
@@ -24,11 +24,12 @@ impl Users {
         Self(module)
     }
 
-    /// How many references to the module there are beside that of the task that loads or unloads it.
+    /// How many references to the module there are beside that of the task that loads or unloads
+    /// it.
     #[cfg(CONFIG_MODULE_UNLOAD)]
     fn others(&self) -> c_int {
-        // SAFETY: It is a module that is loaded, being loaded or being unloaded. The task that loads
-        // it holds one reference; the task that unloads it has dropped the one that there is
+        // SAFETY: It is a module that is loaded, being loaded or being unloaded. The task that
+        // loads it holds one reference; the task that unloads it has dropped the one that there is
         // otherwise.
         unsafe { bindings::module_refcount(self.0.as_ptr()) - 1 }
     }
@@ -41,8 +42,8 @@ impl Users {
 }
 
 impl Drop for Users {
-    /// Waits until there are no other references and no task is left in the module's code. All tasks
-    /// there must be about to leave, and no task must be able to enter.
+    /// Waits until there are no other references and no task is left in the module's code. All
+    /// tasks there must be about to leave, and no task must be able to enter.
     fn drop(&mut self) {
         // What is built in stays.
         if self.0.as_ptr().is_null() {

@@ -386,8 +386,8 @@ impl Pipe {
         answer
     }
 
-    /// Announces every change by signals from now on if a file wants them, and none otherwise. A file
-    /// is registered, or unregistered, before this call, so that the last call finds them all.
+    /// Announces every change by signals from now on if a file wants them, and none otherwise. A
+    /// file is registered, or unregistered, before this call, so that the last call finds them all.
     pub(crate) fn signals_changed(&self) {
         let mut state = self.state.lock();
         let wanted = !self.notifier.is_unsignalled();
