@@ -28,7 +28,7 @@ help:
 	@echo '  make mutants          break the module on purpose, and see that a test notices each time'
 	@echo
 	@echo '  make platforms        run the demo and all tests on Debian 12, 13 and testing, each from nothing, in chroots'
-	@echo '                        (PLATFORM=trixie: on that one; ONLY=demo, test or deb: a part; as root; 50 min each)'
+	@echo '                        (PLATFORM=trixie: on that one; ONLY=demo, test or deb: a part; as root; about 1 h each)'
 	@echo
 	@echo 'On this machine, if its kernel is 7.2 or later and has Rust:'
 	@echo '  make                  build kmsgpipe.ko for it (KDIR=/path/to/kernel/build for another)'

@@ -452,7 +452,7 @@ static struct state state_of_all(struct scene *scene)
 
 static int same(const struct state *a, const struct state *b)
 {
-	/* A user who puts a message back has not opened the file. */
+	/* The message may have been put back by another user than the opener. */
 	const unsigned int sender = KMSGPIPE_STATS_HEAD_PRIVILEGED;
 	int i;
 

@@ -40,7 +40,8 @@ fn effective(cred: &Credential) -> Pair {
 pub(crate) struct Opener {
     cred: ARef<Credential>,
     /// The address of `cred` if its real and its effective ids are the same, else 0. A task with
-    /// these very credentials then has no other ids. It is only compared.
+    /// these very credentials then has no other ids. The address is only compared. The reference in
+    /// `cred` keeps it from being used for other credentials.
     plain: usize,
 }
 

@@ -58,7 +58,7 @@ fn allocate(segments: &mut Segments, count: usize) -> Result {
 /// `monotonic`.
 #[inline]
 fn sign(task: &CurrentTask, opener: &Opener, monotonic: u64) -> (Sender, Stamp) {
-    // First, as it is a call, which the ids would have to be kept over.
+    // This calls a function. Ids that were loaded before it would have to be saved across the call.
     let stamp = Stamp {
         monotonic,
         realtime: clock::monotonic_to_realtime(monotonic),

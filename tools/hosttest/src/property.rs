@@ -342,7 +342,7 @@ proptest! {
 
     #[test]
     fn a_record_survives_being_stored(
-        monotonic: u64, realtime: i64, len in 0..1u32 << 24,
+        monotonic: u64, realtime: i64, len: u32,
         uid: u32, gid: u32, pid in 0..1u32 << 31, privileged: bool
     ) {
         let record = Record {
