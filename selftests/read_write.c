@@ -228,18 +228,18 @@ TEST_F(pipe, memory_that_ends_at_every_offset)
 
 TEST_F(pipe, a_bad_segment_at_every_index)
 {
-	char parts[4][8] = { "part-0..", "part-1..", "part-2..", "part-3.." }, got[32];
+	char parts[] = "part-0..part-1..part-2..part-3..", got[32];
 	struct iovec iov[4];
 	int bad, i;
 
 	for (bad = 0; bad < 4; bad++) {
 		for (i = 0; i < 4; i++)
-			iov[i] = (struct iovec){ i == bad ? nowhere : parts[i], 8 };
+			iov[i] = (struct iovec){ i == bad ? nowhere : parts + 8 * i, 8 };
 		ASSERT_EQ(-EFAULT, TRY(writev(self->fd, iov, 4)));
 		ASSERT_EQ(0, stats_of(self->fd).depth_msgs);
 	}
 	for (i = 0; i < 4; i++)
-		iov[i] = (struct iovec){ parts[i], 8 };
+		iov[i] = (struct iovec){ parts + 8 * i, 8 };
 	ASSERT_EQ(32, writev(self->fd, iov, 4));
 	for (bad = 0; bad < 4; bad++) {
 		for (i = 0; i < 4; i++)
@@ -250,7 +250,7 @@ TEST_F(pipe, a_bad_segment_at_every_index)
 	for (i = 0; i < 4; i++)
 		iov[i] = (struct iovec){ got + 8 * i, 8 };
 	ASSERT_EQ(32, readv(self->fd, iov, 4));
-	EXPECT_EQ(0, memcmp(got, "part-0..part-1..part-2..part-3..", 32));
+	EXPECT_EQ(0, memcmp(got, parts, 32));
 }
 
 TEST_F(pipe, memory_that_is_not_there_yet_is_brought_in)
