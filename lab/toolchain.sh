@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # Finds the compilers and names them explicitly: another toolchain may come first in PATH and lack
-# the library's source, or be another build than the kernel's. Sourced by lab/prepare.
+# the library's source, or be another build than the kernel's. Sourced by lab/prepare, and for
+# kbuild by what it runs.
 
 BINDGEN_VERSION=0.73.2
 
@@ -75,7 +76,8 @@ toolchain_id() {
 	"$BINDGEN" --version
 }
 
-# kbuild ARGUMENT...: the kernel's make, with these compilers.
+# kbuild ARGUMENT...: the kernel's make, with these compilers. Nothing here has BTF. Without a pahole for all
+# builds, none warns that the system's came, or changed, after the kernel was built.
 kbuild() {
-	make -C "$LINUX" "LLVM=-$LLVM_N" "RUSTC=$RUSTC" "BINDGEN=$BINDGEN" "$@"
+	make -C "$LINUX" "LLVM=-$LLVM_N" "RUSTC=$RUSTC" "BINDGEN=$BINDGEN" PAHOLE=none "$@"
 }
