@@ -59,7 +59,7 @@ ensure_kernel() {
 	esac
 	KERNEL_DIR=$(kernel_dir "$1")
 	export KERNEL_DIR
-	# kbuild says why no version of pahole is right.
+	# A kernel that was built with pahole is built anew: the comment at kbuild says why.
 	[[ -e $KERNEL_DIR/.complete ]] && grep -qxF 'CONFIG_PAHOLE_VERSION=0' "$KERNEL_DIR/.config" && return
 	case $1 in
 	debug) why='KASAN, lockdep, kmemleak and fault injection for the tests' ;;

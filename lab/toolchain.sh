@@ -76,8 +76,8 @@ toolchain_id() {
 	"$BINDGEN" --version
 }
 
-# kbuild ARGUMENT...: the kernel's make, with these compilers. Nothing here has BTF. Without a pahole for all
-# builds, none warns that the system's came, or changed, after the kernel was built.
+# kbuild ARGUMENT...: the kernel's make, with these compilers and without pahole, which only BTF needs. Kbuild warns if
+# the kernel was built with another pahole than the module, and lint allows no warning.
 kbuild() {
 	make -C "$LINUX" "LLVM=-$LLVM_N" "RUSTC=$RUSTC" "BINDGEN=$BINDGEN" PAHOLE=none "$@"
 }
