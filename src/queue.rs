@@ -34,6 +34,15 @@ pub(crate) struct Queue {
     account: Account,
     /// The time of the message that was accepted last: nanoseconds of `CLOCK_MONOTONIC`.
     latest: u64,
+    /// Slots that are taken by what is not queued any more.
+    held: u32,
+    /// The fast path accepts no message.
+    closed: bool,
+    /// The number of messages that fit beside what is held. It follows from `limits` and `held`.
+    capacity: u64,
+    /// The longest message that the fast path accepts, in bytes; none if it is zero. It follows
+    /// from `limits` and `closed`.
+    short: u32,
 }
 
 impl Queue {
@@ -44,7 +53,21 @@ impl Queue {
             store: Store::new(),
             account: Account::new(),
             latest: 0,
+            held: 0,
+            closed: false,
+            capacity: limits.max_msgs() as u64,
+            short: limits.msg_size(),
         }
+    }
+
+    /// Works out what follows from other fields.
+    fn refit(&mut self) {
+        self.capacity = self.limits.max_msgs().saturating_sub(self.held).into();
+        self.short = if self.closed {
+            0
+        } else {
+            self.limits.msg_size()
+        };
     }
 
     /// What the queue may hold.
@@ -55,6 +78,19 @@ impl Queue {
     /// Changes what the queue may hold. It should be empty.
     pub(crate) fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
+        self.refit();
+    }
+
+    /// Lets `held` slots be taken by what is not queued any more.
+    pub(crate) fn hold(&mut self, held: u32) {
+        self.held = held;
+        self.refit();
+    }
+
+    /// Closes the fast path for new messages, or opens it.
+    pub(crate) fn close_fast_path(&mut self, closed: bool) {
+        self.closed = closed;
+        self.refit();
     }
 
     /// Where the messages have gone.
@@ -94,7 +130,7 @@ impl Queue {
     /// Returns whether no message can be accepted.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.depth().msgs >= u64::from(self.limits.max_msgs())
+        self.depth().msgs >= self.capacity
     }
 
     /// Returns whether there is no message.
@@ -124,7 +160,7 @@ impl Queue {
         signed: impl FnOnce(u64) -> (Sender, Stamp),
     ) -> bool {
         // A message of no bytes is none.
-        if len.wrapping_sub(1) >= self.limits.msg_size() as usize || self.is_full() {
+        if len.wrapping_sub(1) >= self.short as usize || self.is_full() {
             return false;
         }
         let time = now.max(self.latest);
@@ -355,6 +391,43 @@ mod tests {
         assert!(!queue.is_full());
         push(&mut queue, 1)?;
         assert_eq!((queue.first_seq(), queue.front().is_some()), (2, true));
+        Ok(())
+    }
+
+    #[test]
+    fn a_slot_that_is_held_is_no_room() -> Result {
+        let mut queue = queue(16, 2)?;
+        push(&mut queue, 1)?;
+        queue.hold(1);
+        assert!(queue.is_full());
+        assert_eq!(push(&mut queue, 1), Err(EAGAIN));
+        // More than there are.
+        queue.hold(3);
+        assert!(queue.is_full());
+        queue.hold(0);
+        push(&mut queue, 1)?;
+        assert!(queue.is_full());
+
+        queue.hold(1);
+        assert!(pop(&mut queue).is_some() && queue.is_full());
+        assert!(pop(&mut queue).is_some() && !queue.is_full());
+        queue.set_limits(Limits::new(16, 1, u64::MAX).map_err(|_| EINVAL)?);
+        assert!(queue.is_full());
+        Ok(())
+    }
+
+    #[test]
+    fn a_closed_fast_path_takes_nothing() -> Result {
+        let mut queue = queue(16, 4)?;
+        push(&mut queue, 1)?;
+        assert!(push_here(&mut queue, 1));
+        queue.close_fast_path(true);
+        assert!(!push_here(&mut queue, 1));
+        queue.set_limits(queue.limits());
+        assert!(!push_here(&mut queue, 1));
+        queue.close_fast_path(false);
+        assert!(push_here(&mut queue, 1));
+        assert_eq!(queue.depth(), tally(3, 3));
         Ok(())
     }
 

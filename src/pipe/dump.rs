@@ -66,7 +66,7 @@ impl Pipe {
             if !state.dumping {
                 break;
             }
-            if self.dumpers.wait_interruptible(&mut state) && state.dumping && !state.is_dead() {
+            if self.turns.wait_interruptible(&mut state) && state.dumping && !state.is_dead() {
                 return Err(ERESTARTSYS);
             }
             // What has expired meanwhile is not to be shown.
@@ -145,6 +145,6 @@ impl Drop for Dump<'_> {
         self.pipe.arm_trimmer(&mut state);
         drop(state);
         drop(kept);
-        self.pipe.dumpers.notify_one();
+        self.pipe.turns.notify_all();
     }
 }
