@@ -75,7 +75,7 @@ suite() {
 	else
 		passed=$((passed + ok))
 		((ok + not_ok >= planned)) || not_ok=$((planned - ok))
-		grep -E '^(not ok|\*\*\*)' "$log" | sed 's/^/    | /' || true
+		grep -E '^ *(not ok|\*\*\*|# ( *got|expected|[a-z_]+\.c:[0-9]+:.*Expected))' "$log" | sed 's/^/    | /' || true
 		bad "$name" "$not_ok" "$log"
 	fi
 }

@@ -17,10 +17,13 @@ config_of() {
 	esac
 }
 
-# kernel_dir KERNEL: its place in the cache, by source, configuration and toolchain.
+# options_of KERNEL: the lines of that which ask for something, without what is said about them.
+options_of() { config_of "$1" | sed -nE '/^(# )?CONFIG_/p'; }
+
+# kernel_dir KERNEL: its place in the cache, by source, options and toolchain.
 kernel_dir() {
 	local key
-	key=$({ echo "$LINUX" && config_of "$1" && toolchain_id; } | sha256sum | cut -c 1-16)
+	key=$({ echo "$LINUX" && options_of "$1" && toolchain_id; } | sha256sum | cut -c 1-16)
 	echo "$CACHE/kernel-$1-$key"
 }
 
@@ -34,7 +37,7 @@ check_config() {
 		[[ $found == "$line" || ($line == "# "* && -z $found) ]] && continue
 		echo "the configuration asks for '$line', but after kconfig it says '${found:-nothing}'"
 		missing=1
-	done < <(config_of "$2" | grep -E '^(# )?CONFIG_')
+	done < <(options_of "$2")
 	return $missing
 }
 
