@@ -26,6 +26,9 @@ mod listing;
 #[path = "src/message.rs"]
 #[deny(unsafe_code)]
 mod message;
+#[path = "src/mode.rs"]
+#[deny(unsafe_code)]
+mod mode;
 #[path = "src/name.rs"]
 #[deny(unsafe_code)]
 mod name;
@@ -70,6 +73,7 @@ use crate::{
         users::Users, //
     },
     limits::Limits,
+    mode::Modes,
     node::Node,
     procfs::StatsFile,
     registry::{
@@ -150,6 +154,7 @@ impl kernel::Module for Kmsgpipe {
         let stats = procfs::stats_file()?;
         let spec = Spec {
             limits,
+            default_modes: Modes::NONE,
             node: Node {
                 mode: mode.get(),
                 uid: 0,

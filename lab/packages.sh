@@ -73,6 +73,8 @@ wanted_packages() {
 	all)
 		echo make gcc libc6-dev bc flex bison perl python3 libelf-dev libssl-dev xz-utils cpio kmod
 		echo busybox-static qemu-system-x86 ca-certificates curl shellcheck socat mandoc
+		# What selftests/everyday.sh tries, of what a Debian may be without.
+		echo zsh gawk mawk pv jq nodejs
 		rust_packages
 		n=$(llvm_version)
 		echo "clang-$n lld-$n llvm-$n libclang-$n-dev"

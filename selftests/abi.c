@@ -86,6 +86,7 @@ static void layout(void)
 	FIELD(kmsgpipe_create, gid);
 	FIELD(kmsgpipe_create, flags);
 	FIELD(kmsgpipe_create, name);
+	FIELD(kmsgpipe_create, default_mode);
 	FIELD(kmsgpipe_create, reserved);
 	SIZE(struct kmsgpipe_record);
 	FIELD(kmsgpipe_record, seq);
@@ -113,6 +114,8 @@ static void layout(void)
 	REQUEST(KMSGPIPE_CREATE_NEW);
 	REQUEST(KMSGPIPE_DESTROY);
 	REQUEST(KMSGPIPE_DUMP);
+	REQUEST(KMSGPIPE_SET_MODE);
+	REQUEST(KMSGPIPE_GET_MODE);
 }
 
 static int stats_and_clear(int fd)
@@ -240,9 +243,47 @@ static void dumping(int fd)
 	ioctl(fd, KMSGPIPE_CLEAR_QUEUE, 0);
 }
 
+static int set_mode(int fd, unsigned int mode)
+{
+	return try(fd, KMSGPIPE_SET_MODE, &mode);
+}
+
+/* Of a file that does not wait, of an empty pipe with KMSGPIPE_MODE_WHOLE as its default. */
+static void modes(int fd)
+{
+	unsigned int mode = ~0U;
+	char bytes[8];
+	int got, number;
+
+	printf("value get_mode %d: ", try(fd, KMSGPIPE_GET_MODE, &mode));
+	printf("%d\n", mode);
+	printf("value set_mode 4: %d\n", set_mode(fd, 4));
+	printf("value set_mode 2^31: %d\n", set_mode(fd, 1U << 31));
+	printf("value set_mode bad pointer %d\n", try(fd, KMSGPIPE_SET_MODE, (void *)-1));
+	printf("value get_mode bad pointer %d\n", try(fd, KMSGPIPE_GET_MODE, (void *)-1));
+	printf("value set_mode eof, lines %d: ", set_mode(fd, KMSGPIPE_MODE_EOF | KMSGPIPE_MODE_LINES));
+	printf("%d\n", try(fd, KMSGPIPE_GET_MODE, &mode) ?: (int)mode);
+	got = read(fd, bytes, sizeof(bytes));
+	printf("value read of nothing %d\n", got);
+	got = write(fd, "one\ntwo", 7);
+	printf("value write %d, set_mode with a line %d\n", got, set_mode(fd, 0));
+	got = read(fd, bytes, sizeof(bytes));
+	printf("value read %d, ", got);
+	got = write(fd, "\n", 1);
+	printf("write %d, ", got);
+	got = read(fd, bytes, 1);
+	printf("read %d, set_mode with a rest %d, ", got, set_mode(fd, 0));
+	printf("fionread %d: ", try(fd, FIONREAD, &number));
+	printf("%d, ", number);
+	got = read(fd, bytes, sizeof(bytes));
+	printf("read %d, set_mode %d\n", got, set_mode(fd, 0));
+}
+
 int main(int argc, char **argv)
 {
-	struct kmsgpipe_create create = { .msg_size = 256, .max_msgs = 128, .mode = 0640, .uid = 3000000000U };
+	struct kmsgpipe_create create = {
+		.msg_size = 256, .max_msgs = 128, .mode = 0640, .uid = 3000000000U, .default_mode = KMSGPIPE_MODE_WHOLE,
+	};
 	int fd, id;
 
 	layout();
@@ -255,9 +296,12 @@ int main(int argc, char **argv)
 
 	/* A pipe of its own for what changes one. */
 	memcpy(create.name, "abi", 4);
-	create.reserved[1] = 1ULL << 63;
+	create.reserved[2] = 1U << 31;
 	printf("value create reserved %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
-	create.reserved[1] = 0;
+	create.reserved[2] = 0;
+	create.default_mode = 4;
+	printf("value create default_mode %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
+	create.default_mode = KMSGPIPE_MODE_WHOLE;
 	id = ioctl(fd, KMSGPIPE_CREATE_NEW, &create);
 	printf("value create %d\n", id > 0);
 	printf("value create again %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
@@ -273,8 +317,10 @@ int main(int argc, char **argv)
 	flushing(fd);
 	printf("value set_params %d\n", try(fd, KMSGPIPE_SET_PARAMS, &(struct kmsgpipe_params){ .msg_size = 1 }));
 	dumping(fd);
+	modes(fd);
 	printf("value destroy %d\n", try(fd, KMSGPIPE_DESTROY, 0));
 	printf("value destroy again %d\n", try(fd, KMSGPIPE_DESTROY, 0));
+	printf("value set_mode destroyed %d\n", set_mode(fd, 0));
 	printf("value unknown %d\n", try(fd, 0x59ff, 0));
 	close(fd);
 	return 0;

@@ -14,6 +14,7 @@ value depth 1 messages 4 bytes
 value head 4 bytes, own pid 1
 value read 4
 value create reserved -22
+value create default_mode -22
 value create 1
 value create again -17
 value destroy 0: -16
@@ -43,8 +44,18 @@ value dump of 2^63 0: used 120 records 2 missing 0
 value dump bad pointer -14
 value dump of nothing 0: used 0 records 0 missing 2
 value dump reserved -22
+value get_mode 0: 1
+value set_mode 4: -22
+value set_mode 2^31: -22
+value set_mode bad pointer -14
+value get_mode bad pointer -14
+value set_mode eof, lines 0: 10
+value read of nothing 0
+value write 7, set_mode with a line -16
+value read 4, write 1, read 1, set_mode with a rest -16, fionread 0: 3, read 3, set_mode 0
 value destroy 0
 value destroy again -19
+value set_mode destroyed -19
 value unknown -25" "$("$here/abi64" /dev/kmsgpipe0 | grep -v -e ^sizeof -e ^offsetof -e ^request)"
 is "requests of a 32-bit program are answered alike" "$("$here/abi64" /dev/kmsgpipe0)" "$("$here/abi32" /dev/kmsgpipe0)"
 finish

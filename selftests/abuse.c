@@ -281,13 +281,23 @@ static int abuse_memory(int fd, int spare)
 	return (sent == -EFAULT || sent == -EAGAIN) && (received == -EFAULT || received == -EAGAIN);
 }
 
-/* Messages are longer than that. */
+/* Messages are longer than that, and are for others. */
 static int abuse_short_reads(int fd, int spare)
 {
 	char byte;
-	long received = TRY(read(fd, &byte, 1));
+	long set = set_mode(fd, KMSGPIPE_MODE_WHOLE), received = TRY(read(fd, &byte, 1));
 
-	return received == -EMSGSIZE || received == -EAGAIN;
+	return !set && (received == -EMSGSIZE || received == -EAGAIN);
+}
+
+/* A mode, and what is none. */
+static int abuse_modes(int fd, int spare)
+{
+	unsigned int mode;
+
+	return !set_mode(spare, KMSGPIPE_MODE_LINES) && set_mode(spare, 1U << 31) == -EINVAL &&
+	       TRY(ioctl(spare, KMSGPIPE_SET_MODE, nowhere)) == -EFAULT && !ioctl(spare, KMSGPIPE_GET_MODE, &mode) &&
+	       mode == KMSGPIPE_MODE_LINES;
 }
 
 static int abuse_flags(int fd, int spare)
@@ -318,8 +328,8 @@ static int abuse_privileged(int fd, int spare)
 }
 
 static int (*const abuses[])(int fd, int spare) = {
-	abuse_stats, abuse_poll, abuse_writes, abuse_memory, abuse_short_reads, abuse_flags, abuse_opening,
-	abuse_privileged,
+	abuse_stats, abuse_poll, abuse_writes, abuse_memory, abuse_short_reads, abuse_modes, abuse_flags,
+	abuse_opening, abuse_privileged,
 };
 
 enum { ABUSES = ARRAY_SIZE(abuses) };

@@ -4,26 +4,9 @@
  * No test waits for time to pass: the pipe's statistics say who sleeps in it.
  */
 #include "pipe_fixture.h"
+#include "signals.h"
 
-#include <signal.h>
 #include <sys/wait.h>
-
-static volatile sig_atomic_t signals;
-
-static void count_signal(int signal)
-{
-	(void)signal;
-	signals++;
-}
-
-static void on_sigusr1(int flags)
-{
-	struct sigaction action = { .sa_handler = count_signal, .sa_flags = flags };
-
-	signals = 0;
-	if (sigaction(SIGUSR1, &action, NULL))
-		abort();
-}
 
 TEST_F(pipe, a_reader_sleeps_until_there_is_a_message)
 {
@@ -195,6 +178,7 @@ TEST_F(pipe, a_reader_that_cannot_take_the_message_wakes_the_next)
 {
 	char small[2];
 
+	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_WHOLE));
 	expect_passed_on(_metadata, reader(self->fd, small, sizeof(small)), -EMSGSIZE);
 }
 
@@ -341,6 +325,7 @@ TEST_F(pipe, a_signal_swallows_no_wakeup_that_is_to_be_passed_on)
 	char small, large[8];
 	struct call readers[] = { reader(self->fd, &small, 1), reader(self->fd, large, 8) };
 
+	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_WHOLE));
 	on_sigusr1(0);
 	hold_asleep(readers, 2);
 	ASSERT_EQ(5, write(self->fd, "large", 5));

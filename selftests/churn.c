@@ -362,13 +362,13 @@ static int race_proc(struct race *race, unsigned long long seed)
 static int race_sysfs(struct race *race, unsigned long long seed)
 {
 	static const char *const files[] = {
-		"node", "depth_msgs", "readers", "enqueued_bytes", "flush_enable", "uevent", "dev",
+		"node", "depth_msgs", "readers", "enqueued_bytes", "flush_enable", "default_mode", "uevent", "dev",
 	};
 	char text[256];
 	long ret;
 
 	while (!over(race)) {
-		ret = slurp(sysfs_file(race_number(race, &seed), files[pick(&seed, 7)]), text, sizeof(text));
+		ret = slurp(sysfs_file(race_number(race, &seed), files[pick(&seed, ARRAY_SIZE(files))]), text, sizeof(text));
 		if (ret > 0)
 			done(&race->sysfs);
 		else if (ret != -ENOENT && ret != -ENODEV)

@@ -27,7 +27,16 @@ field() { value "$1" "$(kmsgpipectl stats "$2" --json)"; }
 # json ARGUMENT...: what the tool says with --json, which is kept to be looked at in the end.
 json() { kmsgpipectl --json "$@" | tee -a all.json; }
 
-plan 138
+# offered WORD...: what completion in bash offers for the last word.
+offered() {
+	# shellcheck disable=SC2016 # expanded by the other shell
+	bash -c 'eval "$(kmsgpipectl completions bash)"
+		COMP_WORDS=(kmsgpipectl "$@") COMP_CWORD=$#
+		"$(complete -p kmsgpipectl | sed "s/.*-F \([^ ]*\).*/\1/")" kmsgpipectl "${@: -1}" "${COMP_WORDS[COMP_CWORD - 1]}"
+		echo "${COMPREPLY[*]}"' bash "$@"
+}
+
+plan 155
 
 is "send and receive a message" "0:/0:hello" "$(run kmsgpipectl send 0 hello)/$(run kmsgpipectl recv 0)"
 is "pipes have three names" "0:a0:b0:c" "$(kmsgpipectl send 0 a && kmsgpipectl send kmsgpipe0 b && kmsgpipectl send $node c &&
@@ -99,11 +108,8 @@ like "no such pipe" "3:*kmsgpipe7*" "$(run kmsgpipectl stats 7)"
 like "not a pipe" "[37]:*null*" "$(run kmsgpipectl send /dev/null x)"
 like "bad usage" "2:*" "$(run kmsgpipectl recv --count x 0)"
 like "completions" "0:*kmsgpipectl*" "$(run kmsgpipectl completions bash)"
-# shellcheck disable=SC2016 # expanded by the other shell
-is "completion offers the pipes that there are" "0" "$(bash -c 'eval "$(kmsgpipectl completions bash)"
-	COMP_WORDS=(kmsgpipectl recv "") COMP_CWORD=2
-	"$(complete -p kmsgpipectl | sed "s/.*-F \([^ ]*\).*/\1/")" kmsgpipectl "" recv
-	echo "${COMPREPLY[*]}"')"
+is "completion offers the pipes that there are" "0" "$(offered recv "")"
+is "completion offers the modes that there are" "none whole eof lines" "$(offered create --default-mode "")"
 is "a closed pipe ends it quietly" "x:" "$(seq 20 | kmsgpipectl send 0 && kmsgpipectl recv -f 0 2>errors | head -n 1 >first &&
 	sed 's/1/x/' first | tr '\n' : && cat errors)"
 kmsgpipectl clear 0
@@ -301,6 +307,62 @@ is "many pipes" "53 53/0:/3" "$(kmsgpipectl list | wc -l) $(nobody kmsgpipectl l
 	# shellcheck disable=SC2046 # one word a name
 	run kmsgpipectl destroy $(seq -f many%.0f 50))/$(kmsgpipectl list | wc -l)"
 kmsgpipectl destroy "$n1"
+
+# Modes of open files.
+modal=/dev/kmsgpipe/modal
+is "create with a default mode" "0:$modal" "$(run kmsgpipectl create --name modal --default-mode lines,eof)"
+default_mode=/sys/class/kmsgpipe/pipe$(field id modal)/default_mode
+like "create with a mode that there is not" "2:*eof,hup*none, or some of whole, eof, lines *" \
+	"$(run kmsgpipectl create --default-mode eof,hup)"
+is "show tells in which mode files are opened" "opened in no mode/opened in the mode eof,lines" \
+	"$(kmsgpipectl show 0 | sed -n 's/^files *//p')/$(kmsgpipectl show modal | sed -n 's/^files *//p')"
+like "list tells it as JSON" '*"id":0,*"default_mode":"none","source":"ioctl"},*"name":"modal",*"default_mode":"eof,lines","source":"ioctl"}\]}' \
+	"$(json list)"
+like "show tells it as JSON, of what may not be opened, too" '0:*"default_mode":"eof,lines","source":"sysfs","node":{"mode":"0600",*' \
+	"$(nobody kmsgpipectl --json show modal)"
+is "ioctl KMSGPIPE_GET_MODE of a file that was just opened" "0:eof,lines/0:none" \
+	"$(run kmsgpipectl ioctl modal KMSGPIPE_GET_MODE)/$(nobody kmsgpipectl ioctl 0 get_mode)"
+is "ioctl KMSGPIPE_GET_MODE as JSON" '{"schema":1,"pipe":"modal","request":"KMSGPIPE_GET_MODE","returned":0,"data":{"mode":"eof,lines"}}' \
+	"$(json ioctl modal GET_MODE)"
+exec 6<>$modal
+is "ioctl KMSGPIPE_SET_MODE changes one open file" "0:/0:whole,lines/0:eof,lines" "$(run kmsgpipectl ioctl - KMSGPIPE_SET_MODE lines,whole <&6)/$(
+	run kmsgpipectl ioctl - GET_MODE <&6)/$(run kmsgpipectl ioctl modal GET_MODE)"
+like "ioctl KMSGPIPE_SET_MODE of a file that keeps the beginning of a line" "1:*$modal*EBUSY*the beginning of a line*/0:whole,lines/0:/0:begun" "$(
+	printf begun >&6
+	run kmsgpipectl ioctl - SET_MODE none <&6
+)/$(run kmsgpipectl ioctl - GET_MODE <&6)/$(
+	echo >&6
+	run kmsgpipectl ioctl - SET_MODE none <&6
+)/$(run kmsgpipectl recv modal)"
+/usr/bin/printf 'one\ntwo\n' >&6
+head -c 2 <&6 >piece
+like "or the rest of a message" "1:*$modal*EBUSY*the rest of a message*/0:6/0:/0:none" "$(run kmsgpipectl ioctl - SET_MODE eof <&6)/$(
+	run kmsgpipectl ioctl - FIONREAD <&6)/$(
+	head -c 6 <&6 >piece
+	run kmsgpipectl ioctl - SET_MODE none <&6
+)/$(run kmsgpipectl ioctl - GET_MODE <&6)"
+exec 6>&-
+is "ioctl KMSGPIPE_SET_MODE needs no privilege" "0:" "$(nobody kmsgpipectl ioctl 0 SET_MODE whole)"
+like "a mode that there is not, as JSON" '2:*KMSGPIPE_SET_MODE: \\"hup\\" is no mode *"exit":2}}' "$(run kmsgpipectl --json ioctl 0 SET_MODE hup)"
+printf 'a\nb\n' >$modal
+is "where each line is a message, a message that is sent stays one" "2/0:a
+b/0:/1/0:a
+b" "$(field depth_msgs modal)/$(run kmsgpipectl recv --all modal)/$(run kmsgpipectl send modal $'a\nb\n')/$(
+	field depth_msgs modal)/$(run kmsgpipectl recv modal)"
+like "where a file ends, recv waits" "0:/6:*stayed empty*ETIMEDOUT*/5:*EAGAIN*/0:" "$(run timeout 60 cat $modal)/$(
+	run kmsgpipectl recv --timeout 50ms modal)/$(run kmsgpipectl recv --nonblock modal)/$(run kmsgpipectl recv --all modal)"
+kmsgpipectl recv -n 2 modal >grown &
+until [[ $(field readers modal) == 1 ]]; do sleep 0.05; done
+kmsgpipectl send modal first
+until [[ $(field dequeued_msgs modal) == "$(field enqueued_msgs modal)" ]]; do sleep 0.05; done
+kmsgpipectl set-params modal --msg-size 1K
+head -c 1000 /dev/zero | tr '\0' x | kmsgpipectl send --whole modal
+wait $!
+is "a message that has become longer than the buffer is received as a whole" "0 2 1007" "$? $(wc -lc <grown | xargs)"
+echo whole >"$default_mode"
+is "the default mode is changed in sysfs" "whole opened in the mode whole" \
+	"$(kmsgpipectl ioctl modal GET_MODE) $(kmsgpipectl show modal | sed -n 's/^files *//p')"
+kmsgpipectl destroy modal
 
 # What is wrong.
 like "doctor finds nothing wrong" "0:ok *module*ok *version*ok *nodes*ok *permissions*ok *privilege*ok *proc*ok *sysfs*" "$(run kmsgpipectl doctor)"

@@ -64,6 +64,8 @@ static void expect_no_device(struct __test_metadata *_metadata, int fd)
 	EXPECT_EQ(-ENODEV, TRY(ioctl(fd, KMSGPIPE_CREATE_NEW, &create)));
 	EXPECT_EQ(-ENODEV, TRY(ioctl(fd, KMSGPIPE_DESTROY)));
 	EXPECT_EQ(-ENODEV, TRY(ioctl(fd, KMSGPIPE_DUMP, &dump)));
+	EXPECT_EQ(-ENODEV, TRY(ioctl(fd, KMSGPIPE_SET_MODE, &number)));
+	EXPECT_EQ(-ENODEV, TRY(ioctl(fd, KMSGPIPE_GET_MODE, &number)));
 	EXPECT_EQ(-ENODEV, TRY(ioctl(fd, FIONREAD, &number)));
 	/* What is no request of a pipe is none of a destroyed one. */
 	EXPECT_EQ(-ENOTTY, TRY(ioctl(fd, _IO(KMSGPIPE_IOC_MAGIC, 0x40))));

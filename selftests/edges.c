@@ -253,6 +253,8 @@ TEST_F(edge, requests_whose_memory_ends_at_every_offset)
 		{ KMSGPIPE_FLUSH_PERIODIC, sizeof(struct kmsgpipe_flush) },
 		{ KMSGPIPE_CREATE_NEW, sizeof(struct kmsgpipe_create) },
 		{ KMSGPIPE_DUMP, sizeof(struct kmsgpipe_dump) },
+		{ KMSGPIPE_SET_MODE, sizeof(__u32) },
+		{ KMSGPIPE_GET_MODE, sizeof(__u32) },
 		{ FIONREAD, sizeof(int) },
 		{ FIONBIO, sizeof(int) },
 		{ FIOASYNC, sizeof(int) },

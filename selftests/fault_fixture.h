@@ -63,6 +63,8 @@ FIXTURE_VARIANT(call)
 	int error[KINDS], other[KINDS];
 	/* The call has at least so many points of each kind, and so many times fails by it. */
 	int points[KINDS], failures[KINDS];
+	/* It fails so many times at least for want of memory, of slabs or of pages. */
+	int shortages;
 };
 
 /* The content of the i-th message of a stage. */
@@ -359,6 +361,7 @@ static inline void sweep(struct __test_metadata *_metadata, const FIXTURE_VARIAN
 		EXPECT_LE(call->points[kind], points[kind]) TH_LOG("%s", kind_names[kind]);
 		EXPECT_LE(call->failures[kind], failures[kind]) TH_LOG("%s", kind_names[kind]);
 	}
+	EXPECT_LE(call->shortages, failures[SLAB] + failures[PAGE]);
 }
 
 #endif

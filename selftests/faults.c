@@ -172,6 +172,13 @@ static long preadv2_to_it(struct stage *stage)
 	return whole(TRY(preadv2(stage->fd, iov, 4, -1, RWF_NOWAIT)), stage->lens[0]);
 }
 
+static void two_messages_to_read_whole(struct stage *stage)
+{
+	two_messages(stage);
+	if (set_mode(stage->fd, KMSGPIPE_MODE_WHOLE))
+		abort();
+}
+
 static long read_too_little(struct stage *stage)
 {
 	return TRY(read(stage->fd, stage->in, 6));
@@ -205,7 +212,7 @@ FIXTURE_VARIANT_ADD(call, read_of_an_empty_pipe) {
 };
 
 FIXTURE_VARIANT_ADD(call, read_of_too_little) {
-	.prepare = two_messages, .run = read_too_little, .result = -EMSGSIZE, .finished = left_them,
+	.prepare = two_messages_to_read_whole, .run = read_too_little, .result = -EMSGSIZE, .finished = left_them,
 };
 
 /* ---- Opening and closing ---- */

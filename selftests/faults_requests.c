@@ -88,6 +88,47 @@ FIXTURE_VARIANT_ADD(call, set_params_with_messages) {
 	.prepare = two_messages, .run = set_params, .result = -EBUSY, .finished = left_them, COPIES_ONCE
 };
 
+static long change_mode(struct stage *stage)
+{
+	return set_mode(stage->fd, KMSGPIPE_MODE_WHOLE | KMSGPIPE_MODE_EOF);
+}
+
+static int mode_changed(struct stage *stage)
+{
+	return mode_of(stage->fd) == (KMSGPIPE_MODE_WHOLE | KMSGPIPE_MODE_EOF) && !set_mode(stage->fd, 0) &&
+	       left_them(stage);
+}
+
+static int mode_unchanged(struct stage *stage)
+{
+	return mode_of(stage->fd) == 0;
+}
+
+static void another_mode(struct stage *stage)
+{
+	two_messages(stage);
+	if (set_mode(stage->fd, KMSGPIPE_MODE_WHOLE))
+		abort();
+}
+
+static long get_mode(struct stage *stage)
+{
+	return TRY(ioctl(stage->fd, KMSGPIPE_GET_MODE, stage->in));
+}
+
+static int got_mode(struct stage *stage)
+{
+	unsigned int mode = KMSGPIPE_MODE_WHOLE;
+
+	return !memcmp(&mode, stage->in, sizeof(mode)) && left_them(stage);
+}
+
+FIXTURE_VARIANT_ADD(call, set_mode) {
+	.prepare = two_messages, .run = change_mode, .finished = mode_changed, .failed = mode_unchanged, COPIES_ONCE
+};
+
+FIXTURE_VARIANT_ADD(call, get_mode) { .prepare = another_mode, .run = get_mode, .finished = got_mode, COPIES_ONCE };
+
 static void unflushed(struct stage *stage)
 {
 	struct kmsgpipe_flush off = { 0 };

@@ -159,6 +159,32 @@ FIXTURE_VARIANT_ADD(call, write_to_flush_expiry_ms) {
 	.prepare = settings, .run = set_expiry, .finished = expiry_set, WRITTEN,
 };
 
+static void usual_default_mode(struct stage *stage)
+{
+	/* First, as the file of the stage is opened anew. */
+	if (write_setting(stage, "default_mode", "none\n"))
+		abort();
+	settings(stage);
+}
+
+static long set_default_mode(struct stage *stage)
+{
+	return write_setting(stage, "default_mode", "eof,lines\n");
+}
+
+static int default_mode_set(struct stage *stage)
+{
+	int fd = open_id(stage->id, O_RDWR | O_NONBLOCK), good;
+
+	good = mode_of(fd) == (KMSGPIPE_MODE_EOF | KMSGPIPE_MODE_LINES) && !mode_of(stage->fd) && left_them(stage);
+	close(fd);
+	return good;
+}
+
+FIXTURE_VARIANT_ADD(call, write_to_default_mode) {
+	.prepare = usual_default_mode, .run = set_default_mode, .finished = default_mode_set, WRITTEN,
+};
+
 static void no_other_pipe(struct stage *stage)
 {
 	empty_stage(stage);
@@ -245,7 +271,7 @@ TEST_F_TIMEOUT(call, that_fails_changed_nothing_and_then_succeeds, 300)
 	}
 	closedir(dir);
 	/* Those of this module, and dev and uevent. */
-	EXPECT_EQ(26, i);
+	EXPECT_EQ(27, i);
 }
 
 TEST_HARNESS_MAIN

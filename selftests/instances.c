@@ -176,14 +176,17 @@ TEST_F(registry, other_fields_at_their_bounds)
 {
 	static const struct {
 		unsigned int value;
-		long mode, uid, flags;
+		long mode, uid, flags, default_mode;
 	} cases[] = {
-		{ 0, 0, 0, 0 }, { 1, 0, 0, -EINVAL }, { 0777, 0, 0, -EINVAL }, { 01000, -EINVAL, 0, -EINVAL },
-		{ 02000, -EINVAL, 0, -EINVAL }, { 04000, -EINVAL, 0, -EINVAL }, { S_IFCHR | 0600, -EINVAL, 0, -EINVAL },
-		{ 0x7fffffff, -EINVAL, 0, -EINVAL }, { 0x80000000, -EINVAL, 0, -EINVAL },
-		{ 0xfffffffe, -EINVAL, 0, -EINVAL }, { 0xffffffff, -EINVAL, -EINVAL, -EINVAL },
+		{ 0, 0, 0, 0, 0 }, { 1, 0, 0, -EINVAL, 0 }, { 2, 0, 0, -EINVAL, 0 }, { 4, 0, 0, -EINVAL, -EINVAL },
+		{ 8, 0, 0, -EINVAL, 0 }, { 11, 0, 0, -EINVAL, 0 }, { 15, 0, 0, -EINVAL, -EINVAL }, { 16, 0, 0, -EINVAL, -EINVAL },
+		{ 0777, 0, 0, -EINVAL, -EINVAL }, { 01000, -EINVAL, 0, -EINVAL, -EINVAL },
+		{ 02000, -EINVAL, 0, -EINVAL, -EINVAL }, { 04000, -EINVAL, 0, -EINVAL, -EINVAL },
+		{ S_IFCHR | 0600, -EINVAL, 0, -EINVAL, -EINVAL },
+		{ 0x7fffffff, -EINVAL, 0, -EINVAL, -EINVAL }, { 0x80000000, -EINVAL, 0, -EINVAL, -EINVAL },
+		{ 0xfffffffe, -EINVAL, 0, -EINVAL, -EINVAL }, { 0xffffffff, -EINVAL, -EINVAL, -EINVAL, -EINVAL },
 	};
-	static const unsigned long long reserved[] = { 1, 1ULL << 31, 0xffffffff, 1ULL << 32, 1ULL << 63, ~0ULL };
+	static const unsigned int reserved[] = { 1, 0x8000, 0x10000, 0x80000000, 0xffffffff };
 	struct kmsgpipe_create create;
 	size_t i, k;
 
@@ -200,12 +203,15 @@ TEST_F(registry, other_fields_at_their_bounds)
 		create = default_pipe();
 		create.flags = cases[i].value;
 		EXPECT_EQ(cases[i].flags, attempt(&create)) TH_LOG("flags %#x", create.flags);
+		create = default_pipe();
+		create.default_mode = cases[i].value;
+		EXPECT_EQ(cases[i].default_mode, attempt(&create)) TH_LOG("default_mode %#x", create.default_mode);
 	}
 	for (i = 0; i < ARRAY_SIZE(reserved); i++)
-		for (k = 0; k < 2; k++) {
+		for (k = 0; k < ARRAY_SIZE(create.reserved); k++) {
 			create = default_pipe();
 			create.reserved[k] = reserved[i];
-			EXPECT_EQ(-EINVAL, attempt(&create));
+			EXPECT_EQ(-EINVAL, attempt(&create)) TH_LOG("reserved[%zu] %#x", k, reserved[i]);
 		}
 	EXPECT_EQ(1, pipes_in_sysfs(0));
 }

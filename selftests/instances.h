@@ -55,6 +55,16 @@ static inline long spill(const char *path, const char *text)
 	return ret;
 }
 
+/* What the kernel tells of a descriptor. */
+static inline void fdinfo(int fd, char *text, size_t size)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	if (slurp(path, text, size) <= 0)
+		abort();
+}
+
 /* Destroys a pipe as `echo WORD > destroy` does: 0, or minus the errno. */
 static inline long destroy_word(const char *word)
 {

@@ -49,6 +49,7 @@ TEST_F(pipe, errors_leave_the_message_in_its_place)
 	ASSERT_EQ(100000, write(self->fd, buffer, 100000));
 	pattern(buffer, 50000, 2);
 	ASSERT_EQ(50000, write(self->fd, buffer, 50000));
+	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_WHOLE));
 	EXPECT_EQ(-EMSGSIZE, TRY(read(self->fd, buffer, 99999)));
 	ASSERT_EQ(0, mprotect(buffer + hole, PAGE, PROT_NONE));
 	EXPECT_EQ(-EFAULT, TRY(read(self->fd, buffer, MSG_SIZE)));

@@ -43,6 +43,7 @@ TEST_F(own, lengths_of_a_read)
 	static char bytes[MOST];
 	size_t i;
 
+	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_WHOLE));
 	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
 		long expected = lengths[i] < MOST ? -EMSGSIZE : is_memory(lengths[i]) ? MOST : -EFAULT;
 

@@ -78,6 +78,20 @@ static long toggle_block(struct scene *scene)
 	return ret ? ret : TRY(ioctl(scene->fd, KMSGPIPE_TOGGLE_BLOCK));
 }
 
+static long set_mode_and_back(struct scene *scene)
+{
+	long ret = set_mode(scene->fd, KMSGPIPE_MODE_WHOLE);
+
+	return ret ? ret : set_mode(scene->fd, 0);
+}
+
+static long get_mode(struct scene *scene)
+{
+	unsigned int mode;
+
+	return TRY(ioctl(scene->fd, KMSGPIPE_GET_MODE, &mode));
+}
+
 static long fionread(struct scene *scene)
 {
 	int next;
@@ -163,6 +177,14 @@ static long sysfs_flush(struct scene *scene, const char *file)
 static long sysfs_enable(struct scene *scene) { return sysfs_flush(scene, "flush_enable"); }
 static long sysfs_interval(struct scene *scene) { return sysfs_flush(scene, "flush_interval_ms"); }
 static long sysfs_expiry(struct scene *scene) { return sysfs_flush(scene, "flush_expiry_ms"); }
+static long sysfs_default_mode(struct scene *scene)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/default_mode", scene->directory);
+	return spill(path, "whole\n");
+}
+
 static long sysfs_counter(struct scene *scene) { return sysfs_flush(scene, "dropped_msgs"); }
 
 static long read_file(const char *path)
@@ -205,6 +227,8 @@ static const struct attempt {
 	{ "GET_STATS", get_stats, 1 },
 	{ "GET_PARAMS", get_params, 1 },
 	{ "TOGGLE_BLOCK", toggle_block, 1 },
+	{ "SET_MODE", set_mode_and_back, 1 },
+	{ "GET_MODE", get_mode, 1 },
 	{ "CLEAR_QUEUE", clear_queue, 1 },
 	{ "SET_PARAMS", set_params, 1 },
 	{ "FLUSH_PERIODIC", flush_periodic, 1 },
@@ -218,6 +242,7 @@ static const struct attempt {
 	{ "write flush_enable", sysfs_enable },
 	{ "write flush_interval_ms", sysfs_interval },
 	{ "write flush_expiry_ms", sysfs_expiry },
+	{ "write default_mode", sysfs_default_mode },
 	{ "write a counter", sysfs_counter },
 	{ "read sysfs files of a pipe", read_sysfs },
 	{ "read create", read_create },

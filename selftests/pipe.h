@@ -170,6 +170,23 @@ static inline long set_limits(int fd, unsigned int msg_size, unsigned int max_ms
 	return TRY(ioctl(fd, KMSGPIPE_SET_PARAMS, &params));
 }
 
+/* Changes the mode of an open file: 0, or minus the errno. */
+static inline long set_mode(int fd, unsigned int mode)
+{
+	return TRY(ioctl(fd, KMSGPIPE_SET_MODE, &mode));
+}
+
+static inline unsigned int mode_of(int fd)
+{
+	unsigned int mode;
+
+	if (ioctl(fd, KMSGPIPE_GET_MODE, &mode) < 0) {
+		perror("KMSGPIPE_GET_MODE");
+		abort();
+	}
+	return mode;
+}
+
 /* Opens a pipe without a name by its id. */
 static inline int open_id(long id, int flags)
 {

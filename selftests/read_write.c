@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What read and write do with messages when nobody has to wait: whole messages
- * in order, exact errors, and nothing changed by a call that fails.
+ * in order, exact errors, and nothing changed by a call that fails. What a read gets
+ * that is too short for a message is in short_reads.c.
  */
 #include "pipe_fixture.h"
 
@@ -118,6 +119,8 @@ TEST_F(pipe, short_buffer_leaves_the_message)
 {
 	char buffer[8];
 
+	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_WHOLE));
+	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_WHOLE));
 	EXPECT_EQ(5, write(self->fd, "whole", 5));
 	EXPECT_EQ(-EMSGSIZE, TRY(read(self->fd, buffer, 4)));
 	/* Nothing is what fits into nothing. */

@@ -233,6 +233,7 @@ TEST_F(own, calls_that_fail_tell_nobody)
 	EXPECT_TRUE(nothing());
 	ASSERT_EQ(5, write(self->nonblocking, "alpha", 5));
 	EXPECT_TRUE(told(self->fd, POLL_IN, BAND_IN));
+	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_WHOLE));
 	EXPECT_EQ(-EMSGSIZE, TRY(read(self->nonblocking, buffer, 4)));
 	EXPECT_EQ(-EFAULT, TRY(read(self->nonblocking, readonly, 5)));
 	EXPECT_TRUE(nothing());

@@ -45,6 +45,7 @@ TEST_F(spliced, too_small_a_piece_leaves_the_message)
 {
 	char buffer[8];
 
+	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_WHOLE));
 	ASSERT_EQ(5, write(self->fd, "three", 5));
 	EXPECT_EQ(-EMSGSIZE, TRY(splice(self->fd, NULL, self->ends[1], NULL, 4, 0)));
 	EXPECT_EQ(5, read(self->fd, buffer, sizeof(buffer)));

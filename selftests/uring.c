@@ -153,6 +153,7 @@ TEST_F(uring, errors_are_those_of_read_and_write)
 {
 	char buffer[300];
 
+	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_WHOLE));
 	ASSERT_EQ(5, write(self->fd, "whole", 5));
 	ASSERT_EQ(1, submit(self, IORING_OP_READ, buffer, 4));
 	EXPECT_EQ(-EMSGSIZE, complete(self));

@@ -309,6 +309,7 @@ TEST_F(held, requests_whose_pipe_is_destroyed)
 	static const struct kmsgpipe_params params = { .msg_size = 100, .max_msgs = 10 };
 	static const struct kmsgpipe_flush flush = { .enable = 1 };
 	static const struct kmsgpipe_dump dump = { 0 };
+	static const __u32 mode = KMSGPIPE_MODE_WHOLE;
 	static const struct {
 		unsigned int number;
 		const void *argument;
@@ -318,14 +319,16 @@ TEST_F(held, requests_whose_pipe_is_destroyed)
 		{ KMSGPIPE_SET_PARAMS, &params, sizeof(params), -ENODEV },
 		{ KMSGPIPE_FLUSH_PERIODIC, &flush, sizeof(flush), -ENODEV },
 		{ KMSGPIPE_DUMP, &dump, sizeof(dump), -ENODEV },
+		{ KMSGPIPE_SET_MODE, &mode, sizeof(mode), -ENODEV },
 		{ KMSGPIPE_GET_STATS, "", 0, 0 },
 		{ KMSGPIPE_GET_PARAMS, "", 0, 0 },
+		{ KMSGPIPE_GET_MODE, "", 0, 0 },
 		{ FIONREAD, "", 0, 0 },
 	};
 	struct kmsgpipe_create create = default_pipe();
 	unsigned int i;
 
-	for (i = 0; i < 6; i++) {
+	for (i = 0; i < ARRAY_SIZE(requests); i++) {
 		struct request request = { .fd = self->fd, .number = requests[i].number, .argument = self->missing };
 
 		ASSERT_EQ(0, pthread_create(&request.thread, NULL, request_thread, &request));

@@ -96,15 +96,6 @@ TEST_F(registry, proc_reads_alike_in_pieces)
 
 /* ---- fdinfo ---- */
 
-static void fdinfo(int fd, char *text, size_t size)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	if (slurp(path, text, size) <= 0)
-		abort();
-}
-
 TEST_F(registry, fdinfo_tells_what_went_through_a_descriptor)
 {
 	static const struct { int flags; const char *mode; } modes[] = {
@@ -132,6 +123,7 @@ TEST_F(registry, fdinfo_tells_what_went_through_a_descriptor)
 	ASSERT_EQ(3, write(b, buffer, 3));
 	ASSERT_EQ(10, read(b, buffer, sizeof(buffer)));
 	/* What failed went nowhere. */
+	ASSERT_EQ(0, set_mode(a, KMSGPIPE_MODE_WHOLE));
 	EXPECT_EQ(-EMSGSIZE, TRY(write(a, buffer, 101)));
 	EXPECT_EQ(-EFAULT, TRY(write(a, nowhere, 5)));
 	EXPECT_EQ(-EMSGSIZE, TRY(read(a, buffer, 1)));
@@ -171,7 +163,7 @@ TEST_F(registry, fdinfo_tells_what_went_through_a_descriptor)
 
 static const char *const debug_keys[] = {
 	"waiting_readers", "waiting_writers", "depth_msgs", "head_seq", "tail_seq", "oldest_age_ns", "segments",
-	"spare_segments", "polled", "dumping", "sweeper_armed",
+	"spare_segments", "polled", "dumping", "sweeper_armed", "rests",
 };
 
 TEST_F(registry, debugfs_shows_a_stuck_queue)
@@ -302,6 +294,7 @@ TEST_F(registry, none_shows_what_is_in_a_message)
 		EXPECT_FALSE(shows(others[i], secret)) TH_LOG("%s", others[i]);
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	EXPECT_FALSE(shows(path, secret));
+	ASSERT_EQ(0, set_mode(fd, KMSGPIPE_MODE_WHOLE));
 	EXPECT_EQ(-EMSGSIZE, TRY(read(fd, path, 1)));
 	ASSERT_EQ(0, destroy_id(id));
 	close(fd);

@@ -47,6 +47,7 @@ impl Line for Internals {
             ("polled", internals.watched.into()),
             ("dumping", internals.dumping.into()),
             ("sweeper_armed", internals.sweeping.into()),
+            ("rests", internals.rests.into()),
         ] {
             seq_print!(file, " {key}={value}");
         }

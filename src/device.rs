@@ -33,7 +33,10 @@ use crate::{
             StreamDevice, //
         },
         compat,
-        cred::Opener,
+        cred::{
+            self,
+            Opener, //
+        },
         kiocb::is_nonblocking,
         notify::Notifier,
         user::{
@@ -42,8 +45,9 @@ use crate::{
         },
     },
     pipe::{
+        Handle,
         Pipe,
-        Traffic, //
+        Readers, //
     },
     registry, //
 };
@@ -55,15 +59,20 @@ pub(crate) struct Access {
     pub(crate) read: bool,
     /// It may be written to.
     pub(crate) write: bool,
+    /// It may be read from, and no other file may.
+    pub(crate) exclusive: bool,
 }
 
 impl Access {
     /// What `file` was opened for; a file opened for ioctls only may do neither.
     fn of(file: &File) -> Self {
         let mode = file.flags() & flags::O_ACCMODE;
+        let read = matches!(mode, flags::O_RDONLY | flags::O_RDWR);
         Self {
-            read: matches!(mode, flags::O_RDONLY | flags::O_RDWR),
+            read,
             write: matches!(mode, flags::O_WRONLY | flags::O_RDWR),
+            // The kernel takes the flag away when the file is open.
+            exclusive: read && file.flags() & flags::O_EXCL != 0,
         }
     }
 
@@ -81,8 +90,7 @@ impl Access {
 /// One open file: what `open` made and `release` drops.
 pub(crate) struct OpenPipe {
     pipe: Arc<Pipe>,
-    access: Access,
-    traffic: Traffic,
+    handle: Handle,
     opener: Opener,
 }
 
@@ -92,15 +100,20 @@ impl OpenPipe {
         &self.pipe
     }
 
+    /// What the pipe keeps for it.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     /// What it was opened for.
     pub(crate) fn access(&self) -> Access {
-        self.access
+        self.handle.access()
     }
 }
 
 impl Drop for OpenPipe {
     fn drop(&mut self) {
-        self.pipe.detach(self.access);
+        Pipe::detach(&self.pipe, &self.handle);
     }
 }
 
@@ -115,12 +128,12 @@ impl MiscDevice for OpenPipe {
 
     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
         let open = kiocb.file();
-        Pipe::receive(&open.pipe, &open.traffic, iov, || is_nonblocking(&kiocb))
+        Pipe::receive(&open.pipe, &open.handle, iov, || is_nonblocking(&kiocb))
     }
 
     fn write_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
         let open = kiocb.file();
-        Pipe::send(&open.pipe, &open.traffic, &open.opener, iov, &kiocb)
+        Pipe::send(&open.pipe, &open.handle, &open.opener, iov, &kiocb)
     }
 
     fn ioctl(open: &OpenFile<Self>, file: &File, cmd: u32, arg: usize) -> Result<isize> {
@@ -129,12 +142,16 @@ impl MiscDevice for OpenPipe {
 
     fn show_fdinfo(open: &OpenFile<Self>, m: &SeqFile, _file: &File) {
         seq_print!(m, "kmsgpipe-id:\t{}\n", open.pipe.id());
-        seq_print!(m, "kmsgpipe-mode:\t{}\n", open.access.as_str());
-        let passed = open.pipe.passed(&open.traffic);
+        seq_print!(m, "kmsgpipe-mode:\t{}\n", open.access().as_str());
+        let shown = open.pipe.show(&open.handle);
+        let passed = shown.passed;
         for (name, tally) in [("sent", passed.sent), ("received", passed.received)] {
             seq_print!(m, "kmsgpipe-{name}-msgs:\t{}\n", tally.msgs);
             seq_print!(m, "kmsgpipe-{name}-bytes:\t{}\n", tally.bytes);
         }
+        seq_print!(m, "kmsgpipe-modes:\t{}\n", shown.modes);
+        seq_print!(m, "kmsgpipe-rest-bytes:\t{}\n", shown.rest);
+        seq_print!(m, "kmsgpipe-line-bytes:\t{}\n", shown.line);
     }
 }
 
@@ -144,12 +161,13 @@ impl StreamDevice for OpenPipe {
     fn open_stream(minor: u32, file: &File) -> Result<Self> {
         let access = Access::of(file);
         let pipe = registry::find_to_open(minor)?;
-        pipe.attach(access)?;
-        let traffic = pipe.traffic();
+        let handle = match pipe.attach(access, Readers::OneIfSo) {
+            Err(EBUSY) if cred::require_admin().is_ok() => pipe.attach(access, Readers::Any)?,
+            result => result?,
+        };
         Ok(Self {
             pipe,
-            access,
-            traffic,
+            handle,
             opener: Opener::of(file),
         })
     }
@@ -164,19 +182,23 @@ impl StreamDevice for OpenPipe {
         dest: UserDest,
         nonblocking: impl Fn() -> bool,
     ) -> Result<usize> {
-        Pipe::receive(&open.pipe, &open.traffic, dest, nonblocking)
+        Pipe::receive(&open.pipe, &open.handle, dest, nonblocking)
     }
 
     #[inline]
     fn write(open: &OpenFile<Self>, source: UserSource, call: &impl Call) -> Result<usize> {
-        Pipe::send(&open.pipe, &open.traffic, &open.opener, source, call)
+        Pipe::send(&open.pipe, &open.handle, &open.opener, source, call)
     }
 
     fn poll(&self) -> u32 {
-        self.pipe.poll(self.access)
+        self.pipe.poll(&self.handle)
     }
 
     fn signals_changed(&self) {
         self.pipe.signals_changed();
+    }
+
+    fn next_len(&self) -> usize {
+        self.pipe.next_len(&self.handle).unwrap_or(0)
     }
 }

@@ -63,12 +63,12 @@ impl Limits {
     }
 
     /// The longest message, in bytes.
-    pub(crate) fn msg_size(&self) -> u32 {
+    pub(crate) const fn msg_size(&self) -> u32 {
         self.msg_size
     }
 
     /// The number of messages that fit.
-    pub(crate) fn max_msgs(&self) -> u32 {
+    pub(crate) const fn max_msgs(&self) -> u32 {
         self.max_msgs
     }
 

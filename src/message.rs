@@ -15,6 +15,14 @@ pub(crate) struct Sender {
     pub(crate) privileged: bool,
 }
 
+impl Sender {
+    /// Whether both have the same ids of user and group. They may be different processes of these,
+    /// such as commands of one script.
+    pub(crate) fn has_ids_of(&self, other: &Self) -> bool {
+        (self.uid, self.gid, self.privileged) == (other.uid, other.gid, other.privileged)
+    }
+}
+
 /// When a message was enqueued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stamp {

@@ -46,6 +46,7 @@ use crate::{
         path, //
     },
     limits::Limits,
+    mode::Modes,
     name::Name,
     node::Node,
     numbers::Numbers,
@@ -66,6 +67,8 @@ static REGISTRY: Global<Registry> = Global::new();
 pub(crate) struct Spec {
     /// What it may hold.
     pub(crate) limits: Limits,
+    /// How newly opened files read and write.
+    pub(crate) default_modes: Modes,
     /// Its node, and its name.
     pub(crate) node: Node,
 }
@@ -348,7 +351,7 @@ impl Registry {
 
     /// Makes the pipe that a number and a name were taken for.
     fn make(&self, id: u32, spec: &Spec) -> Result {
-        let pipe = Pipe::new(id, spec.limits, spec.node)?;
+        let pipe = Pipe::new(id, spec.limits, spec.node, spec.default_modes)?;
         let entry = Entry {
             pipe: pipe.clone(),
             device: None,

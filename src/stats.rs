@@ -37,6 +37,14 @@ impl Tally {
         self.msgs = self.msgs.wrapping_add(other.msgs);
         self.bytes = self.bytes.wrapping_add(other.bytes);
     }
+
+    /// What is left of it without another tally.
+    fn without(self, other: Tally) -> Self {
+        Self {
+            msgs: self.msgs.wrapping_sub(other.msgs),
+            bytes: self.bytes.wrapping_sub(other.bytes),
+        }
+    }
 }
 
 /// Where the messages of a queue have gone.
@@ -57,15 +65,43 @@ pub(crate) struct Account {
     pub(crate) dropped: Tally,
 }
 
-impl Account {
+/// What a queue counts of where its messages go.
+///
+/// Those that were delivered are not counted, as that is done with each message: they follow from
+/// the others, and from what is queued.
+pub(crate) struct Counted {
+    peak: Tally,
+    enqueued: Tally,
+    expired: Tally,
+    dropped: Tally,
+}
+
+impl Counted {
     /// Nothing has happened.
     pub(crate) const fn new() -> Self {
         Self {
             peak: Tally::NONE,
             enqueued: Tally::NONE,
-            dequeued: Tally::NONE,
             expired: Tally::NONE,
             dropped: Tally::NONE,
+        }
+    }
+
+    /// What was accepted.
+    #[inline]
+    pub(crate) fn enqueued(&self) -> Tally {
+        self.enqueued
+    }
+
+    /// Where the messages have gone, if `depth` is queued.
+    pub(crate) fn account(&self, depth: Tally) -> Account {
+        let gone = self.enqueued.without(depth);
+        Account {
+            peak: self.peak,
+            enqueued: self.enqueued,
+            dequeued: gone.without(self.expired).without(self.dropped),
+            expired: self.expired,
+            dropped: self.dropped,
         }
     }
 
@@ -79,12 +115,6 @@ impl Account {
         if depth.bytes > self.peak.bytes {
             self.peak.bytes = depth.bytes;
         }
-    }
-
-    /// Counts the delivery of a message of `len` bytes.
-    #[inline]
-    pub(crate) fn deliver(&mut self, len: usize) {
-        self.dequeued.add(len);
     }
 
     /// Counts the removal of a message of `len` bytes that grew too old.

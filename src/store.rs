@@ -227,13 +227,13 @@ impl Store {
         Some((record, self.payloads.read(record.len as usize)))
     }
 
-    /// Removes the oldest message if its payload is not split and there is no survey: `copy` reads
-    /// it, and returns whether it did so.
+    /// Removes the oldest message if its payload is not split: `copy` reads it, and returns whether
+    /// it did so. There must be no survey.
     ///
     /// Returns its length in bytes if it was removed; nothing has changed if not.
     #[inline(always)]
     pub(crate) fn pop_here(&mut self, copy: impl FnOnce(&[u8]) -> bool) -> Option<u32> {
-        if self.depth.msgs == 0 || self.survey.is_some() {
+        if self.depth.msgs == 0 {
             return None;
         }
         let record = Record::decode(self.records.here(Record::SIZE)?.first_chunk()?);

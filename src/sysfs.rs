@@ -27,6 +27,7 @@ use crate::{
         },
         cred, //
     },
+    mode::Modes,
     name::{
         Name,
         Word, //
@@ -75,7 +76,7 @@ macro_rules! setting {
 }
 
 /// The files of each pipe.
-pub(crate) static ATTRIBUTES: [DeviceAttribute<Arc<Pipe>>; 24] = [
+pub(crate) static ATTRIBUTES: [DeviceAttribute<Arc<Pipe>>; 25] = [
     DeviceAttribute::read_only(c"node", |pipe, f| {
         f.write_str("/dev/")?;
         pipe.data().write_node_name(f)?;
@@ -101,6 +102,18 @@ pub(crate) static ATTRIBUTES: [DeviceAttribute<Arc<Pipe>>; 24] = [
     value!(c"dropped_bytes", s => s.account.dropped.bytes),
     value!(c"refused_full", s => s.refused.full),
     value!(c"refused_size", s => s.refused.size),
+    DeviceAttribute::read_write(
+        c"default_mode",
+        |pipe, f| {
+            pipe.data().default_modes().write_to(f)?;
+            f.write_str("\n")
+        },
+        |pipe, text| {
+            cred::require_admin()?;
+            pipe.set_default_modes(Modes::parse(text).ok_or(EINVAL)?);
+            Ok(())
+        },
+    ),
     DeviceAttribute::read_write(
         c"flush_enable",
         |pipe, f| show(pipe, f, |snapshot| snapshot.expiry.enabled.into()),
@@ -152,6 +165,7 @@ fn create(text: &[u8]) -> Result {
     let limits = registry::check_limits(MSG_SIZE_DEFAULT, MAX_MSGS_DEFAULT)?;
     registry::create(&Spec {
         limits,
+        default_modes: Modes::NONE,
         node: Node {
             mode: 0o600,
             uid: 0,

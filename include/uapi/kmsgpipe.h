@@ -43,6 +43,22 @@
  */
 #define KMSGPIPE_RECORD_PRIVILEGED	(1U << 0)
 
+/*
+ * The mode of an open file, as bits of a __u32. In no mode, a read whose buffer is
+ * too short takes what fits of a message, and the next reads of the same open file
+ * get the rest of it, never bytes of two messages; a write is one message.
+ */
+/* A read fails with EMSGSIZE if the message does not fit; the message stays. */
+#define KMSGPIPE_MODE_WHOLE	(1U << 0)
+/* A read that would have to wait for a message returns 0. */
+#define KMSGPIPE_MODE_EOF	(1U << 1)
+/*
+ * Each line of a write is a message, with its newline. What follows the last newline
+ * is kept: it is the beginning of the next write of the same open file, or is sent
+ * when that is closed.
+ */
+#define KMSGPIPE_MODE_LINES	(1U << 3)
+
 /**
  * struct kmsgpipe_stats - one consistent snapshot of a pipe
  * @id: the pipe's number, N of /dev/kmsgpipeN
@@ -162,6 +178,7 @@ struct kmsgpipe_flush {
  * @name: letters, digits, '.', '_' and '-', then zeroes to the end; neither "."
  *	nor "..", and not ending in ".peer". The node is /dev/kmsgpipe/NAME.
  *	Empty: the node is /dev/kmsgpipeN
+ * @default_mode: the mode of files when they are opened, KMSGPIPE_MODE_*
  * @reserved: zero
  */
 struct kmsgpipe_create {
@@ -172,7 +189,8 @@ struct kmsgpipe_create {
 	__u32 gid;
 	__u32 flags;
 	char name[KMSGPIPE_NAME_SIZE];
-	__u64 reserved[2];
+	__u32 default_mode;
+	__u32 reserved[3];
 };
 
 /**
@@ -255,5 +273,14 @@ struct kmsgpipe_dump {
 
 /* CAP_SYS_ADMIN: copy all queued messages, as of one moment; none is consumed. */
 #define KMSGPIPE_DUMP		_IOWR(KMSGPIPE_IOC_MAGIC, 0x08, struct kmsgpipe_dump)
+
+/*
+ * Any descriptor: change the mode of the open file. EBUSY while it keeps the rest of a
+ * message that it has begun to read, or the beginning of a line that it has written.
+ */
+#define KMSGPIPE_SET_MODE	_IOW(KMSGPIPE_IOC_MAGIC, 0x09, __u32)
+
+/* Any descriptor: the mode of the open file. */
+#define KMSGPIPE_GET_MODE	_IOR(KMSGPIPE_IOC_MAGIC, 0x0a, __u32)
 
 #endif /* _UAPI_LINUX_KMSGPIPE_H */

@@ -27,6 +27,7 @@ use crate::{
         cred,
         file, //
     },
+    mode::Modes,
     name::Name,
     node::Node,
     pipe::{
@@ -61,7 +62,12 @@ pub(crate) fn dispatch(open: &OpenPipe, file: &File, cmd: u32, arg: usize) -> Re
         | uapi::CREATE_NEW
         | uapi::DESTROY
         | uapi::DUMP => cred::require_admin()?,
-        uapi::GET_STATS | uapi::GET_PARAMS | uapi::TOGGLE_BLOCK | file::FIONREAD => {}
+        uapi::GET_STATS
+        | uapi::GET_PARAMS
+        | uapi::TOGGLE_BLOCK
+        | uapi::SET_MODE
+        | uapi::GET_MODE
+        | file::FIONREAD => {}
         _ => return Err(ENOTTY),
     }
     pipe.alive()?;
@@ -76,6 +82,8 @@ pub(crate) fn dispatch(open: &OpenPipe, file: &File, cmd: u32, arg: usize) -> Re
         uapi::CREATE_NEW => return Ok(create_new(&read(arg)?)? as isize),
         uapi::DESTROY => registry::destroy(pipe)?,
         uapi::DUMP => dump::dump(pipe, arg)?,
+        uapi::SET_MODE => pipe.set_modes(open.handle(), modes(read(arg)?)?)?,
+        uapi::GET_MODE => write(arg, &pipe.modes(open.handle())?.bits())?,
         file::FIONREAD => write(arg, &next_len(open)?)?,
         _ => return Err(ENOTTY),
     }
@@ -150,8 +158,9 @@ fn flush_periodic(flush: uapi::Flush) -> Result<impl FnOnce(Expiry) -> Expiry> {
 
 /// Creates a pipe and returns its number.
 fn create_new(create: &uapi::Create) -> Result<u32> {
-    require_zero(&create.reserved)?;
+    require_zero(&create.reserved.map(u64::from))?;
     require_zero(&[create.flags.into()])?;
+    let default_modes = modes(create.default_mode)?;
     let limits = registry::check_limits(create.msg_size, create.max_msgs)?;
     if create.mode & !0o777 != 0 {
         return Err(EINVAL);
@@ -167,6 +176,7 @@ fn create_new(create: &uapi::Create) -> Result<u32> {
     };
     registry::create(&Spec {
         limits,
+        default_modes,
         node: Node {
             mode: create.mode as u16,
             uid: create.uid,
@@ -176,7 +186,12 @@ fn create_new(create: &uapi::Create) -> Result<u32> {
     })
 }
 
-/// The length of the message that would be delivered next, as `FIONREAD` wants it.
+/// The mode with these bits.
+fn modes(bits: u32) -> Result<Modes> {
+    Modes::from_bits(bits).ok_or(EINVAL)
+}
+
+/// The number of bytes that the next read can get at most, as `FIONREAD` wants it.
 ///
 /// # Errors
 ///
@@ -185,5 +200,5 @@ fn next_len(open: &OpenPipe) -> Result<i32> {
     if !open.access().read {
         return Err(EBADF);
     }
-    i32::try_from(open.pipe().next_len()?).map_err(|_| EOVERFLOW)
+    i32::try_from(open.pipe().next_len(open.handle())?).map_err(|_| EOVERFLOW)
 }

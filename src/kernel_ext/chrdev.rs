@@ -39,6 +39,7 @@ use super::{
     },
     layout::FMODE_NOWAIT,
     notify::Notifier,
+    splice,
     user::{
         UserDest,
         UserSource, //
@@ -75,6 +76,10 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
 
     /// Called after a file was registered with the [`Notifier`] for signals, or unregistered.
     fn signals_changed(&self);
+
+    /// The length of what the next read takes, in bytes: zero if that is not known. A read of less
+    /// may have failed with [`EMSGSIZE`].
+    fn next_len(&self) -> usize;
 }
 
 /// What an open file of a [`StreamDevice`] holds.
@@ -151,7 +156,7 @@ impl<T: StreamDevice> Region<T> {
         fops.write = Some(Self::write);
         fops.poll = Some(Self::poll);
         fops.fasync = Some(Self::fasync);
-        fops.splice_read = Some(bindings::copy_splice_read);
+        fops.splice_read = Some(Self::splice_read);
         fops.splice_write = Some(bindings::iter_file_splice_write);
         fops
     };
@@ -284,6 +289,35 @@ impl<T: StreamDevice> Region<T> {
         // `table` is null or valid.
         unsafe { open.notifier().register_poll(file, table) };
         open.device.poll()
+    }
+
+    /// # Safety
+    ///
+    /// The arguments must be those of `file_operations::splice_read` for a file that was opened by
+    /// [`Self::open`].
+    unsafe extern "C" fn splice_read(
+        file: *mut bindings::file,
+        pos: *mut bindings::loff_t,
+        pipe: *mut bindings::pipe_inode_info,
+        len: usize,
+        flags: c_uint,
+    ) -> isize {
+        // SAFETY: By the safety requirements.
+        let ret = unsafe { bindings::copy_splice_read(file, pos, pipe, len, flags) };
+        if ret != EMSGSIZE.to_errno() as isize {
+            return ret;
+        }
+        // SAFETY: As in `poll`.
+        let open = unsafe { T::Ptr::borrow((*file).private_data) };
+        let next = open.device.next_len();
+        // The read was as long as there is room in the pipe. If an empty pipe has enough, the
+        // caller may try again when this one was read from.
+        //
+        // SAFETY: The caller of `splice_read` holds the mutex of the pipe.
+        if unsafe { splice::has_room_later(pipe, len, next) } {
+            return EAGAIN.to_errno() as isize;
+        }
+        ret
     }
 
     /// # Safety

@@ -14,6 +14,7 @@
 #include <linux/gfp.h>
 #include <linux/kbuild.h>
 #include <linux/mm_types.h>
+#include <linux/pipe_fs_i.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
@@ -59,6 +60,10 @@ int main(void)
 	DEFINE(KIOCB_KI_FLAGS, offsetof(struct kiocb, ki_flags));
 	DEFINE(KMEM_CACHE_ARGS_SIZE, sizeof(struct kmem_cache_args));
 	DEFINE(LIST_HEAD_NEXT, offsetof(struct list_head, next));
+	DEFINE(PIPE_HEAD, offsetof(struct pipe_inode_info, head));
+	DEFINE(PIPE_INDEX_SIZE, sizeof(pipe_index_t));
+	DEFINE(PIPE_MAX_USAGE, offsetof(struct pipe_inode_info, max_usage));
+	DEFINE(PIPE_TAIL, offsetof(struct pipe_inode_info, tail));
 	DEFINE(PAGE_PRIVATE, offsetof(struct page, private));
 	DEFINE(SEQ_OPERATIONS_SIZE, sizeof(const struct seq_operations));
 	DEFINE(TASK_CRED, offsetof(struct task_struct, cred));

@@ -63,6 +63,23 @@ pub(super) const GFP_NORETRY: gfp_t = raw::GFP_NORETRY as gfp_t;
 /// `FIONREAD`: the request for the number of bytes that can be read.
 pub(super) const FIONREAD: u32 = raw::FIONREAD as u32;
 
+/// Where a `struct pipe_inode_info` has its head.
+pub(super) const PIPE_HEAD: usize = raw::PIPE_HEAD;
+
+/// A `pipe_index_t`: a position in the ring of a pipe.
+#[cfg(CONFIG_64BIT)]
+pub(super) type PipeIndex = u32;
+
+/// A `pipe_index_t`: a position in the ring of a pipe.
+#[cfg(not(CONFIG_64BIT))]
+pub(super) type PipeIndex = u16;
+
+/// Where a `struct pipe_inode_info` has the number of buffers that it may have, an `unsigned int`.
+pub(super) const PIPE_MAX_USAGE: usize = raw::PIPE_MAX_USAGE;
+
+/// Where a `struct pipe_inode_info` has its tail.
+pub(super) const PIPE_TAIL: usize = raw::PIPE_TAIL;
+
 /// Where a `struct time_namespace` has the offset of its `CLOCK_MONOTONIC`, a `struct timespec64`.
 #[cfg(CONFIG_TIME_NS)]
 pub(super) const TIME_NS_MONOTONIC: usize = raw::TIME_NS_MONOTONIC;
@@ -101,6 +118,7 @@ static_assert!(offset_of!(task_struct, nsproxy) == raw::TASK_NSPROXY);
 static_assert!(offset_of!(task_struct, pagefault_disabled) == raw::TASK_PAGEFAULT_DISABLED);
 static_assert!(offset_of!(task_struct, tgid) == raw::TASK_TGID);
 static_assert!(offset_of!(wait_queue_head, head) == raw::WAIT_QUEUE_HEAD_HEAD);
+static_assert!(size_of::<PipeIndex>() == raw::PIPE_INDEX_SIZE);
 static_assert!(size_of::<attribute_group>() == raw::ATTRIBUTE_GROUP_SIZE);
 static_assert!(size_of::<class_attribute>() == raw::CLASS_ATTRIBUTE_SIZE);
 static_assert!(size_of::<device>() == raw::DEVICE_SIZE);

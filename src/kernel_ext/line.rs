@@ -127,6 +127,22 @@ impl<T> Line<T> {
         // SAFETY: It is in the line.
         unsafe { self.leave(first) }
     }
+
+    /// Calls the first in line for which `wanted` holds, which has left it then. That looks at all
+    /// before it.
+    pub(crate) fn call_first(&mut self, wanted: impl Fn(&T) -> bool) -> Option<T> {
+        let mut place = self.first;
+        while !place.is_null() {
+            // SAFETY: By the invariants it is valid, and referred to by nothing else.
+            let (value, next) = unsafe { ((*place).value.as_ref(), (*place).next) };
+            if value.is_some_and(&wanted) {
+                // SAFETY: It is in the line.
+                return unsafe { self.leave(place) };
+            }
+            place = next;
+        }
+        None
+    }
 }
 
 #[kernel::macros::kunit_tests(kmsgpipe_line)]
@@ -166,6 +182,24 @@ mod tests {
             line.join(first);
         }
         call_all(&mut line, &[1, 2, 3]);
+    }
+
+    #[test]
+    fn one_may_be_called_out_of_turn() {
+        let mut line = Line::new();
+        assert_eq!(line.call_first(|_| true), None);
+        let mut places = [Place::new(0), Place::new(1), Place::new(2), Place::new(3)];
+        let first = places.as_mut_ptr();
+        for at in 0..4 {
+            // SAFETY: It is one of the places, valid, in no line, and referred to by this pointer
+            // only.
+            unsafe { line.join(first.add(at)) };
+        }
+        assert_eq!(line.call_first(|value| *value > 3), None);
+        assert_eq!(line.call_first(|value| *value % 2 == 1), Some(1));
+        assert_eq!(line.call_first(|value| *value % 2 == 1), Some(3));
+        assert_eq!(line.len(), 2);
+        call_all(&mut line, &[0, 2]);
     }
 
     #[test]

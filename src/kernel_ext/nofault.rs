@@ -14,7 +14,17 @@ use kernel::{
     task::CurrentTask, //
 };
 
-use super::segment::Bytes;
+use super::{
+    chain::Chain,
+    pieces::{
+        self,
+        part, //
+    },
+    segment::{
+        Bytes,
+        Segment, //
+    },
+};
 
 /// Memory of the caller's that a message is copied from: what is left of it.
 pub(crate) trait Source {
@@ -212,6 +222,62 @@ pub(crate) fn fill_patiently<'a>(
         Ok(())
     } else {
         Err(EFAULT)
+    }
+}
+
+/// Fills `piece` with what comes next in a source, waiting for page faults, and goes on behind it:
+/// not for use with a lock held.
+///
+/// # Errors
+///
+/// [`EFAULT`] when some of it cannot be read. What is left of the source is what was then.
+pub(crate) fn read_patiently(source: &mut impl Source, piece: &mut [u8]) -> Result {
+    let copied = source.copy(piece);
+    if copied == piece.len() {
+        return Ok(());
+    }
+    // SAFETY: So many bytes were just copied.
+    unsafe { source.revert(copied) };
+    Err(EFAULT)
+}
+
+/// Memory of the kernel's that a message is copied from. It is always there.
+pub(crate) struct Copied<'a> {
+    segments: &'a Chain<Segment>,
+    at: usize,
+    end: usize,
+}
+
+impl<'a> Copied<'a> {
+    /// The first `len` bytes in `segments`, which must have so many.
+    pub(crate) fn new(segments: &'a Chain<Segment>, len: usize) -> Self {
+        Self {
+            segments,
+            at: 0,
+            end: len,
+        }
+    }
+}
+
+impl Source for Copied<'_> {
+    fn len(&self) -> usize {
+        self.end - self.at
+    }
+
+    fn copy(&mut self, piece: &mut [u8]) -> usize {
+        let segments = self.segments.iter().map(|segment| segment.as_slice());
+        let left = part(segments, self.at..self.end);
+        let copied = pieces::copy(left, [piece].into_iter());
+        self.at += copied;
+        copied
+    }
+
+    unsafe fn revert(&mut self, copied: usize) {
+        self.at -= copied;
+    }
+
+    fn fault_in(&mut self, _len: usize) -> Result {
+        Ok(())
     }
 }
 

@@ -37,8 +37,15 @@ use super::{
     },
 };
 
+/// A task that sleeps.
+struct Sleeper {
+    task: ARef<Task>,
+    /// What it sleeps for, as its caller has it.
+    tag: usize,
+}
+
 /// Tasks that sleep. What a mutex protects, a `U`, says whether they have to.
-pub(crate) struct Sleepers<U>(LockedBy<Line<ARef<Task>>, U>);
+pub(crate) struct Sleepers<U>(LockedBy<Line<Sleeper>, U>);
 
 impl<U: Unpin> Sleepers<U> {
     /// Nobody, of those who hold `mutex` before and after they sleep.
@@ -56,18 +63,30 @@ impl<U: Unpin> Sleepers<U> {
     /// released.
     #[inline]
     pub(crate) fn choose(&self, state: &mut U) -> Option<ARef<Task>> {
-        self.0.access_mut(state).call()
+        self.0.access_mut(state).call().map(|sleeper| sleeper.task)
     }
 
-    /// Releases the mutex and lets the current task, `task`, sleep until it is chosen or has a
-    /// signal; then takes the mutex again. Returns whether it was chosen.
+    /// Chooses, of those that sleep with this tag, the one that has slept longest, if any does. It
+    /// is to be woken when the mutex is released.
+    pub(crate) fn choose_tagged(&self, state: &mut U, tag: usize) -> Option<ARef<Task>> {
+        let line = self.0.access_mut(state);
+        let sleeper = line.call_first(|sleeper| sleeper.tag == tag);
+        sleeper.map(|sleeper| sleeper.task)
+    }
+
+    /// Releases the mutex and lets the current task, `task`, sleep with a tag until it is chosen or
+    /// has a signal; then takes the mutex again. Returns whether it was chosen.
     pub(crate) fn sleep<'a>(
         &self,
         mut guard: StateGuard<'a, U>,
         task: &CurrentTask,
+        tag: usize,
     ) -> (StateGuard<'a, U>, bool) {
         let mutex = guard.lock_ref();
-        let mut place = Place::new(ARef::from(&**task));
+        let mut place = Place::new(Sleeper {
+            task: ARef::from(&**task),
+            tag,
+        });
         // From here on it is used by this pointer only.
         let place = &raw mut place;
         // SAFETY: It is valid, new, and has a task. It is not used before this function has the

@@ -102,7 +102,7 @@ impl Pipe {
     pub(super) fn announce_end(&self) {
         self.readers.wake_all(&self.state);
         self.writers.wake_all(&self.state);
-        self.dumpers.notify_all();
+        self.turns.notify_all();
         self.notifier.gone();
     }
 }

@@ -10,7 +10,10 @@ use kernel::{
     sync::Arc, //
 };
 
-use super::Pipe;
+use super::{
+    Flag,
+    Pipe, //
+};
 use crate::message::Record;
 
 /// What precedes the payload of each message in a copy.
@@ -63,17 +66,18 @@ impl Pipe {
         let mut state = self.lock_fresh();
         loop {
             state.alive()?;
-            if !state.dumping {
+            if !state.flags.contains(Flag::Dumping) {
                 break;
             }
-            if self.dumpers.wait_interruptible(&mut state) && state.dumping && !state.is_dead() {
+            let signalled = self.turns.wait_interruptible(&mut state);
+            if signalled && state.flags.contains(Flag::Dumping) && !state.is_dead() {
                 return Err(ERESTARTSYS);
             }
             // What has expired meanwhile is not to be shown.
             drop(state);
             state = self.lock_fresh();
         }
-        state.dumping = true;
+        state.flags |= Flag::Dumping;
         state.queue.store_mut().survey_begin();
         Ok(Dump {
             pipe: self,
@@ -141,10 +145,10 @@ impl Drop for Dump<'_> {
     fn drop(&mut self) {
         let mut state = self.pipe.state.lock();
         let kept = state.queue.store_mut().survey_end();
-        state.dumping = false;
+        state.flags.set(Flag::Dumping, false);
         self.pipe.arm_trimmer(&mut state);
         drop(state);
         drop(kept);
-        self.pipe.dumpers.notify_one();
+        self.pipe.turns.notify_all();
     }
 }

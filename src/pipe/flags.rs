@@ -30,6 +30,10 @@ impl_flags!(
         ReadersSleep = 1 << 6,
         /// Tasks are in line because there is no room, likewise.
         WritersSleep = 1 << 7,
+        /// An open file keeps the rest of a message, which it reads before any other.
+        Rests = 1 << 8,
+        /// A task copies all messages: what leaves the queue is kept for it.
+        Dumping = 1 << 9,
     }
 );
 

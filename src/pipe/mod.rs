@@ -15,11 +15,14 @@
 mod announce;
 mod dump;
 mod expiry;
+mod fast;
 mod flags;
+mod handle;
+mod lines;
 mod receive;
+mod rest;
 mod send;
 mod side;
-mod traffic;
 mod trim;
 
 pub(crate) use self::{
@@ -28,9 +31,13 @@ pub(crate) use self::{
         Progress, //
     },
     expiry::Expiry,
-    traffic::Traffic, //
+    handle::{
+        Handle,
+        Readers, //
+    }, //
 };
 use self::{
+    fast::Slow,
     flags::{
         Flag,
         Flags, //
@@ -70,6 +77,7 @@ use crate::{
     },
     limits::Limits,
     message::Record,
+    mode::Modes,
     node::Node,
     queue::Queue,
     stats::{
@@ -89,6 +97,8 @@ pub(crate) struct Population {
     pub(crate) readers: u32,
     /// Open files that may write.
     pub(crate) writers: u32,
+    /// Open files that may read, and beside which no other file may.
+    pub(crate) exclusive: u32,
 }
 
 impl Population {
@@ -101,6 +111,14 @@ impl Population {
         if access.write {
             self.writers = self.writers.wrapping_add_signed(by);
         }
+        if access.exclusive {
+            self.exclusive = self.exclusive.wrapping_add_signed(by);
+        }
+    }
+
+    /// Whether a file may not be opened for `access` beside those that are open.
+    fn excludes(&self, access: Access) -> bool {
+        access.read && (self.exclusive > 0 || access.exclusive && self.readers > 0)
     }
 
     /// Whether no file is open.
@@ -115,6 +133,10 @@ struct State {
     queue: Queue,
     refused: Refused,
     population: Population,
+    /// Open files whose calls are not for the fast paths.
+    slow: Slow,
+    /// How newly opened files read and write.
+    default_modes: Modes,
     /// Whether and when messages expire.
     expiry: Expiry,
     /// The sweeper is queued, or about to be.
@@ -123,8 +145,6 @@ struct State {
     untold: u64,
     /// How many messages had come and gone when memory was given back last.
     passed_at_trim: u64,
-    /// Somebody copies the messages.
-    dumping: bool,
 }
 
 impl State {
@@ -190,6 +210,8 @@ pub(crate) struct Internals {
     pub(crate) sweeping: bool,
     /// Somebody copies the messages.
     pub(crate) dumping: bool,
+    /// Open files that keep the rest of a message, and a slot with it.
+    pub(crate) rests: u32,
 }
 
 /// One pipe.
@@ -205,9 +227,9 @@ pub(crate) struct Pipe {
     state: StateLock<State>,
     readers: Side,
     writers: Side,
-    /// Who sleeps until another one has copied the messages.
+    /// Tasks that sleep until another one has copied the messages, or has ended its write of lines.
     #[pin]
-    dumpers: CondVar,
+    turns: CondVar,
     /// Pollers and processes that want signals. Apart from the sleepers: an exclusive poller that
     /// is woken and then does not read must not have taken a sleeper's wakeup.
     #[pin]
@@ -233,7 +255,12 @@ impl_has_delayed_work! {
 
 impl Pipe {
     /// Makes an empty pipe.
-    pub(crate) fn new(id: u32, limits: Limits, node: Node) -> Result<Arc<Self>> {
+    pub(crate) fn new(
+        id: u32,
+        limits: Limits,
+        node: Node,
+        default_modes: Modes,
+    ) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 id,
@@ -244,17 +271,18 @@ impl Pipe {
                         queue: Queue::new(limits),
                         refused: Refused::default(),
                         population: Population::default(),
+                        slow: Slow::default(),
+                        default_modes,
                         expiry: Expiry::off(),
                         sweeping: false,
                         untold: 0,
                         passed_at_trim: 0,
-                        dumping: false,
                     },
                     "Pipe::state"
                 ),
                 readers: Side::new(&state, Flag::ReadersSleep),
                 writers: Side::new(&state, Flag::WritersSleep),
-                dumpers <- new_condvar!("Pipe::dumpers"),
+                turns <- new_condvar!("Pipe::turns"),
                 notifier <- Notifier::new(c"Pipe::notifier", static_lock_class!()),
                 sweeper <- new_delayed_work!("Pipe::sweeper"),
                 trimmer <- new_delayed_work!("Pipe::trimmer"),
@@ -276,30 +304,6 @@ impl Pipe {
     /// What pollers register with.
     pub(crate) fn notifier(&self) -> &Notifier {
         &self.notifier
-    }
-
-    /// Counts a newly opened file.
-    ///
-    /// # Errors
-    ///
-    /// [`ENODEV`]: the pipe is destroyed.
-    pub(crate) fn attach(&self, access: Access) -> Result {
-        let mut state = self.state.lock();
-        state.alive()?;
-        state.population.count(access, 1);
-        Ok(())
-    }
-
-    /// Counts a closed file. The last one takes the spare memory with it; messages stay.
-    pub(crate) fn detach(&self, access: Access) {
-        let mut state = self.state.lock();
-        state.population.count(access, -1);
-        let spare = state
-            .population
-            .is_empty()
-            .then(|| state.queue.store_mut().trim(true));
-        drop(state);
-        drop(spare);
     }
 
     /// Destroys the pipe: drops its messages, wakes everybody who waits for it, lets every later
@@ -366,8 +370,9 @@ impl Pipe {
         Ok(())
     }
 
-    /// Answers `poll` for a file opened for `access`.
-    pub(crate) fn poll(self: &Arc<Self>, access: Access) -> u32 {
+    /// Answers `poll` for the file of `handle`.
+    pub(crate) fn poll(self: &Arc<Self>, handle: &Handle) -> u32 {
+        let access = handle.access();
         let mut state = self.lock_fresh();
         // A change before this section is seen here, one after it is announced.
         state.flags |= Flag::Polled;
@@ -375,7 +380,9 @@ impl Pipe {
             return events::GONE | events::IN | events::OUT;
         }
         let mut answer = 0;
-        if access.read && !state.queue.is_empty() {
+        let kept = handle.of(&mut state);
+        let readable = kept.rest_len() > 0 || kept.modes.contains(Modes::EOF);
+        if access.read && (readable || !state.queue.is_empty()) {
             answer |= events::IN;
         }
         if state.queue.is_full() {
@@ -394,15 +401,20 @@ impl Pipe {
         state.flags.set(Flag::Signalled, wanted);
     }
 
-    /// The length of the message that would be delivered next, in bytes; zero if there is none.
+    /// The number of bytes that the next read of the file of `handle` can get at most: what is left
+    /// of a message, or else all of the next one. Zero if there is none.
     ///
     /// # Errors
     ///
     /// [`ENODEV`]: the pipe is destroyed.
-    pub(crate) fn next_len(self: &Arc<Self>) -> Result<u32> {
-        let state = self.lock_fresh();
+    pub(crate) fn next_len(self: &Arc<Self>, handle: &Handle) -> Result<usize> {
+        let mut state = self.lock_fresh();
         state.alive()?;
-        Ok(state.queue.front().map_or(0, |record| record.len))
+        let rest = handle.of(&mut state).rest_len();
+        if rest > 0 {
+            return Ok(rest);
+        }
+        Ok(state.queue.front().map_or(0, |record| record.len as usize))
     }
 
     /// Takes a consistent view.
@@ -442,7 +454,8 @@ impl Pipe {
                 spare_segments: state.queue.store().spare_segments(),
                 watched: state.flags.contains_any(Flag::Polled | Flag::Signalled),
                 sweeping: state.sweeping,
-                dumping: state.dumping,
+                dumping: state.flags.contains(Flag::Dumping),
+                rests: state.slow.rests(),
             },
         }
     }

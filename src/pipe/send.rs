@@ -10,9 +10,9 @@ use kernel::{
 };
 
 use super::{
+    Handle,
     Pipe,
     State,
-    Traffic,
     FAULTS_ON_TRUST, //
 };
 use crate::{
@@ -38,6 +38,7 @@ use crate::{
         Sender,
         Stamp, //
     },
+    mode::Modes,
     store::Place,
     stream::Segments, //
 };
@@ -59,23 +60,34 @@ fn allocate(segments: &mut Segments, count: usize) -> Result {
 #[inline]
 fn sign(task: &CurrentTask, opener: &Opener, monotonic: u64) -> (Sender, Stamp) {
     // This calls a function. Ids that were loaded before it would have to be saved across the call.
-    let stamp = Stamp {
+    let stamp = stamp(monotonic);
+    (sender(task, opener), stamp)
+}
+
+/// The time `monotonic`, by both clocks.
+#[inline(always)]
+fn stamp(monotonic: u64) -> Stamp {
+    Stamp {
         monotonic,
         realtime: clock::monotonic_to_realtime(monotonic),
-    };
+    }
+}
+
+/// The sender of what `task` sends through a file of `opener`.
+#[inline(always)]
+fn sender(task: &CurrentTask, opener: &Opener) -> Sender {
     let Ids {
         uid,
         gid,
         pid,
         privileged,
     } = cred::ids(task, opener);
-    let sender = Sender {
+    Sender {
         uid,
         gid,
         pid,
         privileged,
-    };
-    (sender, stamp)
+    }
 }
 
 impl State {
@@ -103,8 +115,9 @@ impl State {
 }
 
 impl Pipe {
-    /// Sends all of `source` as one message through a file of `opener`, counts it in `traffic`, and
-    /// returns its length in bytes; of nothing, no message is made.
+    /// Sends all of `source` as one message through the file of `handle`, which `opener` has
+    /// opened, and returns its length in bytes; of nothing, no message is made. A file in the mode
+    /// `LINES` sends each line as a message, and returns the length of those that were accepted.
     ///
     /// # Errors
     ///
@@ -119,7 +132,7 @@ impl Pipe {
     #[inline]
     pub(crate) fn send<S: Source>(
         this: &Arc<Self>,
-        traffic: &Traffic,
+        handle: &Handle,
         opener: &Opener,
         mut source: S,
         call: &impl Call,
@@ -130,21 +143,48 @@ impl Pipe {
         let now = clock::monotonic();
         let mut state = this.state.lock();
         if state.put_here(len, Place::Last, now, &mut source, opener, task) {
-            this.finish_send(state, traffic, len);
+            this.finish_send(state, handle, len);
             return Ok(len);
         }
-        this.send_slowly(state, traffic, opener, now, source, call)
+        this.send_slowly(state, handle, opener, now, source, call)
     }
 
-    /// Likewise, with all that may come between.
+    /// The slow path: looks after all that the fast path leaves out.
     #[cold]
     #[inline(never)]
     fn send_slowly<'a, S: Source>(
         self: &'a Arc<Self>,
-        locked: StateGuard<'a, State>,
-        traffic: &Traffic,
+        mut state: StateGuard<'a, State>,
+        handle: &Handle,
         opener: &Opener,
         now: u64,
+        mut source: S,
+        call: &impl Call,
+    ) -> Result<usize> {
+        let task = current!();
+        let len = source.len();
+        if state.put_here(len, Place::Spare, now, &mut source, opener, task) {
+            self.finish_send(state, handle, len);
+            return Ok(len);
+        }
+        state.alive()?;
+        if len == 0 {
+            return Ok(0);
+        }
+        let sender = sender(task, opener);
+        if handle.of(&mut state).modes.contains(Modes::LINES) {
+            return self.send_lines(state, handle, sender, source, call);
+        }
+        self.deposit(state, handle, sender, source, call)
+    }
+
+    /// Sends all of `source`, which is not empty, as one message from `sender`, and returns its
+    /// length in bytes. It waits for a slot, allocates memory and brings the source in.
+    pub(super) fn deposit<'a, S: Source>(
+        self: &'a Arc<Self>,
+        locked: StateGuard<'a, State>,
+        handle: &Handle,
+        sender: Sender,
         mut source: S,
         call: &impl Call,
     ) -> Result<usize> {
@@ -159,15 +199,8 @@ impl Pipe {
         let mut woken = false;
         let mut faults = 0;
         let mut state = locked;
-        if state.put_here(len, Place::Spare, now, &mut source, opener, task) {
-            self.finish_send(state, traffic, len);
-            return Ok(len);
-        }
         loop {
             state.alive()?;
-            if len == 0 {
-                return Ok(0);
-            }
             let msg_size = state.queue.limits().msg_size();
             let Some(msg_len) = u32::try_from(len).ok().filter(|len| *len <= msg_size) else {
                 state.refused.size = state.refused.size.wrapping_add(1);
@@ -199,7 +232,7 @@ impl Pipe {
                     state = self.state.lock();
                     continue;
                 }
-                (state, woken) = self.writers.sleep(state, task);
+                (state, woken) = self.writers.sleep(state, task, handle);
                 if !woken && state.queue.is_full() && !state.is_dead() {
                     return Err(ERESTARTSYS);
                 }
@@ -215,7 +248,7 @@ impl Pipe {
                 continue;
             }
 
-            let (sender, stamp) = sign(task, opener, clock::monotonic());
+            let stamp = stamp(clock::monotonic());
             let accepted = if let Some(copy) = &copy {
                 let mut bytes = copy.iter().flatten();
                 state
@@ -239,7 +272,7 @@ impl Pipe {
                 accepted
             };
             if accepted {
-                self.finish_send_slowly(state, traffic, len, woken);
+                self.finish_send_slowly(state, handle, len, woken);
                 return Ok(len);
             }
 
@@ -265,10 +298,10 @@ impl Pipe {
     fn finish_send(
         self: &Arc<Self>,
         mut state: StateGuard<'_, State>,
-        traffic: &Traffic,
+        handle: &Handle,
         len: usize,
     ) {
-        traffic.of(&mut state).sent.add(len);
+        handle.of(&mut state).passed.sent.add(len);
         self.announce_message(state);
     }
 
@@ -276,14 +309,14 @@ impl Pipe {
     fn finish_send_slowly(
         self: &Arc<Self>,
         mut state: StateGuard<'_, State>,
-        traffic: &Traffic,
+        handle: &Handle,
         len: usize,
         woken: bool,
     ) {
         let next = (woken && !state.queue.is_full())
             .then(|| self.writers.choose(&mut state))
             .flatten();
-        self.finish_send(state, traffic, len);
+        self.finish_send(state, handle, len);
         if let Some(next) = next {
             next.wake_up();
         }

@@ -12,6 +12,7 @@ use kernel::{
 
 use super::{
     Flag,
+    Handle,
     State, //
 };
 use crate::kernel_ext::{
@@ -21,6 +22,12 @@ use crate::kernel_ext::{
     },
     sleepers::Sleepers,
 };
+
+/// What tells the tasks that sleep for one file from those that sleep for others: its address,
+/// where the handle stays while they do.
+fn tag(handle: &Handle) -> usize {
+    core::ptr::from_ref(handle).addr()
+}
 
 /// Those who read, and sleep until there is a message, or those who write, and sleep until there is
 /// room.
@@ -57,15 +64,23 @@ impl Side {
         self.sleepers.choose(state)
     }
 
-    /// Sleeps until it is woken, which whoever finds work for it does, or has a signal. Returns
-    /// whether it was woken; it has to wake the next then if it leaves some work.
+    /// Chooses one that sleeps for the file of `handle` to be woken when the lock is released, if
+    /// one does: there is something that no other file has. It wakes the next like every other one.
+    pub(super) fn choose_of(&self, state: &mut State, handle: &Handle) -> Option<ARef<Task>> {
+        self.sleepers.choose_tagged(state, tag(handle))
+    }
+
+    /// Sleeps, for the file of `handle`, until it is woken, which whoever finds work for it does,
+    /// or has a signal. Returns whether it was woken; it has to wake the next then if it leaves
+    /// some work.
     pub(super) fn sleep<'a>(
         &self,
         mut state: StateGuard<'a, State>,
         task: &CurrentTask,
+        handle: &Handle,
     ) -> (StateGuard<'a, State>, bool) {
         state.flags |= self.waits;
-        let (mut state, woken) = self.sleepers.sleep(state, task);
+        let (mut state, woken) = self.sleepers.sleep(state, task, tag(handle));
         if woken {
             let more = self.sleepers.len(&state) > 0;
             state.flags.set(self.waits, more);

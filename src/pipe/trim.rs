@@ -48,7 +48,7 @@ impl WorkItem<{ work_id::TRIM }> for Pipe {
         let account = state.queue.account();
         let left = account.enqueued.msgs.wrapping_sub(state.queue.depth().msgs);
         let passed = account.enqueued.msgs.wrapping_add(left);
-        let idle = passed == state.passed_at_trim && !state.dumping;
+        let idle = passed == state.passed_at_trim && !state.flags.contains(Flag::Dumping);
         state.passed_at_trim = passed;
         let surplus = state.queue.store_mut().trim(idle);
         state.flags.set(Flag::Untrimmed, idle);

@@ -44,8 +44,10 @@ pub(crate) use raw::{
     kmsgpipe_request_REQUEST_DESTROY as DESTROY,
     kmsgpipe_request_REQUEST_DUMP as DUMP,
     kmsgpipe_request_REQUEST_FLUSH_PERIODIC as FLUSH_PERIODIC,
+    kmsgpipe_request_REQUEST_GET_MODE as GET_MODE,
     kmsgpipe_request_REQUEST_GET_PARAMS as GET_PARAMS,
     kmsgpipe_request_REQUEST_GET_STATS as GET_STATS,
+    kmsgpipe_request_REQUEST_SET_MODE as SET_MODE,
     kmsgpipe_request_REQUEST_SET_PARAMS as SET_PARAMS,
     kmsgpipe_request_REQUEST_TOGGLE_BLOCK as TOGGLE_BLOCK,
     kmsgpipe_stats as Stats,
@@ -54,6 +56,9 @@ pub(crate) use raw::{
     KMSGPIPE_MAX_MSGS_DEFAULT as MAX_MSGS_DEFAULT,
     KMSGPIPE_MAX_MSGS_MAX as MAX_MSGS_MAX,
     KMSGPIPE_MAX_MSGS_MIN as MAX_MSGS_MIN,
+    KMSGPIPE_MODE_EOF as MODE_EOF,
+    KMSGPIPE_MODE_LINES as MODE_LINES,
+    KMSGPIPE_MODE_WHOLE as MODE_WHOLE,
     KMSGPIPE_MSG_SIZE_DEFAULT as MSG_SIZE_DEFAULT,
     KMSGPIPE_MSG_SIZE_MAX as MSG_SIZE_MAX,
     KMSGPIPE_MSG_SIZE_MIN as MSG_SIZE_MIN,
@@ -88,7 +93,7 @@ plain! {
     Stats = 14 * u32 + 25 * u64;
     Params = 4 * u32 + 0 * u64;
     Flush = 4 * u32 + 0 * u64;
-    Create = 6 * u32 + 2 * u64 + NAME_SIZE;
+    Create = 10 * u32 + 0 * u64 + NAME_SIZE;
     Record = 6 * u32 + 3 * u64;
     Dump = 2 * u32 + 5 * u64;
 }

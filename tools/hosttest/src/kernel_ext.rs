@@ -8,6 +8,9 @@ pub(crate) mod chain;
 #[path = "../../../src/kernel_ext/line.rs"]
 #[rustfmt::skip]
 pub(crate) mod line;
+#[path = "../../../src/kernel_ext/pieces.rs"]
+#[rustfmt::skip]
+pub(crate) mod pieces;
 
 /// Segments, as the host has them: the link is behind the bytes.
 pub(crate) mod segment {

@@ -33,6 +33,10 @@ mod stats;
 #[deny(unsafe_code)]
 #[rustfmt::skip]
 mod store;
+#[path = "../../../src/mode.rs"]
+#[deny(unsafe_code)]
+#[rustfmt::skip]
+mod mode;
 #[path = "../../../src/name.rs"]
 #[deny(unsafe_code)]
 #[rustfmt::skip]

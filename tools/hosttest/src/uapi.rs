@@ -3,5 +3,6 @@
 //! The names that the module has for what the header defines.
 
 pub(crate) use kmsgpipe_sys::{
-    raw::KMSGPIPE_NAME_SIZE as NAME_SIZE, MAX_MSGS_MAX, MAX_MSGS_MIN, MSG_SIZE_MAX, MSG_SIZE_MIN,
+    raw::KMSGPIPE_NAME_SIZE as NAME_SIZE, MAX_MSGS_MAX, MAX_MSGS_MIN, MODE_EOF, MODE_LINES,
+    MODE_WHOLE, MSG_SIZE_MAX, MSG_SIZE_MIN,
 };

@@ -240,7 +240,7 @@ fn fresh() -> Checked<(i32, Pipe)> {
     let zero = sys::open("/dev/kmsgpipe0", libc::O_RDONLY) as i32;
     let id = sys::ioctl_of(zero, uapi::CREATE_NEW, &mut create);
     sys::close(zero);
-    let fd = sys::open(&format!("/dev/kmsgpipe{id}"), libc::O_RDWR);
+    let fd = sys::open_pipe(&format!("/dev/kmsgpipe{id}"), libc::O_RDWR);
     if id < 0 || fd < 0 {
         return Err(Fault(format!("no pipe for a burst: {id}, {fd}")));
     }

@@ -191,6 +191,7 @@ macro_rules! plain {
 
 plain!(
     i32,
+    u32,
     kmsgpipe_sys::raw::kmsgpipe_stats,
     kmsgpipe_sys::raw::kmsgpipe_params,
     kmsgpipe_sys::raw::kmsgpipe_flush,

@@ -35,6 +35,17 @@ pub fn open(path: &str, flags: i32) -> i64 {
     )
 }
 
+/// Opens a pipe, to read its messages as wholes: a read that is too short fails, as the models have it.
+pub fn open_pipe(path: &str, flags: i32) -> i64 {
+    let fd = open(path, flags);
+    if fd >= 0 {
+        // It fails if the pipe has been destroyed meanwhile, and so does every read then.
+        let mut mode = kmsgpipe_sys::MODE_WHOLE;
+        ioctl_of(fd as i32, kmsgpipe_sys::SET_MODE, &mut mode);
+    }
+    fd
+}
+
 /// Closes a descriptor.
 pub fn close(fd: i32) -> i64 {
     call!(SYS_close, fd)

@@ -46,6 +46,15 @@ pub const FLUSH_EXPIRY_DEFAULT: u32 = raw::KMSGPIPE_FLUSH_EXPIRY_DEFAULT;
 /// Room for a pipe's name and the zero behind it.
 pub const NAME_SIZE: usize = raw::KMSGPIPE_NAME_SIZE as usize;
 
+/// The mode in which a read fails if the message does not fit.
+pub const MODE_WHOLE: u32 = raw::KMSGPIPE_MODE_WHOLE;
+
+/// The mode in which a read that would have to wait for a message returns 0.
+pub const MODE_EOF: u32 = raw::KMSGPIPE_MODE_EOF;
+
+/// The mode in which each line of a write is a message.
+pub const MODE_LINES: u32 = raw::KMSGPIPE_MODE_LINES;
+
 /// The request for a snapshot of a pipe's statistics.
 pub const GET_STATS: u32 = raw::kmsgpipe_request_REQUEST_GET_STATS;
 
@@ -72,3 +81,9 @@ pub const DESTROY: u32 = raw::kmsgpipe_request_REQUEST_DESTROY;
 
 /// The request for a copy of all queued messages.
 pub const DUMP: u32 = raw::kmsgpipe_request_REQUEST_DUMP;
+
+/// The request to change the mode of an open file.
+pub const SET_MODE: u32 = raw::kmsgpipe_request_REQUEST_SET_MODE;
+
+/// The request for the mode of an open file.
+pub const GET_MODE: u32 = raw::kmsgpipe_request_REQUEST_GET_MODE;

@@ -15,7 +15,7 @@ type Field = (String, u32, u32);
 /// Structures by name.
 type Structs = BTreeMap<String, Vec<Field>>;
 
-/// Requests by name: the structure, and whether the kernel reads it and writes it.
+/// Requests by name: the structure or the integer, and whether the kernel reads it and writes it.
 type Requests = BTreeMap<String, (Option<String>, bool, bool)>;
 
 /// What is between `open` and `close`, which come in this order.
@@ -110,12 +110,15 @@ fn requests_of_header() -> Requests {
         };
         let value = value.trim();
         if let Some(arguments) = between(value, "(KMSGPIPE_IOC_MAGIC, ", ")") {
-            let structure = arguments.split_once("struct ").map(|(_, name)| name.into());
+            let argument = arguments.split_once(", ").map(|(_, kind)| match kind {
+                "__u32" => "int32".into(),
+                kind => kind.trim_start_matches("struct ").into(),
+            });
             let direction = value.split_once('(').expect(line).0;
             let reads = matches!(direction, "_IOW" | "_IOWR");
             let writes = matches!(direction, "_IOR" | "_IOWR");
-            assert_eq!(structure.is_some(), reads || writes, "{line}");
-            requests.insert(name.into(), (structure, reads, writes));
+            assert_eq!(argument.is_some(), reads || writes, "{line}");
+            requests.insert(name.into(), (argument, reads, writes));
         }
     }
     requests
@@ -134,15 +137,14 @@ fn requests_of_description() -> Requests {
             call.split('(').next(),
             "{line}"
         );
-        let argument = between(call, "arg ptr[", "]");
-        let (direction, structure) = match argument {
-            Some(argument) => argument.split_once(", ").expect(line),
-            None => ("", ""),
-        };
-        let structure = (!structure.is_empty()).then(|| structure.into());
+        let pointer = between(call, "arg ptr[", "]").unwrap_or_default();
+        let mut words = pointer.split(", ");
+        let direction = words.next().unwrap_or_default();
+        // Flags are named before the integer that has them.
+        let argument = words.last().map(str::to_string);
         let reads = matches!(direction, "in" | "inout");
         let writes = matches!(direction, "out" | "inout");
-        let known = requests.insert(name.into(), (structure, reads, writes));
+        let known = requests.insert(name.into(), (argument, reads, writes));
         assert_eq!(known, None, "{line}");
     }
     requests
@@ -176,6 +178,9 @@ fn values() -> BTreeMap<&'static str, u32> {
         ),
         ("KMSGPIPE_NAME_SIZE", KMSGPIPE_NAME_SIZE),
         ("KMSGPIPE_RECORD_PRIVILEGED", KMSGPIPE_RECORD_PRIVILEGED),
+        ("KMSGPIPE_MODE_WHOLE", sys::MODE_WHOLE),
+        ("KMSGPIPE_MODE_EOF", sys::MODE_EOF),
+        ("KMSGPIPE_MODE_LINES", sys::MODE_LINES),
         ("KMSGPIPE_STATS_HEAD", KMSGPIPE_STATS_HEAD),
         (
             "KMSGPIPE_STATS_HEAD_PRIVILEGED",
@@ -191,6 +196,8 @@ fn values() -> BTreeMap<&'static str, u32> {
         ("KMSGPIPE_CREATE_NEW", sys::CREATE_NEW),
         ("KMSGPIPE_DESTROY", sys::DESTROY),
         ("KMSGPIPE_DUMP", sys::DUMP),
+        ("KMSGPIPE_SET_MODE", sys::SET_MODE),
+        ("KMSGPIPE_GET_MODE", sys::GET_MODE),
     ])
 }
 
@@ -204,7 +211,7 @@ fn the_same_structures() {
 #[test]
 fn the_same_requests() {
     let requests = requests_of_header();
-    assert_eq!(requests.len(), 9);
+    assert_eq!(requests.len(), 11);
     assert_eq!(requests_of_description(), requests);
 }
 

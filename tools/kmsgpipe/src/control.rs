@@ -5,6 +5,7 @@
 use crate::{
     error::{Action, Error, Result},
     hint,
+    modes::Modes,
     params::{Create, Flush, Params},
     pipe::Pipe,
     stats::Stats,
@@ -138,7 +139,38 @@ impl Pipe {
         Ok(OFlag::from_bits_truncate(flags).contains(OFlag::O_NONBLOCK))
     }
 
-    /// The length of the next message in bytes, or 0 if there is none.
+    /// Asks for the mode of the open file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`]: `ENOTTY` when the module is another version.
+    pub fn mode(&self) -> Result<Modes> {
+        match sys::get_mode(self.as_fd()) {
+            Ok(bits) => Ok(Modes::from_bits_retain(bits)),
+            Err(errno) => Err(self.failed(Action::Mode, errno)),
+        }
+    }
+
+    /// Changes the mode of the open file. A process that shares it, as a child does, has it changed too.
+    ///
+    /// The methods of `Pipe` need the mode that [`Pipe::open`] has set. Without [`Modes::WHOLE`], a buffer
+    /// that is too short gets a part of a message, and with [`Modes::LINES`], a message that is sent is
+    /// split: those are for a program that reads and writes the descriptor by itself. With [`Modes::EOF`],
+    /// a method that receives never waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`]: `EBUSY` while the file keeps the rest of a message or the beginning of a line,
+    /// `EINVAL` for a mode that the module does not know, `ENOTTY` when it is another version.
+    pub fn set_mode(&self, modes: Modes) -> Result<()> {
+        sys::set_mode(self.as_fd(), modes.bits()).map_err(|errno| match errno {
+            Errno::EINVAL => self.refused(Action::SetMode, hint::unknown_modes(modes)),
+            errno => self.failed(Action::SetMode, errno),
+        })
+    }
+
+    /// How many bytes the next read can get at most: the length of the next message, or of the rest of one
+    /// that the open file has begun to read; 0 if there is neither.
     ///
     /// # Errors
     ///
@@ -179,6 +211,8 @@ mod tests {
             pipe.destroy().unwrap_err(),
             pipe.toggle_block().unwrap_err(),
             pipe.dump().unwrap_err(),
+            pipe.mode().unwrap_err(),
+            pipe.set_mode(Modes::WHOLE).unwrap_err(),
         ];
         for error in errors {
             assert_eq!(error.errno(), Some(Errno::ENOTTY), "{error}");

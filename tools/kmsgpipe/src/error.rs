@@ -2,7 +2,7 @@
 
 //! What can go wrong: each error names its object, the cause and what to do next.
 
-use crate::hint;
+use crate::{hint, modes::Modes};
 use nix::errno::Errno;
 use std::{
     fmt, io,
@@ -44,6 +44,10 @@ pub enum Action {
     Switch,
     /// Asking for the length of the next message.
     NextLen,
+    /// Asking for the mode of the open file.
+    Mode,
+    /// Changing the mode of the open file.
+    SetMode,
 }
 
 impl Action {
@@ -73,6 +77,8 @@ impl fmt::Display for Action {
             Self::Dump => "dump",
             Self::Switch => "change the blocking mode of",
             Self::NextLen => "ask for the next length in",
+            Self::Mode => "read the mode of the open file",
+            Self::SetMode => "change the mode of the open file",
         })
     }
 }
@@ -143,6 +149,13 @@ pub enum Error {
         name: String,
     },
 
+    /// A text that stands for no [`Modes`].
+    #[error("{text:?} is no mode of an open file; give {}", Modes::choice())]
+    BadModes {
+        /// What was given.
+        text: String,
+    },
+
     /// There are no pipes at all.
     #[error("there is no pipe in {}; {hint}", directory.display())]
     NoPipes {
@@ -189,7 +202,7 @@ pub enum Error {
         msg_size: u32,
     },
 
-    /// The pipe is full or empty, and the call was not to wait.
+    /// The pipe is full or empty, and the call was not to wait, or the open file is in [`Modes::EOF`].
     #[error(
         "cannot {action} {} without waiting: it is {} (EAGAIN)",
         object.display(), state(*action)
@@ -258,13 +271,13 @@ impl Error {
     /// ```
     pub fn class(&self) -> Class {
         match self {
-            Self::BadName { .. } => Class::Usage,
+            Self::BadName { .. } | Self::BadModes { .. } => Class::Usage,
             Self::NoPipes { .. } | Self::NotAPipe { .. } => Class::NotFound,
             Self::EmptyMessage { .. } | Self::TooLong { .. } => Class::Failed,
             Self::WouldBlock { .. } => Class::WouldBlock,
             Self::TimedOut { .. } => Class::TimedOut,
             Self::System {
-                action: Action::SetParams | Action::Create | Action::Flush,
+                action: Action::SetParams | Action::Create | Action::Flush | Action::SetMode,
                 errno: Errno::EINVAL,
                 ..
             } => Class::Usage,
@@ -275,7 +288,9 @@ impl Error {
     /// The error number, if one describes the error.
     pub fn errno(&self) -> Option<Errno> {
         match self {
-            Self::BadName { .. } | Self::EmptyMessage { .. } => Some(Errno::EINVAL),
+            Self::BadName { .. } | Self::BadModes { .. } | Self::EmptyMessage { .. } => {
+                Some(Errno::EINVAL)
+            }
             Self::NoPipes { .. } => Some(Errno::ENOENT),
             Self::NotAPipe { .. } => None,
             Self::TooLong { .. } => Some(Errno::EMSGSIZE),
@@ -392,6 +407,10 @@ mod tests {
                 io::ErrorKind::InvalidInput,
             ),
             (
+                Error::BadModes { text: "a b".into() },
+                io::ErrorKind::InvalidInput,
+            ),
+            (
                 Error::NotAPipe {
                     object: object.clone(),
                     why: "it is no character device",
@@ -409,7 +428,12 @@ mod tests {
     #[test]
     fn what_no_pipe_can_be_is_bad_usage() {
         let path = Path::new("/dev/kmsgpipe0");
-        for action in [Action::SetParams, Action::Create, Action::Flush] {
+        for action in [
+            Action::SetParams,
+            Action::Create,
+            Action::Flush,
+            Action::SetMode,
+        ] {
             let error = Error::system(action, path, Errno::EINVAL);
             assert_eq!(error.class(), Class::Usage);
         }
@@ -444,6 +468,13 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "cannot send to /dev/kmsgpipe0: it stayed full for 250ms (ETIMEDOUT)"
+        );
+        let error = Error::system(Action::SetMode, &object, Errno::EBUSY);
+        assert_eq!(
+            error.to_string(),
+            "cannot change the mode of the open file /dev/kmsgpipe0: Device or resource busy (EBUSY); \
+             it keeps the rest of a message or the beginning of a line: read that rest, write the end of \
+             that line, or open the pipe again"
         );
         let error = Error::system(Action::Receive, &object, Errno::EIO);
         assert_eq!(

@@ -4,6 +4,7 @@
 
 use crate::{
     error::Action,
+    modes::Modes,
     name::is_name,
     node::Node,
     params::{Create, Params},
@@ -52,6 +53,11 @@ pub(crate) fn after(action: Action, object: &Path, errno: Errno) -> String {
         }
         (Action::Create, Errno::ENOSPC) => {
             "there are as many pipes as there can be; destroy one first".into()
+        }
+        (Action::SetMode, Errno::EBUSY) => {
+            "it keeps the rest of a message or the beginning of a line: read that rest, write the end of \
+             that line, or open the pipe again"
+                .into()
         }
         (Action::Flush, Errno::EINVAL) => {
             "messages that do not expire can have neither an interval nor an age".into()
@@ -112,9 +118,18 @@ pub(crate) fn broken_limit_of_create(create: &Create) -> String {
         format!("a mode is at most 0777, and not {:04o}", create.mode)
     } else if create.uid == u32::MAX || create.gid == u32::MAX {
         format!("no user or group has the number {}", u32::MAX)
+    } else if !Modes::all().contains(create.default_mode) {
+        unknown_modes(create.default_mode)
     } else {
         broken_limit(create.params)
     }
+}
+
+/// Says that the kernel has refused modes: those of another version.
+pub(crate) fn unknown_modes(modes: Modes) -> String {
+    format!(
+        "the module does not know every mode of {modes}; install it and this program from the same release"
+    )
 }
 
 /// Says who may open `object`. Numbers only: a static program looks up no names.
@@ -192,6 +207,11 @@ mod tests {
         assert_eq!(
             broken_limit_of_create(&create),
             "max_msgs is 1 to 65536, and not 0"
+        );
+        create.default_mode = Modes::from_bits_retain(4);
+        assert_eq!(
+            broken_limit_of_create(&create),
+            "the module does not know every mode of 0x4; install it and this program from the same release"
         );
         create.gid = u32::MAX;
         assert!(broken_limit_of_create(&create).starts_with("no user or group has"));

@@ -2,8 +2,9 @@
 
 //! Bounded message queues that are files: `/dev/kmsgpipeN` and `/dev/kmsgpipe/NAME`.
 //!
-//! A pipe is a device node of the kmsgpipe module. One write is one message, one read is exactly one
-//! message, and the kernel keeps them in order. Any number of processes may have a pipe open.
+//! A pipe is a device node of the kmsgpipe module. Each call that sends makes one message, each call that
+//! receives takes exactly one, and the kernel keeps them in order. Any number of processes may have a pipe
+//! open.
 //!
 //! ```no_run
 //! use kmsgpipe::{Access, Pipe};
@@ -27,6 +28,7 @@ mod control;
 mod dump;
 mod error;
 mod hint;
+mod modes;
 mod name;
 mod node;
 mod params;
@@ -43,6 +45,7 @@ pub use kmsgpipe_sys::{
     FLUSH_EXPIRY_DEFAULT, FLUSH_INTERVAL_DEFAULT, MAX_MSGS_DEFAULT, MAX_MSGS_MAX, MAX_MSGS_MIN,
     MSG_SIZE_DEFAULT, MSG_SIZE_MAX, MSG_SIZE_MIN,
 };
+pub use modes::Modes;
 pub use name::{is_name, PipeName};
 pub use nix::errno::Errno;
 pub use node::{pipes, Node};

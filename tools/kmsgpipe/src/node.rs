@@ -4,6 +4,7 @@
 
 use crate::{
     error::{Action, Error, Result},
+    modes::Modes,
     name::{digits, is_name},
     stats::Stats,
     sysfs::Class,
@@ -87,10 +88,21 @@ impl Node {
     ///
     /// Those of reading files; `ENOENT` when the pipe's number is not known.
     pub fn public_stats(&self) -> io::Result<Stats> {
-        match self.id {
-            Some(id) => Class::SYSTEM.stats(id),
-            None => Err(Errno::ENOENT.into()),
-        }
+        Class::SYSTEM.stats(self.known_id()?)
+    }
+
+    /// Reads the mode of the pipe's files when they are opened, below `/sys/class/kmsgpipe`.
+    ///
+    /// # Errors
+    ///
+    /// Those of reading files; `ENOENT` when the pipe's number is not known.
+    pub fn default_mode(&self) -> io::Result<Modes> {
+        Class::SYSTEM.default_mode(self.known_id()?)
+    }
+
+    /// The pipe's number, without which nothing is found in `/sys/class/kmsgpipe`.
+    fn known_id(&self) -> io::Result<u32> {
+        self.id.ok_or_else(|| Errno::ENOENT.into())
     }
 
     /// Whether there is a device at its path, and it is this pipe as far as can be told.
@@ -112,10 +124,7 @@ impl Node {
     /// [`Error::System`]: `EACCES` or `EPERM` for who is not root with `CAP_SYS_ADMIN`, `EBUSY` for pipe
     /// 0, `ENODEV` when it was destroyed before, `ENOENT` when its number is not known.
     pub fn destroy(&self) -> Result<()> {
-        let result = match self.id {
-            Some(id) => Class::SYSTEM.destroy(id),
-            None => Err(Errno::ENOENT.into()),
-        };
+        let result = self.known_id().and_then(|id| Class::SYSTEM.destroy(id));
         result.map_err(|error| {
             let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
             Error::system(Action::Destroy, &self.path, errno)
@@ -315,6 +324,7 @@ mod tests {
             Some(4_000_000_000)
         );
         assert!(Node::at(Path::new("/dev/null")).public_stats().is_err());
+        assert!(Node::at(Path::new("/dev/null")).default_mode().is_err());
         assert!(!Node::at(Path::new("/dev/null")).is_known());
         assert!(!Node::at(Path::new("/dev/kmsgpipe4000000000")).is_there());
         assert!(!Node::at(Path::new("/proc/self/exe")).is_there());

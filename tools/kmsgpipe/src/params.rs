@@ -4,6 +4,7 @@
 
 use crate::{
     error::{Error, Result},
+    modes::Modes,
     sys::{RawCreate, RawFlush, RawParams},
 };
 use kmsgpipe_sys::{MAX_MSGS_DEFAULT, MSG_SIZE_DEFAULT, NAME_SIZE};
@@ -88,6 +89,8 @@ pub struct Create {
     pub gid: u32,
     /// Its name, if it is to have one.
     pub name: Option<String>,
+    /// The mode of files when they are opened.
+    pub default_mode: Modes,
 }
 
 impl Create {
@@ -113,6 +116,7 @@ impl Create {
             uid: self.uid,
             gid: self.gid,
             name: bytes,
+            default_mode: self.default_mode.bits(),
             ..RawCreate::default()
         })
     }
@@ -154,6 +158,7 @@ mod tests {
             mode: 0o640,
             uid: 1,
             gid: 2,
+            default_mode: Modes::WHOLE | Modes::LINES,
             ..Create::default()
         };
         let raw = create("log").request().unwrap();
@@ -161,7 +166,8 @@ mod tests {
         assert_eq!(raw.name[3..], [0; 29]);
         assert_eq!((raw.mode, raw.uid, raw.gid), (0o640, 1, 2));
         assert_eq!((raw.msg_size, raw.max_msgs), (256, 128));
-        assert_eq!((raw.flags, raw.reserved), (0, [0; 2]));
+        assert_eq!(raw.default_mode, 9);
+        assert_eq!((raw.flags, raw.reserved), (0, [0; 3]));
 
         assert!(create(&"n".repeat(31)).request().is_ok());
         for name in ["n".repeat(32), "a\0b".into()] {

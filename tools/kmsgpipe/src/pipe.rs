@@ -4,6 +4,7 @@
 
 use crate::{
     error::{Action, Error, Result},
+    modes::Modes,
     name::PipeName,
     sys,
     wait::Deadline,
@@ -45,6 +46,18 @@ impl Access {
         };
         mode | OFlag::O_CLOEXEC | OFlag::O_NOCTTY
     }
+
+    /// The mode for sending and receiving whole messages, and otherwise as `default` has it.
+    fn modes(self, default: Modes) -> Modes {
+        let mut modes = default;
+        if self != Self::Write {
+            modes |= Modes::WHOLE;
+        }
+        if self != Self::Read {
+            modes -= Modes::LINES;
+        }
+        modes
+    }
 }
 
 /// An open pipe.
@@ -75,7 +88,9 @@ pub struct Pipe {
 impl Pipe {
     /// Opens a pipe by its name, its number or its path, as [`PipeName`] has them.
     ///
-    /// Its file is in blocking mode and is closed by `execve(2)`.
+    /// Its file is in blocking mode and is closed by `execve(2)`. It is in the default mode of the pipe, with
+    /// two changes: to receive, [`Modes::WHOLE`] is added, so that no message is received in parts; to send,
+    /// [`Modes::LINES`] is taken away, so that each call sends one message.
     ///
     /// # Errors
     ///
@@ -83,6 +98,22 @@ impl Pipe {
     /// [`Error::System`]: `ENOENT` when there is no such pipe, `EACCES` without permission, `ENOTTY`
     /// for another device, or when the module is another version.
     pub fn open(name: impl AsRef<OsStr>, access: Access) -> Result<Self> {
+        let pipe = Self::open_as_is(name, access)?;
+        let default = pipe.mode()?;
+        let modes = access.modes(default);
+        if modes != default {
+            pipe.set_mode(modes)?;
+        }
+        Ok(pipe)
+    }
+
+    /// Opens a pipe as [`Pipe::open`] does, and leaves the file in the default mode of the pipe: for what
+    /// neither sends nor receives, or reads and writes the descriptor by itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pipe::open`].
+    pub fn open_as_is(name: impl AsRef<OsStr>, access: Access) -> Result<Self> {
         let path = PipeName::parse(name.as_ref())?.locate().path().to_owned();
         let failed = |errno| Error::system(Action::Open, &path, errno);
 
@@ -158,9 +189,13 @@ impl Pipe {
     /// The buffer is made large enough for any message of the pipe, and never smaller, so that it is
     /// best used again. The message is at its beginning.
     ///
+    /// An open file in [`Modes::EOF`] never waits: while the pipe is empty, the error is
+    /// [`Error::WouldBlock`].
+    ///
     /// # Errors
     ///
-    /// No message was taken then. [`Error::System`]: `EINTR` when a signal was caught.
+    /// No message was taken then. [`Error::WouldBlock`] in [`Modes::EOF`], and [`Error::System`]: `EINTR`
+    /// when a signal was caught, `ENOTTY` for another file that has come to its end.
     pub fn receive<'b>(&self, buffer: &'b mut Vec<u8>) -> Result<&'b [u8]> {
         let len = self.receive_len(buffer)?;
         Ok(message_in(buffer, len))
@@ -176,7 +211,7 @@ impl Pipe {
             match self.read(buffer, |fd, buffer| unistd::read(fd, buffer)) {
                 // Somebody has put the file into non-blocking mode.
                 Err(Error::WouldBlock { .. }) => self.wait(Action::Receive, Deadline::NEVER)?,
-                result => return result,
+                result => return self.received(result?),
             };
         }
     }
@@ -214,7 +249,7 @@ impl Pipe {
     ///
     /// Those of [`Pipe::try_receive`]; no message was taken then.
     pub fn try_receive_len(&self, buffer: &mut Vec<u8>) -> Result<usize> {
-        self.read(buffer, sys::read_nowait)
+        self.received(self.read(buffer, sys::read_nowait)?)
     }
 
     /// Receives a message into `buffer`, and waits for one for `timeout` at most, whoever else
@@ -244,13 +279,14 @@ impl Pipe {
                 // Another reader was faster.
                 Err(Error::WouldBlock { .. }) if !deadline.has_passed() => {}
                 Err(Error::WouldBlock { .. }) => break,
-                result => return result,
+                result => return self.received(result?),
             }
         }
         Err(self.timed_out(Action::Receive, timeout))
     }
 
-    /// Reads one message with `call`, into a buffer that is made large enough for it.
+    /// Reads one message with `call`, into a buffer that is made large enough for it; returns 0 if there is
+    /// none and the open file is in a mode that says so.
     fn read(
         &self,
         buffer: &mut Vec<u8>,
@@ -261,12 +297,8 @@ impl Pipe {
         }
         loop {
             match call(self.fd.as_fd(), buffer) {
-                Ok(0) => {
-                    return Err(Error::NotAPipe {
-                        object: self.path.clone(),
-                        why: "reading from it comes to an end",
-                    })
-                }
+                // A message is never empty: it is a pipe in the mode EOF, or something that has no mode.
+                Ok(0) => return self.mode().map(|_| 0),
                 Ok(len) => return Ok(len),
                 // The message stays where it is. The pipe may take longer ones by now, too.
                 Err(Errno::EMSGSIZE) if buffer.len() < MSG_SIZE_MAX as usize => {
@@ -280,6 +312,16 @@ impl Pipe {
                 }
                 Err(errno) => return Err(self.failed(Action::Receive, errno)),
             }
+        }
+    }
+
+    /// Makes a result of the length of a message, which is 0 if there was none and the mode is not to wait.
+    ///
+    /// Nobody may wait then: poll(2) says of such a file that it can be read.
+    fn received(&self, len: usize) -> Result<usize> {
+        match len {
+            0 => Err(self.failed(Action::Receive, Errno::EAGAIN)),
+            len => Ok(len),
         }
     }
 
@@ -357,6 +399,8 @@ fn message_in(buffer: &[u8], len: usize) -> &[u8] {
 
 impl From<OwnedFd> for Pipe {
     /// Takes an open file for a pipe; what is none fails when it is used.
+    ///
+    /// It stays in its mode, as others may share it: [`Pipe::set_mode`] says which mode the methods need.
     fn from(fd: OwnedFd) -> Self {
         let link = format!("/proc/self/fd/{}", fd.as_raw_fd());
         let path = fs::read_link(&link).unwrap_or_else(|_| link.into());
@@ -412,6 +456,32 @@ mod tests {
     }
 
     #[test]
+    fn messages_are_whole_whatever_the_default_mode() {
+        let (whole, eof, lines) = (Modes::WHOLE, Modes::EOF, Modes::LINES);
+        for (access, default, modes) in [
+            (Access::Read, Modes::empty(), whole),
+            (Access::Read, eof | lines, whole | eof | lines),
+            (Access::Write, Modes::empty(), Modes::empty()),
+            (Access::Write, Modes::all(), whole | eof),
+            (Access::ReadWrite, eof | lines, whole | eof),
+        ] {
+            assert_eq!(access.modes(default), modes, "{access:?} {default}");
+        }
+    }
+
+    #[test]
+    fn nothing_where_the_mode_is_not_to_wait_is_an_empty_pipe() {
+        let pipe = null();
+        assert_eq!(pipe.received(3), Ok(3));
+        let error = pipe.received(0).unwrap_err();
+        assert_eq!(error.class(), Class::WouldBlock);
+        assert_eq!(
+            error.to_string(),
+            "cannot receive from /dev/null without waiting: it is empty (EAGAIN)"
+        );
+    }
+
+    #[test]
     fn a_plain_file_is_no_pipe_and_stays_as_it_is() {
         let error = Pipe::open("/proc/self/exe", Access::Write).unwrap_err();
         assert!(matches!(error, Error::NotAPipe { .. }), "{error}");
@@ -443,6 +513,9 @@ mod tests {
     #[test]
     fn an_end_of_file_is_no_message() {
         let error = null().receive(&mut vec![0; 8]).unwrap_err();
-        assert!(matches!(error, Error::NotAPipe { .. }), "{error}");
+        assert_eq!(error.class(), Class::Mismatch);
+        let start =
+            "cannot read the mode of the open file /dev/null: it does not know this request";
+        assert!(error.to_string().starts_with(start), "{error}");
     }
 }

@@ -30,6 +30,8 @@ mod request {
     nix::ioctl_write_ptr_bad!(create_new, sys::CREATE_NEW as number, RawCreate);
     nix::ioctl_none_bad!(destroy, sys::DESTROY as number);
     nix::ioctl_readwrite_bad!(dump, sys::DUMP as number, RawDump);
+    nix::ioctl_write_ptr_bad!(set_mode, sys::SET_MODE as number, u32);
+    nix::ioctl_read_bad!(get_mode, sys::GET_MODE as number, u32);
     nix::ioctl_read_bad!(next_len, libc::FIONREAD, libc::c_int);
     nix::ioctl_write_ptr_bad!(set_nonblocking, libc::FIONBIO, libc::c_int);
 }
@@ -107,6 +109,21 @@ pub(crate) fn dump(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<RawDump
     Ok(dump)
 }
 
+/// Changes the mode of the open file.
+pub(crate) fn set_mode(fd: BorrowedFd<'_>, modes: u32) -> nix::Result<()> {
+    // SAFETY: The descriptor is open, and the request reads one integer of 32 bits.
+    unsafe { request::set_mode(fd.as_raw_fd(), &modes) }?;
+    Ok(())
+}
+
+/// Asks for the mode of the open file.
+pub(crate) fn get_mode(fd: BorrowedFd<'_>) -> nix::Result<u32> {
+    let mut modes = 0;
+    // SAFETY: The descriptor is open, and the request writes one integer of 32 bits.
+    unsafe { request::get_mode(fd.as_raw_fd(), &mut modes) }?;
+    Ok(modes)
+}
+
 /// Asks for the length of the next message; 0 if there is none.
 pub(crate) fn next_len(fd: BorrowedFd<'_>) -> nix::Result<u32> {
     let mut len = 0;
@@ -123,13 +140,15 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> nix::Result<()> {
 }
 
 /// The requests that are known to be so without being carried out: those that need an argument.
-pub(crate) const PROBED: [(&str, u32); 6] = [
+pub(crate) const PROBED: [(&str, u32); 8] = [
     ("KMSGPIPE_GET_STATS", kmsgpipe_sys::GET_STATS),
     ("KMSGPIPE_SET_PARAMS", kmsgpipe_sys::SET_PARAMS),
     ("KMSGPIPE_GET_PARAMS", kmsgpipe_sys::GET_PARAMS),
     ("KMSGPIPE_FLUSH_PERIODIC", kmsgpipe_sys::FLUSH_PERIODIC),
     ("KMSGPIPE_CREATE_NEW", kmsgpipe_sys::CREATE_NEW),
     ("KMSGPIPE_DUMP", kmsgpipe_sys::DUMP),
+    ("KMSGPIPE_SET_MODE", kmsgpipe_sys::SET_MODE),
+    ("KMSGPIPE_GET_MODE", kmsgpipe_sys::GET_MODE),
 ];
 
 /// Whether a request of [`PROBED`] is known, whoever may make it. Nothing is done.

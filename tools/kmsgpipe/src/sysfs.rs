@@ -2,7 +2,7 @@
 
 //! What the kernel shows of pipes in `/sys/class/kmsgpipe`.
 
-use crate::{node::number, stats::Stats};
+use crate::{modes::Modes, node::number, stats::Stats};
 use kmsgpipe_sys::raw::KMSGPIPE_STATS_FLUSH;
 use std::{
     fs,
@@ -73,11 +73,21 @@ impl Class<'_> {
         Some((major.parse().ok()?, minor.parse().ok()?))
     }
 
+    /// The values of a pipe.
+    fn values(self, id: u32) -> Values {
+        Values {
+            directory: self.pipe(id),
+        }
+    }
+
+    /// The mode of files of a pipe when they are opened.
+    pub(crate) fn default_mode(self, id: u32) -> io::Result<Modes> {
+        self.values(id).get("default_mode")
+    }
+
     /// The statistics of a pipe, one read after the other.
     pub(crate) fn stats(self, id: u32) -> io::Result<Stats> {
-        let values = Values {
-            directory: self.pipe(id),
-        };
+        let values = self.values(id);
         let flushed = values.get::<u32>("flush_enable")? != 0;
         let if_flushed = |name| match flushed {
             true => values.get(name),
@@ -119,11 +129,11 @@ struct Values {
 }
 
 impl Values {
-    /// Reads a number.
+    /// Reads one of them.
     fn get<T: FromStr>(&self, name: &str) -> io::Result<T> {
         let text = fs::read_to_string(self.directory.join(name))?;
         let text = text.trim_end();
-        let bad = |_| io::Error::other(format!("{name} is {text:?}, which is no number"));
+        let bad = |_| io::Error::other(format!("{name} is {text:?}, which is not understood"));
         text.parse().map_err(bad)
     }
 }
@@ -195,6 +205,23 @@ mod tests {
         assert!(class.ids().is_empty());
         assert!(!class.has(0));
         assert!(class.stats(0).is_err());
+        assert!(class.default_mode(0).is_err());
+    }
+
+    #[test]
+    fn the_default_mode_is_read() {
+        let made_up = MadeUp::new("mode");
+        let class = made_up.class();
+        for (text, modes) in [
+            ("none", Modes::empty()),
+            ("whole,eof", Modes::WHOLE | Modes::EOF),
+        ] {
+            made_up.write(3, "default_mode", text);
+            assert_eq!(class.default_mode(3).unwrap(), modes);
+        }
+        made_up.write(3, "default_mode", "0");
+        let error = class.default_mode(3).unwrap_err().to_string();
+        assert_eq!(error, "default_mode is \"0\", which is not understood");
     }
 
     #[cfg(feature = "serde")]

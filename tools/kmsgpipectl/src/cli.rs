@@ -209,6 +209,8 @@ mod tests {
             "create --mode 8",
             "create --msg-size 4G",
             "create --owner nobody-has-this-name",
+            "create --default-mode hup",
+            "create --default-mode none,eof",
             "flush enable 0 --interval 1us",
             "flush enable 0 --expiry 50d",
             "set-params 0 --max-msgs -1",

@@ -11,7 +11,7 @@ use crate::{
     failure::{Description, Failure},
     table::{self, Column},
 };
-use kmsgpipe::{Access, Class, Node, Pipe, PipeName, Result, Stats};
+use kmsgpipe::{Access, Class, Modes, Node, Pipe, PipeName, Result, Stats};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -74,6 +74,8 @@ enum Outcome {
         /// The statistics.
         #[serde(flatten)]
         stats: Stats,
+        /// The mode of files when they are opened, if sysfs tells.
+        default_mode: Option<Modes>,
         /// Where they are from.
         source: Source,
     },
@@ -147,6 +149,7 @@ impl Report {
             result: match &self.result {
                 Ok((stats, source)) => Outcome::Known {
                     stats: stats.clone(),
+                    default_mode: self.node.default_mode().ok(),
                     source: *source,
                 },
                 Err(error) => Outcome::Unknown {
@@ -251,12 +254,13 @@ fn ask(node: &Node) -> Result<Stats> {
     Ok(stats)
 }
 
-/// Opens a pipe for requests: for reading, or for writing if only that is permitted.
+/// Opens a pipe for requests: for reading, or for writing if only that is permitted. The file is in the default
+/// mode of the pipe, as nothing is read or written.
 pub fn open_any(node: &Node) -> Result<(Pipe, Access)> {
-    match Pipe::open(node, Access::Read) {
+    match Pipe::open_as_is(node, Access::Read) {
         Ok(pipe) => Ok((pipe, Access::Read)),
         Err(refusal) if refusal.class() == Class::Permission => {
-            match Pipe::open(node, Access::Write) {
+            match Pipe::open_as_is(node, Access::Write) {
                 Ok(pipe) => Ok((pipe, Access::Write)),
                 Err(_) => Err(refusal),
             }
@@ -459,6 +463,7 @@ pub mod tests {
                             "seq": 997, "age_ns": 1500, "len": 5,
                             "uid": 1000, "gid": 100, "pid": 4711, "privileged": false,
                         },
+                        "default_mode": null,
                         "source": "ioctl",
                     },
                     {

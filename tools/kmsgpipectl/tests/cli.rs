@@ -113,6 +113,7 @@ fn bad_usage_ends_with_2() {
         &["create", "--name", ".."],
         &["create", "--name", "a.peer"],
         &["create", "--mode", "0"],
+        &["create", "--default-mode", ""],
         &["create", "--owner", "nobody-has-this-name"],
         &["create", "--owner", "0", "--group", "0"],
         &["watch", "--interval", "0"],
@@ -162,6 +163,17 @@ fn a_number_out_of_range_is_told_the_one_range() {
         assert!(text.contains(range), "{text}");
         assert!(text.lines().count() <= 3, "{text}");
     }
+}
+
+#[test]
+fn a_mode_that_there_is_not_is_told_those_that_there_are() {
+    let choice = "is no mode of an open file; give none, or some of whole, eof, lines with commas between them";
+    let text = fails(&["create", "--default-mode", "eof,hup"], 2);
+    let start = "'eof,hup' for '--default-mode <MODES>': \"eof,hup\" ";
+    assert!(text.contains(&format!("{start}{choice}")), "{text}");
+    let text = fails(&["ioctl", "0", "SET_MODE", "hup"], 2);
+    let start = "kmsgpipectl: KMSGPIPE_SET_MODE: \"hup\" ";
+    assert!(text.starts_with(&format!("{start}{choice}; ")), "{text}");
 }
 
 #[test]
@@ -374,12 +386,14 @@ fn completion_in_bash_offers_pipes() {
         offered recv --timeout log
         offered recv --follo
         offered create l
+        offered create --default-mode ''
     "#;
     let output = Command::new("bash")
         .args(["-c", script, env!("CARGO_BIN_EXE_kmsgpipectl")])
         .output()
         .unwrap();
-    let expected = "0 log lots\nlog lots\nlog lots\nlog\nrecv\n\n--follow\n\n";
+    let expected =
+        "0 log lots\nlog lots\nlog lots\nlog\nrecv\n\n--follow\n\nnone whole eof lines\n";
     assert_eq!(stdout(&output), expected, "{}", stderr(&output));
 }
 

@@ -9,4 +9,6 @@ pub(crate) struct Access {
     pub(crate) read: bool,
     /// It may be written to.
     pub(crate) write: bool,
+    /// It may be read from, and no other file may.
+    pub(crate) exclusive: bool,
 }

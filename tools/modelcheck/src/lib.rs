@@ -22,6 +22,10 @@ mod limits;
 #[deny(unsafe_code)]
 #[rustfmt::skip]
 mod message;
+#[path = "../../../src/mode.rs"]
+#[deny(unsafe_code)]
+#[rustfmt::skip]
+mod mode;
 #[path = "../../../src/name.rs"]
 #[deny(unsafe_code)]
 #[rustfmt::skip]

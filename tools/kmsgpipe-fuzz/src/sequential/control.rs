@@ -279,7 +279,7 @@ impl World {
                 1 => create.uid = u32::MAX,
                 2 => create.gid = u32::MAX,
                 3 => create.flags = 1 << self.rng.below(32),
-                4 => create.reserved[self.rng.index(2)] = 1 << self.rng.below(64),
+                4 => create.reserved[self.rng.index(3)] = 1 << self.rng.below(32),
                 _ => name = self.rng.one_of(&NO_NAMES),
             }
         }

@@ -53,7 +53,7 @@ impl World {
         let node = self.pipes[&key].node.clone();
         let arguments = [key as i64, (access | flags).into(), 0, 0];
         let fd = trace.call(self.user, "open", arguments, || {
-            sys::open(&node.path, access | flags)
+            sys::open_pipe(&node.path, access | flags)
         });
         if !node.may_open(self.user, access) {
             return expect("open", err(libc::EACCES), fd);

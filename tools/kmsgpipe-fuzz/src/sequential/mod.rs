@@ -185,7 +185,7 @@ fn watch(seed: u64, trace: &Trace, shared: &Mutex<Shared>) {
 
 /// Pipe 0, emptied, and with limits that make it full soon.
 fn begin(seed: u64) -> Checked<World> {
-    let fd = sys::open("/dev/kmsgpipe0", libc::O_RDWR);
+    let fd = sys::open_pipe("/dev/kmsgpipe0", libc::O_RDWR);
     if fd < 0 {
         return Err(Fault("cannot open /dev/kmsgpipe0".into()));
     }

@@ -282,7 +282,7 @@ impl<'a> Actor<'a> {
             .rng
             .one_of(&[O_RDONLY, O_WRONLY, O_RDWR, O_RDWR, O_RDWR, 3]);
         let flags = self.rng.one_of(&[0, O_NONBLOCK]);
-        let new = sys::open(NODES[pipe], access | flags);
+        let new = sys::open_pipe(NODES[pipe], access | flags);
         // The node may belong to a pipe that is being destroyed, or made: devtmpfs gives it its
         // permissions after it is there.
         only("open", new, &[ENOENT, ENXIO, ENODEV, EACCES])?;

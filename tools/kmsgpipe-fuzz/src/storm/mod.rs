@@ -72,7 +72,7 @@ struct Quiet {
 
 /// Bursts until there were `calls` calls; `made` says how many there were.
 pub fn run(seed: u64, calls: u64, made: &mut u64) -> Checked {
-    let zero = sys::open(NODES[0], libc::O_RDWR) as i32;
+    let zero = sys::open_pipe(NODES[0], libc::O_RDWR) as i32;
     let mut quiet = Quiet {
         seen: HashSet::new(),
         passed: (0, 0),

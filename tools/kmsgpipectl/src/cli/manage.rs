@@ -3,8 +3,12 @@
 //! The arguments of the commands that make, change and destroy pipes.
 
 use crate::{accounts, duration, size};
-use clap::{Args, Subcommand, ValueHint};
-use kmsgpipe::{Params, PipeName};
+use clap::{
+    builder::{PossibleValue, StringValueParser, TypedValueParser},
+    Arg, Args, Command, Subcommand, ValueHint,
+};
+use kmsgpipe::{Modes, Params, PipeName};
+use std::{ffi::OsStr, str::FromStr};
 
 /// The arguments of `clear`.
 #[derive(Args, Debug)]
@@ -115,6 +119,32 @@ pub struct Create {
     /// The group of its node; root if not given
     #[arg(long, value_parser = accounts::group)]
     pub group: Option<u32>,
+
+    /// How its files read and write when they are opened; several words with commas between them
+    #[arg(long, value_name = "MODES", default_value_t, value_parser = ModesParser)]
+    pub default_mode: Modes,
+}
+
+/// Understands modes, and offers the words for them.
+#[derive(Clone, Copy, Debug)]
+struct ModesParser;
+
+impl TypedValueParser for ModesParser {
+    type Value = Modes;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Modes, clap::Error> {
+        let words = StringValueParser::new().try_map(|text| Modes::from_str(&text));
+        words.parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(Modes::words().map(PossibleValue::new)))
+    }
 }
 
 /// Whom a node is to belong to; root where nothing is said.

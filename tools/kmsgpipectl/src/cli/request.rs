@@ -13,6 +13,7 @@ What the requests take:
   KMSGPIPE_FLUSH_PERIODIC  enable [INTERVAL [EXPIRY]] | disable
   KMSGPIPE_CREATE_NEW      [MSG_SIZE MAX_MSGS [MODE [NAME]]]
   KMSGPIPE_DUMP            [SIZE]
+  KMSGPIPE_SET_MODE        MODES, as create --default-mode
   FIONBIO                  0 | 1
 The others take nothing. KMSGPIPE_ may be left out, and case does not matter.")]
 pub struct Ioctl {
@@ -59,7 +60,13 @@ pub enum Request {
     /// Copy the queued messages
     #[value(name = "KMSGPIPE_DUMP", alias = "DUMP")]
     Dump,
-    /// The length of the next message
+    /// Change how the open file reads and writes
+    #[value(name = "KMSGPIPE_SET_MODE", alias = "SET_MODE")]
+    SetMode,
+    /// How the open file reads and writes
+    #[value(name = "KMSGPIPE_GET_MODE", alias = "GET_MODE")]
+    GetMode,
+    /// How many bytes the next read can get at most
     #[value(name = "FIONREAD")]
     NextLen,
     /// Put the open file into non-blocking mode, or out of it
@@ -72,7 +79,11 @@ impl Request {
     pub(super) fn returns_something(self) -> bool {
         !matches!(
             self,
-            Self::ClearQueue | Self::SetParams | Self::FlushPeriodic | Self::Destroy
+            Self::ClearQueue
+                | Self::SetParams
+                | Self::FlushPeriodic
+                | Self::Destroy
+                | Self::SetMode
         )
     }
 

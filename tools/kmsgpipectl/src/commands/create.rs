@@ -25,6 +25,7 @@ pub fn create(args: &cli::Create, json: bool) -> Result<(), Failure> {
         uid,
         gid: args.group.unwrap_or(gid),
         name: args.name.clone(),
+        default_mode: args.default_mode,
     })?;
 
     let node = match &args.name {

@@ -12,7 +12,7 @@ use crate::{
     style::Paint,
     table,
 };
-use kmsgpipe::{Create, Dump, Flush, Node, Params, Pipe, PipeName, Stats};
+use kmsgpipe::{Create, Dump, Flush, Modes, Node, Params, Pipe, PipeName, Stats};
 use serde_json::{json, Value};
 use std::{
     ffi::OsStr,
@@ -70,6 +70,8 @@ enum Call {
     CreateNew(Create),
     Destroy,
     Dump(Option<u32>),
+    SetMode(Modes),
+    GetMode,
     NextLen,
     SetNonblocking(bool),
 }
@@ -101,6 +103,7 @@ impl Call {
             (Request::GetParams, []) => Ok(Self::GetParams),
             (Request::ToggleBlock, []) => Ok(Self::ToggleBlock),
             (Request::Destroy, []) => Ok(Self::Destroy),
+            (Request::GetMode, []) => Ok(Self::GetMode),
             (Request::NextLen, []) => Ok(Self::NextLen),
             (Request::SetParams, [msg_size, max_msgs]) => {
                 params(msg_size, max_msgs).map(Self::SetParams)
@@ -128,6 +131,10 @@ impl Call {
             }
             (Request::Dump, []) => Ok(Self::Dump(None)),
             (Request::Dump, [size]) => Ok(Self::Dump(Some(number(size)?))),
+            (Request::SetMode, [modes]) => match modes.parse() {
+                Ok(modes) => Ok(Self::SetMode(modes)),
+                Err(error) => Err(bad(&error.to_string())),
+            },
             (Request::SetNonblocking, ["0"]) => Ok(Self::SetNonblocking(false)),
             (Request::SetNonblocking, ["1"]) => Ok(Self::SetNonblocking(true)),
             (_, []) => Err(bad("something is missing")),
@@ -141,6 +148,7 @@ impl Call {
             Self::GetStats => pipe.stats().map(Answer::Stats),
             Self::GetParams => pipe.params().map(Answer::Params),
             Self::CreateNew(create) => pipe.create(&create).map(Answer::Id),
+            Self::GetMode => pipe.mode().map(Answer::Mode),
             Self::NextLen => pipe.next_len().map(Answer::Length),
             Self::Dump(None) => pipe.dump().map(Answer::Dump),
             Self::Dump(Some(size)) => pipe.dump_into(size as usize).map(Answer::Dump),
@@ -148,6 +156,7 @@ impl Call {
             Self::SetParams(params) => pipe.set_params(params).map(|()| Answer::Nothing),
             Self::FlushPeriodic(flush) => pipe.flush_periodic(flush).map(|()| Answer::Nothing),
             Self::Destroy => pipe.destroy().map(|()| Answer::Nothing),
+            Self::SetMode(modes) => pipe.set_mode(modes).map(|()| Answer::Nothing),
             Self::ToggleBlock => {
                 pipe.toggle_block()?;
                 pipe.is_nonblocking().map(Answer::Nonblocking)
@@ -168,6 +177,7 @@ enum Answer {
     Params(Params),
     Id(u32),
     Length(u32),
+    Mode(Modes),
     /// Not returned, but what has become of the open file.
     Nonblocking(bool),
     Dump(Dump),
@@ -190,6 +200,7 @@ impl Answer {
             Self::Params(params) => serde_json::to_value(params).map_err(unwritable),
             Self::Id(id) => Ok(json!({ "id": id })),
             Self::Length(len) => Ok(json!({ "len": len })),
+            Self::Mode(modes) => Ok(json!({ "mode": modes })),
             Self::Nonblocking(on) => Ok(json!({ "nonblocking": on })),
             Self::Dump(dump) => dump::value(dump),
         }
@@ -208,6 +219,7 @@ impl Answer {
             }
             // To be used as they are.
             Self::Id(number) | Self::Length(number) => return format!("{number}\n"),
+            Self::Mode(modes) => return format!("{modes}\n"),
             Self::Nonblocking(on) => one("O_NONBLOCK", if *on { &"on" } else { &"off" }),
         };
         table::pairs(&rows)
@@ -266,6 +278,13 @@ mod tests {
             ),
             (Request::Dump, "", Call::Dump(None)),
             (Request::Dump, "4K", Call::Dump(Some(4096))),
+            (
+                Request::SetMode,
+                "whole,lines",
+                Call::SetMode(Modes::WHOLE | Modes::LINES),
+            ),
+            (Request::SetMode, "none", Call::SetMode(Modes::empty())),
+            (Request::GetMode, "", Call::GetMode),
             (Request::SetNonblocking, "1", Call::SetNonblocking(true)),
         ] {
             assert_eq!(parse(request, args), Ok(call), "{request:?} {args}");
@@ -290,6 +309,10 @@ mod tests {
             (Request::CreateNew, "1 2 9"),
             (Request::CreateNew, "1 2 0600 x y"),
             (Request::Dump, "x"),
+            (Request::SetMode, ""),
+            (Request::SetMode, "whole eof"),
+            (Request::SetMode, "1"),
+            (Request::GetMode, "whole"),
             (Request::SetNonblocking, "2"),
         ] {
             let failure = parse(request, args).unwrap_err();
@@ -306,6 +329,9 @@ mod tests {
             (7, 0)
         );
         assert_eq!(Answer::Nonblocking(true).text(), "O_NONBLOCK  on\n");
+        let mode = Answer::Mode(Modes::WHOLE | Modes::EOF);
+        assert_eq!(mode.text(), "whole,eof\n");
+        assert_eq!(mode.data().unwrap(), json!({ "mode": "whole,eof" }));
         let params = Answer::Params(Params::default());
         assert_eq!(params.text(), "msg_size  256\nmax_msgs  128\n");
         assert_eq!(

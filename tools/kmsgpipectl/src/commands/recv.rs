@@ -9,7 +9,7 @@ use crate::{
     framing::Output,
     signals::{self, Held},
 };
-use kmsgpipe::{Access, Action, Class, Deadline, Error, Pipe};
+use kmsgpipe::{Access, Action, Class, Deadline, Error, Modes, Pipe};
 use nix::poll::{PollFd, PollFlags};
 use std::{
     fs::File,
@@ -20,8 +20,11 @@ use std::{
 
 /// Receives messages and writes each to standard output before it takes the next one.
 pub fn recv(args: &cli::Recv, json: bool) -> Result<(), Failure> {
+    let pipe = Pipe::open(&args.pipe, Access::Read)?;
+    // Whether to wait is for the options to say, and not for the default mode of the pipe.
+    pipe.set_mode(pipe.mode()? - Modes::EOF)?;
     let mut receiver = Receiver {
-        pipe: Pipe::open(&args.pipe, Access::Read)?,
+        pipe,
         patience: match args.all {
             true => Patience::NONE,
             false => args.patience,

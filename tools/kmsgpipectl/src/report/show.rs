@@ -4,7 +4,7 @@
 
 use super::{line, Object, Report};
 use crate::{accounts, commands::messages, duration, failure::Failure, table, width};
-use kmsgpipe::{Node, Stats, Stray};
+use kmsgpipe::{Modes, Node, Stats, Stray};
 use nix::sys::stat::{major, minor};
 use serde::Serialize;
 use std::{fs, os::unix::fs::MetadataExt, time::Duration};
@@ -65,6 +65,7 @@ pub fn show(reports: &[Report], json: bool) -> Result<String, Failure> {
             node.as_ref(),
             stray.as_ref(),
             report.stats()?,
+            report.node.default_mode().ok(),
             width,
         ))
     };
@@ -78,6 +79,7 @@ fn block(
     device: Option<&DeviceNode>,
     stray: Option<&Stray>,
     stats: &Stats,
+    default_mode: Option<Modes>,
     width: Option<usize>,
 ) -> String {
     let mut rows = vec![
@@ -97,9 +99,9 @@ fn block(
             ("group", accounts::describe_group(device.gid)),
         ]);
     }
+    rows.extend([("limits", limits(stats)), ("expiry", expiry(stats))]);
+    rows.extend(default_mode.map(|modes| ("files", files(modes))));
     rows.extend([
-        ("limits", limits(stats)),
-        ("expiry", expiry(stats)),
         (
             "queued",
             format!(
@@ -199,6 +201,14 @@ fn expiry(stats: &Stats) -> String {
     )
 }
 
+/// How files read and write when they are opened.
+fn files(modes: Modes) -> String {
+    match modes.is_empty() {
+        true => "opened in no mode".into(),
+        false => format!("opened in the mode {modes}"),
+    }
+}
+
 /// The oldest message.
 fn oldest(stats: &Stats) -> String {
     let Some(head) = &stats.head else {
@@ -251,7 +261,8 @@ mod tests {
         stats.flush_interval_ms = 250;
         stats.flush_expiry_ms = 10_000;
         let node = Node::at(Path::new("/dev/kmsgpipe/log"));
-        let text = block(&node, Some(&device()), None, &stats, None);
+        let modes = Some(Modes::WHOLE | Modes::EOF);
+        let text = block(&node, Some(&device()), None, &stats, modes, None);
         let text = text.replace("root (0)", "0");
         assert_eq!(
             text,
@@ -265,6 +276,7 @@ mod tests {
              group     4000000000\n\
              limits    128 messages of at most 256 bytes\n\
              expiry    after 10s, looked for every 250ms\n\
+             files     opened in the mode whole,eof\n\
              queued    4 messages of 20 bytes, at most 5 messages of 25 bytes so far\n\
              oldest    number 997, 5 bytes, sent 1.5s ago by uid 1000, gid 100, pid 4711, privileged\n\
              open      1 reader, 2 writers\n\
@@ -286,9 +298,10 @@ mod tests {
         stats.dropped_bytes = 1;
         stats.max_msgs = 1;
         stats.msg_size = 1;
-        let text = block(&Node::of(3), None, None, &stats, None);
+        let text = block(&Node::of(3), None, None, &stats, Some(Modes::empty()), None);
         for row in [
             "limits    1 message of at most 1 byte\n",
+            "files     opened in no mode\n",
             "open      1 reader, 2 writers\n",
             "dropped   1 message of 1 byte\n",
             "refused   1 time as it was full, 8 times as the message was too long\n",
@@ -305,17 +318,18 @@ mod tests {
             device: (240, 3),
             blocker: Some((node.path().into(), "a regular file")),
         };
-        let text = block(&node, None, Some(&stray), &stats(None), None);
+        let text = block(&node, None, Some(&stray), &stats(None), None, None);
         assert!(
             text.contains("wrong     a regular file stands at /dev/kmsgpipe3\n"),
             "{text}"
         );
         assert!(!text.contains("owner"), "{text}");
+        assert!(!text.contains("files"), "{text}");
         assert!(text.contains("expiry    never\n"), "{text}");
         assert!(text.contains("oldest    not for you to see\n"), "{text}");
         let mut empty = stats(None);
         empty.depth_msgs = 0;
-        let text = block(&node, None, None, &empty, None);
+        let text = block(&node, None, None, &empty, None, None);
         assert!(text.contains("oldest    none\n"), "{text}");
     }
 

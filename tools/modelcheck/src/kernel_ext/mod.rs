@@ -15,6 +15,9 @@ pub(crate) mod cred;
 pub(crate) mod lock;
 pub(crate) mod nofault;
 pub(crate) mod notify;
+#[path = "../../../../src/kernel_ext/pieces.rs"]
+#[rustfmt::skip]
+pub(crate) mod pieces;
 pub(crate) mod segment;
 pub(crate) mod sleepers;
 pub(crate) mod work;

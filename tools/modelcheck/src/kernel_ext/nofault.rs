@@ -2,12 +2,16 @@
 
 //! Copies between a buffer and user memory, which is absent when a scenario wants it to be.
 
-use super::segment::Bytes;
+use super::{
+    chain::Chain,
+    segment::{Bytes, Segment},
+};
 use kernel::{
     iov::{Behaviour, IovIterDest, IovIterSource},
     prelude::*,
     task::CurrentTask,
 };
+use std::marker::PhantomData;
 
 /// Memory of the caller's that a message is copied from.
 pub(crate) trait Source {
@@ -152,6 +156,62 @@ pub(crate) fn fill_patiently<'a>(
         *to = *from;
     }
     Ok(())
+}
+
+/// Fills `piece` with what comes next in a source, waiting for page faults, and goes on behind it.
+pub(crate) fn read_patiently(source: &mut impl Source, piece: &mut [u8]) -> Result {
+    let len = piece.len();
+    fill_patiently_into(source, piece)?;
+    source.advance(len);
+    Ok(())
+}
+
+/// Copies the next bytes of a source to `piece`, waiting for page faults.
+fn fill_patiently_into(source: &mut impl Source, piece: &mut [u8]) -> Result {
+    source.fault_in(piece.len())?;
+    let bytes = source.left().get(..piece.len()).ok_or(EFAULT)?;
+    piece.copy_from_slice(bytes);
+    Ok(())
+}
+
+/// Memory of the kernel's that a message is copied from. It is always there.
+pub(crate) struct Copied<'a> {
+    bytes: Vec<u8>,
+    at: usize,
+    behaviour: Behaviour,
+    segments: PhantomData<&'a Chain<Segment>>,
+}
+
+impl<'a> Copied<'a> {
+    /// The first `len` bytes in `segments`, which must have so many.
+    pub(crate) fn new(segments: &'a Chain<Segment>, len: usize) -> Self {
+        let bytes: Vec<u8> = segments.iter().flatten().take(len).copied().collect();
+        assert_eq!(bytes.len(), len);
+        Self {
+            bytes,
+            at: 0,
+            behaviour: Behaviour::default(),
+            segments: PhantomData,
+        }
+    }
+}
+
+impl Source for Copied<'_> {
+    fn len(&self) -> usize {
+        self.left().len()
+    }
+
+    fn left(&self) -> &[u8] {
+        &self.bytes[self.at..]
+    }
+
+    fn advance(&mut self, by: usize) {
+        self.at += by;
+    }
+
+    fn behaviour(&mut self) -> &mut Behaviour {
+        &mut self.behaviour
+    }
 }
 
 /// Copies all `pieces`, one behind the other, without page faults.

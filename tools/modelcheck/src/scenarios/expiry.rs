@@ -96,10 +96,10 @@ fn a_reader_that_removes_the_old_wakes_writers() {
     model::check("a_reader_that_removes_the_old_wakes_writers", 3, || {
         let bench = old(1, b"x");
         // Asleep since before the message was too old.
-        let pipe = bench.pipe.clone();
+        let (pipe, handle) = (bench.pipe.clone(), bench.handle.clone());
         let writers = [bench.sender(b'a'), bench.sender(b'b')];
         let reader = bench.receiver();
-        let looked = model::spawn(move || pipe.next_len());
+        let looked = model::spawn(move || pipe.next_len(&handle));
         bench.settle();
         assert!(matches!(looked.result(), Some(Ok(0 | 1))));
         assert!(matches!(reader.result(), Some(Ok(b'a' | b'b'))));

@@ -45,11 +45,11 @@ fn the_last_close_takes_the_spare_segments() {
         let bench = Bench::new(2, b"");
         for tag in *b"ab" {
             let (pipe, user) = (bench.pipe.clone(), bench.user().long(2));
-            assert_eq!(pipe.attach(BOTH), Ok(()));
+            let file = pipe.attach(BOTH, Readers::Any).expect("a file");
             model::spawn(move || {
                 assert_eq!(user.send(tag), Ok(()));
                 assert!(user.receive().is_ok());
-                pipe.detach(BOTH);
+                Pipe::detach(&pipe, &file);
             });
         }
         bench.worker(1);

@@ -7,8 +7,8 @@ use crate::kernel_ext::notify::events;
 
 /// Starts a task that polls for some events.
 fn poller(bench: &Bench, wanted: u32) -> model::Spawned<u32> {
-    let pipe = bench.pipe.clone();
-    model::spawn(move || pipe.notifier().poll(wanted, || pipe.poll(BOTH)))
+    let (pipe, handle) = (bench.pipe.clone(), bench.handle.clone());
+    model::spawn(move || pipe.notifier().poll(wanted, || pipe.poll(&handle)))
 }
 
 #[test]

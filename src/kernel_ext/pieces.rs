@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Bytes that are in several pieces, one behind the other.
+
+use core::ops::Range;
+
+/// The bytes in `range` of all that is in `pieces`.
+pub(crate) fn part<'a>(
+    pieces: impl Iterator<Item = &'a [u8]>,
+    range: Range<usize>,
+) -> impl Iterator<Item = &'a [u8]> {
+    // What is left in front of the range, and what is left of the range.
+    let mut skip = range.start;
+    let mut left = range.end.saturating_sub(range.start);
+    pieces
+        .map_while(move |piece| {
+            if left == 0 {
+                return None;
+            }
+            let begin = skip.min(piece.len());
+            let end = piece.len().min(begin.saturating_add(left));
+            skip -= begin;
+            left -= end - begin;
+            piece.get(begin..end)
+        })
+        .filter(|piece| !piece.is_empty())
+}
+
+/// Copies `pieces` to `places`, until there are no more of the ones or the others; returns how many
+/// bytes were copied.
+pub(crate) fn copy<'a, 'b>(
+    mut pieces: impl Iterator<Item = &'a [u8]>,
+    places: impl Iterator<Item = &'b mut [u8]>,
+) -> usize {
+    let mut copied = 0;
+    let mut piece: &[u8] = &[];
+    for mut place in places {
+        while !place.is_empty() {
+            if piece.is_empty() {
+                let Some(next) = pieces.next() else {
+                    return copied;
+                };
+                piece = next;
+            }
+            let len = place.len().min(piece.len());
+            let (from, behind) = piece.split_at(len);
+            let (to, rest) = place.split_at_mut(len);
+            to.copy_from_slice(from);
+            copied += len;
+            piece = behind;
+            place = rest;
+        }
+    }
+    copied
+}
+
+#[kernel::macros::kunit_tests(kmsgpipe_pieces)]
+mod tests {
+    use super::*;
+
+    const PIECES: [&[u8]; 5] = [b"abc", b"", b"d", b"efgh", b"ij"];
+
+    /// All bytes in `range`, and how many pieces they are in.
+    fn joined(range: Range<usize>) -> ([u8; 10], usize, usize) {
+        let mut bytes = [0; 10];
+        let copied = copy(
+            part(PIECES.into_iter(), range.clone()),
+            [bytes.as_mut_slice()].into_iter(),
+        );
+        (bytes, copied, part(PIECES.into_iter(), range).count())
+    }
+
+    #[test]
+    fn a_part_is_what_is_in_the_range() {
+        let all = b"abcdefghij";
+        for start in 0..=10 {
+            for end in start..=10 {
+                let (bytes, copied, pieces) = joined(start..end);
+                assert_eq!(copied, end - start);
+                assert_eq!(bytes.get(..copied), all.get(start..end));
+                assert!(pieces <= 4);
+            }
+        }
+        assert_eq!(joined(8..100).1, 2);
+        assert_eq!(joined(10..11).1, 0);
+        assert_eq!(joined(2..usize::MAX), (*b"cdefghij\0\0", 8, 4));
+    }
+
+    #[test]
+    fn a_copy_fills_one_place_after_the_other() {
+        for split in 0..=10 {
+            let mut bytes = [0; 10];
+            let (first, second) = bytes.split_at_mut(split);
+            let copied = copy(PIECES.into_iter(), [first, second].into_iter());
+            assert_eq!((copied, &bytes), (10, b"abcdefghij"));
+        }
+        let mut short = [0; 4];
+        assert_eq!(
+            copy(PIECES.into_iter(), [short.as_mut_slice()].into_iter()),
+            4
+        );
+        assert_eq!(&short, b"abcd");
+    }
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How an open file reads and writes: its mode.
+
+use kernel::fmt;
+
+use crate::uapi::{
+    MODE_EOF,
+    MODE_LINES,
+    MODE_WHOLE, //
+};
+
+/// The words for the bits of a mode, in the order in which they are shown.
+const WORDS: [(&str, Modes); 3] = [
+    ("whole", Modes::WHOLE),
+    ("eof", Modes::EOF),
+    ("lines", Modes::LINES),
+];
+
+/// The word for the mode in which no bit is set.
+const NONE: &str = "none";
+
+/// The mode of an open file: a set of bits of the UAPI header.
+///
+/// # Invariants
+///
+/// No other bit is set than those of [`WORDS`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Modes(u32);
+
+impl Modes {
+    /// A read gets part of a message if that is too long, a read of an empty pipe waits, and a
+    /// write is one message.
+    pub(crate) const NONE: Self = Self(0);
+
+    /// A read gets all of a message or fails.
+    pub(crate) const WHOLE: Self = Self(MODE_WHOLE);
+
+    /// A read of an empty pipe is at the end of the file.
+    pub(crate) const EOF: Self = Self(MODE_EOF);
+
+    /// Each line of a write is a message.
+    pub(crate) const LINES: Self = Self(MODE_LINES);
+
+    /// The mode with these bits of the UAPI header; none if one of them has no meaning.
+    pub(crate) fn from_bits(bits: u32) -> Option<Self> {
+        let known = WORDS.iter().fold(0, |known, (_, mode)| known | mode.0);
+        // INVARIANT: The bits are those of `WORDS`.
+        (bits & !known == 0).then_some(Self(bits))
+    }
+
+    /// The bits of the UAPI header.
+    pub(crate) fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Whether all bits of `other` are set.
+    #[inline]
+    pub(crate) fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Writes it as words that are separated by commas.
+    pub(crate) fn write_to(self, out: &mut impl fmt::Write) -> fmt::Result {
+        if self == Self::NONE {
+            return out.write_str(NONE);
+        }
+        let mut separator = "";
+        for (word, mode) in WORDS {
+            if self.contains(mode) {
+                out.write_str(separator)?;
+                out.write_str(word)?;
+                separator = ",";
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what [`Modes::write_to`] writes; the words may be in any order.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        if text == NONE.as_bytes() {
+            return Some(Self::NONE);
+        }
+        let mut modes = Self::NONE;
+        for word in text.split(|byte| *byte == b',') {
+            let (_, mode) = WORDS.iter().find(|(name, _)| name.as_bytes() == word)?;
+            // INVARIANT: Both have bits of `WORDS` alone.
+            modes.0 |= mode.0;
+        }
+        Some(modes)
+    }
+}
+
+impl fmt::Display for Modes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_to(f)
+    }
+}
+
+#[kernel::macros::kunit_tests(kmsgpipe_mode)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_bits_with_a_meaning_make_a_mode() {
+        for bits in 0..64 {
+            let known = bits & !(MODE_WHOLE | MODE_EOF | MODE_LINES) == 0;
+            assert_eq!(Modes::from_bits(bits).is_some(), known);
+            assert_eq!(
+                Modes::from_bits(bits).map(Modes::bits),
+                known.then_some(bits)
+            );
+        }
+        assert_eq!(Modes::from_bits(1 << 31), None);
+    }
+
+    #[test]
+    fn words_make_a_mode() {
+        for (text, mode) in [
+            ("none", Some(0)),
+            ("whole", Some(MODE_WHOLE)),
+            ("eof,lines", Some(MODE_EOF | MODE_LINES)),
+            ("lines,eof", Some(MODE_EOF | MODE_LINES)),
+            ("eof,eof", Some(MODE_EOF)),
+            ("whole,eof,lines", Some(MODE_WHOLE | MODE_EOF | MODE_LINES)),
+            ("", None),
+            (",", None),
+            ("eof,", None),
+            ("eof,none", None),
+            ("EOF", None),
+            ("hup", None),
+        ] {
+            assert_eq!(Modes::parse(text.as_bytes()).map(Modes::bits), mode);
+        }
+    }
+
+    #[test]
+    fn a_mode_is_shown_as_it_is_read() {
+        for (mode, expected) in [
+            (Modes::NONE, "none"),
+            (Modes::EOF, "eof"),
+            (Modes(MODE_WHOLE | MODE_EOF | MODE_LINES), "whole,eof,lines"),
+        ] {
+            let mut shown = Shown::default();
+            assert!(mode.write_to(&mut shown).is_ok());
+            assert_eq!(shown.0.get(..shown.1), Some(expected.as_bytes()));
+        }
+    }
+
+    /// A text that was written.
+    #[derive(Default)]
+    struct Shown([u8; 32], usize);
+
+    impl fmt::Write for Shown {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let end = self.1 + text.len();
+            let place = self.0.get_mut(self.1..end).ok_or(fmt::Error)?;
+            place.copy_from_slice(text.as_bytes());
+            self.1 = end;
+            Ok(())
+        }
+    }
+}
