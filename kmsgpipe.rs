@@ -64,6 +64,9 @@ mod stream;
 mod sysfs;
 #[path = "src/uapi/mod.rs"]
 mod uapi;
+#[path = "src/wire.rs"]
+#[deny(unsafe_code)]
+mod wire;
 
 use crate::{
     debug::PipesDir,

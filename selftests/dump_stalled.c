@@ -81,7 +81,7 @@ FIXTURE_VARIANT_ADD(stalled, in_the_middle)
 
 FIXTURE_VARIANT_ADD(stalled, at_the_last_record)
 {
-	.page = MESSAGES * (48 + 248) / PAGE,
+	.page = MESSAGES * (64 + 248) / PAGE,
 };
 
 FIXTURE_SETUP(stalled)

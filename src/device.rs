@@ -198,7 +198,7 @@ impl StreamDevice for OpenPipe {
         self.pipe.signals_changed();
     }
 
-    fn next_len(&self) -> usize {
-        self.pipe.next_len(&self.handle).unwrap_or(0)
+    fn needed_len(&self) -> usize {
+        self.pipe.needed_len(&self.handle).unwrap_or(0)
     }
 }

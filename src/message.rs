@@ -68,6 +68,12 @@ impl Record {
         bytes
     }
 
+    /// Changes the length in a packed record.
+    #[inline(always)]
+    pub(crate) fn encode_len(packed: &mut [u8; Self::SIZE], len: u32) {
+        packed[16..20].copy_from_slice(&len.to_ne_bytes());
+    }
+
     /// Unpacks what [`Record::encode`] made.
     #[inline]
     pub(crate) fn decode(bytes: &[u8; Self::SIZE]) -> Self {

@@ -164,7 +164,7 @@ impl Queue {
         if len.wrapping_sub(1) >= self.short as usize || self.is_full() {
             return false;
         }
-        let time = now.max(self.latest);
+        let time = self.time(now);
         if !self
             .store
             .push_here(len as u32, place, copy, || signed(time))
@@ -174,6 +174,31 @@ impl Queue {
         self.latest = time;
         self.counted.arrive(len, self.store.depth());
         true
+    }
+
+    /// Accepts messages with these `payloads`, none of which is empty or longer than the queue takes,
+    /// as long as there is room and each only has to be written down. They were sent as `sender` and
+    /// `stamp` say, and are not older than those before them. Returns what was accepted, and how many
+    /// bytes the payloads take, each with what it is rounded up by.
+    #[inline(always)]
+    pub(crate) fn push_all_here<'a>(
+        &mut self,
+        sender: Sender,
+        stamp: Stamp,
+        payloads: impl Iterator<Item = &'a [u8]>,
+    ) -> (Tally, usize) {
+        let record = Record {
+            stamp,
+            len: 0,
+            sender,
+        };
+        let room = self.capacity.saturating_sub(self.depth().msgs) as usize;
+        let (accepted, span) = self.store.push_all_here(&record, payloads.take(room));
+        if accepted.msgs > 0 {
+            self.latest = stamp.monotonic;
+            self.counted.arrive_all(accepted, self.store.depth());
+        }
+        (accepted, span)
     }
 
     /// Accepts a message of `len` bytes, which `copy` writes piece by piece, gives it its sequence
@@ -215,6 +240,20 @@ impl Queue {
     /// Removes the oldest message, of `len` bytes, which was delivered.
     pub(crate) fn deliver(&mut self, len: u32) {
         self.store.pop(len);
+    }
+
+    /// Removes the oldest messages, which were delivered: so many as `taken` says, whose payloads
+    /// take `span` bytes of the store.
+    #[inline]
+    pub(crate) fn deliver_all(&mut self, taken: Tally, span: usize) {
+        self.store.pop_all(taken, span);
+    }
+
+    /// The time at which a message counts as sent that is accepted `now`: it is not older than the
+    /// one before it.
+    #[inline]
+    pub(crate) fn time(&self, now: u64) -> u64 {
+        now.max(self.latest)
     }
 
     /// Removes messages that are older than `cutoff`, in nanoseconds of `CLOCK_MONOTONIC`, but at

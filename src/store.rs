@@ -11,7 +11,10 @@
 //! handed back to be freed.
 
 use crate::{
-    kernel_ext::segment::SEGMENT_SIZE,
+    kernel_ext::{
+        pieces,
+        segment::SEGMENT_SIZE, //
+    },
     message::{
         Record,
         Sender,
@@ -174,6 +177,49 @@ impl Store {
         true
     }
 
+    /// Stores messages behind the others, with these `payloads`, as long as each can be all in the
+    /// last segment, and its record, too. All of them were sent as `record` says. Returns what was
+    /// stored, and how many bytes the payloads take, each with what it is rounded up by.
+    #[inline(always)]
+    pub(crate) fn push_all_here<'a>(
+        &mut self,
+        record: &Record,
+        payloads: impl Iterator<Item = &'a [u8]>,
+    ) -> (Tally, usize) {
+        let packed = record.encode();
+        let mut stored = Tally::NONE;
+        let mut span: usize = 0;
+        let mut records = self.records.last_mut();
+        let mut left = self.payloads.last_mut();
+        for payload in payloads {
+            let len = payload.len();
+            // Neither wraps: both are far below the largest number.
+            let padded = len.wrapping_add(ALIGN as usize - 1) & !(ALIGN as usize - 1);
+            let places = (
+                records.split_first_chunk_mut::<{ Record::SIZE }>(),
+                left.split_at_mut_checked(padded),
+            );
+            let (Some((place, more_records)), Some((bytes, more))) = places else {
+                break;
+            };
+            *place = packed;
+            Record::encode_len(place, len as u32);
+            if let Some(bytes) = bytes.get_mut(..len) {
+                bytes.copy_from_slice(payload);
+            }
+            records = more_records;
+            left = more;
+            span = span.wrapping_add(padded);
+            stored.add(len);
+        }
+        self.records
+            .fill_place((stored.msgs as usize).wrapping_mul(Record::SIZE), 1);
+        self.payloads.fill_place(span, ALIGN);
+        // INVARIANT: They were just written.
+        self.depth.merge(stored);
+        (stored, span)
+    }
+
     /// Stores a message behind the others, with `record.len` bytes of payload that `copy` provides
     /// piece by piece. Uses up all segments of `fresh`, which must be those of [`Store::provide`].
     ///
@@ -227,6 +273,23 @@ impl Store {
         Some((record, self.payloads.read(record.len as usize)))
     }
 
+    /// All messages, oldest first.
+    #[inline]
+    pub(crate) fn walk(&self) -> Walk<'_> {
+        Walk {
+            // CAST: As many as there are fit into memory.
+            records: self.records.read(self.depth.msgs as usize * Record::SIZE),
+            here: &[],
+            payloads: self.payloads.read(0),
+            len: 0,
+        }
+    }
+
+    /// The number of bytes that all payloads take, each with what it is rounded up by.
+    pub(crate) fn payload_span(&self) -> usize {
+        self.payloads.len()
+    }
+
     /// Removes the oldest message if its payload is not split: `copy` reads it, and returns whether
     /// it did so. There must be no survey.
     ///
@@ -249,19 +312,30 @@ impl Store {
             self.records.rewind_here();
             self.payloads.rewind_here();
         } else {
-            self.remove(len);
+            self.remove(1, len as usize);
         }
         Some(len)
     }
 
     /// Removes the oldest message, whose payload has `len` bytes.
     pub(crate) fn pop(&mut self, len: u32) {
+        let one = Tally {
+            msgs: 1,
+            bytes: len.into(),
+        };
+        self.pop_all(one, len as usize);
+    }
+
+    /// Removes the oldest messages, so many of them as `taken` says. Their payloads take `span`
+    /// bytes, each with what it is rounded up by; the last one may be without that.
+    #[inline]
+    pub(crate) fn pop_all(&mut self, taken: Tally, span: usize) {
         // INVARIANT: They are removed here.
-        self.depth.sub(len as usize);
+        self.depth = self.depth.without(taken);
         if self.depth.msgs > 0 {
-            self.remove(len);
+            self.remove(taken.msgs as usize, span);
         } else if self.survey.is_some() {
-            self.remove(len);
+            self.remove(taken.msgs as usize, span);
             self.records.restart(&mut self.spare);
             self.payloads.restart(&mut self.spare);
         } else {
@@ -270,11 +344,11 @@ impl Store {
         }
     }
 
-    /// Goes on behind the oldest message, whose payload has `len` bytes.
+    /// Goes on behind the oldest `msgs` messages, whose payloads take `span` bytes.
     #[inline(never)]
-    fn remove(&mut self, len: u32) {
-        self.records.remove(Record::SIZE, 1, &mut self.spare);
-        self.payloads.remove(len as usize, ALIGN, &mut self.spare);
+    fn remove(&mut self, msgs: usize, span: usize) {
+        self.records.remove(msgs * Record::SIZE, 1, &mut self.spare);
+        self.payloads.remove(span, ALIGN, &mut self.spare);
     }
 
     /// Removes all messages. Returns what is to be freed when no lock is held any more.
@@ -363,5 +437,47 @@ impl Store {
         let mut kept = self.records.survey_end();
         kept.append(&mut self.payloads.survey_end());
         kept
+    }
+}
+
+/// A walk over the messages of a [`Store`], which stay there.
+pub(crate) struct Walk<'a> {
+    records: Pieces<'a>,
+    /// What is left of the current piece of these.
+    here: &'a [u8],
+    payloads: Pieces<'a>,
+    /// The length of the payload that was shown last, in bytes.
+    len: usize,
+}
+
+impl<'a> Walk<'a> {
+    /// Goes on to the next message, and returns its record. All of the payload of the one before
+    /// must have been taken.
+    #[inline(always)]
+    pub(crate) fn record(&mut self) -> Option<Record> {
+        if self.here.is_empty() {
+            self.here = self.records.next()?;
+        }
+        let (packed, behind) = self.here.split_first_chunk()?;
+        self.here = behind;
+        let record = Record::decode(packed);
+        self.payloads
+            .go_on(self.len, ALIGN as usize, record.len as usize);
+        self.len = record.len as usize;
+        Some(record)
+    }
+
+    /// Copies the payload of that message to `to`, which has as many bytes.
+    #[inline(always)]
+    pub(crate) fn copy_payload(&mut self, to: &mut [u8]) {
+        if !self.payloads.copy_here(to) {
+            pieces::copy(self.payload(), core::iter::once(to));
+        }
+    }
+
+    /// The payload of that message, piece by piece.
+    #[inline]
+    pub(crate) fn payload(&mut self) -> impl Iterator<Item = &'a [u8]> + '_ {
+        self.payloads.by_ref()
     }
 }

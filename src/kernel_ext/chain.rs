@@ -326,6 +326,12 @@ impl<P: Linked> Chain<P> {
     }
 }
 
+impl<P: Linked> Default for Chain<P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<P: Linked> Drop for Chain<P> {
     fn drop(&mut self) {
         while self.pop_front().is_some() {}

@@ -77,9 +77,9 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
     /// Called after a file was registered with the [`Notifier`] for signals, or unregistered.
     fn signals_changed(&self);
 
-    /// The length of what the next read takes, in bytes: zero if that is not known. A read of less
-    /// may have failed with [`EMSGSIZE`].
-    fn next_len(&self) -> usize;
+    /// The number of bytes without which the next read may fail with [`EMSGSIZE`]: zero if that is
+    /// not known.
+    fn needed_len(&self) -> usize;
 }
 
 /// What an open file of a [`StreamDevice`] holds.
@@ -309,7 +309,7 @@ impl<T: StreamDevice> Region<T> {
         }
         // SAFETY: As in `poll`.
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
-        let next = open.device.next_len();
+        let next = open.device.needed_len();
         // The read was as long as there is room in the pipe. If an empty pipe has enough, the
         // caller may try again when this one was read from.
         //

@@ -6,16 +6,14 @@
 //! [`include/linux/uidgid.h`](srctree/include/linux/uidgid.h),
 //! [`include/linux/capability.h`](srctree/include/linux/capability.h).
 
+use core::marker::PhantomData;
 use kernel::{
     bindings,
     cred::Credential,
     fs::File,
     prelude::*,
     sync::aref::ARef,
-    task::{
-        CurrentTask,
-        Task, //
-    }, //
+    task::CurrentTask, //
 };
 
 /// The user id and the group id that a task has by its credentials.
@@ -123,20 +121,79 @@ pub(crate) fn require_admin() -> Result {
     }
 }
 
-/// Translates the kernel's user id for the current task; an id that its user namespace does not
-/// know becomes the overflow id.
+/// How the current task sees the ids of others: by its namespaces, which do not change while it
+/// makes a call.
+pub(crate) struct View<'a> {
+    /// It is in the initial user namespace, where ids are those of the kernel.
+    users_alike: bool,
+    /// It is in the initial pid namespace.
+    pids_alike: bool,
+    _task: PhantomData<&'a CurrentTask>,
+}
+
+impl<'a> View<'a> {
+    /// That of `task`.
+    #[inline]
+    pub(crate) fn of(task: &'a CurrentTask) -> Self {
+        // SAFETY: `task` is the current task, so that it is valid. Nobody but the task itself
+        // changes its `cred`, which it keeps a reference to, and which has a user namespace.
+        let users = unsafe { (*(*task.as_ptr()).cred).user_ns };
+        // SAFETY: The task is valid, and has a pid namespace while it runs.
+        let pids = unsafe { bindings::task_active_pid_ns(task.as_ptr()) };
+        Self {
+            users_alike: core::ptr::eq(users, &raw const bindings::init_user_ns),
+            pids_alike: core::ptr::eq(pids, &raw const bindings::init_pid_ns),
+            _task: PhantomData,
+        }
+    }
+
+    /// Translates the kernel's user id; one that its user namespace does not know becomes the
+    /// overflow id.
+    #[inline]
+    pub(crate) fn uid(&self, uid: u32) -> u32 {
+        if self.users_alike {
+            uid
+        } else {
+            uid_for_current(uid)
+        }
+    }
+
+    /// Translates the kernel's group id, likewise.
+    #[inline]
+    pub(crate) fn gid(&self, gid: u32) -> u32 {
+        if self.users_alike {
+            gid
+        } else {
+            gid_for_current(gid)
+        }
+    }
+
+    /// Translates a process id of the initial pid namespace: a task in another one gets zero, as
+    /// the process may be gone and its number used anew.
+    #[inline]
+    pub(crate) fn pid(&self, pid: u32) -> u32 {
+        if self.pids_alike {
+            pid
+        } else {
+            0
+        }
+    }
+}
+
+/// Translates the kernel's user id for the current task.
 #[cfg(CONFIG_USER_NS)]
-pub(crate) fn uid_for_current(uid: u32) -> u32 {
+#[cold]
+fn uid_for_current(uid: u32) -> u32 {
     // SAFETY: The user namespace of the current task is valid while the task runs.
     unsafe {
         bindings::from_kuid_munged(bindings::current_user_ns(), bindings::kuid_t { val: uid })
     }
 }
 
-/// Translates the kernel's group id for the current task; an id that its user namespace does not
-/// know becomes the overflow id.
+/// Translates the kernel's group id for the current task.
 #[cfg(CONFIG_USER_NS)]
-pub(crate) fn gid_for_current(gid: u32) -> u32 {
+#[cold]
+fn gid_for_current(gid: u32) -> u32 {
     // SAFETY: The user namespace of the current task is valid while the task runs.
     unsafe {
         bindings::from_kgid_munged(bindings::current_user_ns(), bindings::kgid_t { val: gid })
@@ -145,24 +202,12 @@ pub(crate) fn gid_for_current(gid: u32) -> u32 {
 
 /// Translates the kernel's user id for the current task: there is one user namespace.
 #[cfg(not(CONFIG_USER_NS))]
-pub(crate) fn uid_for_current(uid: u32) -> u32 {
+fn uid_for_current(uid: u32) -> u32 {
     uid
 }
 
 /// Translates the kernel's group id for the current task: there is one user namespace.
 #[cfg(not(CONFIG_USER_NS))]
-pub(crate) fn gid_for_current(gid: u32) -> u32 {
+fn gid_for_current(gid: u32) -> u32 {
     gid
-}
-
-/// Translates a process id of the initial pid namespace for the current task: a task in another one
-/// gets zero, as the process may be gone and its number used anew.
-pub(crate) fn pid_for_current(pid: u32) -> u32 {
-    // SAFETY: The current task is valid, and has a pid namespace while it runs.
-    let active = unsafe { bindings::task_active_pid_ns(Task::current_raw()) };
-    if core::ptr::eq(active, &raw const bindings::init_pid_ns) {
-        pid
-    } else {
-        0
-    }
 }

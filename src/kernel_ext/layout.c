@@ -40,6 +40,7 @@ int main(void)
 	DEFINE(CRED_EGID, offsetof(struct cred, egid));
 	DEFINE(CRED_GID, offsetof(struct cred, gid));
 	DEFINE(CRED_UID, offsetof(struct cred, uid));
+	DEFINE(CRED_USER_NS, offsetof(struct cred, user_ns));
 	DEFINE(DEVICE_ATTRIBUTE_SIZE, sizeof(struct device_attribute));
 	DEFINE(DEVICE_CLASS, offsetof(struct device, class));
 	DEFINE(DEVICE_DEVT, offsetof(struct device, devt));

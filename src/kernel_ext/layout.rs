@@ -94,6 +94,7 @@ static_assert!(offset_of!(cred, egid) == raw::CRED_EGID);
 static_assert!(offset_of!(cred, euid) == raw::CRED_EUID);
 static_assert!(offset_of!(cred, gid) == raw::CRED_GID);
 static_assert!(offset_of!(cred, uid) == raw::CRED_UID);
+static_assert!(offset_of!(cred, user_ns) == raw::CRED_USER_NS);
 static_assert!(offset_of!(device, class) == raw::DEVICE_CLASS);
 // What is behind the bits that are set.
 static_assert!(offset_of!(dev_pm_info, driver_flags) == raw::DEV_PM_INFO_DRIVER_FLAGS);

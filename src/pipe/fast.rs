@@ -17,7 +17,9 @@ pub(super) struct Slow {
     /// They keep the rest of a message, which comes before what is queued. Each rest has a slot of
     /// the queue.
     rests: u32,
-    /// Their writes are split into lines.
+    /// They read records.
+    record_readers: u32,
+    /// Their writes are not one message each.
     splitters: u32,
 }
 
@@ -36,7 +38,13 @@ impl State {
         self.queue.hold(self.slow.rests);
     }
 
-    /// Counts open files whose writes are split into lines.
+    /// Counts open files that read records.
+    pub(super) fn count_record_readers(&mut self, by: i32) {
+        self.slow.record_readers = self.slow.record_readers.wrapping_add_signed(by);
+        self.flags.set(Flag::Records, self.slow.record_readers > 0);
+    }
+
+    /// Counts open files whose writes are not one message each.
     pub(super) fn count_splitters(&mut self, by: i32) {
         self.slow.splitters = self.slow.splitters.wrapping_add_signed(by);
         self.queue.close_fast_path(self.slow.splitters > 0);

@@ -34,6 +34,8 @@ impl_flags!(
         Rests = 1 << 8,
         /// A task copies all messages: what leaves the queue is kept for it.
         Dumping = 1 << 9,
+        /// An open file reads records.
+        Records = 1 << 10,
     }
 );
 

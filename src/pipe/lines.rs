@@ -13,9 +13,10 @@ use kernel::{
 
 use super::{
     handle::{
+        Extra, //
         Handle,
-        Unfinished, //
     },
+    send::Partly,
     Pipe,
     State, //
 };
@@ -127,19 +128,6 @@ impl Line {
     }
 }
 
-/// A call of which part has succeeded: no program sees what stops it then.
-struct Partly<'a, C>(&'a C);
-
-impl<C: Call> Call for Partly<'_, C> {
-    fn is_nonblocking(&self) -> bool {
-        self.0.is_nonblocking()
-    }
-
-    fn is_attempt(&self) -> bool {
-        true
-    }
-}
-
 /// The close of a file.
 struct Close;
 
@@ -179,8 +167,8 @@ impl Pipe {
         let mut state = self.state.lock();
         let kept = handle.of(&mut state);
         kept.writing_lines = false;
-        if let Some(unfinished) = &mut kept.unfinished {
-            unfinished.line = line;
+        if let Some(extra) = &mut kept.extra {
+            extra.line = line;
         }
         if result == Err(EMSGSIZE) {
             state.refused.size = state.refused.size.wrapping_add(1);
@@ -204,14 +192,14 @@ impl Pipe {
         loop {
             state.alive()?;
             let kept = handle.of(&mut state);
-            if kept.unfinished.is_none() {
+            if kept.extra.is_none() {
                 if fresh.is_none() {
                     drop(state);
-                    fresh = Some(Unfinished::new()?);
+                    fresh = Some(Extra::new()?);
                     state = self.state.lock();
                     continue;
                 }
-                kept.unfinished = fresh.take();
+                kept.extra = fresh.take();
             }
             if !kept.writing_lines {
                 break;
@@ -228,9 +216,9 @@ impl Pipe {
         let kept = handle.of(&mut state);
         kept.writing_lines = true;
         let line = kept
-            .unfinished
+            .extra
             .as_mut()
-            .map(|unfinished| core::mem::take(&mut unfinished.line));
+            .map(|extra| core::mem::take(&mut extra.line));
         Ok(Line {
             longest,
             ..line.unwrap_or_default()

@@ -41,7 +41,7 @@ impl State {
     /// expired, and need not be kept for a copy of all; returns its length in bytes.
     #[inline(always)]
     fn take_here(&mut self, dest: &mut impl Dest, task: &CurrentTask) -> Option<usize> {
-        let not_here = Flag::Dead | Flag::Expires | Flag::Rests | Flag::Dumping;
+        let not_here = Flag::Dead | Flag::Expires | Flag::Rests | Flag::Dumping | Flag::Records;
         if self.flags.contains_any(not_here) {
             return None;
         }
@@ -53,7 +53,7 @@ impl State {
 
     /// Whether a task that was woken by a signal alone finds nothing to return to its caller, to
     /// which the end of the pipe would be something.
-    fn has_nothing_for(&mut self, handle: &Handle) -> bool {
+    pub(super) fn has_nothing_for(&mut self, handle: &Handle) -> bool {
         self.queue.is_empty() && handle.of(self).rest_len() == 0 && !self.is_dead()
     }
 }
@@ -65,7 +65,12 @@ impl State {
 ///
 /// - [`EFAULT`]: some of it cannot be brought in, or not be written to.
 /// - [`ERESTARTSYS`]: a signal came.
-fn bring_in(dest: &mut impl Dest, len: usize, faults: u32, task: &CurrentTask) -> Result {
+pub(super) fn bring_in(
+    dest: &mut impl Dest,
+    len: usize,
+    faults: u32,
+    task: &CurrentTask,
+) -> Result {
     if faults < FAULTS_ON_TRUST {
         return dest.fault_in(len);
     }
@@ -82,7 +87,8 @@ impl Pipe {
     /// of the oldest message, as many of them as fit, or of what is left of the message that the
     /// file has begun to receive. Into no bytes, nothing is received.
     ///
-    /// Zero also means that there is no message, if the file is in the mode `EOF`.
+    /// Zero also means that there is no message, if the file is in the mode `EOF`. In the mode
+    /// `RECORDS` it receives as many messages as fit, each behind what is known of it.
     ///
     /// # Errors
     ///
@@ -122,6 +128,10 @@ impl Pipe {
         nonblocking: impl Fn() -> bool,
         task: &CurrentTask,
     ) -> Result<usize> {
+        // Such a file has closed the fast path.
+        if handle.of(&mut state).modes.contains(Modes::RECORDS) {
+            return self.receive_records(state, handle, dest, nonblocking, task);
+        }
         let mut woken = false;
         let must_wait = state.queue.is_empty()
             && !state.flags.contains_any(Flag::Dead | Flag::Rests)
@@ -242,7 +252,7 @@ impl Pipe {
     /// Ends the receiving of a message of `len` bytes: counts it, releases the lock, and tells of
     /// the `freed` slots.
     #[inline(always)]
-    fn finish_receive(
+    pub(super) fn finish_receive(
         self: &Arc<Self>,
         mut state: StateGuard<'_, State>,
         handle: &Handle,
@@ -263,7 +273,7 @@ impl Pipe {
 
     /// Releases the lock, tells of the `freed` slots, and wakes the next reader if this one was
     /// `woken` and leaves a message, and one of the same file if it leaves a rest.
-    fn leave_receive(
+    pub(super) fn leave_receive(
         self: &Arc<Self>,
         mut state: StateGuard<'_, State>,
         handle: &Handle,

@@ -66,7 +66,7 @@ fn sign(task: &CurrentTask, opener: &Opener, monotonic: u64) -> (Sender, Stamp) 
 
 /// The time `monotonic`, by both clocks.
 #[inline(always)]
-fn stamp(monotonic: u64) -> Stamp {
+pub(super) fn stamp(monotonic: u64) -> Stamp {
     Stamp {
         monotonic,
         realtime: clock::monotonic_to_realtime(monotonic),
@@ -75,7 +75,7 @@ fn stamp(monotonic: u64) -> Stamp {
 
 /// The sender of what `task` sends through a file of `opener`.
 #[inline(always)]
-fn sender(task: &CurrentTask, opener: &Opener) -> Sender {
+pub(super) fn sender(task: &CurrentTask, opener: &Opener) -> Sender {
     let Ids {
         uid,
         gid,
@@ -87,6 +87,19 @@ fn sender(task: &CurrentTask, opener: &Opener) -> Sender {
         gid,
         pid,
         privileged,
+    }
+}
+
+/// A call of which part has succeeded: no program sees what stops it then.
+pub(super) struct Partly<'a, C>(pub(super) &'a C);
+
+impl<C: Call> Call for Partly<'_, C> {
+    fn is_nonblocking(&self) -> bool {
+        self.0.is_nonblocking()
+    }
+
+    fn is_attempt(&self) -> bool {
+        true
     }
 }
 
@@ -117,7 +130,8 @@ impl State {
 impl Pipe {
     /// Sends all of `source` as one message through the file of `handle`, which `opener` has
     /// opened, and returns its length in bytes; of nothing, no message is made. A file in the mode
-    /// `LINES` sends each line as a message, and returns the length of those that were accepted.
+    /// `LINES` sends each line as a message, and one in the mode `RECORDS` several messages, each
+    /// behind a header; they return the length of those that were accepted.
     ///
     /// # Errors
     ///
@@ -161,6 +175,10 @@ impl Pipe {
         mut source: S,
         call: &impl Call,
     ) -> Result<usize> {
+        // Such a file has closed the fast path.
+        if handle.of(&mut state).modes.contains(Modes::RECORDS) {
+            return self.send_records(state, handle, opener, now, source, call);
+        }
         let task = current!();
         let len = source.len();
         if state.put_here(len, Place::Spare, now, &mut source, opener, task) {
@@ -302,7 +320,7 @@ impl Pipe {
         len: usize,
     ) {
         handle.of(&mut state).passed.sent.add(len);
-        self.announce_message(state);
+        self.announce_messages(state, 1);
     }
 
     /// Likewise; a writer that was `woken` and leaves room wakes the next for it.

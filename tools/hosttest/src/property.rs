@@ -29,6 +29,8 @@ enum Op {
     Fail(u32, usize),
     /// Receives.
     Pop,
+    /// Receives so many at a time, if there are.
+    PopMany(usize),
     /// Removes what is older than so many messages, but only so many of them.
     Expire(u64, u32),
     /// Discards all.
@@ -63,6 +65,7 @@ fn ops() -> impl Strategy<Value = Op> {
         8 => lengths().prop_map(Op::Push),
         1 => (lengths(), 0..3usize).prop_map(|(len, piece)| Op::Fail(len, piece)),
         7 => Just(Op::Pop),
+        2 => (1..12usize).prop_map(Op::PopMany),
         1 => (0..6u64, 0..6u32).prop_map(|(age, limit)| Op::Expire(age, limit)),
         1 => Just(Op::Clear),
         2 => any::<bool>().prop_map(Op::Trim),
@@ -213,6 +216,35 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
                 model.dequeued.add(record.len as usize);
             }
         }
+        Op::PopMany(most) => {
+            let first = queue.first_seq();
+            let (mut taken, mut span) = (Tally::NONE, 0usize);
+            let mut walk = queue.store().walk();
+            for seq in (first..).take(most) {
+                let Some(record) = walk.record() else {
+                    break;
+                };
+                let bytes: Vec<u8> = walk.payload().flatten().copied().collect();
+                let same = |(at, byte): (usize, &u8)| *byte == pattern(seq, at);
+                assert_eq!(
+                    model.queue.pop_front(),
+                    Some((seq, bytes.len() as u32)),
+                    "{record:?}"
+                );
+                assert_eq!((record.len as usize, record.sender), (bytes.len(), sender(seq)));
+                assert!(bytes.iter().enumerate().all(same), "payload of {seq}");
+                taken.add(bytes.len());
+                // The last one with or without what it is rounded up by.
+                span = span.next_multiple_of(8) + bytes.len();
+            }
+            if most % 2 == 0 {
+                span = span.next_multiple_of(8);
+            }
+            if taken.msgs > 0 {
+                queue.deliver_all(taken, span);
+            }
+            model.dequeued.merge(taken);
+        }
         Op::Expire(age, limit) => {
             let cutoff = model.last_seq.saturating_sub(age);
             let mut expired = 0;
@@ -317,6 +349,7 @@ fn compare(queue: &Queue, model: &Model) {
         .sum();
     let bytes = payloads + model.queue.len() * Record::SIZE;
     assert!(queue.store().segments() <= bytes / SEGMENT_SIZE + 4);
+    assert_eq!(queue.store().payload_span(), payloads);
 }
 
 proptest! {

@@ -56,3 +56,7 @@ mod store;
 #[rustfmt::skip]
 mod stream;
 mod uapi;
+#[path = "../../../src/wire.rs"]
+#[deny(unsafe_code)]
+#[rustfmt::skip]
+mod wire;
