@@ -122,6 +122,28 @@ fn two_tasks_share_a_rest() {
 }
 
 #[test]
+fn a_rest_wakes_who_sleeps_for_its_file() {
+    model::check("a_rest_wakes_who_sleeps_for_its_file", 2, || {
+        let bench = Bench::new(1, b"");
+        let file = Opened::new(&bench, Modes::NONE);
+        let another = Opened::new(&bench, Modes::NONE);
+        // Who begins to read wakes the one of another file, as it needs memory for the rest.
+        for (file, room) in [(&file, 1), (&another, 9), (&file, 9)] {
+            let file = file.clone();
+            model::spawn(move || file.read(room));
+        }
+        queue(&bench, b"ab");
+        model::settle();
+        assert_eq!(bench.pipe.show(&file.handle).rest, 0);
+        Pipe::kill(&bench.pipe);
+        model::join();
+        file.close();
+        another.close();
+        bench.dead();
+    });
+}
+
+#[test]
 fn closing_gives_the_slot_of_a_rest_back() {
     model::check("closing_gives_the_slot_of_a_rest_back", 3, || {
         let bench = Bench::new(1, b"");
