@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The beginning of a line that an open file keeps with KMSGPIPE_MODE_LINES: whose it is, who has sent it, that
- * it takes no slot, and what becomes of it when the file is closed.
+ * The beginning of a line that an open file keeps with KMSGPIPE_MODE_LINES: each file has its own, a line has
+ * the sender of its beginning, the beginning takes no slot, and closing the file sends it.
  */
 #include "lines_fixture.h"
 #include "missing.h"
@@ -190,6 +190,28 @@ TEST_F(lines, nothing_happens_to_it_meanwhile)
 	EXPECT_MESSAGES(self, "abc\n");
 }
 
+/* A write is refused once, whether it goes on with the line or sends it first, as other ids do. */
+TEST_F(lines, a_write_is_refused_once_when_it_has_become_too_long)
+{
+	unsigned long long before;
+	pid_t child;
+
+	ASSERT_EQ(10, put_text(self->fd, "0123456789"));
+	ASSERT_EQ(0, set_limits(self->fd, 4, SLOTS));
+	before = stats_of(self->fd).refused_size;
+	EXPECT_EQ(-EMSGSIZE, put_text(self->fd, "\n"));
+	EXPECT_EQ(before + 1, stats_of(self->fd).refused_size);
+	child = fork();
+	if (!child) {
+		if (setgid(12) || setuid(34))
+			_exit(1);
+		_exit(put_text(self->fd, "x") != -EMSGSIZE);
+	}
+	EXPECT_EQ(0, exit_of(child));
+	EXPECT_EQ(before + 2, stats_of(self->fd).refused_size);
+	EXPECT_EQ(10, line_bytes(self->fd));
+}
+
 TEST_F(lines, it_goes_with_the_pipe)
 {
 	ASSERT_EQ(2, put_text(self->fd, "ab"));
@@ -200,7 +222,7 @@ TEST_F(lines, it_goes_with_the_pipe)
 	self->fd = dup(self->reading);
 }
 
-/* ---- Who has sent it ---- */
+/* ---- Its sender ---- */
 
 /* Writes a text as this user and group; returns that process's id, which has ended. */
 static pid_t put_as(int fd, uid_t uid, gid_t gid, const char *text)

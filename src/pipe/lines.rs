@@ -182,9 +182,6 @@ impl Pipe {
         if let Some(unfinished) = &mut kept.unfinished {
             unfinished.line = line;
         }
-        if result == Err(EMSGSIZE) {
-            state.refused.size = state.refused.size.wrapping_add(1);
-        }
         drop(state);
         drop(surplus);
         self.turns.notify_all();
@@ -289,7 +286,13 @@ impl Pipe {
             let chunk = page.get_mut(..len).unwrap_or_default();
             nofault::read_patiently(source, chunk)?;
             for piece in chunk.split_inclusive(|byte| *byte == NEWLINE) {
-                line.append(piece)?;
+                if let Err(err) = line.append(piece) {
+                    if err == EMSGSIZE && *accepted == 0 {
+                        let mut state = self.state.lock();
+                        state.refused.size = state.refused.size.wrapping_add(1);
+                    }
+                    return Err(err);
+                }
                 read += piece.len();
                 if piece.ends_with(&[NEWLINE]) {
                     let state = self.state.lock();

@@ -70,9 +70,9 @@ impl Side {
         self.sleepers.choose_tagged(state, tag(handle))
     }
 
-    /// Sleeps, for the file of `handle`, until it is woken, which whoever finds work for it does,
-    /// or has a signal. Returns whether it was woken; it has to wake the next then if it leaves
-    /// some work.
+    /// Sleeps, for the file of `handle`, until another task has work for this one and wakes it, or
+    /// a signal comes. Returns whether it was woken: the task must then wake the next one if it
+    /// leaves some work.
     pub(super) fn sleep<'a>(
         &self,
         mut state: StateGuard<'a, State>,
