@@ -2,9 +2,9 @@
 /* Loading: parameters that are refused, and that are kept. */
 #include "log.h"
 #include "module_fixture.h"
+#include "trace.h"
 #include "uevent.h"
 
-#include <sys/mount.h>
 
 /* Not loaded with these, and nothing is there. */
 static void expect_refused(struct __test_metadata *_metadata, const char *const *refused, size_t count)
@@ -222,24 +222,6 @@ TEST_F_TIMEOUT(module, who_opens_a_pipe_when_it_is_announced_can, 300)
 	}
 }
 
-#define TRACING "/sys/kernel/tracing"
-
-/* The modules that the kernel has looked for since this was called last. */
-static const char *looked_for(void)
-{
-	static char text[1 << 16];
-	int fd;
-
-	if (slurp(TRACING "/trace", text, sizeof(text)) < 0)
-		abort();
-	/* It begins anew when it is opened so. */
-	fd = open(TRACING "/trace", O_WRONLY | O_TRUNC);
-	if (fd < 0)
-		abort();
-	close(fd);
-	return text;
-}
-
 /*
  * An open of a number that nobody has lets the kernel look for a module that has it, which takes a third of a
  * second. Many pipes leave time for that between the first that is announced and the last.
@@ -250,15 +232,11 @@ TEST_F_TIMEOUT(module, no_open_lets_the_kernel_look_for_another_module, 300)
 	unsigned int before;
 	const char *seen;
 
-	if (access(TRACING "/trace", F_OK))
-		ASSERT_EQ(0, mount("tracefs", TRACING, "tracefs", 0, NULL));
-	ASSERT_EQ(1, spill(TRACING "/events/module/module_request/enable", "1"));
-	ASSERT_EQ(1, spill(TRACING "/tracing_on", "1"));
-	looked_for();
+	ASSERT_TRUE(trace("module/module_request", "0"));
 	/* This is how it shows. */
 	ASSERT_EQ(0, mknod("/dev/nobodys", S_IFCHR | 0600, makedev(511, 7)));
 	EXPECT_EQ(-ENXIO, TRY(open("/dev/nobodys", O_RDONLY)));
-	EXPECT_TRUE(strstr(looked_for(), " char-major-511-7 ") != NULL);
+	EXPECT_TRUE(strstr(traced(), " char-major-511-7 ") != NULL);
 	EXPECT_EQ(0, unlink("/dev/nobodys"));
 
 	ASSERT_EQ(0, unload());
@@ -269,9 +247,9 @@ TEST_F_TIMEOUT(module, no_open_lets_the_kernel_look_for_another_module, 300)
 	await_found(&openers, before);
 	stop_openers(&openers);
 	EXPECT_EQ(64, openers.opened);
-	seen = looked_for();
+	seen = traced();
 	EXPECT_TRUE(strstr(seen, "char-major-") == NULL) TH_LOG("%s", seen);
-	EXPECT_EQ(1, spill(TRACING "/events/module/module_request/enable", "0"));
+	EXPECT_TRUE(set_tracing("module/module_request", 0));
 }
 
 /* Puts something at the path of a node: a file, a link, a directory, or another device. */

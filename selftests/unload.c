@@ -2,6 +2,7 @@
 /* Unloading: what does not keep the module, or is waited for, and that nothing is left of it. */
 #include "missing.h"
 #include "module_fixture.h"
+#include "trace.h"
 
 #include <signal.h>
 #include <sys/inotify.h>
@@ -208,6 +209,24 @@ TEST_F_TIMEOUT(module, goes_with_users_of_sysfs_in_a_page_fault, SECONDS)
 		close(calls[i].fd);
 		close(uffds[i]);
 	}
+}
+
+/*
+ * A release function that says that it is through may be preempted before it has returned from the module's code.
+ * Unloading waits for such tasks: it asks for a grace period of tasks, and that wakes the thread which sees to
+ * these. Nothing else that the module does asks for one.
+ */
+TEST_F_TIMEOUT(module, waits_for_tasks_in_its_code, SECONDS)
+{
+	struct kmsgpipe_create create = default_pipe();
+
+	ASSERT_EQ(1, create_pipe(&create));
+	ASSERT_TRUE(trace("sched/sched_waking", "comm ~ \"rcu_tasks_kthre*\""));
+	ASSERT_EQ(0, destroy_id(1));
+	EXPECT_EQ(NULL, strstr(traced(), "comm=rcu_tasks_kthre"));
+	EXPECT_EQ(0, unload());
+	EXPECT_NE(NULL, strstr(traced(), "comm=rcu_tasks_kthre"));
+	EXPECT_TRUE(set_tracing("sched/sched_waking", 0));
 }
 
 TEST_HARNESS_MAIN
