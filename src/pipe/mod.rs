@@ -20,16 +20,15 @@ mod flags;
 mod handle;
 mod lines;
 mod receive;
+mod receive_records;
 mod rest;
 mod send;
+mod send_records;
 mod side;
 mod trim;
 
 pub(crate) use self::{
-    dump::{
-        Header,
-        Progress, //
-    },
+    dump::Progress,
     expiry::Expiry,
     handle::{
         Handle,
@@ -73,6 +72,7 @@ use crate::{
             events,
             Notifier, //
         },
+        segment::Segment,
         work, //
     },
     limits::Limits,
@@ -85,6 +85,8 @@ use crate::{
         Refused,
         Tally, //
     },
+    stream::Segments,
+    wire, //
 };
 
 /// How often a task brings its memory in on trust. It nearly always has to once at most.
@@ -135,6 +137,9 @@ struct State {
     population: Population,
     /// Open files whose calls are not for the fast paths.
     slow: Slow,
+    /// Memory that what a call reads or writes in the mode `RECORDS` is put together in: a page, or
+    /// none while a write has it, or no file needed it yet.
+    page: Option<Segment>,
     /// How newly opened files read and write.
     default_modes: Modes,
     /// Whether and when messages expire.
@@ -155,6 +160,15 @@ impl State {
         } else {
             Ok(())
         }
+    }
+
+    /// Takes all memory out that holds nothing, to be freed without the lock.
+    fn take_spare(&mut self) -> Segments {
+        let mut spare = self.queue.store_mut().trim(true);
+        if let Some(page) = self.page.take() {
+            spare.push_back(page);
+        }
+        spare
     }
 
     /// Whether the pipe is destroyed.
@@ -272,6 +286,7 @@ impl Pipe {
                         refused: Refused::default(),
                         population: Population::default(),
                         slow: Slow::default(),
+                        page: None,
                         default_modes,
                         expiry: Expiry::off(),
                         sweeping: false,
@@ -314,7 +329,7 @@ impl Pipe {
         let mut state = this.state.lock();
         state.flags |= Flag::Dead;
         let gone = state.queue.clear();
-        let spare = state.queue.store_mut().trim(true);
+        let spare = state.take_spare();
         let untold = mem::take(&mut state.untold);
         drop(state);
         drop(gone);
@@ -402,17 +417,46 @@ impl Pipe {
     }
 
     /// The number of bytes that the next read of the file of `handle` can get at most: what is left
-    /// of a message, or else all of the next one. Zero if there is none.
+    /// of a message, or else all of the next one, or all records in the mode `RECORDS`. Zero if
+    /// there is none.
     ///
     /// # Errors
     ///
     /// [`ENODEV`]: the pipe is destroyed.
     pub(crate) fn next_len(self: &Arc<Self>, handle: &Handle) -> Result<usize> {
+        self.len_of_next(handle, |queue| {
+            let headers = queue.depth().msgs as usize * wire::record_len(0);
+            headers + queue.store().payload_span()
+        })
+    }
+
+    /// The number of bytes without which the next read of the file of `handle` fails, if it is in
+    /// a mode in which that can be; otherwise as [`Pipe::next_len`].
+    ///
+    /// # Errors
+    ///
+    /// [`ENODEV`]: the pipe is destroyed.
+    pub(crate) fn needed_len(self: &Arc<Self>, handle: &Handle) -> Result<usize> {
+        self.len_of_next(handle, |queue| {
+            queue.front().map_or(0, |front| wire::record_len(front.len))
+        })
+    }
+
+    /// The length of what a file reads next, where `records` says that of records.
+    fn len_of_next(
+        self: &Arc<Self>,
+        handle: &Handle,
+        records: impl Fn(&Queue) -> usize,
+    ) -> Result<usize> {
         let mut state = self.lock_fresh();
         state.alive()?;
-        let rest = handle.of(&mut state).rest_len();
+        let kept = handle.of(&mut state);
+        let rest = kept.rest_len();
         if rest > 0 {
             return Ok(rest);
+        }
+        if kept.modes.contains(Modes::RECORDS) {
+            return Ok(records(&state.queue));
         }
         Ok(state.queue.front().map_or(0, |record| record.len as usize))
     }
@@ -451,7 +495,8 @@ impl Pipe {
             internals: Internals {
                 last_seq: state.queue.last_seq(),
                 segments: state.queue.store().segments(),
-                spare_segments: state.queue.store().spare_segments(),
+                spare_segments: state.queue.store().spare_segments()
+                    + usize::from(state.page.is_some()),
                 watched: state.flags.contains_any(Flag::Polled | Flag::Signalled),
                 sweeping: state.sweeping,
                 dumping: state.flags.contains(Flag::Dumping),
