@@ -5,7 +5,6 @@
 #include "trace.h"
 #include "uevent.h"
 
-
 /* Not loaded with these, and nothing is there. */
 static void expect_refused(struct __test_metadata *_metadata, const char *const *refused, size_t count)
 {

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What the kernel itself traces. */
-#ifndef TRACE_H
-#define TRACE_H
+#ifndef SELFTESTS_TRACE_H
+#define SELFTESTS_TRACE_H
 
 #include "instances.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
 #include <sys/mount.h>
-#include <unistd.h>
 
 #define TRACING "/sys/kernel/tracing"
 
