@@ -64,6 +64,12 @@ mod stream;
 mod sysfs;
 #[path = "src/uapi/mod.rs"]
 mod uapi;
+#[path = "src/walk.rs"]
+#[deny(unsafe_code)]
+mod walk;
+#[path = "src/wire.rs"]
+#[deny(unsafe_code)]
+mod wire;
 
 use crate::{
     debug::PipesDir,

@@ -92,12 +92,21 @@ static void layout(void)
 	FIELD(kmsgpipe_record, seq);
 	FIELD(kmsgpipe_record, monotonic_ns);
 	FIELD(kmsgpipe_record, realtime_ns);
+	FIELD(kmsgpipe_record, lost);
 	FIELD(kmsgpipe_record, len);
 	FIELD(kmsgpipe_record, uid);
 	FIELD(kmsgpipe_record, gid);
 	FIELD(kmsgpipe_record, pid);
 	FIELD(kmsgpipe_record, flags);
+	FIELD(kmsgpipe_record, priority);
+	FIELD(kmsgpipe_record, deliveries);
 	FIELD(kmsgpipe_record, reserved);
+	SIZE(struct kmsgpipe_send);
+	FIELD(kmsgpipe_send, len);
+	FIELD(kmsgpipe_send, flags);
+	FIELD(kmsgpipe_send, ttl_ns);
+	FIELD(kmsgpipe_send, priority);
+	FIELD(kmsgpipe_send, reserved);
 	SIZE(struct kmsgpipe_dump);
 	FIELD(kmsgpipe_dump, buffer);
 	FIELD(kmsgpipe_dump, size);
@@ -215,18 +224,18 @@ static void dumping(int fd)
 	printf("value record %d bytes, own pid %d, uid %d gid %d flags %d reserved %d:", buffer.record.len,
 	       buffer.record.pid == (unsigned int)getpid(), buffer.record.uid, buffer.record.gid,
 	       buffer.record.flags, buffer.record.reserved);
-	for (i = 48; i < 56; i++)
+	for (i = 64; i < 72; i++)
 		printf(" %x", buffer.bytes[i] & 0xff);
 	printf("\n");
 	second = &buffer.record + 1;
 	second = (void *)((char *)second + 8);
 	printf("value record %d bytes, next %d, later %d %d:", second->len, second->seq == buffer.record.seq + 1,
 	       second->monotonic_ns >= buffer.record.monotonic_ns, second->realtime_ns >= buffer.record.realtime_ns);
-	for (i = 48; i < 48 + 16; i++)
+	for (i = 64; i < 64 + 16; i++)
 		printf(" %x", ((char *)second)[i] & 0xff);
 	printf("\n");
-	dump.size = 56;
-	printf("value dump of 56 %d: ", try(fd, KMSGPIPE_DUMP, &dump));
+	dump.size = 72;
+	printf("value dump of 72 %d: ", try(fd, KMSGPIPE_DUMP, &dump));
 	printf("used %d records %d missing %d\n", (int)dump.used, dump.records, dump.missing);
 	dump.size = 1ULL << 63;
 	printf("value dump of 2^63 %d: ", try(fd, KMSGPIPE_DUMP, &dump));
@@ -279,6 +288,38 @@ static void modes(int fd)
 	printf("read %d, set_mode %d\n", got, set_mode(fd, 0));
 }
 
+/* Of the same file: a message that is written and read as a record. */
+static void records(int fd)
+{
+	struct {
+		struct kmsgpipe_send send;
+		char payload[8];
+	} message = { .send.len = 5, .payload = "first" };
+	struct {
+		struct kmsgpipe_record record;
+		char payload[8];
+	} got;
+	int len;
+
+	printf("value set_mode records, whole %d\n", set_mode(fd, KMSGPIPE_MODE_RECORDS | KMSGPIPE_MODE_WHOLE));
+	printf("value set_mode records %d: ", set_mode(fd, KMSGPIPE_MODE_RECORDS));
+	len = write(fd, &message, sizeof(message));
+	printf("write %d, ", len);
+	message.send.priority = 1;
+	len = write(fd, &message, sizeof(message));
+	printf("write %d errno %d, ", len, errno);
+	memset(&got, 0xff, sizeof(got));
+	len = read(fd, &got, sizeof(got) - 1);
+	printf("read %d errno %d, ", len, errno);
+	len = read(fd, &got, sizeof(got));
+	printf("read %d: %d bytes, own pid %d, uid %d gid %d flags %d lost %d priority %d deliveries %d reserved %d:", len,
+	       got.record.len, got.record.pid == (unsigned int)getpid(), got.record.uid, got.record.gid, got.record.flags,
+	       (int)got.record.lost, got.record.priority, got.record.deliveries, got.record.reserved);
+	for (len = 0; len < 8; len++)
+		printf(" %x", got.payload[len] & 0xff);
+	printf("\n");
+}
+
 int main(int argc, char **argv)
 {
 	struct kmsgpipe_create create = {
@@ -318,6 +359,7 @@ int main(int argc, char **argv)
 	printf("value set_params %d\n", try(fd, KMSGPIPE_SET_PARAMS, &(struct kmsgpipe_params){ .msg_size = 1 }));
 	dumping(fd);
 	modes(fd);
+	records(fd);
 	printf("value destroy %d\n", try(fd, KMSGPIPE_DESTROY, 0));
 	printf("value destroy again %d\n", try(fd, KMSGPIPE_DESTROY, 0));
 	printf("value set_mode destroyed %d\n", set_mode(fd, 0));

@@ -36,11 +36,11 @@ value flush 0: flags 3 3000000000 4000000000
 value flush 2 -22
 value flush off 0: flags 1 0 0
 value set_params -22
-value dump 0: used 120 records 2 missing 0
+value dump 0: used 152 records 2 missing 0
 value record 5 bytes, own pid 1, uid 0 gid 0 flags 0 reserved 0: 66 69 72 73 74 0 0 0
 value record 9 bytes, next 1, later 1 1: 73 65 63 6f 6e 64 2e 2e 2e 0 0 0 0 0 0 0
-value dump of 56 0: used 56 records 1 missing 1
-value dump of 2^63 0: used 120 records 2 missing 0
+value dump of 72 0: used 72 records 1 missing 1
+value dump of 2^63 0: used 152 records 2 missing 0
 value dump bad pointer -14
 value dump of nothing 0: used 0 records 0 missing 2
 value dump reserved -22
@@ -53,6 +53,8 @@ value set_mode eof, lines 0: 10
 value read of nothing 0
 value write 7, set_mode with a line -16
 value read 4, write 1, read 1, set_mode with a rest -16, fionread 0: 3, read 3, set_mode 0
+value set_mode records, whole -22
+value set_mode records 0: write 32, write -1 errno 22, read -1 errno 90, read 72: 5 bytes, own pid 1, uid 0 gid 0 flags 0 lost 0 priority 0 deliveries 1 reserved 0: 66 69 72 73 74 0 0 0
 value destroy 0
 value destroy again -19
 value set_mode destroyed -19

@@ -36,7 +36,7 @@ offered() {
 		echo "${COMPREPLY[*]}"' bash "$@"
 }
 
-plan 155
+plan 168
 
 is "send and receive a message" "0:/0:hello" "$(run kmsgpipectl send 0 hello)/$(run kmsgpipectl recv 0)"
 is "pipes have three names" "0:a0:b0:c" "$(kmsgpipectl send 0 a && kmsgpipectl send kmsgpipe0 b && kmsgpipectl send $node c &&
@@ -55,8 +55,7 @@ head -c 200 /dev/urandom >binary
 is "binary messages pass unchanged" "$(sha256sum <binary)" "$(kmsgpipectl send --whole 0 <binary && kmsgpipectl recv --raw 0 | sha256sum)"
 is "length-prefixed messages come back as they went" "$(printf '\003\0\0\0abc\001\0\0\0d' | sha256sum)" \
 	"$(printf '\003\0\0\0abc\001\0\0\0d' | kmsgpipectl send --length-prefixed 0 && kmsgpipectl recv -n 2 --length-prefixed 0 | sha256sum)"
-is "received messages as JSON" '{"schema":1,"len":2,"data":"é"}
-{"schema":1,"len":1,"data_hex":"ff"}' "$(printf 'é' | kmsgpipectl send --whole 0 && printf '\377' | kmsgpipectl send --whole 0 && json recv -n 2 0)"
+like "received messages as JSON" '{"schema":1,"seq":*,"age_ns":*,"monotonic_ns":*,"realtime_ns":1??????????????????,"uid":0,"gid":0,"pid":[1-9]*,"privileged":false,"len":2,"data":"é"}?{"schema":1,"seq":*,"privileged":false,"len":1,"data_hex":"ff"}' "$(printf 'é' | kmsgpipectl send --whole 0 && printf '\377' | kmsgpipectl send --whole 0 && json recv -n 2 0)"
 
 like "an empty pipe, not waiting" "5:*kmsgpipe0*EAGAIN*" "$(run kmsgpipectl recv --nonblock 0)"
 like "an empty pipe, waiting for a while" "6:*kmsgpipe0*" "$(run kmsgpipectl recv --timeout 50ms 0)"
@@ -109,7 +108,8 @@ like "not a pipe" "[37]:*null*" "$(run kmsgpipectl send /dev/null x)"
 like "bad usage" "2:*" "$(run kmsgpipectl recv --count x 0)"
 like "completions" "0:*kmsgpipectl*" "$(run kmsgpipectl completions bash)"
 is "completion offers the pipes that there are" "0" "$(offered recv "")"
-is "completion offers the modes that there are" "none whole eof lines" "$(offered create --default-mode "")"
+is "completion offers the modes that there are" "none whole eof lines records" "$(offered create --default-mode "")"
+is "and the formats" "short iso verbose" "$(offered recv --format "")"
 is "a closed pipe ends it quietly" "x:" "$(seq 20 | kmsgpipectl send 0 && kmsgpipectl recv -f 0 2>errors | head -n 1 >first &&
 	sed 's/1/x/' first | tr '\n' : && cat errors)"
 kmsgpipectl clear 0
@@ -225,6 +225,49 @@ is "dump of a full pipe" "0:$(seq 128)" "$(run kmsgpipectl dump 0 | awk '{if (NR
 kmsgpipectl clear 0
 like "dump without privilege" "4:*EPERM*" "$(nobody kmsgpipectl dump 0)"
 
+# Messages received with what is known of them.
+before=$EPOCHSECONDS
+kmsgpipectl send 0 one two
+one=$(json recv 0)
+two=$(json recv 0)
+is "what is received as JSON has numbers and times" "1 ok ok" "$(($(value seq "$two") - $(value seq "$one"))) $(
+	sent=$(($(value realtime_ns "$one") / 1000000000))
+	((before - 1 <= sent && sent <= EPOCHSECONDS)) && echo ok) $(
+	(($(value age_ns "$two") > 0 && $(value monotonic_ns "$one") <= $(value monotonic_ns "$two"))) && echo ok)"
+# when FORMAT: when the oldest message was sent, as date(1) writes it.
+when() {
+	local ns
+	ns=$(value realtime_ns "$(json dump 0)")
+	LC_ALL=C date -d "@${ns::-9}.${ns: -9}" "+$1"
+}
+setpriv --reuid 1000 --regid 1001 --clear-groups kmsgpipectl send --count 4 0 $'a\n\33[31m\\' &
+pid=$!
+wait $pid
+export TZ=IST-5:30
+is "--format short tells local time and sender, and does nothing to a terminal" \
+	"0:$(when '%b %d %T.%6N') uid 1000 pid $pid: a\\n\\u{1b}[31m\\\\" "$(run kmsgpipectl recv --format short 0)"
+is "--format iso tells the date, and the offset from UTC" \
+	"0:$(when '%Y-%m-%dT%T.%6N+05:30') uid 1000 pid $pid: a\\n\\u{1b}[31m\\\\" "$(run kmsgpipectl recv --format iso 0)"
+is "--format verbose tells everything" \
+	"realtime=$(when '%Y-%m-%dT%T.%6N+05:30') uid=1000 gid=1001 pid=$pid privileged=no priority=0 deliveries=1 lost=0 len=8 data=a\\n\\u{1b}[31m\\\\ = " \
+	"$(kmsgpipectl recv --format verbose 0 | awk '$1 !~ /^(seq|monotonic|age)$/ {printf "%s=%s ", $1, $2}')"
+unset TZ
+like "so does JSON" '{"schema":1,*"uid":1000,"gid":1001,"pid":'$pid',"privileged":false,"len":8,"data":"a\\n\\u001b\[31m\\\\"}' "$(json recv 0)"
+nobody sh -c 'echo lent >&3; echo lent >&3' 3>$node >/dev/null
+like "a sender who had other ids than those shown is marked" '* uid 1000\* pid [1-9]*: lent\\n/*"uid":1000,"gid":1000,"pid":*,"privileged":true,"len":5,*' \
+	"$(kmsgpipectl recv --format short 0)/$(json recv 0)"
+is "each is received alone, however long it is and whatever follows" "4 3 2 1 0" "$({
+	kmsgpipectl send 0 a "${long::200}" b c "${long::73}"
+	for _ in 1 2 3 4 5; do
+		json recv 0 >/dev/null
+		field depth_msgs 0
+	done
+} | xargs)"
+is "recv --all --format empties the pipe, and then finds nothing" "1 2 3/0:" \
+	"$(seq 3 | kmsgpipectl send 0 && kmsgpipectl recv --all --format short 0 | sed 's/.*: //' | xargs)/$(run kmsgpipectl --json recv --all 0)"
+like "an empty pipe, not waiting, and waiting for a while" '5:{"schema":1,"error":{"errno":"EAGAIN",*"exit":5}}/6:*kmsgpipe0*ETIMEDOUT*' \
+	"$(run kmsgpipectl recv --json --nonblock 0)/$(run kmsgpipectl recv --format iso --timeout 50ms 0)"
+
 # Pipes watched.
 is "watch shows a line each time" "PIPE 0 0 - 0" \
 	"$(kmsgpipectl watch 0 -n 2 -i 100ms | awk '{print $2; rate = rate " " $7} END {print rate}' | xargs | sed 's/ SENT.S//')"
@@ -281,9 +324,9 @@ is "ioctl FIONBIO of an open file" "0:O_NONBLOCK  on/0:O_NONBLOCK  off" \
 exec 6>&-
 is "ioctl FIONREAD" "0:0/0:5" "$(run kmsgpipectl ioctl 0 FIONREAD)/$(kmsgpipectl send 0 12345 678 && run kmsgpipectl ioctl 0 FIONREAD)"
 like "ioctl KMSGPIPE_DUMP" "0:*12345*678*" "$(run kmsgpipectl ioctl 0 KMSGPIPE_DUMP)"
-like "ioctl KMSGPIPE_DUMP into little memory" "0:*12345*1 message did not fit*" "$(run kmsgpipectl ioctl 0 DUMP 56)"
+like "ioctl KMSGPIPE_DUMP into little memory" "0:*12345*1 message did not fit*" "$(run kmsgpipectl ioctl 0 DUMP 72)"
 is "ioctl as JSON" '{"schema":1,"pipe":"kmsgpipe0","request":"KMSGPIPE_GET_PARAMS","returned":0,"data":{"msg_size":256,"max_msgs":128}}' "$(json ioctl 0 GET_PARAMS)"
-like "ioctl KMSGPIPE_DUMP as JSON" '*"data":{"missing":1,"records":\[{*"data":"12345"}\]}}' "$(json ioctl 0 DUMP 56)"
+like "ioctl KMSGPIPE_DUMP as JSON" '*"data":{"missing":1,"records":\[{*"data":"12345"}\]}}' "$(json ioctl 0 DUMP 72)"
 kmsgpipectl clear 0
 like "ioctl without privilege" "0:msg_size*4:*EPERM*" "$(nobody kmsgpipectl ioctl 0 GET_PARAMS)$(nobody kmsgpipectl ioctl 0 CLEAR_QUEUE)"
 like "a request that there is not" "2:*KMSGPIPE_FROB*KMSGPIPE_GET_STATS*KMSGPIPE_DUMP*" "$(run kmsgpipectl ioctl 0 KMSGPIPE_FROB)"
@@ -312,8 +355,10 @@ kmsgpipectl destroy "$n1"
 modal=/dev/kmsgpipe/modal
 is "create with a default mode" "0:$modal" "$(run kmsgpipectl create --name modal --default-mode lines,eof)"
 default_mode=/sys/class/kmsgpipe/pipe$(field id modal)/default_mode
-like "create with a mode that there is not" "2:*eof,hup*none, or some of whole, eof, lines *" \
+like "create with a mode that there is not" "2:*eof,hup*none, or some of whole, eof, lines, records *" \
 	"$(run kmsgpipectl create --default-mode eof,hup)"
+like "or with modes that do not go together" "2:*\"records,whole\"*records goes with eof alone*" \
+	"$(run kmsgpipectl create --default-mode records,whole)"
 is "show tells in which mode files are opened" "opened in no mode/opened in the mode eof,lines" \
 	"$(kmsgpipectl show 0 | sed -n 's/^files *//p')/$(kmsgpipectl show modal | sed -n 's/^files *//p')"
 like "list tells it as JSON" '*"id":0,*"default_mode":"none","source":"ioctl"},*"name":"modal",*"default_mode":"eof,lines","source":"ioctl"}\]}' \
@@ -341,6 +386,8 @@ like "or the rest of a message" "1:*$modal*EBUSY*the rest of a message*/0:6/0:/0
 	head -c 6 <&6 >piece
 	run kmsgpipectl ioctl - SET_MODE none <&6
 )/$(run kmsgpipectl ioctl - GET_MODE <&6)"
+is "ioctl KMSGPIPE_SET_MODE for records" "0:/0:eof,records" \
+	"$(run kmsgpipectl ioctl - SET_MODE records,eof <&6)/$(run kmsgpipectl ioctl - GET_MODE <&6)"
 exec 6>&-
 is "ioctl KMSGPIPE_SET_MODE needs no privilege" "0:" "$(nobody kmsgpipectl ioctl 0 SET_MODE whole)"
 like "a mode that there is not, as JSON" '2:*KMSGPIPE_SET_MODE: \\"hup\\" is no mode *"exit":2}}' "$(run kmsgpipectl --json ioctl 0 SET_MODE hup)"
@@ -362,6 +409,11 @@ is "a message that has become longer than the buffer is received as a whole" "0 
 echo whole >"$default_mode"
 is "the default mode is changed in sysfs" "whole opened in the mode whole" \
 	"$(kmsgpipectl ioctl modal GET_MODE) $(kmsgpipectl show modal | sed -n 's/^files *//p')"
+echo eof,records >"$default_mode"
+like "where files are opened for records, a message is still a message, and recv waits" \
+	"eof,records/0:/0:x/* uid 0 pid [1-9]*: y/6:*stayed empty*ETIMEDOUT*" "$(kmsgpipectl ioctl modal GET_MODE)/$(
+	run kmsgpipectl send modal x y)/$(run kmsgpipectl recv modal)/$(kmsgpipectl recv --format short modal)/$(
+	run kmsgpipectl recv --format short --timeout 50ms modal)"
 kmsgpipectl destroy modal
 
 # What is wrong.

@@ -45,7 +45,7 @@ TEST_F(own, a_record_for_each_message)
 	real[3] = clock_ns(CLOCK_REALTIME);
 	memset(buffer, 0x55, PAGE);
 	ASSERT_EQ(0, dump_to(self->fd, buffer, PAGE, &dump));
-	EXPECT_EQ(56 + 56 + 64, used);
+	EXPECT_EQ(72 + 72 + 80, used);
 	EXPECT_EQ(used, dump.used);
 	EXPECT_EQ(3, dump.records);
 	EXPECT_EQ(0, dump.missing);
@@ -65,7 +65,9 @@ TEST_F(own, a_record_for_each_message)
 		EXPECT_EQ(getgid(), record->gid);
 		EXPECT_EQ(getpid(), record->pid);
 		EXPECT_EQ(0, record->flags);
-		EXPECT_EQ(0, record->reserved);
+		/* It delivers nothing. */
+		EXPECT_EQ(0, record->deliveries);
+		EXPECT_EQ(0, record->lost | record->priority | record->reserved);
 		record = next_record(record);
 	}
 	EXPECT_EQ(stats_of(self->fd).head_seq, first);
@@ -213,7 +215,7 @@ TEST_F(own, nothing_is_consumed)
 
 TEST_F_TIMEOUT(own, whole_records_only_at_every_size, 120)
 {
-	/* 1 to 9 bytes: records of 56 and of 64. */
+	/* 1 to 9 bytes: records of 72 and of 80. */
 	static char buffer[1024] __attribute__((aligned(8)));
 	size_t size, used, total = 0, i;
 	struct kmsgpipe_record *record;
@@ -254,7 +256,7 @@ TEST_F(own, a_null_buffer_of_no_size_counts)
 	EXPECT_EQ(0, dump.records);
 	EXPECT_EQ(2, dump.missing);
 	/* Nor is an address looked at that nothing would go to. */
-	EXPECT_EQ(0, dump_to(self->fd, nowhere, 55, &dump));
+	EXPECT_EQ(0, dump_to(self->fd, nowhere, 71, &dump));
 	EXPECT_EQ(2, dump.missing);
 }
 
@@ -270,18 +272,18 @@ TEST_F(own, bad_memory)
 
 	/* The buffer. */
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, NULL, PAGE, &dump));
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, nowhere, 56, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, nowhere, 72, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, constant, PAGE, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, (void *)(1UL << 63), PAGE, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, (void *)-8, PAGE, &dump));
 	/* At each of its parts: the second payload, the second header, the first ones. */
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 111, PAGE, &dump));
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 104, PAGE, &dump));
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 57, PAGE, &dump));
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 48, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 143, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 136, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 73, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 64, PAGE, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 1, PAGE, &dump));
 	/* Enough is enough. */
-	EXPECT_EQ(0, dump_to(self->fd, hole + PAGE - 112, PAGE, &dump));
+	EXPECT_EQ(0, dump_to(self->fd, hole + PAGE - 144, PAGE, &dump));
 	EXPECT_EQ(2, dump.records);
 
 	/* The request itself. */
@@ -309,7 +311,7 @@ TEST_F(own, sizes_beyond_any_memory)
 	ASSERT_EQ(4, write(self->fd, "four", 4));
 	for (i = 0; i < 4; i++) {
 		EXPECT_EQ(0, dump_to(self->fd, buffer, sizes[i], &dump)) TH_LOG("size %llx", sizes[i]);
-		EXPECT_EQ(56, dump.used);
+		EXPECT_EQ(72, dump.used);
 		EXPECT_EQ(1, dump.records);
 		EXPECT_EQ(0, dump.missing);
 		EXPECT_EQ(-EFAULT, dump_to(self->fd, NULL, sizes[i], &dump));
@@ -394,7 +396,7 @@ TEST_F_TIMEOUT(own, every_length_and_the_boundaries_of_storage, 120)
 TEST_F_TIMEOUT(own, as_many_messages_as_there_can_be, 300)
 {
 	const unsigned int count = KMSGPIPE_MAX_MSGS_MAX;
-	char *buffer = pages((size_t)count * 56);
+	char *buffer = pages((size_t)count * 72);
 	struct kmsgpipe_record *record = (void *)buffer;
 	unsigned long long first;
 	struct kmsgpipe_dump dump;
@@ -409,13 +411,13 @@ TEST_F_TIMEOUT(own, as_many_messages_as_there_can_be, 300)
 	EXPECT_EQ(-EAGAIN, TRY(write(self->nonblocking, &byte, 1)));
 	first = stats_of(self->fd).head_seq;
 	/* One byte is missing for all. */
-	ASSERT_EQ(0, dump_to(self->fd, buffer, (size_t)count * 56 - 1, &dump));
+	ASSERT_EQ(0, dump_to(self->fd, buffer, (size_t)count * 72 - 1, &dump));
 	EXPECT_EQ(count - 1, dump.records);
 	EXPECT_EQ(1, dump.missing);
-	ASSERT_EQ(0, dump_to(self->fd, buffer, (size_t)count * 56, &dump));
+	ASSERT_EQ(0, dump_to(self->fd, buffer, (size_t)count * 72, &dump));
 	EXPECT_EQ(count, dump.records);
 	EXPECT_EQ(0, dump.missing);
-	EXPECT_EQ((size_t)count * 56, dump.used);
+	EXPECT_EQ((size_t)count * 72, dump.used);
 	for (i = 0; i < count; i++, record = next_record(record)) {
 		ASSERT_EQ(first + i, record->seq);
 		ASSERT_EQ(1, record->len);

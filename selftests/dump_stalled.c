@@ -81,7 +81,7 @@ FIXTURE_VARIANT_ADD(stalled, in_the_middle)
 
 FIXTURE_VARIANT_ADD(stalled, at_the_last_record)
 {
-	.page = MESSAGES * (48 + 248) / PAGE,
+	.page = MESSAGES * (64 + 248) / PAGE,
 };
 
 FIXTURE_SETUP(stalled)
@@ -309,7 +309,7 @@ TEST_F(stalled, another_pipe_is_dumped_meanwhile)
 	struct kmsgpipe_create create = default_pipe();
 	int fd = open_id(create_pipe(&create), O_RDWR);
 	struct kmsgpipe_dump dump;
-	char buffer[64];
+	char buffer[80];
 
 	ASSERT_EQ(1, write(fd, "x", 1));
 	EXPECT_EQ(0, dump_to(fd, buffer, sizeof(buffer), &dump));

@@ -116,7 +116,7 @@ TEST_F_TIMEOUT(own, others_go_on_during_a_long_one, 300)
 	const unsigned int count = KMSGPIPE_MAX_MSGS_MAX;
 	struct stream stream = { .fd = self->nonblocking };
 	unsigned long long begin, took = 0, longest = ~0ULL / 8;
-	char *buffer = pages((size_t)count * 56);
+	char *buffer = pages((size_t)count * 72);
 	struct kmsgpipe_dump dump;
 	unsigned long passed;
 	pthread_t thread;
@@ -135,7 +135,7 @@ TEST_F_TIMEOUT(own, others_go_on_during_a_long_one, 300)
 			sched_yield();
 		__atomic_store_n(&stream.longest, 0, __ATOMIC_RELEASE);
 		begin = now_ns();
-		ASSERT_EQ(0, dump_to(self->fd, buffer, (size_t)count * 56, &dump));
+		ASSERT_EQ(0, dump_to(self->fd, buffer, (size_t)count * 72, &dump));
 		took = now_ns() - begin;
 		/* What it began during the dump is done. */
 		passed = __atomic_load_n(&stream.passed, __ATOMIC_ACQUIRE);

@@ -18,6 +18,8 @@ static const struct {
 	{ KMSGPIPE_MODE_WHOLE, "whole" },
 	{ KMSGPIPE_MODE_EOF, "eof" },
 	{ KMSGPIPE_MODE_LINES, "lines" },
+	{ KMSGPIPE_MODE_RECORDS, "records" },
+	{ KMSGPIPE_MODE_EOF | KMSGPIPE_MODE_RECORDS, "eof,records" },
 	{ KMSGPIPE_MODE_WHOLE | KMSGPIPE_MODE_EOF, "whole,eof" },
 	{ KMSGPIPE_MODE_WHOLE | KMSGPIPE_MODE_LINES, "whole,lines" },
 	{ KMSGPIPE_MODE_EOF | KMSGPIPE_MODE_LINES, "eof,lines" },
@@ -25,7 +27,17 @@ static const struct {
 };
 
 #define MODES ARRAY_SIZE(modes)
-#define KNOWN (KMSGPIPE_MODE_WHOLE | KMSGPIPE_MODE_EOF | KMSGPIPE_MODE_LINES)
+/* Those that go with one another, and all of them. */
+#define TOGETHER (KMSGPIPE_MODE_WHOLE | KMSGPIPE_MODE_EOF | KMSGPIPE_MODE_LINES)
+#define KNOWN (TOGETHER | KMSGPIPE_MODE_RECORDS)
+
+/* What records do not go with. */
+static const unsigned int clashes[] = {
+	KMSGPIPE_MODE_RECORDS | KMSGPIPE_MODE_WHOLE,
+	KMSGPIPE_MODE_RECORDS | KMSGPIPE_MODE_LINES,
+	KMSGPIPE_MODE_RECORDS | KMSGPIPE_MODE_WHOLE | KMSGPIPE_MODE_EOF,
+	KNOWN,
+};
 
 /* ---- SET_MODE and GET_MODE ---- */
 
@@ -56,8 +68,10 @@ TEST_F(own, unknown_bits_are_refused)
 		if (1U << bit & KNOWN)
 			continue;
 		EXPECT_EQ(-EINVAL, set_mode(self->fd, 1U << bit)) TH_LOG("bit %u", bit);
-		EXPECT_EQ(-EINVAL, set_mode(self->fd, KNOWN | 1U << bit)) TH_LOG("bit %u", bit);
+		EXPECT_EQ(-EINVAL, set_mode(self->fd, TOGETHER | 1U << bit)) TH_LOG("bit %u", bit);
 	}
+	for (bit = 0; bit < ARRAY_SIZE(clashes); bit++)
+		EXPECT_EQ(-EINVAL, set_mode(self->fd, clashes[bit])) TH_LOG("0x%x", clashes[bit]);
 	EXPECT_EQ(-EINVAL, set_mode(self->fd, ~0U));
 	EXPECT_EQ(-EINVAL, set_mode(self->fd, ~KNOWN));
 	EXPECT_EQ(KMSGPIPE_MODE_WHOLE, mode_of(self->fd));
@@ -202,8 +216,12 @@ TEST_F(own, no_pipe_is_made_with_unknown_bits)
 			continue;
 		create.default_mode = 1U << bit;
 		EXPECT_EQ(-EINVAL, create_pipe(&create)) TH_LOG("bit %u", bit);
-		create.default_mode = KNOWN | 1U << bit;
+		create.default_mode = TOGETHER | 1U << bit;
 		EXPECT_EQ(-EINVAL, create_pipe(&create)) TH_LOG("bit %u", bit);
+	}
+	for (bit = 0; bit < ARRAY_SIZE(clashes); bit++) {
+		create.default_mode = clashes[bit];
+		EXPECT_EQ(-EINVAL, create_pipe(&create)) TH_LOG("0x%x", clashes[bit]);
 	}
 	EXPECT_EQ(before, pipes_in_sysfs(0));
 }
@@ -233,7 +251,7 @@ TEST_F(own, sysfs_sets_the_default_mode)
 TEST_F(own, sysfs_refuses_what_is_no_mode)
 {
 	static const char *const bad[] = {
-		"\n", " ", ",", "x", "hup", "records", "EOF", "eo", "eoff", "eof,", ",eof", "eof,,lines", "eof lines",
+		"\n", " ", ",", "x", "hup", "records,lines", "whole,records", "EOF", "eo", "eoff", "eof,", ",eof", "eof,,lines", "eof lines",
 		"eof,lines,x", "eof;lines", " eof", "eof ", "eof\n\n", "eof\nlines", "none,eof", "eof,none", "0", "1", "2",
 	};
 	size_t i;

@@ -252,6 +252,21 @@ static inline void await_asleep(pid_t tid)
 	}
 }
 
+/* Whether a thread has something to do, on a processor or waiting for one. */
+static inline int is_runnable(pid_t tid)
+{
+	char path[64], text[512], *state;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	file = fopen(path, "r");
+	if (!file || !fgets(text, sizeof(text), file))
+		abort();
+	fclose(file);
+	state = strrchr(text, ')');
+	return state && state[2] == 'R';
+}
+
 /* Holds this process, and the threads it starts from now on, to one processor. */
 static inline void share_one_processor(void)
 {

@@ -4,19 +4,9 @@
  * beside tasks that sleep in read and write.
  */
 #include "pipe_fixture.h"
+#include "pollers.h"
 
-#include <sys/epoll.h>
 #include <sys/select.h>
-
-static int new_epoll(int fd, uint32_t events)
-{
-	struct epoll_event event = { .events = events };
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
-
-	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
-		abort();
-	return epoll;
-}
 
 /* The events that are ready now; 0 if there are none. */
 static uint32_t ready(int epoll)
@@ -76,43 +66,6 @@ TEST_F(pipe, select_agrees)
 	EXPECT_EQ(1, select(self->fd + 1, &in, &out, NULL, &now));
 	EXPECT_TRUE(FD_ISSET(self->fd, &in));
 	EXPECT_FALSE(FD_ISSET(self->fd, &out));
-}
-
-struct waiter {
-	pthread_t thread;
-	int fd;
-	short events;
-	int epoll;
-	pid_t tid;
-	int result;
-};
-
-static void *wait_in_poll(void *arg)
-{
-	struct waiter *waiter = arg;
-	struct pollfd entry = { .fd = waiter->fd, .events = waiter->events };
-	struct epoll_event event = { 0 };
-	int result;
-
-	__atomic_store_n(&waiter->tid, gettid(), __ATOMIC_RELEASE);
-	if (waiter->epoll)
-		result = epoll_wait(waiter->epoll, &event, 1, -1) == 1 ? (int)event.events : -errno;
-	else
-		result = poll(&entry, 1, -1) == 1 ? entry.revents : -errno;
-	__atomic_store_n(&waiter->result, result, __ATOMIC_RELEASE);
-	return NULL;
-}
-
-static void start_waiting(struct waiter *waiter)
-{
-	waiter->result = 0;
-	start_thread(&waiter->thread, &waiter->tid, wait_in_poll, waiter);
-	await_asleep(waiter->tid);
-}
-
-static int finished(struct waiter *waiter)
-{
-	return __atomic_load_n(&waiter->result, __ATOMIC_ACQUIRE) != 0;
 }
 
 TEST_F(pipe, a_message_wakes_poll)
@@ -225,48 +178,24 @@ TEST_F(pipe, one_shot_epoll)
 
 TEST_F(pipe, exclusive_epoll_wakes_one_of_two)
 {
-	struct waiter waiters[2], *other;
-	int i, woken;
-
-	for (i = 0; i < 2; i++) {
-		waiters[i] = (struct waiter){ .epoll = new_epoll(self->fd, EPOLLIN | EPOLLEXCLUSIVE) };
-		start_waiting(&waiters[i]);
-	}
-	ASSERT_EQ(1, write(self->fd, "a", 1));
-	while (!(woken = finished(&waiters[0]) + finished(&waiters[1])))
-		sched_yield();
-	EXPECT_EQ(1, woken);
-	/* Whoever was woken runs until it is finished: the other one is asleep, and stays so. */
-	other = finished(&waiters[0]) ? &waiters[1] : &waiters[0];
-	await_asleep(other->tid);
-	EXPECT_FALSE(finished(other));
-	ASSERT_EQ(1, write(self->fd, "b", 1));
-	for (i = 0; i < 2; i++) {
-		pthread_join(waiters[i].thread, NULL);
-		EXPECT_EQ(EPOLLIN, waiters[i].result);
-		close(waiters[i].epoll);
-	}
-}
-
-/* Two are woken by what happens so often before either of them can react. */
-static void expect_two_woken(struct __test_metadata *_metadata, int fd, uint32_t events, int times,
-			     int (*happen)(int fd))
-{
 	struct waiter waiters[2];
 	int i;
 
 	share_one_processor();
 	for (i = 0; i < 2; i++) {
-		waiters[i] = (struct waiter){ .epoll = new_epoll(fd, events | EPOLLEXCLUSIVE) };
+		waiters[i] = (struct waiter){ .epoll = new_epoll(self->fd, EPOLLIN | EPOLLEXCLUSIVE) };
 		start_waiting(&waiters[i]);
 	}
+	/* The one that is woken cannot run before it was looked at. */
 	run_alone(1);
-	for (i = 0; i < times; i++)
-		EXPECT_EQ(1, happen(fd));
+	EXPECT_EQ(1, write(self->fd, "a", 1));
+	EXPECT_EQ(1, is_runnable(waiters[0].tid) + is_runnable(waiters[1].tid));
+	EXPECT_EQ(1, write(self->fd, "b", 1));
+	EXPECT_EQ(2, is_runnable(waiters[0].tid) + is_runnable(waiters[1].tid));
 	run_alone(0);
 	for (i = 0; i < 2; i++) {
 		pthread_join(waiters[i].thread, NULL);
-		EXPECT_EQ(events, waiters[i].result);
+		EXPECT_EQ(EPOLLIN, waiters[i].result);
 		close(waiters[i].epoll);
 	}
 }

@@ -38,12 +38,17 @@ use crate::{
             Opener, //
         },
         kiocb::is_nonblocking,
+        nofault::{
+            Dest,
+            Source, //
+        },
         notify::Notifier,
         user::{
             UserDest,
             UserSource, //
         },
     },
+    mode::Modes,
     pipe::{
         Handle,
         Pipe,
@@ -88,7 +93,9 @@ impl Access {
 }
 
 /// One open file: what `open` made and `release` drops.
+#[repr(C)]
 pub(crate) struct OpenPipe {
+    // At the address of the object itself, which calls of the pipe then need not work out.
     pipe: Arc<Pipe>,
     handle: Handle,
     opener: Opener,
@@ -114,6 +121,18 @@ impl OpenPipe {
 impl Drop for OpenPipe {
     fn drop(&mut self) {
         Pipe::detach(&self.pipe, &self.handle);
+    }
+}
+
+impl OpenFile<OpenPipe> {
+    /// Changes how `file`, which holds this, reads and writes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pipe::set_modes`].
+    pub(crate) fn set_modes(&self, file: &File, modes: Modes) -> Result {
+        let switch = || self.answer_framed(file, modes.contains(Modes::RECORDS));
+        self.pipe.set_modes(&self.handle, modes, switch)
     }
 }
 
@@ -190,6 +209,26 @@ impl StreamDevice for OpenPipe {
         Pipe::send(&open.pipe, &open.handle, &open.opener, source, call)
     }
 
+    fn is_framed(&self) -> bool {
+        self.pipe
+            .modes(&self.handle)
+            .is_ok_and(|modes| modes.contains(Modes::RECORDS))
+    }
+
+    #[inline]
+    fn read_framed(
+        open: &OpenFile<Self>,
+        dest: impl Dest,
+        nonblocking: impl Fn() -> bool,
+    ) -> Result<usize> {
+        Pipe::receive_records(&open.pipe, &open.handle, dest, nonblocking)
+    }
+
+    #[inline]
+    fn write_framed(open: &OpenFile<Self>, source: impl Source, call: &impl Call) -> Result<usize> {
+        Pipe::send_records(&open.pipe, &open.handle, &open.opener, source, call)
+    }
+
     fn poll(&self) -> u32 {
         self.pipe.poll(&self.handle)
     }
@@ -198,7 +237,7 @@ impl StreamDevice for OpenPipe {
         self.pipe.signals_changed();
     }
 
-    fn next_len(&self) -> usize {
-        self.pipe.next_len(&self.handle).unwrap_or(0)
+    fn needed_len(&self) -> usize {
+        self.pipe.needed_len(&self.handle).unwrap_or(0)
     }
 }

@@ -68,6 +68,12 @@ impl Record {
         bytes
     }
 
+    /// The length in a packed record.
+    #[inline(always)]
+    pub(crate) fn decode_len(bytes: &[u8; Self::SIZE]) -> u32 {
+        u32::from_ne_bytes(field(bytes, 16))
+    }
+
     /// Unpacks what [`Record::encode`] made.
     #[inline]
     pub(crate) fn decode(bytes: &[u8; Self::SIZE]) -> Self {
@@ -77,7 +83,7 @@ impl Record {
                 monotonic: u64::from_ne_bytes(field(bytes, 0)),
                 realtime: i64::from_ne_bytes(field(bytes, 8)),
             },
-            len: u32::from_ne_bytes(field(bytes, 16)),
+            len: Self::decode_len(bytes),
             sender: Sender {
                 uid: u32::from_ne_bytes(field(bytes, 20)),
                 gid: u32::from_ne_bytes(field(bytes, 24)),
@@ -88,10 +94,10 @@ impl Record {
     }
 }
 
-/// The bytes of the field at `at`, which is one of those above: inlined, nothing of the check of
-/// its bounds is left.
+/// The bytes of the field at `at` of so many, which is known: inlined, nothing of the check of its
+/// bounds is left.
 #[inline(always)]
-fn field<const N: usize>(bytes: &[u8; Record::SIZE], at: usize) -> [u8; N] {
+pub(crate) fn field<const S: usize, const N: usize>(bytes: &[u8; S], at: usize) -> [u8; N] {
     let mut field = [0; N];
     field.copy_from_slice(&bytes[at..at + N]);
     field

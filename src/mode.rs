@@ -7,14 +7,16 @@ use kernel::fmt;
 use crate::uapi::{
     MODE_EOF,
     MODE_LINES,
+    MODE_RECORDS,
     MODE_WHOLE, //
 };
 
 /// The words for the bits of a mode, in the order in which they are shown.
-const WORDS: [(&str, Modes); 3] = [
+const WORDS: [(&str, Modes); 4] = [
     ("whole", Modes::WHOLE),
     ("eof", Modes::EOF),
     ("lines", Modes::LINES),
+    ("records", Modes::RECORDS),
 ];
 
 /// The word for the mode in which no bit is set.
@@ -24,7 +26,8 @@ const NONE: &str = "none";
 ///
 /// # Invariants
 ///
-/// No other bit is set than those of [`WORDS`].
+/// No other bit is set than those of [`WORDS`], and `RECORDS` goes neither with `WHOLE` nor with
+/// `LINES`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Modes(u32);
 
@@ -42,11 +45,16 @@ impl Modes {
     /// Each line of a write is a message.
     pub(crate) const LINES: Self = Self(MODE_LINES);
 
-    /// The mode with these bits of the UAPI header; none if one of them has no meaning.
+    /// A read gets records, and a write is of several messages.
+    pub(crate) const RECORDS: Self = Self(MODE_RECORDS);
+
+    /// The mode with these bits of the UAPI header; none if one of them has no meaning, or they do
+    /// not go together.
     pub(crate) fn from_bits(bits: u32) -> Option<Self> {
         let known = WORDS.iter().fold(0, |known, (_, mode)| known | mode.0);
-        // INVARIANT: The bits are those of `WORDS`.
-        (bits & !known == 0).then_some(Self(bits))
+        let alone = bits & MODE_RECORDS == 0 || bits & (MODE_WHOLE | MODE_LINES) == 0;
+        // INVARIANT: The bits are those of `WORDS`, and go together.
+        (bits & !known == 0 && alone).then_some(Self(bits))
     }
 
     /// The bits of the UAPI header.
@@ -81,13 +89,12 @@ impl Modes {
         if text == NONE.as_bytes() {
             return Some(Self::NONE);
         }
-        let mut modes = Self::NONE;
+        let mut bits = 0;
         for word in text.split(|byte| *byte == b',') {
             let (_, mode) = WORDS.iter().find(|(name, _)| name.as_bytes() == word)?;
-            // INVARIANT: Both have bits of `WORDS` alone.
-            modes.0 |= mode.0;
+            bits |= mode.0;
         }
-        Some(modes)
+        Self::from_bits(bits)
     }
 }
 
@@ -104,7 +111,8 @@ mod tests {
     #[test]
     fn only_bits_with_a_meaning_make_a_mode() {
         for bits in 0..64 {
-            let known = bits & !(MODE_WHOLE | MODE_EOF | MODE_LINES) == 0;
+            let records = bits & !(MODE_RECORDS | MODE_EOF) == 0;
+            let known = records || bits & !(MODE_WHOLE | MODE_EOF | MODE_LINES) == 0;
             assert_eq!(Modes::from_bits(bits).is_some(), known);
             assert_eq!(
                 Modes::from_bits(bits).map(Modes::bits),
@@ -123,6 +131,9 @@ mod tests {
             ("lines,eof", Some(MODE_EOF | MODE_LINES)),
             ("eof,eof", Some(MODE_EOF)),
             ("whole,eof,lines", Some(MODE_WHOLE | MODE_EOF | MODE_LINES)),
+            ("records,eof", Some(MODE_RECORDS | MODE_EOF)),
+            ("records,lines", None),
+            ("whole,eof,records", None),
             ("", None),
             (",", None),
             ("eof,", None),
@@ -139,6 +150,7 @@ mod tests {
         for (mode, expected) in [
             (Modes::NONE, "none"),
             (Modes::EOF, "eof"),
+            (Modes(MODE_EOF | MODE_RECORDS), "eof,records"),
             (Modes(MODE_WHOLE | MODE_EOF | MODE_LINES), "whole,eof,lines"),
         ] {
             let mut shown = Shown::default();

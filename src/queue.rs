@@ -21,7 +21,8 @@ use crate::{
         Place,
         Store, //
     },
-    stream::Segments, //
+    stream::Segments,
+    walk::Run, //
 };
 
 /// After how many bytes of expired messages to stop: the lock is held meanwhile.
@@ -164,7 +165,7 @@ impl Queue {
         if len.wrapping_sub(1) >= self.short as usize || self.is_full() {
             return false;
         }
-        let time = now.max(self.latest);
+        let time = self.time(now);
         if !self
             .store
             .push_here(len as u32, place, copy, || signed(time))
@@ -174,6 +175,45 @@ impl Queue {
         self.latest = time;
         self.counted.arrive(len, self.store.depth());
         true
+    }
+
+    /// Where the record of a message and `len` bytes of its payload are to be written down, if
+    /// there is room and that can be done. It is not accepted before [`Queue::accept`].
+    #[inline(always)]
+    pub(crate) fn place(&mut self, len: usize) -> Option<(&mut [u8; Record::SIZE], &mut [u8])> {
+        if self.is_full() {
+            return None;
+        }
+        self.store.place(len)
+    }
+
+    /// Writes `messages` down, as long as there is room and each only has to be written down. Each
+    /// has its length, which is at least one and no longer than the queue takes, and its payload,
+    /// which goes up to a multiple of 8 bytes. All were sent as `sender` and `stamp` say, and are
+    /// not older than those before them. They are not accepted before [`Queue::accept`].
+    #[inline(always)]
+    pub(crate) fn write_down<'a>(
+        &mut self,
+        sender: Sender,
+        stamp: Stamp,
+        messages: impl Iterator<Item = (u32, &'a [u8])>,
+    ) -> Run {
+        let record = Record {
+            stamp,
+            len: 0,
+            sender,
+        };
+        let room = self.capacity.saturating_sub(self.depth().msgs) as usize;
+        self.store.write_down(&record, room, messages)
+    }
+
+    /// Accepts what was written down as `run`, which is something, sent at this `time`; nothing has
+    /// changed since.
+    #[inline(always)]
+    pub(crate) fn accept(&mut self, run: Run, time: u64) {
+        self.store.keep(run);
+        self.latest = time;
+        self.counted.arrive_all(run.tally, self.store.depth());
     }
 
     /// Accepts a message of `len` bytes, which `copy` writes piece by piece, gives it its sequence
@@ -209,12 +249,42 @@ impl Queue {
     /// Returns its length in bytes if it was delivered; nothing has changed if not.
     #[inline(always)]
     pub(crate) fn pop_here(&mut self, copy: impl FnOnce(&[u8]) -> bool) -> Option<u32> {
-        self.store.pop_here(copy)
+        let len = Record::decode_len(self.store.front_here()?);
+        if !copy(self.store.payload_here(len as usize)?) {
+            return None;
+        }
+        self.store.pop_seen(Run::one(len));
+        Some(len)
     }
 
     /// Removes the oldest message, of `len` bytes, which was delivered.
     pub(crate) fn deliver(&mut self, len: u32) {
         self.store.pop(len);
+    }
+
+    /// Removes the oldest messages, which were delivered and are those of `run`.
+    #[inline]
+    pub(crate) fn deliver_all(&mut self, run: Run) {
+        self.store.pop_all(run);
+    }
+
+    /// Likewise, if the store has just shown them and there is no survey.
+    #[inline(always)]
+    pub(crate) fn deliver_seen(&mut self, run: Run) {
+        self.store.pop_seen(run);
+    }
+
+    /// Removes the only message, which was delivered, likewise.
+    #[inline(always)]
+    pub(crate) fn deliver_only(&mut self) {
+        self.store.pop_only();
+    }
+
+    /// The time at which a message counts as sent that is accepted `now`: it is not older than the
+    /// one before it.
+    #[inline]
+    pub(crate) fn time(&self, now: u64) -> u64 {
+        now.max(self.latest)
     }
 
     /// Removes messages that are older than `cutoff`, in nanoseconds of `CLOCK_MONOTONIC`, but at

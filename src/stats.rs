@@ -25,21 +25,16 @@ impl Tally {
         self.bytes = self.bytes.wrapping_add(len as u64);
     }
 
-    /// Takes back one message of `len` bytes.
-    #[inline]
-    pub(crate) fn sub(&mut self, len: usize) {
-        self.msgs = self.msgs.wrapping_sub(1);
-        self.bytes = self.bytes.wrapping_sub(len as u64);
-    }
-
     /// Adds another tally.
+    #[inline]
     pub(crate) fn merge(&mut self, other: Tally) {
         self.msgs = self.msgs.wrapping_add(other.msgs);
         self.bytes = self.bytes.wrapping_add(other.bytes);
     }
 
     /// What is left of it without another tally.
-    fn without(self, other: Tally) -> Self {
+    #[inline]
+    pub(crate) fn without(self, other: Tally) -> Self {
         Self {
             msgs: self.msgs.wrapping_sub(other.msgs),
             bytes: self.bytes.wrapping_sub(other.bytes),
@@ -109,6 +104,19 @@ impl Counted {
     #[inline]
     pub(crate) fn arrive(&mut self, len: usize, depth: Tally) {
         self.enqueued.add(len);
+        self.reach(depth);
+    }
+
+    /// Counts the arrival of the messages of `arrived`, with which `depth` is queued.
+    #[inline]
+    pub(crate) fn arrive_all(&mut self, arrived: Tally, depth: Tally) {
+        self.enqueued.merge(arrived);
+        self.reach(depth);
+    }
+
+    /// Notes that `depth` is queued.
+    #[inline(always)]
+    fn reach(&mut self, depth: Tally) {
         if depth.msgs > self.peak.msgs {
             self.peak.msgs = depth.msgs;
         }

@@ -11,7 +11,10 @@
 //! handed back to be freed.
 
 use crate::{
-    kernel_ext::segment::SEGMENT_SIZE,
+    kernel_ext::{
+        segment::SEGMENT_SIZE,
+        words, //
+    },
     message::{
         Record,
         Sender,
@@ -23,10 +26,15 @@ use crate::{
         Segments,
         Stream, //
     },
+    walk::{
+        Look,
+        Run,
+        Walk, //
+    },
 };
 
 /// Payloads begin at multiples of this, so that they are copied fast.
-const ALIGN: u32 = 8;
+pub(crate) const ALIGN: u32 = 8;
 
 /// How many spare segments are taken out one by one: the lock is held meanwhile.
 const TRIMMED_AT_ONCE: usize = 256;
@@ -174,6 +182,83 @@ impl Store {
         true
     }
 
+    /// Where the record of the next message and `len` bytes of payload go, if the payload can be
+    /// all in the last segment, and the record, too. They are not stored before [`Store::keep`].
+    #[inline(always)]
+    pub(crate) fn place(&mut self, len: usize) -> Option<(&mut [u8; Record::SIZE], &mut [u8])> {
+        let payload = self.payloads.place(len)?;
+        let packed = self.records.place_array()?;
+        Some((packed, payload))
+    }
+
+    /// Writes `messages` down behind the others, but no more than `limit`, as long as each can be
+    /// all in the last segment, and its record, too. Each has its length and its payload, which
+    /// goes up to a multiple of [`ALIGN`] bytes. All were sent as `record` says. They are not
+    /// stored before [`Store::keep`].
+    #[inline(always)]
+    pub(crate) fn write_down<'a>(
+        &mut self,
+        record: &Record,
+        limit: usize,
+        messages: impl Iterator<Item = (u32, &'a [u8])>,
+    ) -> Run {
+        let mut run = Run::NONE;
+        let records = self.records.last_mut();
+        let most = limit.saturating_mul(Record::SIZE).min(records.len());
+        let mut records = records.get_mut(..most).unwrap_or_default();
+        let mut places = self.payloads.last_mut();
+        for (len, payload) in messages {
+            let here = (
+                records.split_first_chunk_mut(),
+                places.split_at_mut_checked(payload.len()),
+            );
+            let (Some((packed, more_records)), Some((place, more_places))) = here else {
+                break;
+            };
+            *packed = Record { len, ..*record }.encode();
+            words::copy(place, payload);
+            (records, places) = (more_records, more_places);
+            run.add(len as usize, payload.len());
+        }
+        run
+    }
+
+    /// Stores what was written down as `run`; nothing has changed since.
+    #[inline]
+    pub(crate) fn keep(&mut self, run: Run) {
+        let records = (run.tally.msgs as usize).wrapping_mul(Record::SIZE);
+        self.records.fill_place(records, 1);
+        self.payloads.fill_place(run.span, ALIGN);
+        // INVARIANT: They were written down.
+        self.depth.merge(run.tally);
+    }
+
+    /// The oldest messages, one after the other, as long as each is all in the first segment.
+    #[inline(always)]
+    pub(crate) fn look(&self) -> Look<'_> {
+        let records = self.records.first();
+        // CAST: As many as there are fit into memory.
+        let all = (self.depth.msgs as usize).wrapping_mul(Record::SIZE);
+        let records = records.get(..all.min(records.len())).unwrap_or_default();
+        Look::new(records, self.payloads.first())
+    }
+
+    /// Removes the messages of `run`, which [`Store::look`] or [`Store::front_here`] has shown;
+    /// nothing has changed since. There must be no survey.
+    #[inline(always)]
+    pub(crate) fn pop_seen(&mut self, run: Run) {
+        // INVARIANT: They are removed here.
+        self.depth = self.depth.without(run.tally);
+        if self.depth.msgs == 0 {
+            // What passes at once stays in the cache. As the last message was all in the first
+            // segment, there is no other.
+            self.records.rewind_here();
+            self.payloads.rewind_here();
+        } else {
+            self.remove(run.tally.msgs as usize, run.span);
+        }
+    }
+
     /// Stores a message behind the others, with `record.len` bytes of payload that `copy` provides
     /// piece by piece. Uses up all segments of `fresh`, which must be those of [`Store::provide`].
     ///
@@ -227,41 +312,60 @@ impl Store {
         Some((record, self.payloads.read(record.len as usize)))
     }
 
-    /// Removes the oldest message if its payload is not split: `copy` reads it, and returns whether
-    /// it did so. There must be no survey.
-    ///
-    /// Returns its length in bytes if it was removed; nothing has changed if not.
+    /// All messages, oldest first.
+    #[inline]
+    pub(crate) fn walk(&self) -> Walk<'_> {
+        // CAST: As many as there are fit into memory.
+        let records = self.records.read(self.depth.msgs as usize * Record::SIZE);
+        Walk::new(records, self.payloads.read(0))
+    }
+
+    /// The number of bytes that all payloads take, each with what it is rounded up by.
+    pub(crate) fn payload_span(&self) -> usize {
+        self.payloads.len()
+    }
+
+    /// The packed record of the oldest message.
     #[inline(always)]
-    pub(crate) fn pop_here(&mut self, copy: impl FnOnce(&[u8]) -> bool) -> Option<u32> {
+    pub(crate) fn front_here(&self) -> Option<&[u8; Record::SIZE]> {
         if self.depth.msgs == 0 {
             return None;
         }
-        let record = Record::decode(self.records.here(Record::SIZE)?.first_chunk()?);
-        let len = record.len;
-        if !copy(self.payloads.here(len as usize)?) {
-            return None;
-        }
-        // INVARIANT: They are removed here.
-        self.depth.sub(len as usize);
-        if self.depth.msgs == 0 {
-            // What passes one by one stays in the cache. As the last message was all in the first
-            // segment, there is no other.
-            self.records.rewind_here();
-            self.payloads.rewind_here();
-        } else {
-            self.remove(len);
-        }
-        Some(len)
+        self.records.here(Record::SIZE)?.first_chunk()
+    }
+
+    /// The first `len` bytes of the oldest payload, and of what it is rounded up by, if they are
+    /// not split.
+    #[inline(always)]
+    pub(crate) fn payload_here(&self, len: usize) -> Option<&[u8]> {
+        self.payloads.here(len)
+    }
+
+    /// Removes the only message, which [`Store::front_here`] has shown, with its payload. There
+    /// must be no survey.
+    #[inline(always)]
+    pub(crate) fn pop_only(&mut self) {
+        // INVARIANT: It is removed here.
+        self.depth = Tally::NONE;
+        // As it was all in the first segment, there is no other.
+        self.records.rewind_here();
+        self.payloads.rewind_here();
     }
 
     /// Removes the oldest message, whose payload has `len` bytes.
     pub(crate) fn pop(&mut self, len: u32) {
+        self.pop_all(Run::one(len));
+    }
+
+    /// Removes the oldest messages, which are those of `run`.
+    #[inline]
+    pub(crate) fn pop_all(&mut self, run: Run) {
         // INVARIANT: They are removed here.
-        self.depth.sub(len as usize);
+        self.depth = self.depth.without(run.tally);
         if self.depth.msgs > 0 {
-            self.remove(len);
+            self.remove(run.tally.msgs as usize, run.span);
         } else if self.survey.is_some() {
-            self.remove(len);
+            self.remove(run.tally.msgs as usize, run.span);
             self.records.restart(&mut self.spare);
             self.payloads.restart(&mut self.spare);
         } else {
@@ -270,11 +374,11 @@ impl Store {
         }
     }
 
-    /// Goes on behind the oldest message, whose payload has `len` bytes.
+    /// Goes on behind the oldest `msgs` messages, whose payloads take `span` bytes.
     #[inline(never)]
-    fn remove(&mut self, len: u32) {
-        self.records.remove(Record::SIZE, 1, &mut self.spare);
-        self.payloads.remove(len as usize, ALIGN, &mut self.spare);
+    fn remove(&mut self, msgs: usize, span: usize) {
+        self.records.remove(msgs * Record::SIZE, 1, &mut self.spare);
+        self.payloads.remove(span, ALIGN, &mut self.spare);
     }
 
     /// Removes all messages. Returns what is to be freed when no lock is held any more.

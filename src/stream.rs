@@ -129,6 +129,15 @@ impl Stream {
         self.segments.back_mut()?.get_mut(tail..end)
     }
 
+    /// Where what is written next goes: all that is free in the last segment.
+    #[inline]
+    pub(crate) fn last_mut(&mut self) -> &mut [u8] {
+        let tail = self.tail as usize;
+        let last = self.segments.back_mut();
+        last.and_then(|segment| segment.get_mut(tail..))
+            .unwrap_or_default()
+    }
+
     /// Where the next `N` bytes go, likewise.
     #[inline]
     pub(crate) fn place_array<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
@@ -203,14 +212,33 @@ impl Stream {
         self.segments.front()?.get(head..head.wrapping_add(len))
     }
 
+    /// What comes next, as far as it is in the first segment. What was not written yet may follow.
+    #[inline]
+    pub(crate) fn first(&self) -> &[u8] {
+        let first = self.segments.front();
+        first
+            .and_then(|segment| segment.get(self.head as usize..))
+            .unwrap_or_default()
+    }
+
     /// The next `len` bytes, piece by piece.
     #[inline]
     pub(crate) fn read(&self, len: usize) -> Pieces<'_> {
+        let mut segments = self.segments.iter();
+        let first = segments.next();
         Pieces {
-            segments: self.segments.iter(),
-            at: self.head as usize,
+            here: first
+                .and_then(|segment| segment.get(self.head as usize..))
+                .unwrap_or_default(),
+            segments,
             left: len,
         }
+    }
+
+    /// The number of bytes in it, with what was skipped.
+    pub(crate) fn len(&self) -> usize {
+        let end = self.segments.len().saturating_sub(1) * SEGMENT_SIZE + self.tail as usize;
+        end.saturating_sub(self.head as usize)
     }
 
     /// Removes `len` bytes and what was skipped behind them. Segments that are done with go to
@@ -234,14 +262,21 @@ impl Stream {
 
     /// Begins anew in the first segment, as nothing in the stream is needed any more, nor is there
     /// a survey. The other segments go to `spare`.
+    #[inline]
     pub(crate) fn rewind(&mut self, spare: &mut Segments) {
         self.rewind_here();
         if self.segments.len() > 1 {
-            let mut rest = self.segments.take_rest();
-            // Those that were used last are used next.
-            rest.append(spare);
-            *spare = rest;
+            self.release_rest(spare);
         }
+    }
+
+    /// Takes all segments but the first out of the stream, in which nothing is.
+    #[cold]
+    fn release_rest(&mut self, spare: &mut Segments) {
+        let mut rest = self.segments.take_rest();
+        // Those that were used last are used next.
+        rest.append(spare);
+        *spare = rest;
     }
 
     /// Begins anew in the only segment, likewise.
@@ -353,9 +388,23 @@ impl Stream {
 
 /// Bytes of a [`Stream`], piece by piece.
 pub(crate) struct Pieces<'a> {
+    /// What is left of the current segment.
+    here: &'a [u8],
+    /// The segments behind it.
     segments: Iter<'a, Segment>,
-    at: usize,
     left: usize,
+}
+
+impl Pieces<'_> {
+    /// Skips to a multiple of `align` behind what was read, which had `len` bytes, and goes on with
+    /// the next `more` bytes. All of what was read must have been taken.
+    #[inline]
+    pub(crate) fn go_on(&mut self, len: usize, align: usize, more: usize) {
+        // What is skipped is never split between segments.
+        let skipped = len.wrapping_neg() % align;
+        self.here = self.here.get(skipped..).unwrap_or_default();
+        self.left = more;
+    }
 }
 
 impl<'a> Iterator for Pieces<'a> {
@@ -363,17 +412,16 @@ impl<'a> Iterator for Pieces<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        while self.left > 0 {
-            let segment = self.segments.next()?;
-            let len = self.left.min(SEGMENT_SIZE.saturating_sub(self.at));
-            let piece = segment.get(self.at..self.at + len)?;
-            self.at = 0;
-            self.left -= len;
-            // What comes next may begin in the segment behind.
-            if len > 0 {
-                return Some(piece);
-            }
+        if self.left == 0 {
+            return None;
         }
-        None
+        // What comes next may begin in the segment behind.
+        if self.here.is_empty() {
+            self.here = self.segments.next()?;
+        }
+        let (piece, behind) = self.here.split_at(self.left.min(self.here.len()));
+        self.here = behind;
+        self.left -= piece.len();
+        Some(piece)
     }
 }

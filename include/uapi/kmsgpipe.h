@@ -58,6 +58,13 @@
  * when that is closed.
  */
 #define KMSGPIPE_MODE_LINES	(1U << 3)
+/*
+ * A read gets as many whole records as fit, each a struct kmsgpipe_record with the
+ * message behind it, or fails with EMSGSIZE if the first one does not fit. A write is
+ * one or more messages, each behind a struct kmsgpipe_send. Goes with
+ * KMSGPIPE_MODE_EOF alone.
+ */
+#define KMSGPIPE_MODE_RECORDS	(1U << 4)
 
 /**
  * struct kmsgpipe_stats - one consistent snapshot of a pipe
@@ -81,8 +88,9 @@
  * @expired_bytes: their payload
  * @dropped_msgs: messages accepted and then discarded unread
  * @dropped_bytes: their payload
- * @refused_full: writes that ended with EAGAIN because the pipe was full; not those
- *	of io_uring, whose attempts are followed by others
+ * @refused_full: writes that ended with EAGAIN because the pipe was full, and closes
+ *	that found no room for what KMSGPIPE_MODE_LINES had kept; not writes of
+ *	io_uring, whose attempts are followed by others
  * @refused_size: writes that ended with EMSGSIZE
  * @head_seq: sequence number of the oldest message; the first ever sent has 1
  * @head_age_ns: how long it has been queued, by CLOCK_MONOTONIC: without the time
@@ -194,18 +202,22 @@ struct kmsgpipe_create {
 };
 
 /**
- * struct kmsgpipe_record - a message as KMSGPIPE_DUMP shows it
+ * struct kmsgpipe_record - a message as KMSGPIPE_MODE_RECORDS and KMSGPIPE_DUMP show it
  * @seq: its sequence number; the first message ever sent has 1
  * @monotonic_ns: when it was enqueued, by CLOCK_MONOTONIC as the time namespace of
  *	the caller has it; 0 if that was before that clock began
  * @realtime_ns: when it was enqueued, by CLOCK_REALTIME as it was set then; 0 if
  *	that was before 1970
+ * @lost: zero
  * @len: its length in bytes
  * @uid: real user id of its sender, in the caller's user namespace
  * @gid: real group id of its sender, likewise
  * @pid: process id of its sender, 0 for a caller in another pid namespace than
  *	the initial one
  * @flags: KMSGPIPE_RECORD_*
+ * @priority: zero
+ * @deliveries: how often it was delivered, this time included: 1 for a read, 0 for
+ *	KMSGPIPE_DUMP, which delivers nothing
  * @reserved: zero
  *
  * The payload follows, then zeroes up to a multiple of 8 bytes.
@@ -214,11 +226,35 @@ struct kmsgpipe_record {
 	__u64 seq;
 	__u64 monotonic_ns;
 	__u64 realtime_ns;
+	__u64 lost;
 	__u32 len;
 	__u32 uid;
 	__u32 gid;
 	__u32 pid;
 	__u32 flags;
+	__u32 priority;
+	__u32 deliveries;
+	__u32 reserved;
+};
+
+/**
+ * struct kmsgpipe_send - a message that is written in KMSGPIPE_MODE_RECORDS
+ * @len: its length in bytes, at least 1
+ * @flags: zero
+ * @ttl_ns: zero
+ * @priority: zero
+ * @reserved: zero
+ *
+ * The payload follows, then zeroes up to a multiple of 8 bytes. All that a write has
+ * is checked before the first message is accepted. It returns the number of bytes of
+ * those that were accepted; one that may wait does so until all are, or a signal comes.
+ * By io_uring it does not wait for room once one was accepted.
+ */
+struct kmsgpipe_send {
+	__u32 len;
+	__u32 flags;
+	__u64 ttl_ns;
+	__u32 priority;
 	__u32 reserved;
 };
 

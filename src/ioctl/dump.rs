@@ -5,7 +5,6 @@
 use kernel::{
     prelude::*,
     sync::Arc,
-    transmute::AsBytes,
     uaccess::{
         UserPtr,
         UserSlice, //
@@ -18,13 +17,7 @@ use super::{
     write, //
 };
 use crate::{
-    kernel_ext::{
-        clock,
-        cred, //
-    },
-    message::Record,
     pipe::{
-        Header,
         Pipe,
         Progress, //
     },
@@ -33,32 +26,6 @@ use crate::{
 
 /// The bytes that are copied in one lock section.
 const BATCH: usize = 16384;
-
-impl Header for uapi::Record {
-    const SIZE: usize = size_of::<Self>();
-
-    fn write(seq: u64, record: &Record, out: &mut [u8]) {
-        let record = Self {
-            seq,
-            monotonic_ns: clock::monotonic_for_current(record.stamp.monotonic),
-            // Times before 1970 are shown as 1970.
-            realtime_ns: u64::try_from(record.stamp.realtime).unwrap_or(0),
-            len: record.len,
-            uid: cred::uid_for_current(record.sender.uid),
-            gid: cred::gid_for_current(record.sender.gid),
-            pid: cred::pid_for_current(record.sender.pid),
-            flags: if record.sender.privileged {
-                uapi::RECORD_PRIVILEGED
-            } else {
-                0
-            },
-            ..pin_init::zeroed()
-        };
-        for (out, byte) in out.iter_mut().zip(record.as_bytes()) {
-            *out = *byte;
-        }
-    }
-}
 
 /// Copies all messages of a pipe to the buffer that the caller's `struct kmsgpipe_dump` names.
 ///
@@ -83,7 +50,7 @@ pub(super) fn dump(pipe: &Arc<Pipe>, arg: usize) -> Result {
     let mut batch = KVec::from_elem(0, BATCH, GFP_KERNEL_ACCOUNT)?;
     let mut dump = pipe.dump()?;
     loop {
-        let progress = dump.fill::<uapi::Record>(&mut batch, &mut room);
+        let progress = dump.fill(&mut batch, &mut room);
         let (Progress::More(bytes) | Progress::Done { bytes, .. }) = progress;
         let place = usize::try_from(request.used)
             .ok()

@@ -24,6 +24,7 @@ use kernel::{
 use crate::{
     device::OpenPipe,
     kernel_ext::{
+        chrdev::OpenFile,
         cred,
         file, //
     },
@@ -53,7 +54,12 @@ use crate::{
 /// - [`EFAULT`]: `arg` points to memory that cannot be accessed.
 /// - [`EINVAL`]: the argument makes no sense; nothing was changed.
 /// - Those of the request.
-pub(crate) fn dispatch(open: &OpenPipe, file: &File, cmd: u32, arg: usize) -> Result<isize> {
+pub(crate) fn dispatch(
+    open: &OpenFile<OpenPipe>,
+    file: &File,
+    cmd: u32,
+    arg: usize,
+) -> Result<isize> {
     let pipe = open.pipe();
     match cmd {
         uapi::CLEAR_QUEUE
@@ -82,7 +88,7 @@ pub(crate) fn dispatch(open: &OpenPipe, file: &File, cmd: u32, arg: usize) -> Re
         uapi::CREATE_NEW => return Ok(create_new(&read(arg)?)? as isize),
         uapi::DESTROY => registry::destroy(pipe)?,
         uapi::DUMP => dump::dump(pipe, arg)?,
-        uapi::SET_MODE => pipe.set_modes(open.handle(), modes(read(arg)?)?)?,
+        uapi::SET_MODE => open.set_modes(file, modes(read(arg)?)?)?,
         uapi::GET_MODE => write(arg, &pipe.modes(open.handle())?.bits())?,
         file::FIONREAD => write(arg, &next_len(open)?)?,
         _ => return Err(ENOTTY),
@@ -191,7 +197,8 @@ fn modes(bits: u32) -> Result<Modes> {
     Modes::from_bits(bits).ok_or(EINVAL)
 }
 
-/// The number of bytes that the next read can get at most, as `FIONREAD` wants it.
+/// The number of bytes that the next read can get at most, as `FIONREAD` wants it: the largest
+/// number that there is for it where records are longer than one read.
 ///
 /// # Errors
 ///
@@ -200,5 +207,6 @@ fn next_len(open: &OpenPipe) -> Result<i32> {
     if !open.access().read {
         return Err(EBADF);
     }
-    i32::try_from(open.pipe().next_len(open.handle())?).map_err(|_| EOVERFLOW)
+    let len = open.pipe().next_len(open.handle())?;
+    Ok(i32::try_from(len).unwrap_or(i32::MAX))
 }

@@ -2,11 +2,14 @@
 
 //! `KMSGPIPE_GET_STATS`.
 
-use kernel::prelude::*;
+use kernel::{
+    current,
+    prelude::*, //
+};
 
 use crate::{
     device::OpenPipe,
-    kernel_ext::cred,
+    kernel_ext::view::View,
     pipe::Snapshot,
     uapi, //
 };
@@ -80,9 +83,11 @@ fn encode(snapshot: &Snapshot) -> uapi::Stats {
         stats.head_seq = first_seq;
         stats.head_age_ns = now.saturating_sub(head.stamp.monotonic);
         stats.head_len = head.len;
-        stats.head_uid = cred::uid_for_current(head.sender.uid);
-        stats.head_gid = cred::gid_for_current(head.sender.gid);
-        stats.head_pid = cred::pid_for_current(head.sender.pid);
+        let task = current!();
+        let view = View::of(task);
+        stats.head_uid = view.uid(head.sender.uid);
+        stats.head_gid = view.gid(head.sender.gid);
+        stats.head_pid = view.pid(head.sender.pid);
     }
     stats
 }

@@ -10,4 +10,9 @@ pub(crate) trait Call {
     /// Whether no program sees such a failure: io_uring tries without waiting, polls, and tries
     /// again. True of its calls with `RWF_NOWAIT`, too, which cannot be told from these.
     fn is_attempt(&self) -> bool;
+
+    /// Whether part of the call has succeeded, so that no program sees why it ends.
+    fn is_partly_done(&self) -> bool {
+        false
+    }
 }

@@ -7,7 +7,7 @@
 
 use core::{
     marker::PhantomData,
-    mem::replace, //
+    mem::take, //
 };
 
 /// An owning pointer that can be in a [`Chain`]: there is a place for a link beside what it points
@@ -185,7 +185,7 @@ impl<P: Linked> Chain<P> {
     /// Moves all elements of another chain to the end of this one; its mark is lost.
     pub(crate) fn append(&mut self, other: &mut Self) {
         // INVARIANT: `other` is empty after this.
-        let other = core::mem::ManuallyDrop::new(replace(other, Self::new()));
+        let other = core::mem::ManuallyDrop::new(take(other));
         let Some((other_first, other_last)) = other.ends else {
             return;
         };
@@ -277,7 +277,7 @@ impl<P: Linked> Chain<P> {
 
     /// Takes everything out, in one step, and the mark with it.
     pub(crate) fn take(&mut self) -> Self {
-        replace(self, Self::new())
+        take(self)
     }
 
     /// Marks the first element, if there is one.
@@ -323,6 +323,12 @@ impl<P: Linked> Chain<P> {
             next: self.ends.map(|(first, _)| first),
             _chain: PhantomData,
         }
+    }
+}
+
+impl<P: Linked> Default for Chain<P> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -16,12 +16,22 @@
 use core::{
     marker::PhantomData,
     ops::Deref,
-    ptr::NonNull, //
+    ptr::{
+        self,
+        NonNull, //
+    },
 };
 use kernel::{
     bindings,
     error::to_result,
-    fs::File,
+    fs::{
+        File,
+        Kiocb, //
+    },
+    iov::{
+        IovIterDest,
+        IovIterSource, //
+    },
     miscdevice::{
         MiscDevice,
         MiscDeviceOptions, //
@@ -35,9 +45,14 @@ use super::{
     call::Call,
     kiocb::{
         is_file_nonblocking,
+        is_nonblocking,
         FileCall, //
     },
     layout::FMODE_NOWAIT,
+    nofault::{
+        Dest,
+        Source, //
+    },
     notify::Notifier,
     splice,
     user::{
@@ -63,6 +78,21 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
     /// Answers `write(2)`, as [`MiscDevice::write_iter`] does calls of other kinds.
     fn write(open: &OpenFile<Self>, source: UserSource, call: &impl Call) -> Result<usize>;
 
+    /// Whether reads and writes of the file that was just opened are answered by
+    /// [`StreamDevice::read_framed`] and [`StreamDevice::write_framed`]. From then on
+    /// [`OpenFile::answer_framed`] decides.
+    fn is_framed(&self) -> bool;
+
+    /// Answers reads of all kinds when others answer those that are not framed.
+    fn read_framed(
+        open: &OpenFile<Self>,
+        dest: impl Dest,
+        nonblocking: impl Fn() -> bool,
+    ) -> Result<usize>;
+
+    /// Answers writes of all kinds, likewise.
+    fn write_framed(open: &OpenFile<Self>, source: impl Source, call: &impl Call) -> Result<usize>;
+
     /// Called when the device number with this minor is opened; takes the place of
     /// [`MiscDevice::open`]. Returns the device for this file.
     fn open_stream(minor: u32, file: &File) -> Result<Self>;
@@ -77,9 +107,9 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
     /// Called after a file was registered with the [`Notifier`] for signals, or unregistered.
     fn signals_changed(&self);
 
-    /// The length of what the next read takes, in bytes: zero if that is not known. A read of less
-    /// may have failed with [`EMSGSIZE`].
-    fn next_len(&self) -> usize;
+    /// The number of bytes without which the next read may fail with [`EMSGSIZE`]: zero if that is
+    /// not known.
+    fn needed_len(&self) -> usize;
 }
 
 /// What an open file of a [`StreamDevice`] holds.
@@ -88,7 +118,9 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
 ///
 /// `notifier` is borrowed from `device`, which stays where it is, and unchanged, until it is
 /// dropped.
+#[repr(C)]
 pub(crate) struct OpenFile<T> {
+    // At the address of the object itself, as it is used by each call.
     device: T,
     // What is registered with it is gone when the file is released.
     notifier: NonNull<Notifier>,
@@ -99,6 +131,30 @@ unsafe impl<T: Send + Sync> Send for OpenFile<T> {}
 
 // SAFETY: As above.
 unsafe impl<T: Sync> Sync for OpenFile<T> {}
+
+impl<T: StreamDevice> OpenFile<T> {
+    /// Lets [`StreamDevice::read_framed`] and [`StreamDevice::write_framed`] answer reads and
+    /// writes of `file`, which holds this, from the next call on, or no longer. Of two calls at a
+    /// time, either may decide.
+    pub(crate) fn answer_framed(&self, file: &File, framed: bool) {
+        let fops = if framed {
+            Region::<T>::FRAMED
+        } else {
+            Region::<T>::FOPS
+        };
+        let file = file.as_ptr();
+        // SAFETY: The file is valid, and after it was opened its private data does not change.
+        let held = unsafe { (*file).private_data };
+        if !ptr::eq(held.cast_const().cast(), self) {
+            return;
+        }
+        // SAFETY: The file is valid. As it holds this, it was opened by `Region::<T>::open`, to
+        // which both operations belong: they have the same owner, and expect the same private data.
+        // Each call loads the pointer, and what it finds there stays valid, as those of sound cards
+        // that are disconnected do (`snd_card_disconnect`).
+        unsafe { (&raw mut (*file).f_op).write_volatile(fops) };
+    }
+}
 
 impl<T> OpenFile<T> {
     /// What pollers register with.
@@ -113,6 +169,16 @@ impl<T> Deref for OpenFile<T> {
 
     fn deref(&self) -> &T {
         &self.device
+    }
+}
+
+/// What a read or write that ends with `result` returns to the kernel.
+#[inline(always)]
+fn to_ret(result: Result<usize>) -> isize {
+    match result {
+        // CAST: The kernel asks for less than `isize::MAX` bytes.
+        Ok(len) => len as isize,
+        Err(err) => err.to_errno() as isize,
     }
 }
 
@@ -158,6 +224,17 @@ impl<T: StreamDevice> Region<T> {
         fops.fasync = Some(Self::fasync);
         fops.splice_read = Some(Self::splice_read);
         fops.splice_write = Some(bindings::iter_file_splice_write);
+        fops
+    };
+
+    /// Those of a file whose reads and writes are framed. The others pay nothing for that there are
+    /// such.
+    const FRAMED: &'static bindings::file_operations = &{
+        let mut fops = *Self::FOPS;
+        fops.read = Some(Self::read_framed);
+        fops.write = Some(Self::write_framed);
+        fops.read_iter = Some(Self::read_iter_framed);
+        fops.write_iter = Some(Self::write_iter_framed);
         fops
     };
 
@@ -209,8 +286,13 @@ impl<T: StreamDevice> Region<T> {
         // position is not in use.
         match Self::open_file(minor, unsafe { File::from_raw_file(file) }) {
             Ok(open) => {
+                let framed = open.device.is_framed();
                 // SAFETY: As above; the operations of the crate expect the private data to be this.
                 unsafe { (*file).private_data = open.into_foreign() };
+                if framed {
+                    // SAFETY: The opener of a file may change its operations.
+                    unsafe { (*file).f_op = Self::FRAMED };
+                }
                 // SAFETY: The opener of a file may change its mode.
                 unsafe { (*file).f_mode |= FMODE_NOWAIT };
                 0
@@ -247,11 +329,23 @@ impl<T: StreamDevice> Region<T> {
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
         // SAFETY: The file is valid for the duration of this call.
         let nonblocking = move || unsafe { is_file_nonblocking(file) };
-        match T::read(open, UserDest::new(buf, len), nonblocking) {
-            // CAST: The kernel asks for less than `isize::MAX` bytes.
-            Ok(len) => len as isize,
-            Err(err) => err.to_errno() as isize,
-        }
+        to_ret(T::read(open, UserDest::new(buf, len), nonblocking))
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::read`].
+    unsafe extern "C" fn read_framed(
+        file: *mut bindings::file,
+        buf: *mut c_char,
+        len: usize,
+        _pos: *mut bindings::loff_t,
+    ) -> isize {
+        // SAFETY: As in `read`.
+        let open = unsafe { T::Ptr::borrow((*file).private_data) };
+        // SAFETY: As in `read`.
+        let nonblocking = move || unsafe { is_file_nonblocking(file) };
+        to_ret(T::read_framed(open, UserDest::new(buf, len), nonblocking))
     }
 
     /// # Safety
@@ -267,11 +361,54 @@ impl<T: StreamDevice> Region<T> {
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
         // SAFETY: The file is valid for the duration of this call.
         let call = unsafe { FileCall::new(file) };
-        match T::write(open, UserSource::new(buf, len), &call) {
-            // CAST: The kernel asks for less than `isize::MAX` bytes.
-            Ok(len) => len as isize,
-            Err(err) => err.to_errno() as isize,
-        }
+        to_ret(T::write(open, UserSource::new(buf, len), &call))
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Self::read`].
+    unsafe extern "C" fn write_framed(
+        file: *mut bindings::file,
+        buf: *const c_char,
+        len: usize,
+        _pos: *mut bindings::loff_t,
+    ) -> isize {
+        // SAFETY: As in `read`.
+        let open = unsafe { T::Ptr::borrow((*file).private_data) };
+        // SAFETY: The file is valid for the duration of this call.
+        let call = unsafe { FileCall::new(file) };
+        to_ret(T::write_framed(open, UserSource::new(buf, len), &call))
+    }
+
+    /// # Safety
+    ///
+    /// The arguments must be those of `file_operations::read_iter` for a file that was opened by
+    /// [`Self::open`].
+    unsafe extern "C" fn read_iter_framed(
+        kiocb: *mut bindings::kiocb,
+        iter: *mut bindings::iov_iter,
+    ) -> isize {
+        // SAFETY: By the safety requirements it is valid, and the private data of its file is a
+        // `T::Ptr`.
+        let kiocb = unsafe { Kiocb::<T::Ptr>::from_raw(kiocb) };
+        // SAFETY: By the safety requirements it is a valid I/O vector to write to.
+        let iov = unsafe { IovIterDest::from_raw(iter) };
+        to_ret(T::read_framed(kiocb.file(), iov, || is_nonblocking(&kiocb)))
+    }
+
+    /// # Safety
+    ///
+    /// The arguments must be those of `file_operations::write_iter` for a file that was opened by
+    /// [`Self::open`].
+    unsafe extern "C" fn write_iter_framed(
+        kiocb: *mut bindings::kiocb,
+        iter: *mut bindings::iov_iter,
+    ) -> isize {
+        // SAFETY: As in `read_iter_framed`.
+        let kiocb = unsafe { Kiocb::<T::Ptr>::from_raw(kiocb) };
+        // SAFETY: By the safety requirements it is a valid I/O vector to read from.
+        let iov = unsafe { IovIterSource::from_raw(iter) };
+        to_ret(T::write_framed(kiocb.file(), iov, &kiocb))
     }
 
     /// # Safety
@@ -309,7 +446,7 @@ impl<T: StreamDevice> Region<T> {
         }
         // SAFETY: As in `poll`.
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
-        let next = open.device.next_len();
+        let next = open.device.needed_len();
         // The read was as long as there is room in the pipe. If an empty pipe has enough, the
         // caller may try again when this one was read from.
         //

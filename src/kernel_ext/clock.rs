@@ -7,15 +7,15 @@
 //!
 //! `kernel::time::Instant` does not let a module see its value.
 
-use kernel::bindings;
-#[cfg(CONFIG_TIME_NS)]
-use kernel::task::Task;
+use kernel::{
+    bindings,
+    task::CurrentTask, //
+};
 
 #[cfg(CONFIG_TIME_NS)]
 use super::layout::TIME_NS_MONOTONIC;
 
 /// Nanoseconds in a second.
-#[cfg(CONFIG_TIME_NS)]
 const NSEC_PER_SEC: i64 = 1_000_000_000;
 
 /// Reads `CLOCK_MONOTONIC`, in nanoseconds.
@@ -37,13 +37,14 @@ pub(crate) fn monotonic_to_realtime(monotonic: u64) -> i64 {
     unsafe { bindings::ktime_mono_to_any(monotonic, bindings::tk_offsets_TK_OFFS_REAL) }
 }
 
-/// Translates a reading of `CLOCK_MONOTONIC` for the current task, whose time namespace may have
-/// set that clock to another time. What was before it began is zero.
+/// By how much, in seconds and nanoseconds, the time namespace of `task` has set `CLOCK_MONOTONIC`
+/// ahead.
 #[cfg(CONFIG_TIME_NS)]
-pub(crate) fn monotonic_for_current(monotonic: u64) -> u64 {
+#[inline(always)]
+fn offset(task: &CurrentTask) -> (i64, i64) {
     // SAFETY: The current task is valid. While it makes a call it has namespaces, which it alone
     // changes.
-    let time_ns = unsafe { (*(*Task::current_raw()).nsproxy).time_ns };
+    let time_ns = unsafe { (*(*task.as_ptr()).nsproxy).time_ns };
     // SAFETY: The namespace is valid while the task is in it, and this is where its offset is.
     let offset = unsafe {
         time_ns
@@ -51,14 +52,25 @@ pub(crate) fn monotonic_for_current(monotonic: u64) -> u64 {
             .cast::<bindings::timespec64>()
     };
     // SAFETY: It is valid. It does not change any more once a task is in the namespace.
-    let (sec, nsec) = unsafe { ((*offset).tv_sec, (*offset).tv_nsec) };
     // CAST: It is less than a second.
-    let offset = sec.saturating_mul(NSEC_PER_SEC).saturating_add(nsec as i64);
-    monotonic.saturating_add_signed(offset)
+    unsafe { ((*offset).tv_sec, (*offset).tv_nsec as i64) }
 }
 
-/// Translates a reading of `CLOCK_MONOTONIC` for the current task: there is one time namespace.
+/// By how much: there is one time namespace.
 #[cfg(not(CONFIG_TIME_NS))]
-pub(crate) fn monotonic_for_current(monotonic: u64) -> u64 {
-    monotonic
+fn offset(_task: &CurrentTask) -> (i64, i64) {
+    (0, 0)
+}
+
+/// By how many nanoseconds the time namespace of `task` has set `CLOCK_MONOTONIC` ahead.
+pub(super) fn ahead(task: &CurrentTask) -> i64 {
+    let (sec, nsec) = offset(task);
+    sec.saturating_mul(NSEC_PER_SEC).saturating_add(nsec)
+}
+
+/// Whether that is nothing.
+#[inline(always)]
+pub(super) fn is_initial_for(task: &CurrentTask) -> bool {
+    let (sec, nsec) = offset(task);
+    sec | nsec == 0
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who the current task is, and how others see it.
+//! Who the current task is.
 //!
 //! C headers: [`include/linux/cred.h`](srctree/include/linux/cred.h),
 //! [`include/linux/uidgid.h`](srctree/include/linux/uidgid.h),
@@ -12,10 +12,7 @@ use kernel::{
     fs::File,
     prelude::*,
     sync::aref::ARef,
-    task::{
-        CurrentTask,
-        Task, //
-    }, //
+    task::CurrentTask, //
 };
 
 /// The user id and the group id that a task has by its credentials.
@@ -120,49 +117,5 @@ pub(crate) fn require_admin() -> Result {
         Ok(())
     } else {
         Err(EPERM)
-    }
-}
-
-/// Translates the kernel's user id for the current task; an id that its user namespace does not
-/// know becomes the overflow id.
-#[cfg(CONFIG_USER_NS)]
-pub(crate) fn uid_for_current(uid: u32) -> u32 {
-    // SAFETY: The user namespace of the current task is valid while the task runs.
-    unsafe {
-        bindings::from_kuid_munged(bindings::current_user_ns(), bindings::kuid_t { val: uid })
-    }
-}
-
-/// Translates the kernel's group id for the current task; an id that its user namespace does not
-/// know becomes the overflow id.
-#[cfg(CONFIG_USER_NS)]
-pub(crate) fn gid_for_current(gid: u32) -> u32 {
-    // SAFETY: The user namespace of the current task is valid while the task runs.
-    unsafe {
-        bindings::from_kgid_munged(bindings::current_user_ns(), bindings::kgid_t { val: gid })
-    }
-}
-
-/// Translates the kernel's user id for the current task: there is one user namespace.
-#[cfg(not(CONFIG_USER_NS))]
-pub(crate) fn uid_for_current(uid: u32) -> u32 {
-    uid
-}
-
-/// Translates the kernel's group id for the current task: there is one user namespace.
-#[cfg(not(CONFIG_USER_NS))]
-pub(crate) fn gid_for_current(gid: u32) -> u32 {
-    gid
-}
-
-/// Translates a process id of the initial pid namespace for the current task: a task in another one
-/// gets zero, as the process may be gone and its number used anew.
-pub(crate) fn pid_for_current(pid: u32) -> u32 {
-    // SAFETY: The current task is valid, and has a pid namespace while it runs.
-    let active = unsafe { bindings::task_active_pid_ns(Task::current_raw()) };
-    if core::ptr::eq(active, &raw const bindings::init_pid_ns) {
-        pid
-    } else {
-        0
     }
 }

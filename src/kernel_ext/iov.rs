@@ -29,9 +29,13 @@ impl Source for &mut IovIterSource<'_> {
         self.copy_from_iter(piece)
     }
 
-    unsafe fn revert(&mut self, copied: usize) {
+    fn advance(&mut self, by: usize) {
+        IovIterSource::advance(self, by);
+    }
+
+    unsafe fn revert(&mut self, by: usize) {
         // SAFETY: By the safety requirements the vector was advanced by that much.
-        unsafe { IovIterSource::revert(self, copied) };
+        unsafe { IovIterSource::revert(self, by) };
     }
 
     fn fault_in(&mut self, len: usize) -> Result {

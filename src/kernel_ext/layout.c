@@ -14,6 +14,7 @@
 #include <linux/gfp.h>
 #include <linux/kbuild.h>
 #include <linux/mm_types.h>
+#include <linux/pid.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/sched.h>
 #include <linux/seq_file.h>
@@ -40,6 +41,7 @@ int main(void)
 	DEFINE(CRED_EGID, offsetof(struct cred, egid));
 	DEFINE(CRED_GID, offsetof(struct cred, gid));
 	DEFINE(CRED_UID, offsetof(struct cred, uid));
+	DEFINE(CRED_USER_NS, offsetof(struct cred, user_ns));
 	DEFINE(DEVICE_ATTRIBUTE_SIZE, sizeof(struct device_attribute));
 	DEFINE(DEVICE_CLASS, offsetof(struct device, class));
 	DEFINE(DEVICE_DEVT, offsetof(struct device, devt));
@@ -52,6 +54,7 @@ int main(void)
 	DEFINE(FILE_F_FLAGS, offsetof(struct file, f_flags));
 	DEFINE(FILE_F_LOCK, offsetof(struct file, f_lock));
 	DEFINE(FILE_F_MODE, offsetof(struct file, f_mode));
+	DEFINE(FILE_F_OP, offsetof(struct file, f_op));
 	DEFINE(FILE_PRIVATE_DATA, offsetof(struct file, private_data));
 	DEFINE(FILE_OPERATIONS_SIZE, sizeof(const struct file_operations));
 	DEFINE(INODE_I_RDEV, offsetof(struct inode, i_rdev));
@@ -65,10 +68,12 @@ int main(void)
 	DEFINE(PIPE_MAX_USAGE, offsetof(struct pipe_inode_info, max_usage));
 	DEFINE(PIPE_TAIL, offsetof(struct pipe_inode_info, tail));
 	DEFINE(PAGE_PRIVATE, offsetof(struct page, private));
+	DEFINE(PID_LEVEL, offsetof(struct pid, level));
 	DEFINE(SEQ_OPERATIONS_SIZE, sizeof(const struct seq_operations));
 	DEFINE(TASK_CRED, offsetof(struct task_struct, cred));
 	DEFINE(TASK_NSPROXY, offsetof(struct task_struct, nsproxy));
 	DEFINE(TASK_STATE, offsetof(struct task_struct, __state));
+	DEFINE(TASK_THREAD_PID, offsetof(struct task_struct, thread_pid));
 	DEFINE(TASK_TGID, offsetof(struct task_struct, tgid));
 	DEFINE(TASK_PAGEFAULT_DISABLED, offsetof(struct task_struct, pagefault_disabled));
 	DEFINE(NSPROXY_TIME_NS, offsetof(struct nsproxy, time_ns));

@@ -23,6 +23,7 @@ use kernel::{
         list_head,
         nsproxy,
         page,
+        pid,
         seq_operations,
         task_struct,
         timespec64,
@@ -94,6 +95,7 @@ static_assert!(offset_of!(cred, egid) == raw::CRED_EGID);
 static_assert!(offset_of!(cred, euid) == raw::CRED_EUID);
 static_assert!(offset_of!(cred, gid) == raw::CRED_GID);
 static_assert!(offset_of!(cred, uid) == raw::CRED_UID);
+static_assert!(offset_of!(cred, user_ns) == raw::CRED_USER_NS);
 static_assert!(offset_of!(device, class) == raw::DEVICE_CLASS);
 // What is behind the bits that are set.
 static_assert!(offset_of!(dev_pm_info, driver_flags) == raw::DEV_PM_INFO_DRIVER_FLAGS);
@@ -104,6 +106,7 @@ static_assert!(offset_of!(device, type_) == raw::DEVICE_TYPE);
 static_assert!(offset_of!(file, f_flags) == raw::FILE_F_FLAGS);
 static_assert!(offset_of!(file, f_lock) == raw::FILE_F_LOCK);
 static_assert!(offset_of!(file, f_mode) == raw::FILE_F_MODE);
+static_assert!(offset_of!(file, f_op) == raw::FILE_F_OP);
 static_assert!(offset_of!(file, private_data) == raw::FILE_PRIVATE_DATA);
 static_assert!(offset_of!(inode, i_rdev) == raw::INODE_I_RDEV);
 static_assert!(offset_of!(kiocb, ki_complete) == raw::KIOCB_KI_COMPLETE);
@@ -112,11 +115,13 @@ static_assert!(offset_of!(kiocb, ki_flags) == raw::KIOCB_KI_FLAGS);
 static_assert!(offset_of!(list_head, next) == raw::LIST_HEAD_NEXT);
 static_assert!(offset_of!(nsproxy, time_ns) == raw::NSPROXY_TIME_NS);
 static_assert!(offset_of!(page, __bindgen_anon_1.__bindgen_anon_1.private) == raw::PAGE_PRIVATE);
+static_assert!(offset_of!(pid, level) == raw::PID_LEVEL);
 static_assert!(offset_of!(task_struct, __state) == raw::TASK_STATE);
 static_assert!(offset_of!(task_struct, cred) == raw::TASK_CRED);
 static_assert!(offset_of!(task_struct, nsproxy) == raw::TASK_NSPROXY);
 static_assert!(offset_of!(task_struct, pagefault_disabled) == raw::TASK_PAGEFAULT_DISABLED);
 static_assert!(offset_of!(task_struct, tgid) == raw::TASK_TGID);
+static_assert!(offset_of!(task_struct, thread_pid) == raw::TASK_THREAD_PID);
 static_assert!(offset_of!(wait_queue_head, head) == raw::WAIT_QUEUE_HEAD_HEAD);
 static_assert!(size_of::<PipeIndex>() == raw::PIPE_INDEX_SIZE);
 static_assert!(size_of::<attribute_group>() == raw::ATTRIBUTE_GROUP_SIZE);

@@ -34,4 +34,6 @@ pub(crate) mod sleepers;
 mod splice;
 pub(crate) mod user;
 pub(crate) mod users;
+pub(crate) mod view;
+pub(crate) mod words;
 pub(crate) mod work;

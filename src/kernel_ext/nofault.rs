@@ -8,7 +8,10 @@
 //! a lock held. The copies here fail instead; their caller then drops its lock, faults the memory
 //! in, and tries again.
 
-use core::arch::asm;
+use core::{
+    arch::asm,
+    ops::Range, //
+};
 use kernel::{
     prelude::*,
     task::CurrentTask, //
@@ -45,12 +48,15 @@ pub(crate) trait Source {
         copied == piece.len()
     }
 
+    /// Goes on by so many bytes, which are not copied, or less if it has less.
+    fn advance(&mut self, by: usize);
+
     /// Goes back by so many bytes.
     ///
     /// # Safety
     ///
-    /// They must have been copied.
-    unsafe fn revert(&mut self, copied: usize);
+    /// It must have gone on by them.
+    unsafe fn revert(&mut self, by: usize);
 
     /// Brings the memory of the next `len` bytes in, to be read: not for use with a lock held. It
     /// may be gone again by the time it is read.
@@ -241,6 +247,16 @@ pub(crate) fn read_patiently(source: &mut impl Source, piece: &mut [u8]) -> Resu
     Err(EFAULT)
 }
 
+/// Lets `look` go on in a source, and leaves that where it was.
+pub(crate) fn look_ahead<S: Source, T>(source: &mut S, look: impl FnOnce(&mut S) -> T) -> T {
+    let before = source.len();
+    let seen = look(source);
+    let gone = before.saturating_sub(source.len());
+    // SAFETY: It has gone on by so many bytes.
+    unsafe { source.revert(gone) };
+    seen
+}
+
 /// Memory of the kernel's that a message is copied from. It is always there.
 pub(crate) struct Copied<'a> {
     segments: &'a Chain<Segment>,
@@ -251,10 +267,15 @@ pub(crate) struct Copied<'a> {
 impl<'a> Copied<'a> {
     /// The first `len` bytes in `segments`, which must have so many.
     pub(crate) fn new(segments: &'a Chain<Segment>, len: usize) -> Self {
+        Self::part(segments, 0..len)
+    }
+
+    /// The bytes in `range` of `segments`, which must have so many.
+    pub(crate) fn part(segments: &'a Chain<Segment>, range: Range<usize>) -> Self {
         Self {
             segments,
-            at: 0,
-            end: len,
+            at: range.start,
+            end: range.end,
         }
     }
 }
@@ -272,12 +293,113 @@ impl Source for Copied<'_> {
         copied
     }
 
-    unsafe fn revert(&mut self, copied: usize) {
-        self.at -= copied;
+    fn advance(&mut self, by: usize) {
+        self.at += by.min(self.len());
+    }
+
+    unsafe fn revert(&mut self, by: usize) {
+        self.at -= by;
     }
 
     fn fault_in(&mut self, _len: usize) -> Result {
         Ok(())
+    }
+}
+
+/// What comes next in a source, of which that is a message.
+pub(crate) struct First<'a, S> {
+    source: &'a mut S,
+    left: usize,
+}
+
+impl<'a, S: Source> First<'a, S> {
+    /// The next `len` bytes of `source`, which must have so many.
+    pub(crate) fn new(source: &'a mut S, len: usize) -> Self {
+        Self { source, left: len }
+    }
+}
+
+impl<S: Source> Source for First<'_, S> {
+    fn len(&self) -> usize {
+        self.left
+    }
+
+    fn copy(&mut self, piece: &mut [u8]) -> usize {
+        let len = piece.len().min(self.left);
+        let copied = self.source.copy(piece.get_mut(..len).unwrap_or_default());
+        self.left -= copied;
+        copied
+    }
+
+    fn advance(&mut self, by: usize) {
+        let by = by.min(self.left);
+        self.source.advance(by);
+        self.left -= by;
+    }
+
+    unsafe fn revert(&mut self, by: usize) {
+        // SAFETY: By the safety requirements this has gone on by so many bytes, and so has that.
+        unsafe { self.source.revert(by) };
+        self.left += by;
+    }
+
+    fn fault_in(&mut self, len: usize) -> Result {
+        self.source.fault_in(len.min(self.left))
+    }
+}
+
+/// A copy to a destination, piece by piece, without page faults.
+///
+/// Unless it is finished, what is left of the destination is what was when this object is dropped,
+/// though part of that may have been overwritten.
+pub(crate) struct Pour<'a, D: Dest> {
+    dest: &'a mut D,
+    /// How much was copied, in bytes.
+    copied: usize,
+    _no_faults: PageFaultsDisabled<'a>,
+}
+
+impl<'a, D: Dest> Pour<'a, D> {
+    /// Begins to copy.
+    #[inline]
+    pub(crate) fn new(dest: &'a mut D, task: &'a CurrentTask) -> Self {
+        Self {
+            dest,
+            copied: 0,
+            _no_faults: PageFaultsDisabled::new(task),
+        }
+    }
+
+    /// Copies `piece` behind the others.
+    ///
+    /// # Errors
+    ///
+    /// [`NotPresent`] when some of the memory is not there.
+    #[inline]
+    pub(crate) fn copy(&mut self, piece: &[u8]) -> Result<(), NotPresent> {
+        let copied = self.dest.copy(piece);
+        self.copied += copied;
+        if copied == piece.len() {
+            Ok(())
+        } else {
+            Err(NotPresent)
+        }
+    }
+
+    /// Leaves the destination where it is now.
+    #[inline]
+    pub(crate) fn finish(mut self) {
+        self.copied = 0;
+    }
+}
+
+impl<D: Dest> Drop for Pour<'_, D> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.copied > 0 {
+            // SAFETY: So many bytes were copied.
+            unsafe { self.dest.revert(self.copied) };
+        }
     }
 }
 
@@ -293,25 +415,12 @@ pub(crate) fn deliver<'a>(
     task: &CurrentTask,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<(), NotPresent> {
-    let mut total = 0;
-    let mut complete = true;
-    {
-        let _no_faults = PageFaultsDisabled::new(task);
-        for piece in pieces {
-            let copied = dest.copy(piece);
-            total += copied;
-            if copied != piece.len() {
-                complete = false;
-                break;
-            }
-        }
+    let mut pour = Pour::new(dest, task);
+    for piece in pieces {
+        pour.copy(piece)?;
     }
-    if complete {
-        return Ok(());
-    }
-    // SAFETY: So many bytes were just copied.
-    unsafe { dest.revert(total) };
-    Err(NotPresent)
+    pour.finish();
+    Ok(())
 }
 
 /// Copies `piece`, which is all, without page faults; returns whether that could be done, though

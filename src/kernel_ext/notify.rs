@@ -75,13 +75,13 @@ impl Notifier {
         })
     }
 
-    /// Tells pollers that there is something to read: all but those that want to be told one at a
-    /// time, and one of these.
-    pub(crate) fn readable(&self) {
-        self.wake(events::IN, 1);
+    /// Tells pollers of a message to read: all but those that want to be told one at a time, and
+    /// one of these; or all of them of many messages.
+    pub(crate) fn readable(&self, many: bool) {
+        self.wake(events::IN, c_int::from(!many));
     }
 
-    /// Tells pollers of room for a message, likewise, or all of them of room for many.
+    /// Tells pollers of room for a message, or for many, likewise.
     pub(crate) fn writable(&self, many: bool) {
         self.wake(events::OUT, c_int::from(!many));
     }

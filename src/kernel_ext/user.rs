@@ -81,8 +81,12 @@ impl Source for UserSource {
         piece.len() <= self.0.len && self.missing(piece) == 0
     }
 
-    unsafe fn revert(&mut self, copied: usize) {
-        self.0.revert(copied);
+    fn advance(&mut self, by: usize) {
+        self.0.advance(by);
+    }
+
+    unsafe fn revert(&mut self, by: usize) {
+        self.0.revert(by);
     }
 
     fn fault_in(&mut self, len: usize) -> Result {

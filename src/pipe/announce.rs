@@ -15,30 +15,30 @@ use super::{
 use crate::kernel_ext::lock::StateGuard;
 
 impl Pipe {
-    /// Ends the adding of a message: releases the lock, wakes a reader, and tells pollers and those
-    /// who want signals. Sees to it that the message expires and that memory is given back when the
-    /// time comes.
+    /// Ends the adding of `added` messages: releases the lock, wakes a reader, and tells pollers
+    /// and those who want signals. Sees to it that they expire and that memory is given back when
+    /// the time comes.
     #[inline]
-    pub(super) fn announce_message(self: &Arc<Self>, state: StateGuard<'_, State>) {
+    pub(super) fn announce_messages(self: &Arc<Self>, state: StateGuard<'_, State>, added: u64) {
         let rarely = Flag::Expires | Flag::Untrimmed | Flag::Signalled | Flag::ReadersSleep;
         if state.flags.contains_any(rarely | Flag::Polled) {
             if state.flags.contains_any(rarely) {
-                self.announce_message_to_all(state);
+                self.announce_messages_to_all(state, added);
             } else {
-                self.announce_message_to_pollers(state);
+                self.announce_messages_to_pollers(state, added);
             }
         }
     }
 
     /// Likewise, whatever there is to do.
     #[inline(never)]
-    fn announce_message_to_all(self: &Arc<Self>, mut state: StateGuard<'_, State>) {
+    fn announce_messages_to_all(self: &Arc<Self>, mut state: StateGuard<'_, State>, added: u64) {
         self.arm_sweeper(&mut state);
         self.arm_trimmer(&mut state);
         let reader = self.readers.choose(&mut state);
         let signalled = state.flags.contains(Flag::Signalled);
         if state.flags.contains(Flag::Polled) {
-            self.announce_message_to_pollers(state);
+            self.announce_messages_to_pollers(state, added);
         } else {
             drop(state);
         }
@@ -50,10 +50,10 @@ impl Pipe {
         }
     }
 
-    /// Releases the lock and tells pollers of a message. Notes that there are none any more if so:
-    /// they set the flag, with the lock held, after they have registered.
+    /// Releases the lock and tells pollers of `added` messages. Notes that there are none any more
+    /// if so: they set the flag, with the lock held, after they have registered.
     #[inline(never)]
-    fn announce_message_to_pollers(&self, mut state: StateGuard<'_, State>) {
+    fn announce_messages_to_pollers(&self, mut state: StateGuard<'_, State>, added: u64) {
         if self.notifier.is_unpolled() {
             state.flags.set(Flag::Polled, false);
         } else {
@@ -61,7 +61,7 @@ impl Pipe {
                 state.flags.set(Flag::WasFull, true);
             }
             drop(state);
-            self.notifier.readable();
+            self.notifier.readable(added > 1);
         }
     }
 

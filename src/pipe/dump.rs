@@ -6,6 +6,7 @@
 //! and each lock section copies no more than the caller's buffer takes.
 
 use kernel::{
+    current,
     prelude::*,
     sync::Arc, //
 };
@@ -14,20 +15,10 @@ use super::{
     Flag,
     Pipe, //
 };
-use crate::message::Record;
-
-/// What precedes the payload of each message in a copy.
-pub(crate) trait Header {
-    /// Its length in bytes; a multiple of [`ALIGN`].
-    const SIZE: usize;
-
-    /// Writes the header for the message with this sequence number and record to `out`, which has
-    /// [`Self::SIZE`] bytes.
-    fn write(seq: u64, record: &Record, out: &mut [u8]);
-}
-
-/// Headers are aligned to this.
-pub(crate) const ALIGN: usize = 8;
+use crate::{
+    kernel_ext::view::View,
+    wire, //
+};
 
 /// A copy of all messages that is being made.
 pub(crate) struct Dump<'a> {
@@ -92,7 +83,9 @@ impl Dump<'_> {
     /// Goes on copying, to `out`, which must have room for a header. All that is copied from here
     /// on may take `room` bytes: a message that does not fit into them as a whole ends the copy,
     /// and `room` is reduced by those that do.
-    pub(crate) fn fill<H: Header>(&mut self, out: &mut [u8], room: &mut u64) -> Progress {
+    pub(crate) fn fill(&mut self, out: &mut [u8], room: &mut u64) -> Progress {
+        let task = current!();
+        let view = View::of(task);
         let mut state = self.pipe.state.lock();
         let store = state.queue.store_mut();
         let mut filled = 0;
@@ -119,24 +112,28 @@ impl Dump<'_> {
                 copied: self.messages - copied_not,
                 missing: copied_not,
             };
-            if store.survey_left() > 0 && out.len() - filled < H::SIZE {
+            let size = wire::RECORD;
+            if store.survey_left() > 0 && out.len() - filled < size {
                 return Progress::More(filled);
             }
             let Some(record) = store.survey_next() else {
                 return done(0);
             };
-            let len = record.len as usize;
-            let whole = H::SIZE + len.next_multiple_of(ALIGN);
+            let whole = wire::record_len(record.len);
             if *room < whole as u64 {
                 return done(store.survey_left().saturating_add(1));
             }
-            if let Some(header) = out.get_mut(filled..filled + H::SIZE) {
-                H::write(self.seq, &record, header);
+            let header = out
+                .get_mut(filled..)
+                .and_then(|free| free.first_chunk_mut());
+            if let Some(header) = header {
+                // It delivers nothing.
+                wire::show(&view, self.seq, &record, 0, header);
             }
-            filled += H::SIZE;
+            filled += size;
             *room -= whole as u64;
             self.seq = self.seq.wrapping_add(1);
-            self.padding = whole - H::SIZE - len;
+            self.padding = wire::padding(record.len as usize);
         }
     }
 }

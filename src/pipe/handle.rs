@@ -12,6 +12,7 @@ use kernel::{
 
 use super::{
     lines::Line,
+    pages::Pages,
     rest::Rest,
     Pipe,
     State, //
@@ -48,19 +49,19 @@ pub(super) struct Kept {
     /// what the one before has left.
     pub(super) writing_lines: bool,
     /// Allocated when it is needed for the first time: most files never have any.
-    pub(super) unfinished: Option<KBox<Unfinished>>,
+    pub(super) extra: Option<KBox<Extra>>,
 }
 
-/// Parts of messages that an open file keeps.
+/// What an open file keeps that most never need.
 #[derive(Default)]
-pub(super) struct Unfinished {
+pub(super) struct Extra {
     /// What is left of the message that it has begun to read.
     pub(super) rest: Rest,
     /// The beginning of the line that it has begun to write.
     pub(super) line: Line,
 }
 
-impl Unfinished {
+impl Extra {
     /// Nothing.
     ///
     /// # Errors
@@ -96,16 +97,12 @@ impl Kept {
     /// What is left of the message that was begun to be read, in bytes.
     #[inline]
     pub(super) fn rest_len(&self) -> usize {
-        self.unfinished
-            .as_ref()
-            .map_or(0, |unfinished| unfinished.rest.len())
+        self.extra.as_ref().map_or(0, |extra| extra.rest.len())
     }
 
     /// What there is of the line that was begun to be written, in bytes.
     fn line_len(&self) -> usize {
-        self.unfinished
-            .as_ref()
-            .map_or(0, |unfinished| unfinished.line.len())
+        self.extra.as_ref().map_or(0, |extra| extra.line.len())
     }
 }
 
@@ -127,10 +124,13 @@ impl Pipe {
     ///
     /// # Errors
     ///
+    /// - [`ENOMEM`]: there is no memory for records.
     /// - [`ENODEV`]: the pipe is destroyed.
     /// - [`EBUSY`]: the file is to be read from, beside one that excludes others, or it is to
     ///   exclude others, and there are some.
     pub(crate) fn attach(&self, access: Access, readers: Readers) -> Result<Handle> {
+        // If that changes meanwhile, the pipe has pages for nothing, or none.
+        let mut pages = Pages::of_file(access, self.default_modes())?;
         let kept = Kept {
             passed: Passed {
                 sent: Tally::NONE,
@@ -138,7 +138,7 @@ impl Pipe {
             },
             modes: Modes::NONE,
             writing_lines: false,
-            unfinished: None,
+            extra: None,
         };
         let handle = Handle {
             access,
@@ -151,10 +151,8 @@ impl Pipe {
         }
         state.population.count(access, 1);
         let modes = state.default_modes;
-        handle.of(&mut state).modes = modes;
-        if splits(access, modes) {
-            state.count_splitters(1);
-        }
+        state.keep_pages(&mut pages);
+        state.change_modes(&handle, modes);
         drop(state);
         Ok(handle)
     }
@@ -165,28 +163,20 @@ impl Pipe {
     pub(crate) fn detach(this: &Arc<Self>, handle: &Handle) {
         let mut state = this.state.lock();
         let kept = handle.of(&mut state);
-        let modes = kept.modes;
-        let unfinished = kept.unfinished.take();
-        let has_rest = unfinished
-            .as_ref()
-            .is_some_and(|unfinished| unfinished.rest.len() > 0);
+        let extra = kept.extra.take();
+        let has_rest = extra.as_ref().is_some_and(|extra| extra.rest.len() > 0);
         if has_rest {
             state.count_rests(-1);
         }
-        if splits(handle.access, modes) {
-            state.count_splitters(-1);
-        }
+        state.change_modes(handle, Modes::NONE);
         this.announce_room(state, has_rest.into());
-        if let Some(unfinished) = unfinished {
-            this.send_at_close(handle, &unfinished.line);
+        if let Some(extra) = extra {
+            this.send_at_close(handle, &extra.line);
         }
 
         let mut state = this.state.lock();
         state.population.count(handle.access, -1);
-        let spare = state
-            .population
-            .is_empty()
-            .then(|| state.queue.store_mut().trim(true));
+        let spare = state.population.is_empty().then(|| state.take_spare());
         drop(state);
         drop(spare);
     }
@@ -202,23 +192,26 @@ impl Pipe {
         Ok(handle.of(&mut state).modes)
     }
 
-    /// Changes how an open file reads and writes, from the next call on.
+    /// Changes how an open file reads and writes, from the next call on, and calls `switch` as long
+    /// as nobody else can do the same.
     ///
     /// # Errors
     ///
+    /// - [`ENOMEM`]: there is no memory for records.
     /// - [`ENODEV`]: the pipe is destroyed.
     /// - [`EBUSY`]: the file has begun to read a message or to write a line.
-    pub(crate) fn set_modes(&self, handle: &Handle, modes: Modes) -> Result {
+    pub(crate) fn set_modes(&self, handle: &Handle, modes: Modes, switch: impl FnOnce()) -> Result {
+        // Declared before the guard: what is not needed of it is freed without the lock.
+        let mut pages = Pages::of_file(handle.access, modes)?;
         let mut state = self.state.lock();
         state.alive()?;
         let kept = handle.of(&mut state);
         if kept.rest_len() > 0 || kept.line_len() > 0 || kept.writing_lines {
             return Err(EBUSY);
         }
-        let before = splits(handle.access, kept.modes);
-        kept.modes = modes;
-        let after = splits(handle.access, modes);
-        state.count_splitters(i32::from(after) - i32::from(before));
+        state.keep_pages(&mut pages);
+        state.change_modes(handle, modes);
+        switch();
         Ok(())
     }
 
@@ -245,7 +238,11 @@ impl Pipe {
     }
 }
 
-/// Whether the writes of a file that was opened for `access` are split into lines.
-fn splits(access: Access, modes: Modes) -> bool {
-    access.write && modes.contains(Modes::LINES)
+impl State {
+    /// Changes how an open file reads and writes, and with that whether the fast paths are closed.
+    fn change_modes(&mut self, handle: &Handle, modes: Modes) {
+        let splits = |modes: Modes| handle.access.write && modes.contains(Modes::LINES);
+        let before = core::mem::replace(&mut handle.of(self).modes, modes);
+        self.count_splitters(i32::from(splits(modes)) - i32::from(splits(before)));
+    }
 }

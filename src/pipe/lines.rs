@@ -13,9 +13,10 @@ use kernel::{
 
 use super::{
     handle::{
-        Handle,
-        Unfinished, //
+        Extra,
+        Handle, //
     },
+    send::Partly,
     Pipe,
     State, //
 };
@@ -45,6 +46,7 @@ const NEWLINE: u8 = b'\n';
 /// # Invariants
 ///
 /// `len` bytes are in the segments, from the beginning of the first one on.
+#[derive(Default)]
 pub(super) struct Line {
     segments: Segments,
     len: usize,
@@ -52,18 +54,6 @@ pub(super) struct Line {
     sender: Sender,
     /// How long it may become, in bytes.
     longest: usize,
-}
-
-impl Default for Line {
-    fn default() -> Self {
-        // INVARIANT: There is nothing.
-        Self {
-            segments: Segments::new(),
-            len: 0,
-            sender: Sender::default(),
-            longest: 0,
-        }
-    }
 }
 
 impl Line {
@@ -127,19 +117,6 @@ impl Line {
     }
 }
 
-/// A call of which part has succeeded: no program sees what stops it then.
-struct Partly<'a, C>(&'a C);
-
-impl<C: Call> Call for Partly<'_, C> {
-    fn is_nonblocking(&self) -> bool {
-        self.0.is_nonblocking()
-    }
-
-    fn is_attempt(&self) -> bool {
-        true
-    }
-}
-
 /// The close of a file.
 struct Close;
 
@@ -179,8 +156,8 @@ impl Pipe {
         let mut state = self.state.lock();
         let kept = handle.of(&mut state);
         kept.writing_lines = false;
-        if let Some(unfinished) = &mut kept.unfinished {
-            unfinished.line = line;
+        if let Some(extra) = &mut kept.extra {
+            extra.line = line;
         }
         drop(state);
         drop(surplus);
@@ -201,14 +178,14 @@ impl Pipe {
         loop {
             state.alive()?;
             let kept = handle.of(&mut state);
-            if kept.unfinished.is_none() {
+            if kept.extra.is_none() {
                 if fresh.is_none() {
                     drop(state);
-                    fresh = Some(Unfinished::new()?);
+                    fresh = Some(Extra::new()?);
                     state = self.state.lock();
                     continue;
                 }
-                kept.unfinished = fresh.take();
+                kept.extra = fresh.take();
             }
             if !kept.writing_lines {
                 break;
@@ -225,9 +202,9 @@ impl Pipe {
         let kept = handle.of(&mut state);
         kept.writing_lines = true;
         let line = kept
-            .unfinished
+            .extra
             .as_mut()
-            .map(|unfinished| core::mem::take(&mut unfinished.line));
+            .map(|extra| core::mem::take(&mut extra.line));
         Ok(Line {
             longest,
             ..line.unwrap_or_default()
@@ -288,8 +265,7 @@ impl Pipe {
             for piece in chunk.split_inclusive(|byte| *byte == NEWLINE) {
                 if let Err(err) = line.append(piece) {
                     if err == EMSGSIZE && *accepted == 0 {
-                        let mut state = self.state.lock();
-                        state.refused.size = state.refused.size.wrapping_add(1);
+                        return Err(self.state.lock().refuse_size(call));
                     }
                     return Err(err);
                 }

@@ -19,17 +19,17 @@ mod fast;
 mod flags;
 mod handle;
 mod lines;
+mod pages;
 mod receive;
+mod receive_records;
 mod rest;
 mod send;
+mod send_records;
 mod side;
 mod trim;
 
 pub(crate) use self::{
-    dump::{
-        Header,
-        Progress, //
-    },
+    dump::Progress,
     expiry::Expiry,
     handle::{
         Handle,
@@ -42,6 +42,7 @@ use self::{
         Flag,
         Flags, //
     },
+    pages::Pages,
     side::Side, //
 };
 
@@ -64,6 +65,7 @@ use kernel::{
 use crate::{
     device::Access,
     kernel_ext::{
+        call::Call,
         clock,
         lock::{
             new_state_lock,
@@ -85,6 +87,8 @@ use crate::{
         Refused,
         Tally, //
     },
+    stream::Segments,
+    wire, //
 };
 
 /// How often a task brings its memory in on trust. It nearly always has to once at most.
@@ -135,6 +139,8 @@ struct State {
     population: Population,
     /// Open files whose calls are not for the fast paths.
     slow: Slow,
+    /// Memory for calls in the mode `RECORDS`.
+    pages: Pages,
     /// How newly opened files read and write.
     default_modes: Modes,
     /// Whether and when messages expire.
@@ -155,6 +161,21 @@ impl State {
         } else {
             Ok(())
         }
+    }
+
+    /// Counts `call` as refused for its length, unless part of it has succeeded. Returns its error.
+    fn refuse_size(&mut self, call: &impl Call) -> Error {
+        if !call.is_partly_done() {
+            self.refused.size = self.refused.size.wrapping_add(1);
+        }
+        EMSGSIZE
+    }
+
+    /// Takes all memory out that holds nothing, to be freed without the lock.
+    fn take_spare(&mut self) -> Segments {
+        let mut spare = self.queue.store_mut().trim(true);
+        spare.append(&mut self.pages.take());
+        spare
     }
 
     /// Whether the pipe is destroyed.
@@ -272,6 +293,7 @@ impl Pipe {
                         refused: Refused::default(),
                         population: Population::default(),
                         slow: Slow::default(),
+                        pages: Pages::default(),
                         default_modes,
                         expiry: Expiry::off(),
                         sweeping: false,
@@ -314,7 +336,7 @@ impl Pipe {
         let mut state = this.state.lock();
         state.flags |= Flag::Dead;
         let gone = state.queue.clear();
-        let spare = state.queue.store_mut().trim(true);
+        let spare = state.take_spare();
         let untold = mem::take(&mut state.untold);
         drop(state);
         drop(gone);
@@ -402,17 +424,46 @@ impl Pipe {
     }
 
     /// The number of bytes that the next read of the file of `handle` can get at most: what is left
-    /// of a message, or else all of the next one. Zero if there is none.
+    /// of a message, or else all of the next one, or all records in the mode `RECORDS`. Zero if
+    /// there is none.
     ///
     /// # Errors
     ///
     /// [`ENODEV`]: the pipe is destroyed.
     pub(crate) fn next_len(self: &Arc<Self>, handle: &Handle) -> Result<usize> {
+        self.len_of_next(handle, |queue| {
+            let headers = queue.depth().msgs as usize * wire::record_len(0);
+            headers + queue.store().payload_span()
+        })
+    }
+
+    /// The number of bytes without which the next read of the file of `handle` fails, if it is in
+    /// a mode in which that can be; otherwise as [`Pipe::next_len`].
+    ///
+    /// # Errors
+    ///
+    /// [`ENODEV`]: the pipe is destroyed.
+    pub(crate) fn needed_len(self: &Arc<Self>, handle: &Handle) -> Result<usize> {
+        self.len_of_next(handle, |queue| {
+            queue.front().map_or(0, |front| wire::record_len(front.len))
+        })
+    }
+
+    /// The length of what a file reads next, where `records` says that of records.
+    fn len_of_next(
+        self: &Arc<Self>,
+        handle: &Handle,
+        records: impl Fn(&Queue) -> usize,
+    ) -> Result<usize> {
         let mut state = self.lock_fresh();
         state.alive()?;
-        let rest = handle.of(&mut state).rest_len();
+        let kept = handle.of(&mut state);
+        let rest = kept.rest_len();
         if rest > 0 {
             return Ok(rest);
+        }
+        if kept.modes.contains(Modes::RECORDS) {
+            return Ok(records(&state.queue));
         }
         Ok(state.queue.front().map_or(0, |record| record.len as usize))
     }
@@ -451,7 +502,7 @@ impl Pipe {
             internals: Internals {
                 last_seq: state.queue.last_seq(),
                 segments: state.queue.store().segments(),
-                spare_segments: state.queue.store().spare_segments(),
+                spare_segments: state.queue.store().spare_segments() + state.pages.len(),
                 watched: state.flags.contains_any(Flag::Polled | Flag::Signalled),
                 sweeping: state.sweeping,
                 dumping: state.flags.contains(Flag::Dumping),

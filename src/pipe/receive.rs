@@ -53,7 +53,7 @@ impl State {
 
     /// Whether a task that was woken by a signal alone finds nothing to return to its caller, to
     /// which the end of the pipe would be something.
-    fn has_nothing_for(&mut self, handle: &Handle) -> bool {
+    pub(super) fn has_nothing_for(&mut self, handle: &Handle) -> bool {
         self.queue.is_empty() && handle.of(self).rest_len() == 0 && !self.is_dead()
     }
 }
@@ -65,7 +65,12 @@ impl State {
 ///
 /// - [`EFAULT`]: some of it cannot be brought in, or not be written to.
 /// - [`ERESTARTSYS`]: a signal came.
-fn bring_in(dest: &mut impl Dest, len: usize, faults: u32, task: &CurrentTask) -> Result {
+pub(super) fn bring_in(
+    dest: &mut impl Dest,
+    len: usize,
+    faults: u32,
+    task: &CurrentTask,
+) -> Result {
     if faults < FAULTS_ON_TRUST {
         return dest.fault_in(len);
     }
@@ -82,7 +87,8 @@ impl Pipe {
     /// of the oldest message, as many of them as fit, or of what is left of the message that the
     /// file has begun to receive. Into no bytes, nothing is received.
     ///
-    /// Zero also means that there is no message, if the file is in the mode `EOF`.
+    /// Zero also means that there is no message, if the file is in the mode `EOF`. A file in the
+    /// mode `RECORDS` uses [`Pipe::receive_records`].
     ///
     /// # Errors
     ///
@@ -198,7 +204,8 @@ impl Pipe {
                 let len = record.len as usize;
                 let first = len.min(dest.len());
                 if first < len {
-                    if modes.contains(Modes::WHOLE) {
+                    // A file that has begun to use records while this waited keeps no rest.
+                    if modes.contains(Modes::WHOLE) || modes.contains(Modes::RECORDS) {
                         self.readers.pass_on(state, woken);
                         return Err(EMSGSIZE);
                     }
@@ -242,7 +249,7 @@ impl Pipe {
     /// Ends the receiving of a message of `len` bytes: counts it, releases the lock, and tells of
     /// the `freed` slots.
     #[inline(always)]
-    fn finish_receive(
+    pub(super) fn finish_receive(
         self: &Arc<Self>,
         mut state: StateGuard<'_, State>,
         handle: &Handle,
@@ -263,7 +270,7 @@ impl Pipe {
 
     /// Releases the lock, tells of the `freed` slots, and wakes the next reader if this one was
     /// `woken` and leaves a message, and one of the same file if it leaves a rest.
-    fn leave_receive(
+    pub(super) fn leave_receive(
         self: &Arc<Self>,
         mut state: StateGuard<'_, State>,
         handle: &Handle,

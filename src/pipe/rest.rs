@@ -13,8 +13,8 @@ use kernel::{
 
 use super::{
     handle::{
-        Handle,
-        Unfinished, //
+        Extra,
+        Handle, //
     },
     State, //
 };
@@ -43,21 +43,11 @@ use crate::{
 ///
 /// It begins at `at` of the first segment, and `left` bytes are in the segments from there on. None
 /// is in use that has no byte of it.
+#[derive(Default)]
 pub(super) struct Rest {
     segments: Segments,
     at: usize,
     left: usize,
-}
-
-impl Default for Rest {
-    fn default() -> Self {
-        // INVARIANT: There is nothing.
-        Self {
-            segments: Segments::new(),
-            at: 0,
-            left: 0,
-        }
-    }
 }
 
 impl Rest {
@@ -92,7 +82,7 @@ impl Rest {
 /// Memory for a rest, which is allocated before it is known what the rest will be.
 pub(super) struct Memory {
     segments: Segments,
-    unfinished: Option<KBox<Unfinished>>,
+    extra: Option<KBox<Extra>>,
 }
 
 impl Memory {
@@ -100,13 +90,13 @@ impl Memory {
     pub(super) const fn none() -> Self {
         Self {
             segments: Segments::new(),
-            unfinished: None,
+            extra: None,
         }
     }
 
     /// Whether it is enough for a rest of `len` bytes.
     pub(super) fn is_enough_for(&self, len: usize) -> bool {
-        self.unfinished.is_some() && self.segments.len() >= len.div_ceil(SEGMENT_SIZE)
+        self.extra.is_some() && self.segments.len() >= len.div_ceil(SEGMENT_SIZE)
     }
 
     /// Allocates what is missing for a rest of `len` bytes: not for use with a lock held.
@@ -115,8 +105,8 @@ impl Memory {
     ///
     /// [`ENOMEM`].
     pub(super) fn allocate(&mut self, len: usize) -> Result {
-        if self.unfinished.is_none() {
-            self.unfinished = Some(Unfinished::new()?);
+        if self.extra.is_none() {
+            self.extra = Some(Extra::new()?);
         }
         while self.segments.len() < len.div_ceil(SEGMENT_SIZE) {
             self.segments.push_back(Segment::new()?);
@@ -140,10 +130,10 @@ impl State {
         task: &CurrentTask,
         gone: &mut Segments,
     ) -> Result<(usize, bool), NotPresent> {
-        let Some(unfinished) = &mut handle.of(self).unfinished else {
+        let Some(extra) = &mut handle.of(self).extra else {
             return Ok((0, false));
         };
-        let rest = &mut unfinished.rest;
+        let rest = &mut extra.rest;
         let len = rest.len().min(dest.len());
         nofault::deliver(dest, task, rest.pieces(len))?;
         rest.advance(len, gone);
@@ -166,12 +156,12 @@ impl State {
         let places = segments.iter_mut().map(|segment| segment.as_mut_slice());
         pieces::copy(part(pieces, first..len), places);
         let kept = handle.of(self);
-        if kept.unfinished.is_none() {
-            kept.unfinished = memory.unfinished.take();
+        if kept.extra.is_none() {
+            kept.extra = memory.extra.take();
         }
-        if let Some(unfinished) = &mut kept.unfinished {
+        if let Some(extra) = &mut kept.extra {
             // INVARIANT: They were just copied, and there are no more segments than they take.
-            unfinished.rest = Rest {
+            extra.rest = Rest {
                 segments,
                 at: 0,
                 left,

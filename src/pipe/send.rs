@@ -57,8 +57,8 @@ fn allocate(segments: &mut Segments, count: usize) -> Result {
 
 /// What a message is signed with that `task` sends through a file of `opener`, at a time
 /// `monotonic`.
-#[inline]
-fn sign(task: &CurrentTask, opener: &Opener, monotonic: u64) -> (Sender, Stamp) {
+#[inline(always)]
+pub(super) fn sign(task: &CurrentTask, opener: &Opener, monotonic: u64) -> (Sender, Stamp) {
     // This calls a function. Ids that were loaded before it would have to be saved across the call.
     let stamp = stamp(monotonic);
     (sender(task, opener), stamp)
@@ -66,7 +66,7 @@ fn sign(task: &CurrentTask, opener: &Opener, monotonic: u64) -> (Sender, Stamp) 
 
 /// The time `monotonic`, by both clocks.
 #[inline(always)]
-fn stamp(monotonic: u64) -> Stamp {
+pub(super) fn stamp(monotonic: u64) -> Stamp {
     Stamp {
         monotonic,
         realtime: clock::monotonic_to_realtime(monotonic),
@@ -75,7 +75,7 @@ fn stamp(monotonic: u64) -> Stamp {
 
 /// The sender of what `task` sends through a file of `opener`.
 #[inline(always)]
-fn sender(task: &CurrentTask, opener: &Opener) -> Sender {
+pub(super) fn sender(task: &CurrentTask, opener: &Opener) -> Sender {
     let Ids {
         uid,
         gid,
@@ -87,6 +87,23 @@ fn sender(task: &CurrentTask, opener: &Opener) -> Sender {
         gid,
         pid,
         privileged,
+    }
+}
+
+/// A call of which part has succeeded: no program sees what stops it then.
+pub(super) struct Partly<'a, C>(pub(super) &'a C);
+
+impl<C: Call> Call for Partly<'_, C> {
+    fn is_nonblocking(&self) -> bool {
+        self.0.is_nonblocking()
+    }
+
+    fn is_attempt(&self) -> bool {
+        true
+    }
+
+    fn is_partly_done(&self) -> bool {
+        true
     }
 }
 
@@ -118,6 +135,7 @@ impl Pipe {
     /// Sends all of `source` as one message through the file of `handle`, which `opener` has
     /// opened, and returns its length in bytes; of nothing, no message is made. A file in the mode
     /// `LINES` sends each line as a message, and returns the length of those that were accepted.
+    /// One in the mode `RECORDS` uses [`Pipe::send_records`].
     ///
     /// # Errors
     ///
@@ -203,9 +221,9 @@ impl Pipe {
             state.alive()?;
             let msg_size = state.queue.limits().msg_size();
             let Some(msg_len) = u32::try_from(len).ok().filter(|len| *len <= msg_size) else {
-                state.refused.size = state.refused.size.wrapping_add(1);
+                let err = state.refuse_size(call);
                 self.writers.pass_on(state, woken);
-                return Err(EMSGSIZE);
+                return Err(err);
             };
 
             if state.queue.is_full() {
@@ -295,14 +313,14 @@ impl Pipe {
 
     /// Ends the sending of a message of `len` bytes: counts it, releases the lock, and tells of it.
     #[inline(always)]
-    fn finish_send(
+    pub(super) fn finish_send(
         self: &Arc<Self>,
         mut state: StateGuard<'_, State>,
         handle: &Handle,
         len: usize,
     ) {
         handle.of(&mut state).passed.sent.add(len);
-        self.announce_message(state);
+        self.announce_messages(state, 1);
     }
 
     /// Likewise; a writer that was `woken` and leaves room wakes the next for it.

@@ -50,6 +50,7 @@ pub(crate) use raw::{
     kmsgpipe_request_REQUEST_SET_MODE as SET_MODE,
     kmsgpipe_request_REQUEST_SET_PARAMS as SET_PARAMS,
     kmsgpipe_request_REQUEST_TOGGLE_BLOCK as TOGGLE_BLOCK,
+    kmsgpipe_send as Send,
     kmsgpipe_stats as Stats,
     KMSGPIPE_FLUSH_EXPIRY_DEFAULT as FLUSH_EXPIRY_DEFAULT,
     KMSGPIPE_FLUSH_INTERVAL_DEFAULT as FLUSH_INTERVAL_DEFAULT,
@@ -58,6 +59,7 @@ pub(crate) use raw::{
     KMSGPIPE_MAX_MSGS_MIN as MAX_MSGS_MIN,
     KMSGPIPE_MODE_EOF as MODE_EOF,
     KMSGPIPE_MODE_LINES as MODE_LINES,
+    KMSGPIPE_MODE_RECORDS as MODE_RECORDS,
     KMSGPIPE_MODE_WHOLE as MODE_WHOLE,
     KMSGPIPE_MSG_SIZE_DEFAULT as MSG_SIZE_DEFAULT,
     KMSGPIPE_MSG_SIZE_MAX as MSG_SIZE_MAX,
@@ -94,6 +96,7 @@ plain! {
     Params = 4 * u32 + 0 * u64;
     Flush = 4 * u32 + 0 * u64;
     Create = 10 * u32 + 0 * u64 + NAME_SIZE;
-    Record = 6 * u32 + 3 * u64;
+    Record = 8 * u32 + 4 * u64;
+    Send = 4 * u32 + 1 * u64;
     Dump = 2 * u32 + 5 * u64;
 }

@@ -12,6 +12,10 @@ pub(crate) mod line;
 #[rustfmt::skip]
 pub(crate) mod pieces;
 
+#[path = "../../../src/kernel_ext/words.rs"]
+#[rustfmt::skip]
+pub(crate) mod words;
+
 /// Segments, as the host has them: the link is behind the bytes.
 pub(crate) mod segment {
     use super::chain::Linked;

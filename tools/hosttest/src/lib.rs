@@ -52,3 +52,7 @@ mod property;
 #[rustfmt::skip]
 mod stream;
 mod uapi;
+#[path = "../../../src/walk.rs"]
+#[deny(unsafe_code)]
+#[rustfmt::skip]
+mod walk;

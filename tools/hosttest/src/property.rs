@@ -16,9 +16,10 @@ use crate::{
     store::Place,
     stream::Segments,
     uapi::{MAX_MSGS_MAX, MSG_SIZE_MAX, NAME_SIZE},
+    walk::Run,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 /// What can be done to a queue.
 #[derive(Clone, Debug)]
@@ -29,6 +30,12 @@ enum Op {
     Fail(u32, usize),
     /// Receives.
     Pop,
+    /// Receives so many at a time, if there are.
+    PopMany(usize),
+    /// Likewise, but only those that are in one piece.
+    PopSeen(usize),
+    /// Sends messages of so many bytes each at a time, as long as that is only writing down.
+    PushMany(Vec<u32>),
     /// Removes what is older than so many messages, but only so many of them.
     Expire(u64, u32),
     /// Discards all.
@@ -63,6 +70,9 @@ fn ops() -> impl Strategy<Value = Op> {
         8 => lengths().prop_map(Op::Push),
         1 => (lengths(), 0..3usize).prop_map(|(len, piece)| Op::Fail(len, piece)),
         7 => Just(Op::Pop),
+        2 => (1..12usize).prop_map(Op::PopMany),
+        2 => (1..12usize).prop_map(Op::PopSeen),
+        3 => vec(1..300u32, 1..8).prop_map(Op::PushMany),
         1 => (0..6u64, 0..6u32).prop_map(|(age, limit)| Op::Expire(age, limit)),
         1 => Just(Op::Clear),
         2 => any::<bool>().prop_map(Op::Trim),
@@ -81,6 +91,8 @@ fn pattern(seq: u64, at: usize) -> u8 {
 #[derive(Default)]
 struct Model {
     queue: VecDeque<(u64, u32)>,
+    /// The first message of those that were sent at a time, for each of the others.
+    firsts: HashMap<u64, u64>,
     last_seq: u64,
     max_msgs: u32,
     peak: Tally,
@@ -106,6 +118,40 @@ impl Model {
     fn is_full(&self) -> bool {
         self.queue.len() >= self.max_msgs as usize
     }
+
+    /// The message as which message `seq` was sent, by its sender and its time.
+    fn first(&self, seq: u64) -> u64 {
+        self.firsts.get(&seq).copied().unwrap_or(seq)
+    }
+
+    /// Takes the oldest message, which must be this one.
+    fn take(&mut self, seq: u64, record: &Record, bytes: &[u8]) {
+        let first = self.first(seq);
+        assert_eq!(
+            self.queue.pop_front(),
+            Some((seq, bytes.len() as u32)),
+            "{record:?}"
+        );
+        assert_eq!(record.len as usize, bytes.len());
+        assert_eq!((record.sender, record.stamp), (sender(first), stamp(first)));
+        let same = |(at, byte): (usize, &u8)| *byte == pattern(seq, at);
+        assert!(bytes.iter().enumerate().all(same), "payload of {seq}");
+    }
+}
+
+/// When message `seq` is said to have been sent.
+fn stamp(seq: u64) -> Stamp {
+    Stamp {
+        monotonic: seq,
+        realtime: !seq as i64,
+    }
+}
+
+/// The payload of message `seq`, which has `len` bytes, rounded up.
+fn padded(seq: u64, len: u32) -> Vec<u8> {
+    let mut payload: Vec<u8> = (0..len as usize).map(|at| pattern(seq, at)).collect();
+    payload.resize(payload.len().next_multiple_of(8), 0);
+    payload
 }
 
 /// Who is said to send message `seq`.
@@ -120,10 +166,7 @@ fn sender(seq: u64) -> Sender {
 
 /// Sends, with the copying failing at one piece; whether the message was accepted.
 fn push(queue: &mut Queue, seq: u64, len: u32, fails_at: Option<usize>) -> bool {
-    let stamp = Stamp {
-        monotonic: seq,
-        realtime: !seq as i64,
-    };
+    let stamp = stamp(seq);
     // Every second one the short way, if that can be.
     if seq % 2 == 0 {
         let fill = |piece: &mut [u8]| {
@@ -168,7 +211,7 @@ fn push(queue: &mut Queue, seq: u64, len: u32, fails_at: Option<usize>) -> bool 
 
 /// Does `op` to both, and compares what it says.
 fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
-    match *op {
+    match op.clone() {
         Op::Push(len) => {
             let accepted = push(queue, model.last_seq + 1, len, None);
             assert_eq!(accepted, !model.is_full());
@@ -191,20 +234,9 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
                 let bytes: Vec<u8> = pieces.flatten().copied().collect();
                 (queue.first_seq(), record, bytes)
             });
-            let want = model.queue.pop_front();
-            assert_eq!(
-                front.as_ref().map(|(seq, record, _)| (*seq, record.len)),
-                want
-            );
+            assert_eq!(front.is_some(), !model.queue.is_empty());
             if let Some((seq, record, bytes)) = front {
-                let same = |(at, byte): (usize, &u8)| *byte == pattern(seq, at);
-                assert_eq!(bytes.len(), record.len as usize);
-                assert!(bytes.iter().enumerate().all(same), "payload of {seq}");
-                assert_eq!(record.sender, sender(seq));
-                assert_eq!(
-                    (record.stamp.monotonic, record.stamp.realtime),
-                    (seq, !seq as i64)
-                );
+                model.take(seq, &record, &bytes);
                 let take = |payload: &[u8]| payload == bytes;
                 // Two of four the short way, if that can be.
                 if seq % 4 >= 2 || model.survey.is_some() || queue.pop_here(take).is_none() {
@@ -213,10 +245,78 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
                 model.dequeued.add(record.len as usize);
             }
         }
+        Op::PopMany(most) => {
+            let first = queue.first_seq();
+            let mut run = Run::NONE;
+            let mut walk = queue.store().walk();
+            for seq in (first..).take(most) {
+                let Some(record) = walk.record() else {
+                    break;
+                };
+                let bytes: Vec<u8> = walk.payload().flatten().copied().collect();
+                model.take(seq, &record, &bytes);
+                // The last one with or without what it is rounded up by.
+                run.span = run.span.next_multiple_of(8);
+                run.add(bytes.len(), bytes.len());
+            }
+            if most % 2 == 0 {
+                run.span = run.span.next_multiple_of(8);
+            }
+            if run != Run::NONE {
+                queue.deliver_all(run);
+            }
+            model.dequeued.merge(run.tally);
+        }
+        Op::PopSeen(most) => {
+            let first = queue.first_seq();
+            let mut run = Run::NONE;
+            for (seq, (packed, payload)) in (first..).zip(queue.store().look()).take(most) {
+                let record = Record::decode(packed);
+                assert_eq!(payload.len(), record.len.next_multiple_of(8) as usize);
+                model.take(seq, &record, &payload[..record.len as usize]);
+                run.add(record.len as usize, payload.len());
+            }
+            if run != Run::NONE && model.survey.is_none() {
+                queue.deliver_seen(run);
+            } else if run != Run::NONE {
+                queue.deliver_all(run);
+            }
+            model.dequeued.merge(run.tally);
+        }
+        Op::PushMany(lens) => {
+            // All of them are of one sender, as those of a write.
+            let first = model.last_seq + 1;
+            let payloads: Vec<_> = (first..)
+                .zip(&lens)
+                .map(|(seq, len)| padded(seq, *len))
+                .collect();
+            let messages = lens.iter().copied().zip(payloads.iter().map(Vec::as_slice));
+            let run = queue.write_down(sender(first), stamp(first), messages);
+            let room = (model.max_msgs as usize).saturating_sub(model.queue.len());
+            assert!(run.tally.msgs as usize <= room.min(lens.len()));
+            // What is written down and not accepted is not there.
+            if run != Run::NONE && lens.len() % 4 > 0 {
+                queue.accept(run, first);
+                for len in lens.iter().take(run.tally.msgs as usize) {
+                    model.last_seq += 1;
+                    model.queue.push_back((model.last_seq, *len));
+                    model.firsts.insert(model.last_seq, first);
+                    model.enqueued.add(*len as usize);
+                }
+                let depth = model.depth();
+                model.peak.msgs = model.peak.msgs.max(depth.msgs);
+                model.peak.bytes = model.peak.bytes.max(depth.bytes);
+            }
+        }
         Op::Expire(age, limit) => {
             let cutoff = model.last_seq.saturating_sub(age);
             let mut expired = 0;
-            while expired < limit && model.queue.front().is_some_and(|(seq, _)| *seq <= cutoff) {
+            while expired < limit
+                && model
+                    .queue
+                    .front()
+                    .is_some_and(|(seq, _)| model.first(*seq) <= cutoff)
+            {
                 let (_, len) = model.queue.pop_front().expect("a message");
                 model.expired.add(len as usize);
                 expired += 1;
@@ -269,7 +369,8 @@ fn survey(queue: &mut Queue, model: &mut Model, mut bytes: usize) {
             Some(from) => *from,
             None => {
                 let record = queue.store_mut().survey_next().expect("a record");
-                assert_eq!((record.stamp.monotonic, record.len), (seq, len));
+                let first = model.firsts.get(&seq).copied().unwrap_or(seq);
+                assert_eq!((record.stamp.monotonic, record.len), (first, len));
                 0
             }
         };
@@ -317,6 +418,7 @@ fn compare(queue: &Queue, model: &Model) {
         .sum();
     let bytes = payloads + model.queue.len() * Record::SIZE;
     assert!(queue.store().segments() <= bytes / SEGMENT_SIZE + 4);
+    assert_eq!(queue.store().payload_span(), payloads);
 }
 
 proptest! {

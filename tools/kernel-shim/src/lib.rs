@@ -8,6 +8,7 @@
 pub mod alloc;
 pub mod error;
 pub mod id_pool;
+pub mod transmute;
 
 pub use core::fmt;
 

@@ -5,7 +5,7 @@
 
 use crate::mechanism::Mechanism;
 use Against::{AboveFloor, BestOfAll, BestPeer, ItsLeast, Nothing, Peer};
-use Mechanism::{Mq, Pipe, PipeDirect, SeqPacket};
+use Mechanism::{Kmsgpipe, Mq, Pipe, PipeDirect, Records, RecordsBatch, RecordsRead, SeqPacket};
 
 /// What a figure of this module is compared with.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,8 @@ pub enum Side {
 /// One bar.
 #[derive(Clone, Copy, Debug)]
 pub struct Bar {
+    /// Whose figure it is of: this module's, one way or another.
+    pub of: Mechanism,
     /// The case that it is of.
     pub case: &'static str,
     /// The length of the messages.
@@ -51,6 +53,7 @@ pub struct Bar {
 /// A bar for a cost.
 const fn cost(case: &'static str, size: usize, against: Against, limit: f64) -> Bar {
     Bar {
+        of: Kmsgpipe,
         case,
         size,
         against,
@@ -62,11 +65,20 @@ const fn cost(case: &'static str, size: usize, against: Against, limit: f64) -> 
 /// A bar for a rate, which must not be below that of others.
 const fn rate(case: &'static str, size: usize, against: Against) -> Bar {
     Bar {
+        of: Kmsgpipe,
         case,
         size,
         against,
         side: Side::AtLeast,
         limit: 1.0,
+    }
+}
+
+/// A bar for a pair of 64 bytes with records, against one without.
+const fn records(of: Mechanism, limit: f64) -> Bar {
+    Bar {
+        of,
+        ..cost("pair", 64, Peer(Kmsgpipe), limit)
     }
 }
 
@@ -80,6 +92,9 @@ pub const BARS: &[Bar] = &[
     cost("pair", 1024, Peer(PipeDirect), 0.78),
     cost("pair", 4096, Peer(PipeDirect), 0.87),
     cost("pair", 65536, BestPeer, 1.05),
+    records(Records, 1.15),
+    records(RecordsRead, 1.15),
+    records(RecordsBatch, 0.30),
     cost("pingpong 1 cpu", 64, Peer(PipeDirect), 0.95),
     cost("pingpong 1 cpu", 64, BestOfAll, 1.0),
     cost("poll", 64, Peer(Pipe), 0.90),

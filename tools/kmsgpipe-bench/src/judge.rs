@@ -26,6 +26,9 @@ impl Bar {
     /// What it is of, in words.
     fn subject(&self) -> String {
         let mut text = self.case.to_owned();
+        if self.of != Mechanism::Kmsgpipe {
+            text += &format!(" of {}", self.of.name());
+        }
         if self.size > 0 {
             text += &format!(", {} B", self.size);
         }
@@ -76,7 +79,7 @@ impl Bar {
             let value = self.values(records, mechanism).next();
             value.ok_or(mechanism.name())
         };
-        let own = of(Mechanism::Kmsgpipe)?;
+        let own = of(self.of)?;
         let ratio_to = |found: Option<(f64, Mechanism)>| match found {
             Some((value, peer)) => Ok((own / value, format!(", {}", peer.name()))),
             None => Err("any peer"),
@@ -85,15 +88,15 @@ impl Bar {
             Nothing => Ok((own, String::new())),
             Peer(peer) => Ok((own / of(peer)?, String::new())),
             BestPeer => ratio_to(self.best(records, |peer| peer.keeps_whole(self.size))),
-            BestOfAll => ratio_to(self.best(records, |peer| {
-                peer != Mechanism::Kmsgpipe && peer != Mechanism::Floor
-            })),
+            BestOfAll => {
+                ratio_to(self.best(records, |peer| !peer.is_own() && peer != Mechanism::Floor))
+            }
             AboveFloor(peer) => {
                 let floor = of(Mechanism::Floor)?;
                 Ok(((own - floor) / (of(peer)? - floor), String::new()))
             }
             ItsLeast => {
-                let all = || self.values(records, Mechanism::Kmsgpipe);
+                let all = || self.values(records, self.of);
                 let (least, most) = (all().fold(own, f64::min), all().fold(own, f64::max));
                 if all().count() < 2 {
                     return Err("a second number of them");

@@ -10,6 +10,15 @@ pub enum Mechanism {
     /// A pipe of this module: `write` and `read`.
     #[serde(rename = "kmsgpipe")]
     Kmsgpipe,
+    /// A pipe of this module with records, one a `write` and a `read`.
+    #[serde(rename = "kmsgpipe records")]
+    Records,
+    /// A pipe of this module: `write` of a message, and `read` of a record.
+    #[serde(rename = "kmsgpipe record read")]
+    RecordsRead,
+    /// A pipe of this module with records, 32 a `write` and a `read`.
+    #[serde(rename = "kmsgpipe 32 records")]
+    RecordsBatch,
     /// `pipe(2)`: a stream of bytes, `write` and `read`.
     #[serde(rename = "pipe")]
     Pipe,
@@ -47,8 +56,11 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Kmsgpipe,
+        Self::Records,
+        Self::RecordsRead,
+        Self::RecordsBatch,
         Self::PipeDirect,
         Self::Pipe,
         Self::Mq,
@@ -66,6 +78,9 @@ impl Mechanism {
     pub fn name(self) -> &'static str {
         match self {
             Self::Kmsgpipe => "kmsgpipe",
+            Self::Records => "kmsgpipe records",
+            Self::RecordsRead => "kmsgpipe record read",
+            Self::RecordsBatch => "kmsgpipe 32 records",
             Self::Pipe => "pipe",
             Self::PipeDirect => "pipe O_DIRECT",
             Self::Mq => "POSIX mq",
@@ -78,6 +93,14 @@ impl Mechanism {
             Self::Eventfd => "eventfd",
             Self::Floor => "floor",
         }
+    }
+
+    /// Whether it is a pipe of this module.
+    pub fn is_own(self) -> bool {
+        matches!(
+            self,
+            Self::Kmsgpipe | Self::Records | Self::RecordsRead | Self::RecordsBatch
+        )
     }
 
     /// Whether what goes in comes out.
@@ -100,13 +123,9 @@ impl Mechanism {
     pub fn keeps_whole(self, size: usize) -> bool {
         !matches!(
             self,
-            Self::Kmsgpipe
-                | Self::Pipe
-                | Self::Eventfd
-                | Self::Floor
-                | Self::SeqPacketBatch
-                | Self::DgramBatch
-        ) && self.takes(size)
+            Self::Pipe | Self::Eventfd | Self::Floor | Self::SeqPacketBatch | Self::DgramBatch
+        ) && !self.is_own()
+            && self.takes(size)
     }
 }
 

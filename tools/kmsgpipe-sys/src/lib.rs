@@ -55,6 +55,9 @@ pub const MODE_EOF: u32 = raw::KMSGPIPE_MODE_EOF;
 /// The mode in which each line of a write is a message.
 pub const MODE_LINES: u32 = raw::KMSGPIPE_MODE_LINES;
 
+/// The mode in which a read gets records, and a write is of several messages.
+pub const MODE_RECORDS: u32 = raw::KMSGPIPE_MODE_RECORDS;
+
 /// The request for a snapshot of a pipe's statistics.
 pub const GET_STATS: u32 = raw::kmsgpipe_request_REQUEST_GET_STATS;
 

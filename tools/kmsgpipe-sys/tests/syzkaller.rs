@@ -181,6 +181,7 @@ fn values() -> BTreeMap<&'static str, u32> {
         ("KMSGPIPE_MODE_WHOLE", sys::MODE_WHOLE),
         ("KMSGPIPE_MODE_EOF", sys::MODE_EOF),
         ("KMSGPIPE_MODE_LINES", sys::MODE_LINES),
+        ("KMSGPIPE_MODE_RECORDS", sys::MODE_RECORDS),
         ("KMSGPIPE_STATS_HEAD", KMSGPIPE_STATS_HEAD),
         (
             "KMSGPIPE_STATS_HEAD_PRIVILEGED",
@@ -204,7 +205,7 @@ fn values() -> BTreeMap<&'static str, u32> {
 #[test]
 fn the_same_structures() {
     let structs = structs_of_header();
-    assert_eq!(structs.len(), 6);
+    assert_eq!(structs.len(), 7);
     assert_eq!(structs_of_description(), structs);
 }
 

@@ -155,22 +155,25 @@ impl Pipe {
     ///
     /// The methods of `Pipe` need the mode that [`Pipe::open`] has set. Without [`Modes::WHOLE`], a buffer
     /// that is too short gets a part of a message, and with [`Modes::LINES`], a message that is sent is
-    /// split: those are for a program that reads and writes the descriptor by itself. With [`Modes::EOF`],
-    /// a method that receives never waits.
+    /// split: those are for a program that reads and writes the descriptor by itself. With [`Modes::RECORDS`],
+    /// what is received is no message, and nothing can be sent: that is the mode of a
+    /// [`RecordPipe`](crate::RecordPipe). With [`Modes::EOF`], a method that receives never waits.
     ///
     /// # Errors
     ///
     /// [`Error::System`]: `EBUSY` while the file keeps the rest of a message or the beginning of a line,
-    /// `EINVAL` for a mode that the module does not know, `ENOTTY` when it is another version.
+    /// `EINVAL` for a mode that the module does not know or modes that do not go together, `ENOTTY` when it
+    /// is another version.
     pub fn set_mode(&self, modes: Modes) -> Result<()> {
         sys::set_mode(self.as_fd(), modes.bits()).map_err(|errno| match errno {
-            Errno::EINVAL => self.refused(Action::SetMode, hint::unknown_modes(modes)),
+            Errno::EINVAL => self.refused(Action::SetMode, hint::refused_modes(modes)),
             errno => self.failed(Action::SetMode, errno),
         })
     }
 
     /// How many bytes the next read can get at most: the length of the next message, or of the rest of one
-    /// that the open file has begun to read; 0 if there is neither.
+    /// that the open file has begun to read; 0 if there is neither. In [`Modes::RECORDS`], it is that of the
+    /// records of all messages.
     ///
     /// # Errors
     ///

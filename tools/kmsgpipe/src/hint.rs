@@ -4,7 +4,7 @@
 
 use crate::{
     error::Action,
-    modes::Modes,
+    modes::{Modes, ALONE},
     name::is_name,
     node::Node,
     params::{Create, Params},
@@ -118,15 +118,18 @@ pub(crate) fn broken_limit_of_create(create: &Create) -> String {
         format!("a mode is at most 0777, and not {:04o}", create.mode)
     } else if create.uid == u32::MAX || create.gid == u32::MAX {
         format!("no user or group has the number {}", u32::MAX)
-    } else if !Modes::all().contains(create.default_mode) {
-        unknown_modes(create.default_mode)
+    } else if !Modes::all().contains(create.default_mode) || !create.default_mode.go_together() {
+        refused_modes(create.default_mode)
     } else {
         broken_limit(create.params)
     }
 }
 
-/// Says that the kernel has refused modes: those of another version.
-pub(crate) fn unknown_modes(modes: Modes) -> String {
+/// Says why the kernel has refused modes: they do not go together, or are those of another version.
+pub(crate) fn refused_modes(modes: Modes) -> String {
+    if !modes.go_together() {
+        return format!("of {modes}, {ALONE}");
+    }
     format!(
         "the module does not know every mode of {modes}; install it and this program from the same release"
     )
@@ -212,6 +215,11 @@ mod tests {
         assert_eq!(
             broken_limit_of_create(&create),
             "the module does not know every mode of 0x4; install it and this program from the same release"
+        );
+        create.default_mode = Modes::EOF | Modes::RECORDS | Modes::LINES;
+        assert_eq!(
+            broken_limit_of_create(&create),
+            "of eof,lines,records, records goes with eof alone"
         );
         create.gid = u32::MAX;
         assert!(broken_limit_of_create(&create).starts_with("no user or group has"));

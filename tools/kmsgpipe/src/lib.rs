@@ -21,9 +21,12 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! A [`RecordPipe`] receives messages with what is known of each, and sends and receives several by one call.
 
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 
+mod batch;
 mod control;
 mod dump;
 mod error;
@@ -33,13 +36,16 @@ mod name;
 mod node;
 mod params;
 mod pipe;
+mod record;
+mod record_pipe;
 mod stats;
 mod stray;
 mod sys;
 mod sysfs;
 mod wait;
 
-pub use dump::{Dump, Record, Records};
+pub use batch::{ReceiveBatch, Received, SendBatch};
+pub use dump::Dump;
 pub use error::{Action, Class, Error, Result};
 pub use kmsgpipe_sys::{
     FLUSH_EXPIRY_DEFAULT, FLUSH_INTERVAL_DEFAULT, MAX_MSGS_DEFAULT, MAX_MSGS_MAX, MAX_MSGS_MIN,
@@ -51,6 +57,8 @@ pub use nix::errno::Errno;
 pub use node::{pipes, Node};
 pub use params::{Create, Flush, Params};
 pub use pipe::{Access, Pipe};
+pub use record::{Record, Records};
+pub use record_pipe::RecordPipe;
 pub use stats::{Head, Stats};
 pub use stray::Stray;
 pub use sysfs::CLASS;

@@ -4,7 +4,7 @@
 
 use crate::error::{Error, Result};
 use bitflags::bitflags;
-use kmsgpipe_sys::{MODE_EOF, MODE_LINES, MODE_WHOLE};
+use kmsgpipe_sys::{MODE_EOF, MODE_LINES, MODE_RECORDS, MODE_WHOLE};
 use std::{fmt, str::FromStr};
 
 bitflags! {
@@ -30,6 +30,12 @@ bitflags! {
         /// Each line of a write is a message. What follows the last newline is kept for the next write of
         /// the same open file, or sent when that is closed.
         const LINES = MODE_LINES;
+        /// A read gets as many whole records as fit: messages with what is known of each. A write is one or
+        /// more messages, each behind a header. It goes with [`Modes::EOF`] alone. [`RecordPipe`] reads and
+        /// writes so.
+        ///
+        /// [`RecordPipe`]: crate::RecordPipe
+        const RECORDS = MODE_RECORDS;
     }
 }
 
@@ -37,11 +43,15 @@ bitflags! {
 const NONE: &str = "none";
 
 /// The words for the modes, in the order in which the kernel has them.
-const WORDS: [(&str, Modes); 3] = [
+const WORDS: [(&str, Modes); 4] = [
     ("whole", Modes::WHOLE),
     ("eof", Modes::EOF),
     ("lines", Modes::LINES),
+    ("records", Modes::RECORDS),
 ];
+
+/// What there is to say about modes that do not go together.
+pub(crate) const ALONE: &str = "records goes with eof alone";
 
 impl Modes {
     /// The words for no mode and for each mode.
@@ -49,10 +59,15 @@ impl Modes {
         std::iter::once(NONE).chain(WORDS.iter().map(|(word, _)| *word))
     }
 
+    /// Whether an open file can be in all of them at a time.
+    pub(crate) fn go_together(self) -> bool {
+        !(self.contains(Self::RECORDS) && self.intersects(Self::WHOLE | Self::LINES))
+    }
+
     /// Says what the text of modes can be.
     pub(crate) fn choice() -> String {
         let words = WORDS.map(|(word, _)| word).join(", ");
-        format!("{NONE}, or some of {words} with commas between them")
+        format!("{NONE}, or some of {words} with commas between them; {ALONE}")
     }
 }
 
@@ -81,7 +96,9 @@ impl FromStr for Modes {
         }
         let mode = |word: &str| WORDS.iter().find(|(known, _)| *known == word);
         let modes: Option<Self> = text.split(',').map(|word| Some(mode(word)?.1)).collect();
-        modes.ok_or_else(|| Error::BadModes { text: text.into() })
+        modes
+            .filter(|modes| modes.go_together())
+            .ok_or_else(|| Error::BadModes { text: text.into() })
     }
 }
 
@@ -101,9 +118,9 @@ mod tests {
     fn every_mode_has_a_word() {
         let modes: Modes = WORDS.iter().map(|(_, mode)| *mode).collect();
         assert_eq!(modes, Modes::all());
-        assert_eq!(modes.to_string(), "whole,eof,lines");
+        assert_eq!(modes.to_string(), "whole,eof,lines,records");
         let words: Vec<&str> = Modes::words().collect();
-        assert_eq!(words, ["none", "whole", "eof", "lines"]);
+        assert_eq!(words, ["none", "whole", "eof", "lines", "records"]);
     }
 
     #[test]
@@ -112,16 +129,30 @@ mod tests {
             let Some(modes) = Modes::from_bits(bits) else {
                 continue;
             };
-            assert_eq!(modes.to_string().parse(), Ok(modes));
+            let text = modes.to_string();
+            let alone = bits < MODE_RECORDS || bits & (MODE_WHOLE | MODE_LINES) == 0;
+            assert_eq!(text.parse::<Modes>().ok(), alone.then_some(modes), "{text}");
         }
         assert_eq!(format!("[{:>6}]", Modes::EOF), "[   eof]");
         assert_eq!("lines,whole".parse(), Ok(Modes::WHOLE | Modes::LINES));
+        assert_eq!("records,eof".parse(), Ok(Modes::EOF | Modes::RECORDS));
     }
 
     #[test]
     fn nothing_else_is_understood() {
         for text in [
-            "", ",", "whole,", "none,eof", "Whole", " eof", "eof\n", "hup", "1", "0x4",
+            "",
+            ",",
+            "whole,",
+            "none,eof",
+            "Whole",
+            " eof",
+            "eof\n",
+            "hup",
+            "1",
+            "0x4",
+            "records,whole",
+            "lines,eof,records",
         ] {
             let error = text.parse::<Modes>().unwrap_err();
             assert_eq!(error, Error::BadModes { text: text.into() });
@@ -129,8 +160,8 @@ mod tests {
         let error = "hup".parse::<Modes>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "\"hup\" is no mode of an open file; give none, or some of whole, eof, lines with commas \
-             between them"
+            "\"hup\" is no mode of an open file; give none, or some of whole, eof, lines, records with \
+             commas between them; records goes with eof alone"
         );
     }
 

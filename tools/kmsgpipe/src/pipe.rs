@@ -7,13 +7,11 @@ use crate::{
     modes::Modes,
     name::PipeName,
     sys,
-    wait::Deadline,
 };
 use kmsgpipe_sys::MSG_SIZE_MAX;
 use nix::{
     errno::Errno,
     fcntl::{open, OFlag},
-    poll::PollFlags,
     sys::stat::{stat, Mode, SFlag},
     unistd,
 };
@@ -49,7 +47,7 @@ impl Access {
 
     /// The mode for sending and receiving whole messages, and otherwise as `default` has it.
     fn modes(self, default: Modes) -> Modes {
-        let mut modes = default;
+        let mut modes = default - Modes::RECORDS;
         if self != Self::Write {
             modes |= Modes::WHOLE;
         }
@@ -89,8 +87,9 @@ impl Pipe {
     /// Opens a pipe by its name, its number or its path, as [`PipeName`] has them.
     ///
     /// Its file is in blocking mode and is closed by `execve(2)`. It is in the default mode of the pipe, with
-    /// two changes: to receive, [`Modes::WHOLE`] is added, so that no message is received in parts; to send,
-    /// [`Modes::LINES`] is taken away, so that each call sends one message.
+    /// these changes: to receive, [`Modes::WHOLE`] is added, so that no message is received in parts; to send,
+    /// [`Modes::LINES`] is taken away, so that each call sends one message; and [`Modes::RECORDS`] is taken away
+    /// for both.
     ///
     /// # Errors
     ///
@@ -145,13 +144,9 @@ impl Pipe {
     /// `EINTR` when a signal was caught.
     pub fn send(&self, message: &[u8]) -> Result<()> {
         self.check_not_empty(message)?;
-        loop {
-            match unistd::write(&self.fd, message) {
-                // Somebody has put the file into non-blocking mode.
-                Err(Errno::EAGAIN) => self.wait(Action::Send, Deadline::NEVER)?,
-                result => return self.sent(message, result),
-            };
-        }
+        self.insist(Action::Send, || {
+            self.sent(message, unistd::write(&self.fd, message))
+        })
     }
 
     /// Sends a message if there is room at once.
@@ -171,17 +166,7 @@ impl Pipe {
     /// Nothing was sent then. As [`Pipe::send`], and [`Error::TimedOut`].
     pub fn send_timeout(&self, message: &[u8], timeout: Duration) -> Result<()> {
         self.check_not_empty(message)?;
-        let deadline = Deadline::after(timeout);
-        // Waits first: the kernel counts each write that it has to refuse.
-        while self.wait(Action::Send, deadline)? {
-            match self.try_send(message) {
-                // Another writer was faster.
-                Err(Error::WouldBlock { .. }) if !deadline.has_passed() => {}
-                Err(Error::WouldBlock { .. }) => break,
-                result => return result,
-            }
-        }
-        Err(self.timed_out(Action::Send, timeout))
+        self.within(Action::Send, timeout, || self.try_send(message))
     }
 
     /// Receives a message into `buffer`, and waits for one as long as need be.
@@ -207,13 +192,10 @@ impl Pipe {
     ///
     /// Those of [`Pipe::receive`]; no message was taken then.
     pub fn receive_len(&self, buffer: &mut Vec<u8>) -> Result<usize> {
-        loop {
-            match self.read(buffer, |fd, buffer| unistd::read(fd, buffer)) {
-                // Somebody has put the file into non-blocking mode.
-                Err(Error::WouldBlock { .. }) => self.wait(Action::Receive, Deadline::NEVER)?,
-                result => return self.received(result?),
-            };
-        }
+        let len = self.insist(Action::Receive, || {
+            self.read(buffer, |fd, buffer| unistd::read(fd, buffer))
+        })?;
+        self.received(len)
     }
 
     /// Receives a message into `buffer` if there is one at once; otherwise like [`Pipe::receive`].
@@ -273,16 +255,10 @@ impl Pipe {
     ///
     /// Those of [`Pipe::receive_timeout`]; no message was taken then.
     pub fn receive_timeout_len(&self, buffer: &mut Vec<u8>, timeout: Duration) -> Result<usize> {
-        let deadline = Deadline::after(timeout);
-        while self.wait(Action::Receive, deadline)? {
-            match self.read(buffer, sys::read_nowait) {
-                // Another reader was faster.
-                Err(Error::WouldBlock { .. }) if !deadline.has_passed() => {}
-                Err(Error::WouldBlock { .. }) => break,
-                result => return self.received(result?),
-            }
-        }
-        Err(self.timed_out(Action::Receive, timeout))
+        let len = self.within(Action::Receive, timeout, || {
+            self.read(buffer, sys::read_nowait)
+        })?;
+        self.received(len)
     }
 
     /// Reads one message with `call`, into a buffer that is made large enough for it; returns 0 if there is
@@ -318,32 +294,26 @@ impl Pipe {
     /// Makes a result of the length of a message, which is 0 if there was none and the mode is not to wait.
     ///
     /// Nobody may wait then: poll(2) says of such a file that it can be read.
-    fn received(&self, len: usize) -> Result<usize> {
+    pub(crate) fn received(&self, len: usize) -> Result<usize> {
         match len {
             0 => Err(self.failed(Action::Receive, Errno::EAGAIN)),
             len => Ok(len),
         }
     }
 
-    /// Waits until `action` may be possible, and returns whether that was so before the deadline.
-    fn wait(&self, action: Action, deadline: Deadline) -> Result<bool> {
-        let events = match action {
-            Action::Send => PollFlags::POLLOUT,
-            _ => PollFlags::POLLIN,
-        };
-        deadline
-            .poll_one(self.fd.as_fd(), events)
-            .map_err(|errno| self.failed(action, errno))
-    }
-
     /// Refuses what the kernel would make no message of.
     fn check_not_empty(&self, message: &[u8]) -> Result<()> {
-        if message.is_empty() {
-            return Err(Error::EmptyMessage {
-                object: self.path.clone(),
-            });
+        match message {
+            [] => Err(self.empty_message()),
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Makes the error that a message has no bytes.
+    pub(crate) fn empty_message(&self) -> Error {
+        Error::EmptyMessage {
+            object: self.path.clone(),
+        }
     }
 
     /// Makes a result of what a write of `message` returned.
@@ -368,15 +338,6 @@ impl Pipe {
                 msg_size: stats.msg_size,
             },
             Err(error) => error,
-        }
-    }
-
-    /// Makes the error that a call has waited for `after` in vain.
-    fn timed_out(&self, action: Action, after: Duration) -> Error {
-        Error::TimedOut {
-            action,
-            object: self.path.clone(),
-            after,
         }
     }
 
@@ -460,6 +421,8 @@ mod tests {
         let (whole, eof, lines) = (Modes::WHOLE, Modes::EOF, Modes::LINES);
         for (access, default, modes) in [
             (Access::Read, Modes::empty(), whole),
+            (Access::Read, Modes::RECORDS, whole),
+            (Access::Write, eof | Modes::RECORDS, eof),
             (Access::Read, eof | lines, whole | eof | lines),
             (Access::Write, Modes::empty(), Modes::empty()),
             (Access::Write, Modes::all(), whole | eof),

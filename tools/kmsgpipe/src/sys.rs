@@ -11,7 +11,8 @@ use std::{
 /// What ioctls take and answer, under the names of the header.
 pub(crate) use kmsgpipe_sys::raw::{
     kmsgpipe_create as RawCreate, kmsgpipe_dump as RawDump, kmsgpipe_flush as RawFlush,
-    kmsgpipe_params as RawParams, kmsgpipe_record as RawRecord, kmsgpipe_stats as RawStats,
+    kmsgpipe_params as RawParams, kmsgpipe_record as RawRecord, kmsgpipe_send as RawSend,
+    kmsgpipe_stats as RawStats,
 };
 
 /// The requests as unsafe functions.

@@ -9,7 +9,7 @@ mod request;
 
 pub use look::{Dump, Show, Stats, Watch};
 pub use manage::{Clear, Create, Destroy, Flush, Ownership, SetParams};
-pub use messages::{Patience, Recv, Send, TooLong};
+pub use messages::{Patience, Recv, Send, TooLong, Wanted};
 pub use request::{Ioctl, Request};
 
 use clap::{error::ErrorKind, Args, ColorChoice, CommandFactory, Parser, Subcommand};
@@ -68,10 +68,10 @@ impl Cli {
         let cli = Self::try_parse_from(words)?;
         // An option that goes anywhere cannot be declared to be in conflict with another one.
         if let (true, Some(Command::Recv(recv))) = (cli.json, &cli.command) {
-            if recv.framing.is_given() {
+            if recv.output.is_given() {
                 return Err(Self::command().error(
                     ErrorKind::ArgumentConflict,
-                    "the argument '--json' cannot be used with another framing",
+                    "the argument '--json' cannot be used with another framing or format",
                 ));
             }
         }
@@ -140,7 +140,7 @@ pub struct Completions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::framing;
+    use crate::{framing, record::Format};
 
     fn parse(args: &str) -> Result<Cli, ErrorKind> {
         let words = std::iter::once("kmsgpipectl").chain(args.split_whitespace());
@@ -176,6 +176,8 @@ mod tests {
             "send 0 --whole hello",
             "send 0 --timeout 1s --nonblock",
             "recv 0 --raw --line",
+            "recv 0 --format short --null",
+            "recv 0 --length-prefixed --format iso",
             "recv 0 --follow --count 2",
             "recv 0 --all --count 2",
             "recv 0 --all --follow",
@@ -183,6 +185,7 @@ mod tests {
             "recv 0 --all --nonblock",
             "recv 0 --json --raw",
             "--json recv 0 --raw",
+            "recv 0 --json --format verbose",
             "create --owner 0:0 --group 0",
         ] {
             assert_eq!(
@@ -211,6 +214,7 @@ mod tests {
             "create --owner nobody-has-this-name",
             "create --default-mode hup",
             "create --default-mode none,eof",
+            "create --default-mode records,whole",
             "flush enable 0 --interval 1us",
             "flush enable 0 --expiry 50d",
             "set-params 0 --max-msgs -1",
@@ -224,7 +228,11 @@ mod tests {
                 "{args}: {kind:?}"
             );
         }
-        for args in ["ioctl 0 KMSGPIPE_FROBNICATE", "send 0 --too-long cry"] {
+        for args in [
+            "ioctl 0 KMSGPIPE_FROBNICATE",
+            "send 0 --too-long cry",
+            "recv 0 --format json",
+        ] {
             assert_eq!(parse(args).err(), Some(ErrorKind::InvalidValue), "{args}");
         }
         for args in ["set-params 0", "show", "destroy", "dump", "ioctl 0"] {
@@ -267,20 +275,25 @@ mod tests {
             };
             assert_eq!(send.framing.chosen(), expected, "{args}");
         }
+        let framing = Wanted::Messages;
+        let format = Wanted::Records;
         for (args, expected) in [
-            ("recv 0", Output::Text),
-            ("recv 0 --line", Output::Line),
-            ("recv 0 --null", Output::Null),
-            ("recv 0 --length-prefixed", Output::LengthPrefixed),
-            ("recv 0 --raw", Output::Raw),
-            ("recv 0 --whole", Output::Raw),
-            ("recv 0 --json", Output::Json),
+            ("recv 0", framing(Output::Text)),
+            ("recv 0 --line", framing(Output::Line)),
+            ("recv 0 --null", framing(Output::Null)),
+            ("recv 0 --length-prefixed", framing(Output::LengthPrefixed)),
+            ("recv 0 --raw", framing(Output::Raw)),
+            ("recv 0 --whole", framing(Output::Raw)),
+            ("recv 0 --json", format(Format::Json)),
+            ("recv 0 --format short", format(Format::Short)),
+            ("recv 0 --format iso", format(Format::Iso)),
+            ("recv --format=verbose 0", format(Format::Verbose)),
         ] {
             let cli = parse(args).unwrap();
             let Some(Command::Recv(recv)) = cli.command else {
                 panic!("{args}");
             };
-            assert_eq!(recv.framing.chosen(cli.json), expected, "{args}");
+            assert_eq!(recv.output.chosen(cli.json), expected, "{args}");
         }
     }
 }

@@ -77,7 +77,6 @@ impl Failure {
     }
 
     /// What sort of failure it is.
-    #[cfg(test)]
     pub fn class(&self) -> Class {
         self.class
     }

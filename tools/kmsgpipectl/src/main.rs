@@ -14,6 +14,7 @@ mod framing;
 mod payload;
 #[cfg(test)]
 mod property;
+mod record;
 mod report;
 mod signals;
 mod size;

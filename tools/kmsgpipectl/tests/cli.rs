@@ -124,6 +124,8 @@ fn bad_usage_ends_with_2() {
         &["send", "0", "--whole", "message"],
         &["send", "0", "--timeout", "1y"],
         &["recv", "0", "--timeout", "1s", "--nonblock"],
+        &["recv", "0", "--format", "long"],
+        &["recv", "0", "--format", "iso", "--null"],
         &["completions", "tcsh"],
     ] {
         let text = fails(args, 2);
@@ -167,12 +169,16 @@ fn a_number_out_of_range_is_told_the_one_range() {
 
 #[test]
 fn a_mode_that_there_is_not_is_told_those_that_there_are() {
-    let choice = "is no mode of an open file; give none, or some of whole, eof, lines with commas between them";
+    let choice = "is no mode of an open file; give none, or some of whole, eof, lines, records with commas between them; \
+        records goes with eof alone";
     let text = fails(&["create", "--default-mode", "eof,hup"], 2);
     let start = "'eof,hup' for '--default-mode <MODES>': \"eof,hup\" ";
     assert!(text.contains(&format!("{start}{choice}")), "{text}");
     let text = fails(&["ioctl", "0", "SET_MODE", "hup"], 2);
     let start = "kmsgpipectl: KMSGPIPE_SET_MODE: \"hup\" ";
+    assert!(text.starts_with(&format!("{start}{choice}; ")), "{text}");
+    let text = fails(&["ioctl", "0", "SET_MODE", "records,whole"], 2);
+    let start = "kmsgpipectl: KMSGPIPE_SET_MODE: \"records,whole\" ";
     assert!(text.starts_with(&format!("{start}{choice}; ")), "{text}");
 }
 
@@ -185,11 +191,11 @@ fn bad_usage_is_json_on_demand() {
     let message = error["error"]["message"].as_str().unwrap();
     assert!(message.contains("is no name of a pipe"), "{message}");
 
-    let text = fails(&["--json", "recv", "0", "--raw"], 2);
-    assert!(
-        text.contains("cannot be used with another framing"),
-        "{text}"
-    );
+    for given in [&["--raw"][..], &["--format", "short"]] {
+        let text = fails(&[&["--json", "recv", "0"], given].concat(), 2);
+        let said = "cannot be used with another framing or format";
+        assert!(text.contains(said), "{text}");
+    }
 }
 
 #[test]
@@ -387,13 +393,14 @@ fn completion_in_bash_offers_pipes() {
         offered recv --follo
         offered create l
         offered create --default-mode ''
+        offered recv --format ''
     "#;
     let output = Command::new("bash")
         .args(["-c", script, env!("CARGO_BIN_EXE_kmsgpipectl")])
         .output()
         .unwrap();
     let expected =
-        "0 log lots\nlog lots\nlog lots\nlog\nrecv\n\n--follow\n\nnone whole eof lines\n";
+        "0 log lots\nlog lots\nlog lots\nlog\nrecv\n\n--follow\n\nnone whole eof lines records\nshort iso verbose\n";
     assert_eq!(stdout(&output), expected, "{}", stderr(&output));
 }
 

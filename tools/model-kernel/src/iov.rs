@@ -31,8 +31,10 @@ impl Behaviour {
 /// Memory that a message is read from.
 #[derive(Debug)]
 pub struct IovIterSource<'data> {
-    /// What is left of it.
+    /// All of it.
     pub data: &'data [u8],
+    /// How much of it was read, in bytes.
+    pub at: usize,
     /// How it behaves.
     pub behaviour: Behaviour,
 }
@@ -41,7 +43,7 @@ impl IovIterSource<'_> {
     /// The number of bytes that are left.
     #[expect(clippy::len_without_is_empty, reason = "as in the kernel")]
     pub fn len(&self) -> usize {
-        self.data.len()
+        self.data.len() - self.at
     }
 }
 

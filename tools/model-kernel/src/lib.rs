@@ -17,7 +17,7 @@ mod tests;
 pub mod time;
 pub mod workqueue;
 
-pub use kernel_shim::{alloc, error, fmt, static_assert};
+pub use kernel_shim::{alloc, error, fmt, static_assert, transmute};
 
 /// Attribute macros.
 pub mod macros {

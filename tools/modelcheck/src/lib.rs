@@ -56,3 +56,11 @@ mod store;
 #[rustfmt::skip]
 mod stream;
 mod uapi;
+#[path = "../../../src/walk.rs"]
+#[deny(unsafe_code)]
+#[rustfmt::skip]
+mod walk;
+#[path = "../../../src/wire.rs"]
+#[deny(unsafe_code)]
+#[rustfmt::skip]
+mod wire;

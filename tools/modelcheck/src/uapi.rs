@@ -3,6 +3,10 @@
 //! The names that the module has for what the header defines.
 
 pub(crate) use kmsgpipe_sys::{
-    raw::KMSGPIPE_NAME_SIZE as NAME_SIZE, FLUSH_EXPIRY_DEFAULT, FLUSH_INTERVAL_DEFAULT,
-    MAX_MSGS_MAX, MAX_MSGS_MIN, MODE_EOF, MODE_LINES, MODE_WHOLE, MSG_SIZE_MAX, MSG_SIZE_MIN,
+    raw::{
+        kmsgpipe_record as Record, kmsgpipe_send as Send, KMSGPIPE_NAME_SIZE as NAME_SIZE,
+        KMSGPIPE_RECORD_PRIVILEGED as RECORD_PRIVILEGED,
+    },
+    FLUSH_EXPIRY_DEFAULT, FLUSH_INTERVAL_DEFAULT, MAX_MSGS_MAX, MAX_MSGS_MIN, MODE_EOF, MODE_LINES,
+    MODE_RECORDS, MODE_WHOLE, MSG_SIZE_MAX, MSG_SIZE_MIN,
 };

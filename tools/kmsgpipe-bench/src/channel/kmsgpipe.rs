@@ -7,7 +7,7 @@ use super::{
     Channel, Shape,
 };
 use crate::mechanism::Mechanism;
-use ::kmsgpipe::{Access, Create, Params, Pipe};
+use ::kmsgpipe::{Access, Create, Modes, Params, Pipe};
 use anyhow::{Context, Result};
 use std::{
     fs::{File, OpenOptions},
@@ -64,6 +64,13 @@ impl End {
             file: Pipe::open(made.id.to_string(), access)?,
             _made: Arc::clone(made),
         })
+    }
+}
+
+impl End {
+    /// Changes how the file reads and writes.
+    pub fn set_mode(&self, modes: Modes) -> Result<()> {
+        Ok(self.file.set_mode(modes)?)
     }
 }
 

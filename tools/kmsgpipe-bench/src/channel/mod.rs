@@ -11,6 +11,7 @@ pub mod mmsg;
 pub mod mq;
 pub mod netlink;
 pub mod pipe;
+pub mod records;
 pub mod sysv;
 pub mod unix;
 
@@ -79,6 +80,9 @@ pub trait Job {
 pub fn with<J: Job>(mechanism: Mechanism, job: J) -> Result<J::Output> {
     match mechanism {
         Mechanism::Kmsgpipe => job.run::<kmsgpipe::Kmsgpipe>(),
+        Mechanism::Records => job.run::<records::Records>(),
+        Mechanism::RecordsRead => job.run::<records::RecordsRead>(),
+        Mechanism::RecordsBatch => job.run::<records::RecordsBatch>(),
         Mechanism::Pipe => job.run::<pipe::Pipe>(),
         Mechanism::PipeDirect => job.run::<pipe::PipeDirect>(),
         Mechanism::Mq => job.run::<mq::Mq>(),

@@ -2,7 +2,7 @@
 
 //! The arguments of the commands that send and receive.
 
-use crate::{duration, framing};
+use crate::{duration, framing, record, size};
 use clap::{Args, ValueEnum, ValueHint};
 use kmsgpipe::PipeName;
 use std::{ffi::OsString, time::Duration};
@@ -47,7 +47,7 @@ pub struct Send {
     pub framing: InputFraming,
 
     /// With MESSAGE, send all of them N times; otherwise stop after N messages
-    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, short = 'n', value_name = "N", value_parser = size::times, allow_hyphen_values = true)]
     pub count: Option<u64>,
 
     /// What becomes of a message that is longer than the pipe takes
@@ -109,19 +109,19 @@ impl InputFraming {
 /// The arguments of `recv`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without --line, --null, --length-prefixed, --raw or --json, a message is written as it is, and
-followed by a newline unless it ends with one.")]
+Without --line, --null, --length-prefixed, --raw, --format or --json, a message is written as it is,
+and followed by a newline unless it ends with one.")]
 pub struct Recv {
     /// The pipe
     #[arg(value_hint = ValueHint::FilePath)]
     pub pipe: PipeName,
 
-    /// How messages are told apart.
+    /// How messages are written.
     #[command(flatten)]
-    pub framing: OutputFraming,
+    pub output: Output,
 
     /// Receive N messages; 0 is for ever
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 1)]
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 1, value_parser = size::count, allow_hyphen_values = true)]
     pub count: u64,
 
     /// Receive for ever, like --count 0
@@ -137,10 +137,10 @@ pub struct Recv {
     pub patience: Patience,
 }
 
-/// How messages are told apart on standard output.
+/// How messages are written to standard output.
 #[derive(Args, Clone, Copy, Debug)]
 #[group(multiple = false)]
-pub struct OutputFraming {
+pub struct Output {
     /// A newline after each message, even if it ends with one
     #[arg(long)]
     pub line: bool,
@@ -156,18 +156,35 @@ pub struct OutputFraming {
     /// Nothing but the messages
     #[arg(long, visible_alias = "whole")]
     pub raw: bool,
+
+    /// For people: when each message was sent, and by whom
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<record::Format>,
 }
 
-impl OutputFraming {
-    /// Whether one was asked for.
+/// What is to be written of messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// They alone.
+    Messages(framing::Output),
+    /// They, with what is known of them.
+    Records(record::Format),
+}
+
+impl Output {
+    /// Whether anything was asked for.
     pub(super) fn is_given(self) -> bool {
-        self.line || self.null || self.length_prefixed || self.raw
+        self.line || self.null || self.length_prefixed || self.raw || self.format.is_some()
     }
 
-    /// The framing that was chosen, which is another one with `--json`.
-    pub fn chosen(self, json: bool) -> framing::Output {
-        match self {
-            _ if json => framing::Output::Json,
+    /// What was chosen, which is something else with `--json`.
+    pub fn chosen(self, json: bool) -> Wanted {
+        let framing = match self {
+            _ if json => return Wanted::Records(record::Format::Json),
+            Self {
+                format: Some(format),
+                ..
+            } => return Wanted::Records(format),
             Self { line: true, .. } => framing::Output::Line,
             Self { null: true, .. } => framing::Output::Null,
             Self {
@@ -176,6 +193,7 @@ impl OutputFraming {
             } => framing::Output::LengthPrefixed,
             Self { raw: true, .. } => framing::Output::Raw,
             _ => framing::Output::Text,
-        }
+        };
+        Wanted::Messages(framing)
     }
 }

@@ -6,12 +6,12 @@ use super::{messages, print, unwritable};
 use crate::{
     cli, duration,
     failure::{warn, Failure},
-    payload::{self, Data},
+    payload, record,
     report::open_any,
     style::Paint,
     table,
 };
-use kmsgpipe::{Dump, Node, Record};
+use kmsgpipe::{Dump, Node};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -32,23 +32,7 @@ struct Object<'a> {
 #[derive(Serialize)]
 struct Contents<'a> {
     missing: u32,
-    records: Vec<RecordObject<'a>>,
-}
-
-/// A message in JSON.
-#[derive(Serialize)]
-struct RecordObject<'a> {
-    seq: u64,
-    age_ns: u64,
-    monotonic_ns: u64,
-    realtime_ns: u64,
-    uid: u32,
-    gid: u32,
-    pid: u32,
-    privileged: bool,
-    len: usize,
-    #[serde(flatten)]
-    data: Data<'a>,
+    records: Vec<record::Object<'a>>,
 }
 
 /// Shows the queued messages and leaves them there.
@@ -85,27 +69,10 @@ pub fn value(dump: &Dump) -> Result<serde_json::Value, Failure> {
 fn contents(dump: &Dump, hex: bool) -> Contents<'_> {
     Contents {
         missing: dump.missing(),
-        records: dump.records().map(|record| object(&record, hex)).collect(),
-    }
-}
-
-/// A message in JSON.
-fn object<'a>(record: &Record<'a>, hex: bool) -> RecordObject<'a> {
-    RecordObject {
-        seq: record.seq,
-        age_ns: record.age_ns,
-        monotonic_ns: record.monotonic_ns,
-        realtime_ns: record.realtime_ns,
-        uid: record.uid,
-        gid: record.gid,
-        pid: record.pid,
-        privileged: record.privileged,
-        len: record.payload.len(),
-        data: if hex {
-            Data::hex(record.payload)
-        } else {
-            Data::of(record.payload)
-        },
+        records: dump
+            .records()
+            .map(|record| record::Object::of(&record, hex))
+            .collect(),
     }
 }
 
@@ -116,7 +83,7 @@ pub fn text(dump: &Dump, hex: bool, paint: Paint) -> String {
         vec![
             record.seq.to_string(),
             duration::describe(Duration::from_nanos(record.age_ns)),
-            format!("{}{}", record.uid, if record.privileged { "*" } else { "" }),
+            record::user(&record),
             record.gid.to_string(),
             record.pid.to_string(),
             record.payload.len().to_string(),

@@ -284,6 +284,11 @@ mod tests {
                 Call::SetMode(Modes::WHOLE | Modes::LINES),
             ),
             (Request::SetMode, "none", Call::SetMode(Modes::empty())),
+            (
+                Request::SetMode,
+                "records,eof",
+                Call::SetMode(Modes::EOF | Modes::RECORDS),
+            ),
             (Request::GetMode, "", Call::GetMode),
             (Request::SetNonblocking, "1", Call::SetNonblocking(true)),
         ] {
@@ -312,6 +317,7 @@ mod tests {
             (Request::SetMode, ""),
             (Request::SetMode, "whole eof"),
             (Request::SetMode, "1"),
+            (Request::SetMode, "records,lines"),
             (Request::GetMode, "whole"),
             (Request::SetNonblocking, "2"),
         ] {

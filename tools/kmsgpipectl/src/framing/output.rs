@@ -2,9 +2,6 @@
 
 //! Writing messages.
 
-use crate::payload::Data;
-use serde::Serialize;
-
 /// How messages are told apart on standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
@@ -18,17 +15,6 @@ pub enum Output {
     LengthPrefixed,
     /// Nothing.
     Raw,
-    /// Each message is a JSON object on a line of its own.
-    Json,
-}
-
-/// A message in JSON.
-#[derive(Serialize)]
-struct Object<'a> {
-    schema: u32,
-    len: usize,
-    #[serde(flatten)]
-    payload: Data<'a>,
 }
 
 impl Output {
@@ -42,19 +28,10 @@ impl Output {
             let len = u32::try_from(message.len()).map_err(|_| "the message is too long")?;
             out.extend_from_slice(&len.to_le_bytes());
         }
-        if self == Self::Json {
-            let object = Object {
-                schema: 1,
-                len: message.len(),
-                payload: Data::of(message),
-            };
-            serde_json::to_writer(&mut *out, &object).map_err(|_| "the message is too long")?;
-        } else {
-            out.extend_from_slice(message);
-        }
+        out.extend_from_slice(message);
         match self {
             Self::Text if message.ends_with(b"\n") => {}
-            Self::Text | Self::Line | Self::Json => out.push(b'\n'),
+            Self::Text | Self::Line => out.push(b'\n'),
             Self::Null => out.push(0),
             Self::LengthPrefixed | Self::Raw => {}
         }
@@ -92,19 +69,5 @@ mod tests {
         );
         let long = vec![b'x'; 258];
         assert_eq!(encode(Output::LengthPrefixed, &[&long])[..4], [2, 1, 0, 0]);
-    }
-
-    #[test]
-    fn json_is_text_or_hexadecimal() {
-        let out = encode(
-            Output::Json,
-            &["gr\u{fc}n \"\n\0".as_bytes(), b"\x00\xff\x7f", b"\xc3"],
-        );
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "{\"schema\":1,\"len\":9,\"data\":\"gr\u{fc}n \\\"\\n\\u0000\"}\n\
-             {\"schema\":1,\"len\":3,\"data_hex\":\"00ff7f\"}\n\
-             {\"schema\":1,\"len\":1,\"data_hex\":\"c3\"}\n"
-        );
     }
 }

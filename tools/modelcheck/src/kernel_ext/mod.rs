@@ -20,4 +20,8 @@ pub(crate) mod notify;
 pub(crate) mod pieces;
 pub(crate) mod segment;
 pub(crate) mod sleepers;
+pub(crate) mod view;
 pub(crate) mod work;
+#[path = "../../../../src/kernel_ext/words.rs"]
+#[rustfmt::skip]
+pub(crate) mod words;

@@ -11,7 +11,7 @@ use kernel::{
     prelude::*,
     task::CurrentTask,
 };
-use std::marker::PhantomData;
+use std::{marker::PhantomData, ops::Range};
 
 /// Memory of the caller's that a message is copied from.
 pub(crate) trait Source {
@@ -24,6 +24,9 @@ pub(crate) trait Source {
     /// Goes on by so many bytes.
     fn advance(&mut self, by: usize);
 
+    /// Goes back by so many bytes.
+    fn revert(&mut self, by: usize);
+
     /// How it behaves.
     fn behaviour(&mut self) -> &mut Behaviour;
 
@@ -35,15 +38,19 @@ pub(crate) trait Source {
 
 impl Source for &mut IovIterSource<'_> {
     fn len(&self) -> usize {
-        self.data.len()
+        IovIterSource::len(self)
     }
 
     fn left(&self) -> &[u8] {
-        self.data
+        &self.data[self.at..]
     }
 
     fn advance(&mut self, by: usize) {
-        self.data = &self.data[by..];
+        self.at += by;
+    }
+
+    fn revert(&mut self, by: usize) {
+        self.at -= by;
     }
 
     fn behaviour(&mut self) -> &mut Behaviour {
@@ -174,6 +181,14 @@ fn fill_patiently_into(source: &mut impl Source, piece: &mut [u8]) -> Result {
     Ok(())
 }
 
+/// Lets `look` go on in a source, and leaves that where it was.
+pub(crate) fn look_ahead<S: Source, T>(source: &mut S, look: impl FnOnce(&mut S) -> T) -> T {
+    let before = source.len();
+    let seen = look(source);
+    source.revert(before - source.len());
+    seen
+}
+
 /// Memory of the kernel's that a message is copied from. It is always there.
 pub(crate) struct Copied<'a> {
     bytes: Vec<u8>,
@@ -185,8 +200,13 @@ pub(crate) struct Copied<'a> {
 impl<'a> Copied<'a> {
     /// The first `len` bytes in `segments`, which must have so many.
     pub(crate) fn new(segments: &'a Chain<Segment>, len: usize) -> Self {
-        let bytes: Vec<u8> = segments.iter().flatten().take(len).copied().collect();
-        assert_eq!(bytes.len(), len);
+        Self::part(segments, 0..len)
+    }
+
+    /// The bytes in `range` of `segments`, which must have so many.
+    pub(crate) fn part(segments: &'a Chain<Segment>, range: Range<usize>) -> Self {
+        let all: Vec<u8> = segments.iter().flatten().copied().collect();
+        let bytes = all[range].to_vec();
         Self {
             bytes,
             at: 0,
@@ -209,23 +229,97 @@ impl Source for Copied<'_> {
         self.at += by;
     }
 
+    fn revert(&mut self, by: usize) {
+        self.at -= by;
+    }
+
     fn behaviour(&mut self) -> &mut Behaviour {
         &mut self.behaviour
+    }
+}
+
+/// What comes next in a source, of which that is a message.
+pub(crate) struct First<'a, S> {
+    source: &'a mut S,
+    left: usize,
+}
+
+impl<'a, S: Source> First<'a, S> {
+    /// The next `len` bytes of `source`, which must have so many.
+    pub(crate) fn new(source: &'a mut S, len: usize) -> Self {
+        assert!(len <= source.len());
+        Self { source, left: len }
+    }
+}
+
+impl<S: Source> Source for First<'_, S> {
+    fn len(&self) -> usize {
+        self.left
+    }
+
+    fn left(&self) -> &[u8] {
+        &self.source.left()[..self.left]
+    }
+
+    fn advance(&mut self, by: usize) {
+        self.source.advance(by);
+        self.left -= by;
+    }
+
+    fn revert(&mut self, by: usize) {
+        self.source.revert(by);
+        self.left += by;
+    }
+
+    fn behaviour(&mut self) -> &mut Behaviour {
+        self.source.behaviour()
+    }
+}
+
+/// A copy to a destination, piece by piece, without page faults.
+pub(crate) struct Pour<'a, D: Dest> {
+    dest: &'a mut D,
+    pieces: Vec<u8>,
+    present: bool,
+}
+
+impl<'a, D: Dest> Pour<'a, D> {
+    /// Begins to copy.
+    pub(crate) fn new(dest: &'a mut D, _task: &'a CurrentTask) -> Self {
+        Self {
+            present: dest.behaviour().is_present(),
+            pieces: Vec::new(),
+            dest,
+        }
+    }
+
+    /// Copies `piece` behind the others.
+    pub(crate) fn copy(&mut self, piece: &[u8]) -> Result<(), NotPresent> {
+        self.pieces.extend_from_slice(piece);
+        if self.present {
+            Ok(())
+        } else {
+            Err(NotPresent)
+        }
+    }
+
+    /// Leaves the destination where it is now.
+    pub(crate) fn finish(self) {
+        self.dest.write(&self.pieces);
     }
 }
 
 /// Copies all `pieces`, one behind the other, without page faults.
 pub(crate) fn deliver<'a>(
     dest: &mut impl Dest,
-    _task: &CurrentTask,
+    task: &CurrentTask,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<(), NotPresent> {
-    if !dest.behaviour().is_present() {
-        return Err(NotPresent);
-    }
+    let mut pour = Pour::new(dest, task);
     for piece in pieces {
-        dest.write(piece);
+        pour.copy(piece)?;
     }
+    pour.finish();
     Ok(())
 }
 

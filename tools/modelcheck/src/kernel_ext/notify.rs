@@ -38,7 +38,7 @@ impl Notifier {
     }
 
     /// Tells of something to read.
-    pub(crate) fn readable(&self) {
+    pub(crate) fn readable(&self, _many: bool) {
         self.wake(events::IN);
     }
 

@@ -2,11 +2,9 @@
 
 //! Who has which memory: spare segments, those of senders, and those that a dump keeps.
 
+use super::records::records;
 use super::*;
-use crate::{
-    message::Record,
-    pipe::{Header, Progress},
-};
+use crate::pipe::Progress;
 
 #[test]
 fn trimming_beside_a_reader_and_a_writer() {
@@ -60,26 +58,14 @@ fn the_last_close_takes_the_spare_segments() {
     });
 }
 
-/// What precedes a message in a dump: its number and its length.
-struct Head;
-
-impl Header for Head {
-    const SIZE: usize = 16;
-
-    fn write(seq: u64, record: &Record, out: &mut [u8]) {
-        out[..8].copy_from_slice(&seq.to_ne_bytes());
-        out[8..].copy_from_slice(&u64::from(record.len).to_ne_bytes());
-    }
-}
-
 /// Copies all messages, a few bytes at a time, and returns their numbers and what they are of.
 fn dump(pipe: &Arc<Pipe>) -> Result<Vec<(u64, u8)>> {
     let mut dump = pipe.dump()?;
     let mut all = Vec::new();
     let mut room = u64::MAX;
     let expected = loop {
-        let mut out = [0; 48];
-        let (bytes, end) = match dump.fill::<Head>(&mut out, &mut room) {
+        let mut out = [0; 96];
+        let (bytes, end) = match dump.fill(&mut out, &mut room) {
             Progress::More(bytes) => (bytes, None),
             Progress::Done {
                 bytes,
@@ -94,17 +80,10 @@ fn dump(pipe: &Arc<Pipe>) -> Result<Vec<(u64, u8)>> {
         }
     };
     drop(dump);
-    let mut found = Vec::new();
-    let mut rest = all.as_slice();
-    let number = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_ne_bytes);
-    while let Some((head, behind)) = rest.split_at_checked(Head::SIZE) {
-        let (seq, len) = (number(&head[..8]), number(&head[8..]) as usize);
-        let (payload, behind) = behind.split_at(len);
-        let tag = payload[0];
-        assert!(payload.iter().all(|byte| *byte == tag));
-        found.push((seq, tag));
-        rest = &behind[len.next_multiple_of(8) - len..];
-    }
+    let found: Vec<_> = records(&all)
+        .iter()
+        .map(|(record, payload)| (record.seq, payload[0]))
+        .collect();
     assert_eq!(found.len(), expected);
     Ok(found)
 }

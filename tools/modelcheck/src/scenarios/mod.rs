@@ -12,6 +12,7 @@ mod memory;
 mod modes;
 mod polling;
 mod readers;
+mod records;
 mod signals;
 mod writers;
 
@@ -283,6 +284,7 @@ impl User {
         let message = [tag; LONGEST as usize];
         let mut source = IovIterSource {
             data: &message[..self.len],
+            at: 0,
             behaviour: self.behaviour,
         };
         let segments = 1 + self.len.div_ceil(SEGMENT_SIZE);
@@ -320,6 +322,74 @@ impl Call for User {
 
     fn is_attempt(&self) -> bool {
         false
+    }
+}
+
+/// An open file of its own.
+#[derive(Clone)]
+struct Opened {
+    pipe: Arc<Pipe>,
+    handle: Arc<Handle>,
+    /// It is in the mode `RECORDS`.
+    records: bool,
+    behaviour: Behaviour,
+}
+
+impl Opened {
+    /// One in the mode `modes`.
+    fn new(bench: &Bench, modes: Modes) -> Self {
+        let pipe = bench.pipe.clone();
+        let handle = Arc::new(pipe.attach(BOTH, Readers::Any).expect("a file"));
+        assert_eq!(pipe.set_modes(&handle, modes, || ()), Ok(()));
+        Self {
+            pipe,
+            handle,
+            records: modes.contains(Modes::RECORDS),
+            behaviour: Behaviour::default(),
+        }
+    }
+
+    /// The same file, used with memory that has to be brought in so many times.
+    fn absent(&self, times: u32) -> Self {
+        let mut this = self.clone();
+        this.behaviour.absent = times;
+        this
+    }
+
+    /// Reads up to `room` bytes.
+    fn read(&self, room: usize) -> Result<Vec<u8>> {
+        let mut dest = IovIterDest {
+            written: Vec::new(),
+            room,
+            behaviour: self.behaviour,
+            lifetime: PhantomData,
+        };
+        let len = if self.records {
+            Pipe::receive_records(&self.pipe, &self.handle, &mut dest, || false)
+        } else {
+            Pipe::receive(&self.pipe, &self.handle, &mut dest, || false)
+        }?;
+        assert_eq!(dest.written.len(), len);
+        Ok(dest.written)
+    }
+
+    /// Writes `bytes`, for task `user`.
+    fn write(&self, bytes: &[u8], user: &User) -> Result<usize> {
+        let mut source = IovIterSource {
+            data: bytes,
+            at: 0,
+            behaviour: self.behaviour,
+        };
+        if self.records {
+            Pipe::send_records(&self.pipe, &self.handle, &Opener, &mut source, user)
+        } else {
+            Pipe::send(&self.pipe, &self.handle, &Opener, &mut source, user)
+        }
+    }
+
+    /// Closes the file.
+    fn close(self) {
+        Pipe::detach(&self.pipe, &self.handle);
     }
 }
 

@@ -4,50 +4,6 @@
 
 use super::*;
 
-/// An open file of its own.
-#[derive(Clone)]
-struct Opened {
-    pipe: Arc<Pipe>,
-    handle: Arc<Handle>,
-}
-
-impl Opened {
-    /// One in the mode `modes`.
-    fn new(bench: &Bench, modes: Modes) -> Self {
-        let pipe = bench.pipe.clone();
-        let handle = Arc::new(pipe.attach(BOTH, Readers::Any).expect("a file"));
-        assert_eq!(pipe.set_modes(&handle, modes), Ok(()));
-        Self { pipe, handle }
-    }
-
-    /// Reads up to `room` bytes.
-    fn read(&self, room: usize) -> Result<Vec<u8>> {
-        let mut dest = IovIterDest {
-            written: Vec::new(),
-            room,
-            behaviour: Behaviour::default(),
-            lifetime: PhantomData,
-        };
-        let len = Pipe::receive(&self.pipe, &self.handle, &mut dest, || false)?;
-        assert_eq!(dest.written.len(), len);
-        Ok(dest.written)
-    }
-
-    /// Writes `bytes`, for task `user`.
-    fn write(&self, bytes: &[u8], user: &User) -> Result<usize> {
-        let mut source = IovIterSource {
-            data: bytes,
-            behaviour: Behaviour::default(),
-        };
-        Pipe::send(&self.pipe, &self.handle, &Opener, &mut source, user)
-    }
-
-    /// Closes the file.
-    fn close(self) {
-        Pipe::detach(&self.pipe, &self.handle);
-    }
-}
-
 /// Queues one message.
 fn queue(bench: &Bench, message: &[u8]) {
     let file = Opened::new(bench, Modes::NONE);

@@ -67,7 +67,10 @@ fn a_reader_that_does_not_wait_may_be_faster() {
 fn another_one_gets_it(name: &str, change: fn(User) -> User, errors: &'static [Error]) {
     model::check(name, 3, move || {
         let bench = Bench::new(1, b"");
-        assert_eq!(bench.pipe.set_modes(&bench.handle, Modes::WHOLE), Ok(()));
+        assert_eq!(
+            bench.pipe.set_modes(&bench.handle, Modes::WHOLE, || ()),
+            Ok(())
+        );
         let bad = change(bench.user());
         let bad = model::spawn(move || bad.receive());
         let good = bench.receiver();

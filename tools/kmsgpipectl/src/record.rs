@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Messages with what is known of each, for people and for programs.
+
+use crate::{
+    clock::{self, Seconds},
+    duration,
+    payload::{self, Data},
+    table,
+};
+use clap::ValueEnum;
+use kmsgpipe::Record;
+use serde::Serialize;
+use std::time::Duration;
+
+/// How a message is written with what is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A JSON object on a line of its own.
+    #[value(skip)]
+    Json,
+    /// A line with the local time, the sender and the message
+    Short,
+    /// The same, but with the date and time as ISO 8601 has them
+    Iso,
+    /// A line for each thing that is known
+    Verbose,
+}
+
+/// A message in JSON.
+#[derive(Serialize)]
+pub struct Object<'a> {
+    seq: u64,
+    age_ns: u64,
+    monotonic_ns: u64,
+    realtime_ns: u64,
+    uid: u32,
+    gid: u32,
+    pid: u32,
+    privileged: bool,
+    len: usize,
+    #[serde(flatten)]
+    data: Data<'a>,
+}
+
+/// A message in JSON on a line of its own.
+#[derive(Serialize)]
+struct Line<'a> {
+    schema: u32,
+    #[serde(flatten)]
+    object: Object<'a>,
+}
+
+impl<'a> Object<'a> {
+    /// A message in JSON, as bytes if it is to be so or is no text.
+    pub fn of(record: &Record<'a>, hex: bool) -> Self {
+        Self {
+            seq: record.seq,
+            age_ns: record.age_ns,
+            monotonic_ns: record.monotonic_ns,
+            realtime_ns: record.realtime_ns,
+            uid: record.uid,
+            gid: record.gid,
+            pid: record.pid,
+            privileged: record.privileged,
+            len: record.payload.len(),
+            data: if hex {
+                Data::hex(record.payload)
+            } else {
+                Data::of(record.payload)
+            },
+        }
+    }
+}
+
+/// The user who sent a message, with a star if there were other ids, too.
+pub fn user(record: &Record<'_>) -> String {
+    format!("{}{}", record.uid, if record.privileged { "*" } else { "" })
+}
+
+impl Format {
+    /// A message as text that ends with a newline.
+    ///
+    /// # Errors
+    ///
+    /// There is no JSON of it.
+    pub fn text(self, record: &Record<'_>) -> Result<String, serde_json::Error> {
+        let at = Duration::from_nanos(record.realtime_ns);
+        Ok(match self {
+            Self::Json => {
+                let line = Line {
+                    schema: 1,
+                    object: Object::of(record, false),
+                };
+                serde_json::to_string(&line)? + "\n"
+            }
+            Self::Short => line(&clock::short(at), record),
+            Self::Iso => line(&clock::iso(at), record),
+            Self::Verbose => verbose(&clock::iso(at), record),
+        })
+    }
+}
+
+/// A message on one line, behind its time.
+fn line(time: &str, record: &Record<'_>) -> String {
+    format!(
+        "{time} uid {} pid {}: {}\n",
+        user(record),
+        record.pid,
+        payload::escaped(record.payload)
+    )
+}
+
+/// A message on several lines, with an empty one behind them.
+fn verbose(time: &str, record: &Record<'_>) -> String {
+    // Names every field, so that one that is added cannot be forgotten here.
+    let Record {
+        seq,
+        monotonic_ns,
+        realtime_ns: _,
+        age_ns,
+        lost,
+        uid,
+        gid,
+        pid,
+        privileged,
+        priority,
+        deliveries,
+        payload,
+    } = *record;
+    let rows = [
+        ("seq", seq.to_string()),
+        ("realtime", time.into()),
+        (
+            "monotonic",
+            Seconds(Duration::from_nanos(monotonic_ns)).to_string(),
+        ),
+        ("age", duration::describe(Duration::from_nanos(age_ns))),
+        ("uid", uid.to_string()),
+        ("gid", gid.to_string()),
+        ("pid", pid.to_string()),
+        ("privileged", if privileged { "yes" } else { "no" }.into()),
+        ("priority", priority.to_string()),
+        ("deliveries", deliveries.to_string()),
+        ("lost", lost.to_string()),
+        ("len", payload.len().to_string()),
+        ("data", payload::escaped(payload)),
+    ];
+    table::pairs(&rows.map(|(key, value)| (key.to_string(), value))) + "\n"
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+
+    /// A message, and all that is known of it.
+    pub fn record(payload: &[u8]) -> Record<'_> {
+        Record {
+            seq: 7,
+            monotonic_ns: 12_345_678_901,
+            realtime_ns: 1_700_000_000_123_456_789,
+            age_ns: 1_500_000_000,
+            lost: 0,
+            uid: 1000,
+            gid: 100,
+            pid: 42,
+            privileged: false,
+            priority: 0,
+            deliveries: 1,
+            payload,
+        }
+    }
+
+    #[test]
+    fn json_is_text_or_hexadecimal() {
+        let json = |payload: &[u8]| Format::Json.text(&record(payload)).unwrap();
+        let known = "{\"schema\":1,\"seq\":7,\"age_ns\":1500000000,\"monotonic_ns\":12345678901,\
+            \"realtime_ns\":1700000000123456789,\"uid\":1000,\"gid\":100,\"pid\":42,\"privileged\":false";
+        assert_eq!(
+            json("gr\u{fc}n \"\n\0".as_bytes()),
+            format!("{known},\"len\":9,\"data\":\"gr\u{fc}n \\\"\\n\\u0000\"}}\n")
+        );
+        assert_eq!(
+            json(b"\x00\xff\x7f"),
+            format!("{known},\"len\":3,\"data_hex\":\"00ff7f\"}}\n")
+        );
+        assert_eq!(
+            json(b"\xc3"),
+            format!("{known},\"len\":1,\"data_hex\":\"c3\"}}\n")
+        );
+        let hex = serde_json::to_string(&Object::of(&record(b"a"), true)).unwrap();
+        assert!(hex.ends_with(",\"len\":1,\"data_hex\":\"61\"}"), "{hex}");
+    }
+
+    #[test]
+    fn a_line_does_nothing_to_a_terminal() {
+        let mut record = record(b"a\n\x1b[31m");
+        assert_eq!(
+            line("Nov 29 16:12:11.123456", &record),
+            "Nov 29 16:12:11.123456 uid 1000 pid 42: a\\n\\u{1b}[31m\n"
+        );
+        record.privileged = true;
+        record.payload = b"\xff";
+        assert_eq!(line("then", &record), "then uid 1000* pid 42: \\xff\n");
+    }
+
+    #[test]
+    fn formats_differ_in_the_time() {
+        let record = record(b"hello");
+        let at = Duration::from_nanos(record.realtime_ns);
+        for (format, time) in [
+            (Format::Short, clock::short(at)),
+            (Format::Iso, clock::iso(at)),
+        ] {
+            let text = format.text(&record).unwrap();
+            assert_eq!(text, format!("{time} uid 1000 pid 42: hello\n"));
+        }
+        let text = Format::Verbose.text(&record).unwrap();
+        assert_eq!(text, verbose(&clock::iso(at), &record));
+    }
+
+    #[test]
+    fn verbose_leaves_nothing_out() {
+        let mut record = record(b"two\nlines");
+        record.privileged = true;
+        let text = "seq         7\n\
+            realtime    2026-11-29T16:12:11.123456+01:00\n\
+            monotonic   12.345678\n\
+            age         1.5s\n\
+            uid         1000\n\
+            gid         100\n\
+            pid         42\n\
+            privileged  yes\n\
+            priority    0\n\
+            deliveries  1\n\
+            lost        0\n\
+            len         9\n\
+            data        two\\nlines\n\
+            \n";
+        assert_eq!(verbose("2026-11-29T16:12:11.123456+01:00", &record), text);
+    }
+}
