@@ -36,7 +36,7 @@ offered() {
 		echo "${COMPREPLY[*]}"' bash "$@"
 }
 
-plan 168
+plan 172
 
 is "send and receive a message" "0:/0:hello" "$(run kmsgpipectl send 0 hello)/$(run kmsgpipectl recv 0)"
 is "pipes have three names" "0:a0:b0:c" "$(kmsgpipectl send 0 a && kmsgpipectl send kmsgpipe0 b && kmsgpipectl send $node c &&
@@ -103,6 +103,23 @@ chmod 600 $node
 like "no permission says whose pipe it is" "4:*kmsgpipe0*EACCES*0600*1000*parameter*mode*" "$(nobody kmsgpipectl recv --nonblock 0)"
 chmod 666 $node
 
+# A reader that excludes others, for as long as this shell holds the other end of its standard input.
+mkfifo opened held
+# shellcheck disable=SC2016 # perl's variables
+setpriv --reuid 1000 --regid 1000 --clear-groups perl -MFcntl -e 'sysopen(my $pipe, $ARGV[0], O_RDWR | O_EXCL) or die;
+	syswrite(STDOUT, "x"); readline(STDIN)' $node <held >opened &
+exec 6>held
+read -r -N 1 _ <opened
+like "another reader excludes this one" "1:*kmsgpipe0*EBUSY*excludes others*" "$(nobody kmsgpipectl recv --nonblock 0)"
+like "and statistics are those of a writer" "0:*readers *1
+writers *1
+*" "$(nobody kmsgpipectl stats 0)"
+chmod 644 $node
+like "or tell what is in the way" "1:*kmsgpipe0*EBUSY*excludes others*" "$(nobody kmsgpipectl stats 0)"
+chmod 666 $node
+exec 6>&-
+wait
+
 like "no such pipe" "3:*kmsgpipe7*" "$(run kmsgpipectl stats 7)"
 like "not a pipe" "[37]:*null*" "$(run kmsgpipectl send /dev/null x)"
 like "bad usage" "2:*" "$(run kmsgpipectl recv --count x 0)"
@@ -110,6 +127,7 @@ like "completions" "0:*kmsgpipectl*" "$(run kmsgpipectl completions bash)"
 is "completion offers the pipes that there are" "0" "$(offered recv "")"
 is "completion offers the modes that there are" "none whole eof lines records" "$(offered create --default-mode "")"
 is "and the formats" "short iso verbose" "$(offered recv --format "")"
+is "and the requests" "KMSGPIPE_SET_PARAMS KMSGPIPE_SET_MODE" "$(offered ioctl 0 KMSGPIPE_SET_)"
 is "a closed pipe ends it quietly" "x:" "$(seq 20 | kmsgpipectl send 0 && kmsgpipectl recv -f 0 2>errors | head -n 1 >first &&
 	sed 's/1/x/' first | tr '\n' : && cat errors)"
 kmsgpipectl clear 0

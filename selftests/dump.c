@@ -3,6 +3,7 @@
  * DUMP: a copy of all queued messages, a record each, as many as there is room for.
  */
 #include "dump.h"
+#include "instances.h"
 
 #include <sys/wait.h>
 
@@ -128,18 +129,42 @@ TEST_F(own, another_pid_namespace_sees_no_process_id)
 	EXPECT_EQ(0, status);
 }
 
+/* How records of the two messages of a pipe are got: whether they were. */
+static int by_a_dump(int fd, char *buffer)
+{
+	struct kmsgpipe_dump dump;
+
+	return !dump_to(fd, buffer, PAGE, &dump) && dump.records == 2;
+}
+
+static int by_one_read(int fd, char *buffer)
+{
+	return !set_mode(fd, KMSGPIPE_MODE_RECORDS) &&
+	       read(fd, buffer, PAGE) == (ssize_t)(record_size(5) + record_size(6)) && !set_mode(fd, 0);
+}
+
+static int by_a_read_each(int fd, char *buffer)
+{
+	return !set_mode(fd, KMSGPIPE_MODE_RECORDS) && read(fd, buffer, record_size(5)) == (ssize_t)record_size(5) &&
+	       read(fd, buffer + record_size(5), record_size(6)) == (ssize_t)record_size(6) && !set_mode(fd, 0);
+}
+
 /* In a time namespace of its own: what is wrong with the times of two messages, the second its own. */
-static int seen_from_time_namespace(int fd, char *buffer, const unsigned long long *sent, unsigned long long offset)
+static int seen_from_time_namespace(int fd, int (*get)(int fd, char *buffer), char *buffer,
+				    const unsigned long long *sent, unsigned long long offset)
 {
 	struct kmsgpipe_record *record = (void *)buffer;
 	unsigned long long before, after, age;
-	struct kmsgpipe_dump dump;
 
 	before = clock_ns(CLOCK_MONOTONIC);
 	if (before < offset || write(fd, "second", 6) != 6)
 		return 3;
 	after = clock_ns(CLOCK_MONOTONIC);
-	if (dump_to(fd, buffer, PAGE, &dump) || dump.records != 2)
+	/* How long something took is the same everywhere. */
+	age = stats_of(fd).head_age_ns;
+	if (age > clock_ns(CLOCK_MONOTONIC) - offset - sent[0])
+		return 8;
+	if (!get(fd, buffer))
 		return 4;
 	if (record->monotonic_ns < sent[0] + offset || record->monotonic_ns > sent[1] + offset)
 		return 5;
@@ -149,26 +174,23 @@ static int seen_from_time_namespace(int fd, char *buffer, const unsigned long lo
 	record = next_record(record);
 	if (record->monotonic_ns < before || record->monotonic_ns > after)
 		return 7;
-	/* How long something took is the same everywhere. */
-	age = stats_of(fd).head_age_ns;
-	return age > clock_ns(CLOCK_MONOTONIC) - offset - sent[0] ? 8 : 0;
+	return 0;
 }
 
-TEST_F(own, times_are_those_of_the_readers_time_namespace)
+/* The exit status of a task that does that, with a message of before that. */
+static int times_in_a_namespace(int fd, int (*get)(int fd, char *buffer), char *buffer)
 {
 	/* Ahead by a million seconds and a bit. */
 	static const char offsets[] = "monotonic 1000000 5\n";
 	const unsigned long long offset = 1000000ULL * 1000000000 + 5;
 	unsigned long long sent[4];
-	char *buffer = pages(PAGE);
 	int status, file;
 	pid_t child;
 
-	if (access("/proc/self/ns/time", F_OK))
-		SKIP(return, "the kernel has no time namespaces");
 	sent[0] = clock_ns(CLOCK_MONOTONIC);
 	sent[2] = clock_ns(CLOCK_REALTIME);
-	ASSERT_EQ(5, write(self->fd, "first", 5));
+	if (write(fd, "first", 5) != 5)
+		abort();
 	sent[1] = clock_ns(CLOCK_MONOTONIC);
 	sent[3] = clock_ns(CLOCK_REALTIME);
 	child = fork();
@@ -181,14 +203,26 @@ TEST_F(own, times_are_those_of_the_readers_time_namespace)
 		/* Its children are in it. */
 		child = fork();
 		if (!child)
-			_exit(seen_from_time_namespace(self->fd, buffer, sent, offset));
+			_exit(seen_from_time_namespace(fd, get, buffer, sent, offset));
 		if (waitpid(child, &status, 0) != child)
 			_exit(9);
 		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 10);
 	}
-	ASSERT_EQ(child, waitpid(child, &status, 0));
-	EXPECT_EQ(0, status) TH_LOG("exit status %d", WEXITSTATUS(status));
+	return exit_of(child);
+}
+
+TEST_F(own, times_are_those_of_the_readers_time_namespace)
+{
+	char *buffer = pages(PAGE);
+
+	if (access("/proc/self/ns/time", F_OK))
+		SKIP(return, "the kernel has no time namespaces");
+	EXPECT_EQ(0, times_in_a_namespace(self->fd, by_a_dump, buffer));
 	EXPECT_EQ(2, stats_of(self->fd).depth_msgs);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	EXPECT_EQ(0, times_in_a_namespace(self->fd, by_one_read, buffer));
+	EXPECT_EQ(0, times_in_a_namespace(self->fd, by_a_read_each, buffer));
+	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
 }
 
 TEST_F(own, nothing_is_consumed)

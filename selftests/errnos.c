@@ -3,7 +3,7 @@
  * What read and write say when several things stand in their way: the table in man/kmsgpipe.4 is read from
  * there, and each combination of its rows is tried. Run it in the directory of the checkout.
  */
-#include "pipe.h"
+#include "records.h"
 
 #define TABLE "man/kmsgpipe.4"
 #define LENGTH 4
@@ -20,7 +20,7 @@ static const char *const names[2][SITUATIONS] = {
 		[NOTHING_IN_A_VECTOR] = "a vector has room for no bytes",
 		[DESTROYED] = "the pipe is destroyed",
 		[NOTHING] = "there is room for no bytes",
-		[TOO_LONG] = "the message is longer than the buffer, and the mode has WHOLE",
+		[TOO_LONG] = "the message does not fit, in a mode that keeps it whole",
 		[AT_THE_END] = "the pipe is empty, and the mode has EOF",
 		[WOULD_WAIT] = "the pipe is empty, and the call must not wait",
 		[BAD_MEMORY] = "the memory cannot be written to",
@@ -39,8 +39,8 @@ static const struct {
 	const char *text;
 	long value;
 } answers[] = {
-	{ "0", 0 }, { "Er EBADF", -EBADF }, { "Er ENODEV", -ENODEV }, { "Er EMSGSIZE", -EMSGSIZE },
-	{ "Er EAGAIN", -EAGAIN }, { "Er EFAULT", -EFAULT },
+	{ "0", 0 }, { "EBADF", -EBADF }, { "ENODEV", -ENODEV }, { "EMSGSIZE", -EMSGSIZE },
+	{ "EAGAIN", -EAGAIN }, { "EFAULT", -EFAULT },
 };
 
 /* The rows of the table for reading and for writing, in its order. */
@@ -55,18 +55,22 @@ static char wrong[512];
 
 static void read_row(char *line)
 {
-	int writes = !strncmp(line, ".It write Ta ", 13);
-	char *situation = strstr(line, " Ta ") + 4, *answer = strstr(situation, " Ta ");
+	int writes = *line == 'w';
+	char *situation = strstr(line, "  ") + 2, *answer;
 	size_t i, k;
 
 	line[strcspn(line, "\n")] = 0;
 	snprintf(wrong, sizeof(wrong), "%s", line);
+	situation += strspn(situation, " ");
+	answer = strstr(situation, "  ");
 	if (!answer || counts[writes] == SITUATIONS)
 		return;
 	*answer = 0;
+	answer += 1;
+	answer += strspn(answer, " ");
 	for (i = 0; i < SITUATIONS; i++)
 		for (k = 0; k < ARRAY_SIZE(answers); k++)
-			if (names[writes][i] && !strcmp(names[writes][i], situation) && !strcmp(answers[k].text, answer + 4)) {
+			if (names[writes][i] && !strcmp(names[writes][i], situation) && !strcmp(answers[k].text, answer)) {
 				rows[writes][counts[writes]++] = (struct row){ i, answers[k].value };
 				wrong[0] = 0;
 				return;
@@ -91,7 +95,7 @@ static void read_table(void)
 
 	counts[0] = counts[1] = 0;
 	while (file && !wrong[0] && fgets(line, sizeof(line), file))
-		if (!strncmp(line, ".It read Ta ", 12) || !strncmp(line, ".It write Ta ", 13))
+		if (!strncmp(line, "read   ", 7) || !strncmp(line, "write  ", 7))
 			read_row(line);
 	for (writes = 0; writes < 2; writes++)
 		if (!wrong[0] && counts[writes] != rows_of(writes))
@@ -114,20 +118,20 @@ static int possible(int writes, unsigned int set)
 	return !(set & (1 << TOO_LONG)) || !(set & (1 << WOULD_WAIT | 1 << AT_THE_END | 1 << DESTROYED));
 }
 
-/* Makes a call in these situations, on a pipe of its own. */
-static long try(int writes, unsigned int set)
+/* Makes a call in these situations, on a pipe of its own; one that reads, in this mode as well. */
+static long try(int writes, unsigned int set, unsigned int mode)
 {
 	struct kmsgpipe_create create = { .msg_size = LENGTH, .max_msgs = 1 };
-	char buffer[2 * LENGTH] = "message";
-	size_t len = set & (1 << NOTHING) ? 0 : set & (1 << TOO_LONG) ? (writes ? LENGTH + 1 : LENGTH - 1) : LENGTH;
+	size_t enough = mode & KMSGPIPE_MODE_RECORDS ? record_size(LENGTH) : LENGTH;
+	size_t len = set & (1 << NOTHING) ? 0 : set & (1 << TOO_LONG) ? (writes ? enough + 1 : enough - 1) : enough;
+	char buffer[sizeof(struct kmsgpipe_record) + 2 * LENGTH] = "message";
 	struct iovec vector = { set & (1 << BAD_MEMORY) ? nowhere : buffer, len };
 	int may = writes ? O_WRONLY : O_RDONLY, may_not = writes ? O_RDONLY : O_WRONLY, root, fd;
 	long id = create_pipe(&create), ret;
 
 	root = open_id(id, O_RDWR | O_NONBLOCK);
 	fd = open_id(id, (set & (1 << CLOSED_TO_IT) ? may_not : may) | (set & (1 << WOULD_WAIT) ? O_NONBLOCK : 0));
-	if (set_mode(fd, (!writes && set & (1 << TOO_LONG) ? KMSGPIPE_MODE_WHOLE : 0) |
-			 (set & (1 << AT_THE_END) ? KMSGPIPE_MODE_EOF : 0)))
+	if (set_mode(fd, mode | (set & (1 << AT_THE_END) ? KMSGPIPE_MODE_EOF : 0)))
 		abort();
 	/* A message is there to be read, or in the way. */
 	if (!writes != !!(set & (1 << WOULD_WAIT | 1 << AT_THE_END)) && write(root, "full", LENGTH) != LENGTH)
@@ -145,8 +149,9 @@ static long try(int writes, unsigned int set)
 	return ret;
 }
 
-static void expect_as_the_table_says(struct __test_metadata *_metadata, int writes)
+static void expect_as_the_table_says(struct __test_metadata *_metadata, int writes, unsigned int mode)
 {
+	long done = mode & KMSGPIPE_MODE_RECORDS ? record_size(LENGTH) : LENGTH;
 	unsigned int set, tried = 0;
 	long expected, ret;
 	size_t i;
@@ -159,9 +164,9 @@ static void expect_as_the_table_says(struct __test_metadata *_metadata, int writ
 		/* The first row that is true. */
 		for (i = 0; i < counts[writes] && !(set & (1U << rows[writes][i].situation)); i++)
 			;
-		expected = i < counts[writes] ? rows[writes][i].answer : LENGTH;
-		ret = try(writes, set);
-		EXPECT_EQ(expected, ret) TH_LOG("%s, situations %x", writes ? "write" : "read", set);
+		expected = i < counts[writes] ? rows[writes][i].answer : done;
+		ret = try(writes, set, mode);
+		EXPECT_EQ(expected, ret) TH_LOG("%s, mode %x, situations %x", writes ? "write" : "read", mode, set);
 		tried++;
 	}
 	EXPECT_LE(40, tried);
@@ -169,12 +174,17 @@ static void expect_as_the_table_says(struct __test_metadata *_metadata, int writ
 
 TEST(read_says_what_the_table_says)
 {
-	expect_as_the_table_says(_metadata, 0);
+	expect_as_the_table_says(_metadata, 0, KMSGPIPE_MODE_WHOLE);
+}
+
+TEST(read_of_records_says_the_same)
+{
+	expect_as_the_table_says(_metadata, 0, KMSGPIPE_MODE_RECORDS);
 }
 
 TEST(write_says_what_the_table_says)
 {
-	expect_as_the_table_says(_metadata, 1);
+	expect_as_the_table_says(_metadata, 1, 0);
 }
 
 TEST_HARNESS_MAIN

@@ -41,6 +41,11 @@ pub(crate) fn after(action: Action, object: &Path, errno: Errno) -> String {
         (Action::Open, Errno::ENOENT) => no_pipes().into(),
         (Action::Open, Errno::EACCES | Errno::EPERM) => permission(object),
         (action, Errno::EPERM | Errno::EACCES) if action.is_privileged() => privilege().into(),
+        (Action::Open, Errno::EBUSY) => {
+            "a reader that excludes others (O_EXCL) has it open, or others read from it beside this one that would \
+             exclude them"
+                .into()
+        }
         (Action::SetParams, Errno::EBUSY) => {
             "it is not empty: receive what is in it, or discard that with `kmsgpipectl clear`"
                 .into()

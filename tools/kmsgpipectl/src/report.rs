@@ -12,6 +12,7 @@ use crate::{
     table::{self, Column},
 };
 use kmsgpipe::{Access, Class, Modes, Node, Pipe, PipeName, Result, Stats};
+use nix::errno::Errno;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -254,12 +255,14 @@ fn ask(node: &Node) -> Result<Stats> {
     Ok(stats)
 }
 
-/// Opens a pipe for requests: for reading, or for writing if only that is permitted. The file is in the default
-/// mode of the pipe, as nothing is read or written.
+/// Opens a pipe for requests: for reading, or for writing if only that is permitted, or possible beside a reader
+/// that excludes others. The file is in the default mode of the pipe, as nothing is read or written.
 pub fn open_any(node: &Node) -> Result<(Pipe, Access)> {
     match Pipe::open_as_is(node, Access::Read) {
         Ok(pipe) => Ok((pipe, Access::Read)),
-        Err(refusal) if refusal.class() == Class::Permission => {
+        Err(refusal)
+            if refusal.class() == Class::Permission || refusal.errno() == Some(Errno::EBUSY) =>
+        {
             match Pipe::open_as_is(node, Access::Write) {
                 Ok(pipe) => Ok((pipe, Access::Write)),
                 Err(_) => Err(refusal),

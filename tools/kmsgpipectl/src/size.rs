@@ -37,14 +37,27 @@ pub fn max_msgs(text: &str) -> Result<u32, String> {
     within(text, MAX_MSGS_MIN..=MAX_MSGS_MAX, &limit)
 }
 
+/// Understands how often something is to be done, which is at least once.
+pub fn times(text: &str) -> Result<u64, String> {
+    within(text, 1..=u64::MAX, "it is 1 or more")
+}
+
+/// Understands how many of something are wanted, perhaps none.
+pub fn count(text: &str) -> Result<u64, String> {
+    within(text, 0..=u64::MAX, "it is 0 or more")
+}
+
 /// Understands a number in a range, which `limit` describes.
-fn within(text: &str, range: RangeInclusive<u32>, limit: &str) -> Result<u32, String> {
+fn within<T>(text: &str, range: RangeInclusive<T>, limit: &str) -> Result<T, String>
+where
+    T: TryFrom<i128> + PartialOrd,
+{
     let Some(number) = exact(text) else {
         return Err("give a whole number, alone or with one of the units K, M and G (powers of 1024), such \
              as 256 or 64K"
             .into());
     };
-    u32::try_from(number)
+    T::try_from(number)
         .ok()
         .filter(|number| range.contains(number))
         .ok_or_else(|| limit.into())

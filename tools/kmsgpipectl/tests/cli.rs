@@ -157,6 +157,27 @@ fn a_number_out_of_range_is_told_the_one_range() {
             "'60d' for '--expiry <DURATION>': give less than 50 days",
         ),
         (
+            &["recv", "0", "--count", "-1"],
+            "'-1' for '--count <N>': it is 0 or more",
+        ),
+        (
+            &["send", "0", "--count", "-1", "text"],
+            "'-1' for '--count <N>': it is 1 or more",
+        ),
+        (
+            &["watch", "-n", "-1"],
+            "'-1' for '--count <N>': it is 1 or more",
+        ),
+        (
+            &["create", "--mode", "-1"],
+            "'-1' for '--mode <MODE>': give an octal number from 0001 to 0777",
+        ),
+        (
+            &["create", "--owner", "-1"],
+            "'-1' for '--owner <USER[:GROUP]>'",
+        ),
+        (&["create", "--group", "-1"], "'-1' for '--group <GROUP>'"),
+        (
             &["ioctl", "0", "SET_PARAMS", "-1", "1"],
             "KMSGPIPE_SET_PARAMS: \"-1\": it is 0 to 4294967295",
         ),
@@ -394,13 +415,14 @@ fn completion_in_bash_offers_pipes() {
         offered create l
         offered create --default-mode ''
         offered recv --format ''
+        offered ioctl 0 KMSGPIPE_SET_
     "#;
     let output = Command::new("bash")
         .args(["-c", script, env!("CARGO_BIN_EXE_kmsgpipectl")])
         .output()
         .unwrap();
     let expected =
-        "0 log lots\nlog lots\nlog lots\nlog\nrecv\n\n--follow\n\nnone whole eof lines records\nshort iso verbose\n";
+        "0 log lots\nlog lots\nlog lots\nlog\nrecv\n\n--follow\n\nnone whole eof lines records\nshort iso verbose\nKMSGPIPE_SET_PARAMS KMSGPIPE_SET_MODE\n";
     assert_eq!(stdout(&output), expected, "{}", stderr(&output));
 }
 

@@ -2,7 +2,7 @@
 
 //! The arguments of the commands that look and change nothing.
 
-use crate::duration;
+use crate::{duration, size};
 use clap::{Args, ValueHint};
 use kmsgpipe::PipeName;
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub struct Watch {
     pub interval: Duration,
 
     /// Stop after N times; otherwise go on until interrupted
-    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, short = 'n', value_name = "N", value_parser = size::times, allow_hyphen_values = true)]
     pub count: Option<u64>,
 }
 

@@ -103,7 +103,7 @@ pub struct Create {
     pub max_msgs: u32,
 
     /// Permissions of its node, in octal
-    #[arg(long, default_value = "0600", value_parser = parse_mode)]
+    #[arg(long, default_value = "0600", value_parser = parse_mode, allow_hyphen_values = true)]
     pub mode: u32,
 
     /// Who owns its node: names, or numbers; root if not given
@@ -111,13 +111,14 @@ pub struct Create {
         long,
         value_name = "USER[:GROUP]",
         value_parser = Ownership::parse,
+        allow_hyphen_values = true,
         value_hint = ValueHint::Username,
         conflicts_with = "group"
     )]
     pub owner: Option<Ownership>,
 
     /// The group of its node; root if not given
-    #[arg(long, value_parser = accounts::group)]
+    #[arg(long, value_parser = accounts::group, allow_hyphen_values = true)]
     pub group: Option<u32>,
 
     /// How its files read and write when they are opened; several words with commas between them

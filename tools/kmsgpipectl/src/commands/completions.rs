@@ -83,14 +83,18 @@ fn bash(words: &Words) -> String {
         r#"
 # As _kmsgpipectl, and pipes where they may stand.
 _kmsgpipectl_pipes() {{
-    local word
+    local word others=()
     _kmsgpipectl "$@"
     case $2 in -*) return ;; esac
     case $3 in {options}) return ;; esac
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
         case $word in
         {commands})
-            COMPREPLY=($(compgen -W "$({PIPES})" -- "$2"))
+            # What else may stand there stays: not options, nor what only tells that there is a pipe.
+            for word in "${{COMPREPLY[@]}}"; do
+                case $word in -* | '<'* | '['*) ;; *) others+=("$word") ;; esac
+            done
+            COMPREPLY=($(compgen -W "$({PIPES})" -- "$2") "${{others[@]}}")
             return
             ;;
         esac
