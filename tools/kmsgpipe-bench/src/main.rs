@@ -5,6 +5,7 @@
 mod bars;
 mod case;
 mod channel;
+mod commit;
 mod group;
 mod judge;
 mod measure;
@@ -66,7 +67,7 @@ enum Command {
         #[arg(long, value_delimiter = ',', value_name = "CASE,...")]
         cases: Vec<Case>,
     },
-    /// Draw figures of one kernel and one module, as SVG
+    /// Draw figures of one kernel and of one commit in this checkout's history, as SVG
     Picture {
         /// Where the pictures are to be
         directory: PathBuf,
@@ -151,6 +152,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Picture { directory, files } => {
             let records = load(&files)?;
             same_module(&records)?;
+            commit::in_history(&records[0].place.module, Path::new("."))?;
             picture::draw(&records, &directory)?;
         }
         Command::Compare { before, after } => {

@@ -36,6 +36,16 @@ impl Unit {
             Self::Allocations => "allocations",
         }
     }
+
+    /// Which of its figures are the better ones.
+    pub fn better(self) -> &'static str {
+        match self {
+            Self::Rate => "higher is better",
+            Self::Instructions | Self::Nanoseconds | Self::Bytes | Self::Allocations => {
+                "lower is better"
+            }
+        }
+    }
 }
 
 /// How the machine that measured came to its figures.

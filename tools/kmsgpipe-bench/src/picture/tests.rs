@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is in the pictures, as SVG.
+
+use super::*;
+use crate::{case::SIZES, record::tests::counted};
+
+/// The value of an attribute of an element.
+fn attribute<'a>(element: &'a str, name: &str) -> &'a str {
+    let (_, rest) = element.split_once(&format!(" {name}=\"")).unwrap();
+    rest.split_once('"').unwrap().0
+}
+
+/// The same, of a number.
+fn length(element: &str, name: &str) -> f64 {
+    attribute(element, name).parse().unwrap()
+}
+
+/// The elements of one kind.
+fn elements<'a>(svg: &'a str, kind: &str) -> Vec<&'a str> {
+    let begin = format!("<{kind} ");
+    svg.lines()
+        .filter(|line| line.starts_with(&begin))
+        .collect()
+}
+
+/// A part of a picture: left, top, right, bottom.
+type Place = [f64; 4];
+
+/// Whether two parts have something in common.
+fn collide(one: &Place, other: &Place) -> bool {
+    one[0] < other[2] && other[0] < one[2] && one[1] < other[3] && other[1] < one[3]
+}
+
+/// All that is written, and where, in a font that is rather wide.
+fn labels(svg: &str) -> Vec<(&str, Place)> {
+    let lines: Vec<&str> = svg.lines().collect();
+    let texts = lines.windows(2).filter(|two| two[0].starts_with("<text "));
+    let label = |two: &[&'_ str]| -> Place {
+        let (x, y) = (length(two[0], "x"), length(two[0], "y"));
+        let size = length(two[0], "font-size");
+        let width = 0.6 * size * two[1].chars().count() as f64;
+        let left = match attribute(two[0], "text-anchor") {
+            "start" => x,
+            "middle" => x - width / 2.0,
+            _ => x - width,
+        };
+        let top = match attribute(two[0], "dy") {
+            "0.76em" => y,
+            _ => y - size / 2.0,
+        };
+        [left, top, left + width, top + size]
+    };
+    texts.map(|two| (two[1], label(two))).collect()
+}
+
+/// Sees that no label runs into another, into a bar or a point, or out of the picture.
+fn all_can_be_read(svg: &str) {
+    let labels = labels(svg);
+    let of_all = elements(svg, "rect");
+    let (all, bars) = of_all.split_first().unwrap();
+    let bars = bars.iter().map(|bar| {
+        let (x, y) = (length(bar, "x"), length(bar, "y"));
+        [x, y, x + length(bar, "width"), y + length(bar, "height")]
+    });
+    let points = elements(svg, "circle").into_iter().map(|circle| {
+        let (x, y) = (length(circle, "cx"), length(circle, "cy"));
+        let radius = length(circle, "r");
+        [x - radius, y - radius, x + radius, y + radius]
+    });
+    let drawn: Vec<Place> = bars.chain(points).collect();
+    for (i, (text, place)) in labels.iter().enumerate() {
+        for (other, there) in &labels[..i] {
+            assert!(!collide(place, there), "{text} and {other}");
+        }
+        assert!(!drawn.iter().any(|there| collide(place, there)), "{text}");
+        assert!(place[0] >= 0.0 && place[1] >= 0.0, "{text}");
+        assert!(place[2] <= length(all, "width"), "{text}");
+        assert!(place[3] <= length(all, "height"), "{text}");
+    }
+}
+
+/// Figures of a pair, through all that is measured, with a pipe that costs so many times what its packets
+/// do.
+fn pairs(ratio: f64) -> Vec<Record> {
+    let mut records = Vec::new();
+    for (place, mechanism) in (1..).zip(Mechanism::ALL) {
+        for size in SIZES {
+            let cost = |place: i32| f64::from(place) * 400.0 + size as f64 / 2.0;
+            let value = match mechanism {
+                Mechanism::PipeDirect => cost(2),
+                Mechanism::Pipe => cost(2) * ratio,
+                _ => cost(place + 2),
+            };
+            if mechanism.takes(size) {
+                records.push(counted(mechanism, "pair", size, value));
+            }
+        }
+    }
+    records
+}
+
+/// The picture of lines of these figures.
+fn drawn(records: &[Record]) -> String {
+    let records = records.iter();
+    let some = records.filter(|record| lines::MECHANISMS.contains(&record.mechanism));
+    lines::lines(&some.collect::<Vec<_>>()).unwrap()
+}
+
+/// The strokes of one colour: how long each is from left to right, in the picture, and left of the name.
+fn strokes(svg: &str, colour: &str) -> [Vec<i32>; 2] {
+    let mut lengths = [Vec::new(), Vec::new()];
+    for stroke in elements(svg, "polyline") {
+        if attribute(stroke, "stroke") == colour {
+            let points = attribute(stroke, "points").split_whitespace();
+            let x = points.map(|point| point.split_once(',').unwrap().0.parse::<i32>().unwrap());
+            let x: Vec<i32> = x.collect();
+            lengths[usize::from(x[0] > 620)].push(x[x.len() - 1] - x[0]);
+        }
+    }
+    lengths
+}
+
+#[test]
+fn pictures_say_which_way_is_better() {
+    for (unit, way) in [
+        (Unit::Instructions, "lower"),
+        (Unit::Nanoseconds, "lower"),
+        (Unit::Bytes, "lower"),
+        (Unit::Allocations, "lower"),
+        (Unit::Rate, "higher"),
+    ] {
+        let mut record = counted(Mechanism::Kmsgpipe, "pair", 64, 886.0);
+        record.unit = unit;
+        let svg = bars(&[&record], "pair, 64 B").unwrap();
+        let title = format!("pair, 64 B: {}, {way} is better", unit.name());
+        assert_eq!(labels(&svg)[0].0, title);
+        assert_eq!(labels(&svg)[1].0, "icount, module abc");
+    }
+    let svg = drawn(&pairs(1.0));
+    let title = "send and receive: instructions, lower is better";
+    assert_eq!(labels(&svg)[0].0, title);
+    assert_eq!(labels(&svg)[1].0, "icount, module abc");
+}
+
+#[test]
+fn the_best_bar_is_the_first() {
+    for (unit, first) in [(Unit::Instructions, "kmsgpipe"), (Unit::Rate, "pipe")] {
+        let mut records = [
+            counted(Mechanism::Pipe, "pair", 64, 1237.0),
+            counted(Mechanism::Kmsgpipe, "pair", 64, 886.0),
+        ];
+        for record in &mut records {
+            record.unit = unit;
+        }
+        let svg = bars(&records.each_ref(), "pair, 64 B").unwrap();
+        assert_eq!(labels(&svg)[2].0, first);
+    }
+}
+
+#[test]
+fn what_runs_on_another_line_is_dashed() {
+    // That of a pipe, and of its packets, which was drawn before.
+    let (above, below) = ("#46F0F0", "#3CB44B");
+    let svg = drawn(&pairs(1.01));
+    let [line, sample] = strokes(&svg, above);
+    assert_eq!(sample, [12, 12]);
+    assert!(line.len() > 20, "{line:?}");
+    assert!(line.iter().all(|length| *length <= 12), "{line:?}");
+    let [line, sample] = strokes(&svg, below);
+    assert_eq!((line.len(), sample), (1, vec![48]));
+
+    let [line, sample] = strokes(&drawn(&pairs(1.1)), above);
+    assert_eq!((line.len(), sample), (1, vec![48]));
+}
+
+#[test]
+fn axes_have_a_label_once() {
+    let svg = drawn(&pairs(1.0));
+    let axis: Vec<_> = labels(&svg)[2..].iter().map(|(text, _)| *text).collect();
+    let expected = [
+        "500", "1000", "2000", "5000", "10000", "20000", "50000", "16 B", "64 B", "256 B",
+        "1024 B", "4096 B", "65536 B",
+    ];
+    assert_eq!(axis[..expected.len()], expected);
+}
+
+#[test]
+fn labels_do_not_collide() {
+    for (least, most) in [(600.0, 40000.0), (1100.0, 1200.0), (1.0, 20_000_000.0)] {
+        let mut records = pairs(1.0);
+        for record in &mut records {
+            record.value = if record.size < 4096 { least } else { most };
+        }
+        all_can_be_read(&drawn(&records));
+    }
+    let mut records = pairs(1.0);
+    all_can_be_read(&drawn(&records));
+
+    records.retain(|record| record.size == 64);
+    for (case, unit) in [("pair", Unit::Instructions), ("stream 1:1", Unit::Rate)] {
+        for record in &mut records {
+            record.unit = unit;
+            record.place.accelerator = "tcg multi-threaded".into();
+            record.place.module = "v0.1-100-g0123456789".into();
+        }
+        let all: Vec<&Record> = records.iter().collect();
+        all_can_be_read(&bars(&all, &format!("{case}, 64 B")).unwrap());
+    }
+}
