@@ -43,6 +43,20 @@ read_suites() {
 	private_apt "$dir" apt-get update || echo "not all of the suites could be read; going on with those that could"
 }
 
+# unpack_packages ROOT PACKAGE...: these alone, of the machine's own sources, unpacked below ROOT. None of their
+# scripts is run.
+unpack_packages() {
+	local root=$1 archive
+	shift
+	rm -rf "$root.partial" && mkdir -p "$root.partial/archives" || return 1
+	(cd "$root.partial/archives" && apt-get download "$@") || return 1
+	for archive in "$root.partial"/archives/*.deb; do
+		dpkg-deb -x "$archive" "$root.partial" || return 1
+	done
+	rm -r "$root.partial/archives"
+	mv "$root.partial" "$root"
+}
+
 # unpack_with_dependencies DIR ROOT PACKAGE...: the packages and all that they depend on, unpacked below ROOT as
 # on a machine that has nothing. None of their scripts is run.
 unpack_with_dependencies() {

@@ -55,7 +55,7 @@ ensure_module() {
 }
 
 # The programs for the virtual machine.
-TOOLS=(kmsgpipectl kmsgpipe-fuzz kmsgpipe-bench)
+TOOLS=(kmsgpipectl kmsgpipe-fuzz kmsgpipe-bench kmsgpipe-tokio)
 
 # cargo_tools ARGUMENT...: cargo on the user space tools, by way of CARGO_BY if that is set.
 cargo_tools() {
@@ -120,8 +120,9 @@ ensure_selftests() {
 # build_all KERNEL
 build_all() {
 	ensure_module "$1"
-	ensure_tools "kmsgpipectl, the fuzzer and the benchmark" "${TOOLS[@]}"
+	ensure_tools "kmsgpipectl, the fuzzer, the benchmark and a test" "${TOOLS[@]}"
 	ensure_selftests
+	ensure_rsyslog
 }
 
 # build_bare KERNEL: what the demo shows.

@@ -162,3 +162,22 @@ ensure_packages() {
 	find "$CACHE/packages" -type f -mtime +30 -delete
 	touch "$stamp"
 }
+
+# rsyslog_in TREE: rsyslog and what a Debian is without otherwise, of what it needs.
+rsyslog_in() {
+	[[ -d $1 ]] || step rsyslog "getting rsyslogd: 1 MB, verified by apt" "10 s" \
+		"the Debian mirror of this machine's apt must be reachable; run this again" \
+		unpack_packages "$1" rsyslog libestr0 libfastjson4 liblognorm5
+}
+
+# ensure_rsyslog: build/bin/rsyslogd, which selftests/strangers.sh tries. Installed, it would be started on this machine,
+# now and at every boot: it is unpacked in the cache instead. Without apt it is only tried where it is installed.
+ensure_rsyslog() {
+	local tree lib
+	! command -v rsyslogd >/dev/null && command -v apt-get >/dev/null || return 0
+	tree=$CACHE/rsyslog-$(system) lib=$tree/usr/lib/$(gcc -print-multiarch)
+	locked "$CACHE/lock" rsyslog_in "$tree"
+	mkdir -p "$BUILD/bin"
+	printf '#!/bin/sh\nLD_LIBRARY_PATH=%q exec %q -M %q "$@"\n' "$lib" "$tree/usr/sbin/rsyslogd" "$lib/rsyslog" >"$BUILD/bin/rsyslogd"
+	chmod +x "$BUILD/bin/rsyslogd"
+}

@@ -5,6 +5,7 @@
 
 #include "pipe.h"
 
+#include <dirent.h>
 #include <linux/io_uring.h>
 #include <poll.h>
 #include <sys/syscall.h>
@@ -19,9 +20,12 @@ struct ring {
 	struct io_uring_params params;
 };
 
-static inline void ring_open(struct ring *ring)
+/* One with these flags of io_uring_setup(2). A thread that polls for requests soon goes to sleep, and is woken. */
+static inline void ring_setup(struct ring *ring, unsigned int flags)
 {
 	memset(ring, 0, sizeof(*ring));
+	ring->params.flags = flags;
+	ring->params.sq_thread_idle = 1;
 	ring->fd = syscall(SYS_io_uring_setup, ENTRIES, &ring->params);
 	if (ring->fd < 0 || !(ring->params.features & IORING_FEAT_SINGLE_MMAP))
 		abort();
@@ -31,6 +35,11 @@ static inline void ring_open(struct ring *ring)
 			  ring->fd, IORING_OFF_SQES);
 	if (ring->rings == MAP_FAILED || ring->sqes == MAP_FAILED)
 		abort();
+}
+
+static inline void ring_open(struct ring *ring)
+{
+	ring_setup(ring, 0);
 }
 
 /* Its mappings hold it, too. Requests that wait are called off by the kernel, soon. */
@@ -46,8 +55,8 @@ static inline unsigned int *ring_word(struct ring *ring, unsigned int offset)
 	return (unsigned int *)(ring->rings + offset);
 }
 
-/* Submits one request; must come back whatever the pipe's state is. */
-static inline long ring_submit(struct ring *ring, const struct io_uring_sqe *request)
+/* Prepares a request. */
+static inline void ring_push(struct ring *ring, const struct io_uring_sqe *request)
 {
 	unsigned int *tail = ring_word(ring, ring->params.sq_off.tail);
 	unsigned int index = *tail & *ring_word(ring, ring->params.sq_off.ring_mask);
@@ -55,7 +64,18 @@ static inline long ring_submit(struct ring *ring, const struct io_uring_sqe *req
 	ring->sqes[index] = *request;
 	ring_word(ring, ring->params.sq_off.array)[index] = index;
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
-	return TRY(syscall(SYS_io_uring_enter, ring->fd, 1, 0, 0, NULL, 0));
+}
+
+/* Submits what was prepared; must come back whatever the pipe's state is. */
+static inline long ring_enter(struct ring *ring, unsigned int requests)
+{
+	return TRY(syscall(SYS_io_uring_enter, ring->fd, requests, 0, IORING_ENTER_SQ_WAKEUP, NULL, 0));
+}
+
+static inline long ring_submit(struct ring *ring, const struct io_uring_sqe *request)
+{
+	ring_push(ring, request);
+	return ring_enter(ring, 1);
 }
 
 static inline unsigned int ring_completions(struct ring *ring)
@@ -64,18 +84,49 @@ static inline unsigned int ring_completions(struct ring *ring)
 	       *ring_word(ring, ring->params.cq_off.head);
 }
 
-/* Waits for one completion and returns its result. */
-static inline int ring_complete(struct ring *ring)
+/* Waits for one completion: its result, and its flags. */
+static inline int ring_take(struct ring *ring, unsigned int *flags)
 {
 	unsigned int *head = ring_word(ring, ring->params.cq_off.head);
-	struct io_uring_cqe *cqes = (void *)(ring->rings + ring->params.cq_off.cqes);
+	struct io_uring_cqe *cqes = (void *)(ring->rings + ring->params.cq_off.cqes), *cqe;
 	int result;
 
 	if (syscall(SYS_io_uring_enter, ring->fd, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
 		abort();
-	result = cqes[*head & *ring_word(ring, ring->params.cq_off.ring_mask)].res;
+	cqe = &cqes[*head & *ring_word(ring, ring->params.cq_off.ring_mask)];
+	result = cqe->res;
+	*flags = cqe->flags;
 	__atomic_store_n(head, *head + 1, __ATOMIC_RELEASE);
 	return result;
+}
+
+static inline int ring_complete(struct ring *ring)
+{
+	unsigned int flags;
+
+	return ring_take(ring, &flags);
+}
+
+/* The number of io_uring's worker threads in this process. */
+static inline int ring_workers(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	char path[300], name[32];
+	struct dirent *task;
+	int count = 0;
+	FILE *file;
+
+	while (tasks && (task = readdir(tasks))) {
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name);
+		file = fopen(path, "r");
+		if (!file)
+			continue;
+		if (fgets(name, sizeof(name), file) && !strncmp(name, "iou-wrk", 7))
+			count++;
+		fclose(file);
+	}
+	closedir(tasks);
+	return count;
 }
 
 #endif

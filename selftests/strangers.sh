@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# Programs that have never heard of kmsgpipe: the shell, coreutils, python3 and socat.
+# Programs that have never heard of kmsgpipe: the shell, coreutils, python3, socat and rsyslog.
 set -u
 . "$(dirname "$0")/ktap.sh"
 node=/dev/kmsgpipe0
 
-plan 15
+plan 16
 
 echo "system ready" >$node
 is "echo and head" "system ready" "$(head -n 1 $node)"
@@ -116,6 +116,27 @@ is "socat from the pipe" "by socat" "$(printf 'by socat' >$node && socat -u OPEN
 
 printf 'to the pipe' | socat -u STDIN OPEN:$node,wronly
 is "socat to the pipe" "to the pipe" "$(dd if=$node iflag=nonblock bs=4096 count=1 status=none)"
+
+# Its output module for named pipes, on the lines of a file.
+printf '%s\n' one two three >"$LAB_WORK/lines"
+cat >"$LAB_WORK/rsyslog.conf" <<END
+global(workDirectory="$LAB_WORK")
+module(load="imfile")
+input(type="imfile" file="$LAB_WORK/lines" tag="lines" ruleset="lines")
+template(name="line" type="string" string="%msg%\n")
+ruleset(name="lines") { action(type="ompipe" pipe="$node" template="line") }
+END
+if command -v rsyslogd >/dev/null; then
+	rsyslogd -n -i NONE -f "$LAB_WORK/rsyslog.conf" >"$LAB_WORK/rsyslog.told" 2>&1 &
+	# The limit is for one that hangs, or does not start.
+	is "rsyslog's ompipe writes a message a line" "one,/two,/three,/" "$(for _ in 1 2 3; do
+		timeout 300 dd if=$node bs=4096 count=1 status=none | tr '\n' , && echo -n /
+	done)"
+	kill $!
+	wait $!
+else
+	skip "rsyslog's ompipe writes a message a line" "rsyslogd is not installed"
+fi
 
 is "nothing is left" "dd: error reading '$node': Resource temporarily unavailable" \
 	"$(dd if=$node iflag=nonblock bs=4096 count=1 status=none 2>&1)"

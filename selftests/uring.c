@@ -5,8 +5,6 @@
  */
 #include "ring.h"
 
-#include <dirent.h>
-
 FIXTURE(uring)
 {
 	int fd;
@@ -49,28 +47,6 @@ static int complete(FIXTURE_DATA(uring) *self)
 	return ring_complete(&self->ring);
 }
 
-/* The number of io_uring's worker threads in this process. */
-static int workers(void)
-{
-	DIR *tasks = opendir("/proc/self/task");
-	char path[300], name[32];
-	struct dirent *task;
-	int count = 0;
-	FILE *file;
-
-	while (tasks && (task = readdir(tasks))) {
-		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name);
-		file = fopen(path, "r");
-		if (!file)
-			continue;
-		if (fgets(name, sizeof(name), file) && !strncmp(name, "iou-wrk", 7))
-			count++;
-		fclose(file);
-	}
-	closedir(tasks);
-	return count;
-}
-
 TEST_F(uring, read_of_a_waiting_message)
 {
 	char buffer[16];
@@ -79,7 +55,7 @@ TEST_F(uring, read_of_a_waiting_message)
 	ASSERT_EQ(1, submit(self, IORING_OP_READ, buffer, sizeof(buffer)));
 	EXPECT_EQ(5, complete(self));
 	EXPECT_EQ(0, memcmp(buffer, "ready", 5));
-	EXPECT_EQ(0, workers());
+	EXPECT_EQ(0, ring_workers());
 }
 
 TEST_F(uring, read_that_would_wait)
@@ -88,11 +64,11 @@ TEST_F(uring, read_that_would_wait)
 
 	ASSERT_EQ(1, submit(self, IORING_OP_READ, buffer, sizeof(buffer)));
 	EXPECT_EQ(0, completions(self));
-	EXPECT_EQ(0, workers());
+	EXPECT_EQ(0, ring_workers());
 	ASSERT_EQ(4, write(self->fd, "late", 4));
 	EXPECT_EQ(4, complete(self));
 	EXPECT_EQ(0, memcmp(buffer, "late", 4));
-	EXPECT_EQ(0, workers());
+	EXPECT_EQ(0, ring_workers());
 }
 
 TEST_F(uring, write_that_would_wait)
@@ -105,7 +81,7 @@ TEST_F(uring, write_that_would_wait)
 	ASSERT_EQ(1, read(self->fd, &byte, 1));
 	EXPECT_EQ(4, complete(self));
 	EXPECT_EQ(stats_of(self->fd).max_msgs, stats_of(self->fd).depth_msgs);
-	EXPECT_EQ(0, workers());
+	EXPECT_EQ(0, ring_workers());
 }
 
 TEST_F(uring, only_a_write_that_ends_in_refusal_is_counted_as_refused)
@@ -146,7 +122,7 @@ TEST_F(uring, several_reads_share_the_messages)
 		ASSERT_EQ(4, complete(self));
 	}
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
-	EXPECT_EQ(0, workers());
+	EXPECT_EQ(0, ring_workers());
 }
 
 TEST_F(uring, errors_are_those_of_read_and_write)
@@ -179,7 +155,7 @@ TEST_F(uring, a_nonblocking_file_is_waited_for_as_a_pipe_is)
 		ASSERT_EQ(4, write(i ? ends[1] : message_pipe, "late", 4));
 		EXPECT_EQ(4, complete(self));
 	}
-	EXPECT_EQ(0, workers());
+	EXPECT_EQ(0, ring_workers());
 	self->fd = message_pipe;
 	close(ends[0]);
 	close(ends[1]);
@@ -222,7 +198,7 @@ TEST_F(uring, requests_that_wait_end_with_the_pipe)
 	/* The read and the poll, whichever is first. */
 	EXPECT_TRUE(results[1] == -ENODEV || results[2] == -ENODEV);
 	EXPECT_EQ(POLLIN | POLLHUP | POLLERR, results[1] == -ENODEV ? results[2] : results[1]);
-	EXPECT_EQ(0, workers());
+	EXPECT_EQ(0, ring_workers());
 	/* And later ones at once. */
 	ASSERT_EQ(1, submit(self, IORING_OP_READ, buffer, sizeof(buffer)));
 	EXPECT_EQ(-ENODEV, complete(self));
