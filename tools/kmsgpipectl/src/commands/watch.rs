@@ -33,7 +33,7 @@ const COLUMNS: [Column; 11] = [
     Column::new("BYTES", 6),
     Column::new("RD", 5),
     Column::new("WR", 4),
-    Column::new("SENT/S", 0),
+    Column::new("SENT/S", 9),
     Column::new("RECV/S", 7),
     Column::new("EXP/S", 3),
     Column::new("DROP/S", 2),
@@ -419,6 +419,17 @@ mod tests {
             assert_eq!(text, expected);
             assert!(text.lines().all(|line| line.len() <= width), "{text}");
         }
+    }
+
+    #[test]
+    fn the_longest_name_fits_forty_columns() {
+        let mut widths = WIDTHS;
+        widths[NAME] = 31;
+        let stays = staying(&COLUMNS, &widths, Some(40));
+        let titles = COLUMNS.iter().zip(stays).filter(|(_, stays)| *stays);
+        let titles: Vec<&str> = titles.map(|(column, _)| column.title).collect();
+        assert_eq!(titles, ["PIPE", "DEPTH"]);
+        assert!(widths[NAME] + 2 + widths[NAME + 1] <= 40);
     }
 
     #[test]
