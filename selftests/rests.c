@@ -153,6 +153,28 @@ TEST_F(own, each_has_a_slot)
 	EXPECT_EQ(0, debug_value(self->id, "rests"));
 }
 
+/* The queue is empty, so that no message leaves it to make room. */
+TEST_F(own, more_slots_let_writers_on_that_wait_beside_it)
+{
+	struct call calls[2] = { writer(self->fd, "one", 3), writer(self->fd, "two", 3) };
+	int fd = open_id(self->id, O_RDWR), i;
+
+	ASSERT_EQ(0, set_limits(self->fd, 256, 1));
+	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
+	EXPECT_STREQ("0123", piece(fd, 4));
+	ASSERT_EQ(0, polled(self->nonblocking));
+	for (i = 0; i < 2; i++) {
+		start(&calls[i]);
+		await_writers(self->fd, i + 1);
+	}
+	ASSERT_EQ(0, set_limits(self->fd, 256, 4));
+	EXPECT_EQ(3, finish(&calls[0]));
+	EXPECT_EQ(3, finish(&calls[1]));
+	EXPECT_EQ(POLLIN | POLLOUT, polled(self->nonblocking));
+	EXPECT_STREQ("456789", piece(fd, 100));
+	close(fd);
+}
+
 TEST_F(own, closing_the_file_discards_it_and_frees_the_slot)
 {
 	struct call late = writer(self->fd, "late", 4);

@@ -386,9 +386,12 @@ impl Pipe {
         if !state.queue.is_empty() {
             return Err(EBUSY);
         }
-        // If writers sleep, one of them is on his way, as the queue is empty, and wakes the next if
-        // there is more room now.
+        // No message will leave to make room, but rests of messages may have all slots.
+        let was_full = state.queue.is_full();
         state.queue.set_limits(limits);
+        if was_full && !state.queue.is_full() {
+            self.announce_room(state, limits.max_msgs().into());
+        }
         Ok(())
     }
 
