@@ -409,7 +409,7 @@ TEST_F(own, beside_a_rest_of_another_file)
 	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_RECORDS));
 	EXPECT_TRUE(READS(self->nonblocking, seq + 1, "next"));
 	EXPECT_STREQ("age", piece(other, 4));
-	/* Who has a rest has to read it before. */
+	/* A file that keeps a rest has to read it before. */
 	ASSERT_EQ(7, put_text(self->fd, "message"));
 	EXPECT_STREQ("mess", piece(other, 4));
 	EXPECT_EQ(-EBUSY, set_mode(other, KMSGPIPE_MODE_RECORDS));

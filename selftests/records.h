@@ -59,7 +59,7 @@ static inline char *put_message(char *at, const void *payload, size_t len)
 	return at + send_size(len);
 }
 
-/* Likewise, a text. */
+/* Puts a text as a message behind others that are to be sent: where the next one goes. */
 static inline char *put_words(char *at, const char *text)
 {
 	return put_message(at, text, strlen(text));

@@ -476,7 +476,7 @@ TEST_F(sender, two_writes_to_one_file)
 	EXPECT_EQ(2, k);
 }
 
-/* ---- Who is told ---- */
+/* ---- Wakeups ---- */
 
 TEST_F(sender, a_reader_is_woken_and_wakes_the_next)
 {

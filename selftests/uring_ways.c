@@ -133,7 +133,7 @@ TEST_F(uring_ways, a_read_goes_on_until_there_are_no_more_buffers)
 	expect_waiting(_metadata, self);
 	ASSERT_EQ(5, write(self->fd, "extra", 5));
 	expect_end(_metadata, self, -ENOBUFS);
-	/* It is still there, for who comes with a buffer. */
+	/* It is still there, for a read with a buffer. */
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
 	give_buffers(self, BUFFERS);
 	ASSERT_EQ(1, read_on(self));

@@ -268,13 +268,15 @@ impl Queue {
         self.store.pop_all(run);
     }
 
-    /// Likewise, if the store has just shown them and there is no survey.
+    /// Removes the oldest messages, which were delivered and are those of `run`. The store has just
+    /// shown them, and there is no survey.
     #[inline(always)]
     pub(crate) fn deliver_seen(&mut self, run: Run) {
         self.store.pop_seen(run);
     }
 
-    /// Removes the only message, which was delivered, likewise.
+    /// Removes the only message, which was delivered. The store has just shown it, and there is no
+    /// survey.
     #[inline(always)]
     pub(crate) fn deliver_only(&mut self) {
         self.store.pop_only();

@@ -90,7 +90,7 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
         nonblocking: impl Fn() -> bool,
     ) -> Result<usize>;
 
-    /// Answers writes of all kinds, likewise.
+    /// Answers writes of all kinds when others answer those that are not framed.
     fn write_framed(open: &OpenFile<Self>, source: impl Source, call: &impl Call) -> Result<usize>;
 
     /// Called when the device number with this minor is opened; takes the place of

@@ -81,7 +81,8 @@ impl Notifier {
         self.wake(events::IN, c_int::from(!many));
     }
 
-    /// Tells pollers of room for a message, or for many, likewise.
+    /// Tells pollers of room for a message: all but the exclusive ones, and one of these; or all of
+    /// them of room for many.
     pub(crate) fn writable(&self, many: bool) {
         self.wake(events::OUT, c_int::from(!many));
     }

@@ -89,7 +89,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Translates the kernel's group id, likewise.
+    /// Translates the kernel's group id; one that its user namespace does not know becomes the
+    /// overflow id.
     #[inline]
     pub(crate) fn gid(&self, gid: u32) -> u32 {
         if self.users_alike {

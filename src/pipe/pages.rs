@@ -15,7 +15,7 @@ use crate::{
     stream::Segments, //
 };
 
-/// A page for each direction, or none where nobody needed it yet.
+/// A page for each direction, or none where no file needed it yet.
 #[derive(Default)]
 pub(super) struct Pages {
     /// Where a read puts records together. It is used with the lock held alone.

@@ -84,7 +84,8 @@ fn read_header(source: &mut impl Source, msg_size: u32) -> Result<Request> {
     }
 }
 
-/// Reads the zeroes behind a payload of `len` bytes, likewise.
+/// Reads the zeroes behind a payload of `len` bytes, waiting for page faults: not for use with a
+/// lock held.
 ///
 /// # Errors
 ///
