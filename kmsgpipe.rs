@@ -1,94 +1,70 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Bounded, kernel-owned message queues that are files: `/dev/kmsgpipeN`.
+//! Bounded message queues in the kernel, as character devices: `/dev/kmsgpipeN`.
 //!
 //! `docs/architecture.md` describes how the parts work together.
 
-use kernel::prelude::*;
+#![deny(unsafe_code)]
 
-#[path = "src/debug.rs"]
-#[deny(unsafe_code)]
-mod debug;
-#[path = "src/device.rs"]
-#[deny(unsafe_code)]
-mod device;
-#[path = "src/ioctl/mod.rs"]
-#[deny(unsafe_code)]
-mod ioctl;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+#[path = "src/control/mod.rs"]
+mod control;
+#[path = "src/file/mod.rs"]
+mod file;
+#[allow(unsafe_code)]
 #[path = "src/kernel_ext/mod.rs"]
 mod kernel_ext;
-#[path = "src/limits.rs"]
-#[deny(unsafe_code)]
-mod limits;
-#[path = "src/listing.rs"]
-#[deny(unsafe_code)]
-mod listing;
-#[path = "src/message.rs"]
-#[deny(unsafe_code)]
-mod message;
-#[path = "src/mode.rs"]
-#[deny(unsafe_code)]
-mod mode;
-#[path = "src/name.rs"]
-#[deny(unsafe_code)]
-mod name;
-#[path = "src/node.rs"]
-#[deny(unsafe_code)]
-mod node;
-#[path = "src/numbers.rs"]
-#[deny(unsafe_code)]
-mod numbers;
+#[path = "src/log/mod.rs"]
+mod log;
 #[path = "src/pipe/mod.rs"]
-#[deny(unsafe_code)]
 mod pipe;
-#[path = "src/procfs.rs"]
-#[deny(unsafe_code)]
-mod procfs;
-#[path = "src/queue.rs"]
-#[deny(unsafe_code)]
-mod queue;
-#[path = "src/registry.rs"]
-#[deny(unsafe_code)]
-mod registry;
-#[path = "src/stats.rs"]
-#[deny(unsafe_code)]
-mod stats;
-#[path = "src/store.rs"]
-#[deny(unsafe_code)]
-mod store;
-#[path = "src/stream.rs"]
-#[deny(unsafe_code)]
-mod stream;
-#[path = "src/sysfs.rs"]
-#[deny(unsafe_code)]
-mod sysfs;
+#[allow(unsafe_code)]
 #[path = "src/uapi/mod.rs"]
 mod uapi;
-#[path = "src/walk.rs"]
-#[deny(unsafe_code)]
-mod walk;
-#[path = "src/wire.rs"]
-#[deny(unsafe_code)]
-mod wire;
 
 use crate::{
-    debug::PipesDir,
+    control::{
+        debugfs::{
+            self,
+            PipesDir, //
+        },
+        procfs::{
+            self,
+            StatsFile, //
+        },
+        registry::{
+            self,
+            AllPipes,
+            Spec,
+            PIPES_MAX, //
+        },
+        sysfs, //
+    },
+    file::OpenPipe,
     kernel_ext::{
+        chrdev::Opened,
+        class::{
+            Class,
+            Commands, //
+        },
         compat,
         param::mode_parameter,
+        region::Region,
         users::Users, //
     },
-    limits::Limits,
-    mode::Modes,
-    node::Node,
-    procfs::StatsFile,
-    registry::{
-        Registered,
-        Spec, //
+    log::limits::Limits,
+    pipe::{
+        mode::Modes,
+        node::Node,
+        Pipe, //
     },
 };
 
-/// The number of pipes that can be asked for when the module is loaded.
+/// The largest number of pipes that can be created when the module is loaded.
 const PIPES_AT_LOAD_MAX: u32 = 4096;
 
 module! {
@@ -122,14 +98,18 @@ mode_parameter! {
     "Permissions of the nodes made at load (octal, default 0666; 0 stands for 0600)"
 }
 
-/// The loaded module.
+/// The loaded module. Its fields are dropped in this order.
 struct Kmsgpipe {
-    // Both are dropped first, as they look at the pipes.
+    // These come first: reading their files looks at the pipes.
     _stats: StatsFile,
     _debug: PipesDir,
-    // Dropping it destroys all pipes. No file is open then: each holds a reference to the module.
-    _registered: Registered,
-    // Dropped last, when all has been told to go: some may not have returned from code of ours.
+    // After these are dropped, no task can open or create a pipe.
+    _opened: Opened<OpenPipe>,
+    _commands: Commands<Arc<Pipe>>,
+    // Dropping it destroys all pipes. No file is open by then: each holds a reference to the
+    // module.
+    _pipes: AllPipes,
+    // This comes last: it waits for tasks that are still on their way out of the module's code.
     _users: Users,
 }
 
@@ -155,7 +135,7 @@ impl kernel::Module for Kmsgpipe {
             return Err(EINVAL);
         }
 
-        // Declared first, and so dropped last where this fails.
+        // Declared first, and so dropped last if a later step fails.
         let users = Users::of(module);
         let stats = procfs::stats_file()?;
         let spec = Spec {
@@ -168,13 +148,23 @@ impl kernel::Module for Kmsgpipe {
                 name: None,
             },
         };
-        let registered = registry::register(max_bytes, pipes, &spec)?;
+        let class = Arc::new(Class::new(c"kmsgpipe", &sysfs::ATTRIBUTES)?, GFP_KERNEL)?;
+        let region = Arc::new(Region::new(c"kmsgpipe", PIPES_MAX)?, GFP_KERNEL)?;
+        let all = AllPipes::publish(max_bytes, class.clone(), region.clone())?;
+        let opened = Opened::new(region)?;
+        for _ in 0..pipes {
+            registry::create(&spec)?;
+        }
+        let commands = Commands::new(class, &sysfs::COMMANDS)?;
+        all.loaded();
         registry::warn_of_strays(pipes);
         Ok(Self {
             _stats: stats,
-            _registered: registered,
-            // An open file of it holds the module, so that nothing may fail after this.
-            _debug: debug::pipes_dir(),
+            _opened: opened,
+            _commands: commands,
+            _pipes: all,
+            // An open file in it holds a reference to the module, so no later step may fail.
+            _debug: debugfs::pipes_dir(),
             _users: users,
         })
     }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Attributes in sysfs: files of one value, of devices and of their class.
+//! Sysfs attributes of devices and of device classes.
 //!
 //! C headers: [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h),
 //! [`include/linux/device.h`](srctree/include/linux/device.h).
 //!
-//! They are statics, as lockdep takes their addresses for classes of locks.
+//! Attributes are statics, because lockdep uses their addresses as lock class keys.
 
 use core::slice;
 use kernel::{
@@ -20,21 +20,20 @@ use kernel::{
 
 use super::class::Attached;
 
-/// An attribute of the devices of a class.
+/// Sysfs attribute of the devices of a class.
 #[repr(C)]
 pub(crate) struct DeviceAttribute<T: 'static> {
-    // Interior mutability: lockdep has a place for itself in it.
+    // Interior mutability: it contains a lock class key, which belongs to lockdep.
     raw: Opaque<bindings::device_attribute>,
     show: fn(&Attached<T>, &mut Formatter<'_>) -> fmt::Result,
     store: Option<fn(&T, &[u8]) -> Result>,
 }
 
-// SAFETY: Nothing but the C side uses `raw`, which locks what it changes.
+// SAFETY: Only C code uses `raw`, and takes the locks that its changes need.
 unsafe impl<T> Sync for DeviceAttribute<T> {}
 
 impl<T: 'static> DeviceAttribute<T> {
-    /// An attribute that everybody may read. Each device has it under `name`; `show` writes its
-    /// value and the line feed behind it.
+    /// Makes an attribute `name` that all users may read. `show` writes the value and a line feed.
     pub(crate) const fn read_only(
         name: &'static CStr,
         show: fn(&Attached<T>, &mut Formatter<'_>) -> fmt::Result,
@@ -42,8 +41,9 @@ impl<T: 'static> DeviceAttribute<T> {
         Self::new(name, 0o444, show, None)
     }
 
-    /// An attribute that everybody may read and its owner write. `store` gets what is written,
-    /// without the line feed at its end.
+    /// Makes an attribute `name` that all users may read and the owner of the file may write.
+    /// `show` writes the value and a line feed. `store` gets the written bytes, less a final line
+    /// feed.
     pub(crate) const fn read_write(
         name: &'static CStr,
         show: fn(&Attached<T>, &mut Formatter<'_>) -> fmt::Result,
@@ -58,7 +58,7 @@ impl<T: 'static> DeviceAttribute<T> {
         show: fn(&Attached<T>, &mut Formatter<'_>) -> fmt::Result,
         store: Option<fn(&T, &[u8]) -> Result>,
     ) -> Self {
-        // Field by field, as show and store are in unions, or, with `CONFIG_CFI`, in structs.
+        // Set field by field: `show` and `store` are in unions or, with `CONFIG_CFI`, in structs.
         let mut raw: bindings::device_attribute = pin_init::zeroed();
         raw.attr = attribute(name, mode);
         raw.__bindgen_anon_1.show = Some(Self::raw_show);
@@ -72,29 +72,31 @@ impl<T: 'static> DeviceAttribute<T> {
         }
     }
 
-    /// What a `struct attribute_group` takes.
+    /// Returns the pointer for a `struct attribute_group`.
     pub(super) fn as_raw(&'static self) -> *mut bindings::attribute {
-        // SAFETY: The pointer is valid; this makes one of it to a field.
+        // SAFETY: `raw` is valid. This only computes the address of a field.
         unsafe { &raw mut (*self.raw.get()).attr }
     }
 
     /// # Safety
     ///
-    /// `dev` must be the device of an [`Attached<T>`] that is registered, `attr` the `raw` of a
-    /// `DeviceAttribute<T>`, and `buf` a page that nobody else uses.
+    /// `dev` must be the device of a registered [`Attached<T>`], `attr` the `raw` of a
+    /// `DeviceAttribute<T>`, and `buf` an initialised page without other users.
     unsafe extern "C" fn raw_show(
         dev: *mut bindings::device,
         attr: *mut bindings::device_attribute,
         buf: *mut c_char,
     ) -> isize {
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements `attr` is the `raw` of a static `Self`, and `dev` is
+        // the device of an `Attached<T>` that is not released during this call.
         let (this, attached) = unsafe {
             (
                 &*container_of!(Opaque::cast_from(attr), Self, raw),
                 Attached::<T>::from_raw(dev),
             )
         };
-        // SAFETY: By the safety requirements; the page was zeroed.
+        // SAFETY: By the safety requirements `buf` is an initialised page (sysfs zeroes it), and
+        // has no other users.
         let page = unsafe { slice::from_raw_parts_mut(buf.cast::<u8>(), PAGE_SIZE) };
         let mut formatter = Formatter::new(page);
         match (this.show)(attached, &mut formatter) {
@@ -105,7 +107,7 @@ impl<T: 'static> DeviceAttribute<T> {
 
     /// # Safety
     ///
-    /// `dev` must be the device of an [`Attached<T>`] that is registered, `attr` the `raw` of a
+    /// `dev` must be the device of a registered [`Attached<T>`], `attr` the `raw` of a
     /// `DeviceAttribute<T>`, and `buf` must have `count` bytes.
     unsafe extern "C" fn raw_store(
         dev: *mut bindings::device,
@@ -113,7 +115,9 @@ impl<T: 'static> DeviceAttribute<T> {
         buf: *const c_char,
         count: usize,
     ) -> isize {
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements `attr` is the `raw` of a static `Self`, `dev` is the
+        // device of an `Attached<T>` that is not released during this call, and `buf` has `count`
+        // bytes.
         let (this, attached, text) = unsafe {
             (
                 &*container_of!(Opaque::cast_from(attr), Self, raw),
@@ -128,20 +132,20 @@ impl<T: 'static> DeviceAttribute<T> {
     }
 }
 
-/// An attribute of a class that its owner may write to, to have something done.
+/// Write-only class attribute that runs a command when its owner writes to it.
 #[repr(C)]
 pub(crate) struct ClassCommand {
-    // Interior mutability: lockdep has a place for itself in it.
+    // Interior mutability: it contains a lock class key, which belongs to lockdep.
     raw: Opaque<bindings::class_attribute>,
     run: fn(&[u8]) -> Result,
 }
 
-// SAFETY: Nothing but the C side uses `raw`, which locks what it changes.
+// SAFETY: Only C code uses `raw`, and takes the locks that its changes need.
 unsafe impl Sync for ClassCommand {}
 
 impl ClassCommand {
-    /// A command that is given by writing to `name`. `run` gets what is written, without the line
-    /// feed at its end.
+    /// Makes a command with the attribute name `name`. `run` gets the written bytes without a final
+    /// line feed.
     pub(crate) const fn new(name: &'static CStr, run: fn(&[u8]) -> Result) -> Self {
         Self {
             raw: Opaque::new(bindings::class_attribute {
@@ -153,7 +157,7 @@ impl ClassCommand {
         }
     }
 
-    /// What `class_create_file_ns` takes.
+    /// Returns the pointer for `class_create_file_ns`.
     pub(super) fn as_raw(&'static self) -> *const bindings::class_attribute {
         self.raw.get()
     }
@@ -167,7 +171,8 @@ impl ClassCommand {
         buf: *const c_char,
         count: usize,
     ) -> isize {
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements `attr` is the `raw` of a static `Self`, and `buf` has
+        // `count` bytes.
         let (this, text) = unsafe {
             (
                 &*container_of!(Opaque::cast_from(attr), Self, raw),
@@ -178,7 +183,7 @@ impl ClassCommand {
     }
 }
 
-/// The part that all attributes have.
+/// Makes the part that attributes of all kinds have.
 #[expect(
     clippy::disallowed_methods,
     reason = "what is recommended in its place is not const"
@@ -190,12 +195,12 @@ const fn attribute(name: &'static CStr, mode: bindings::umode_t) -> bindings::at
     attribute
 }
 
-/// What was written, without the line feed that `echo` puts behind it.
+/// Removes the final line feed, which `echo` adds.
 fn without_line_feed(text: &[u8]) -> &[u8] {
     text.strip_suffix(b"\n").unwrap_or(text)
 }
 
-/// What a store function returns: all of it was used, or why not.
+/// Converts the result of a store function: all `count` bytes were used, or an error number.
 fn consumed(result: Result, count: usize) -> isize {
     match result {
         Ok(()) => count as isize,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Caches for objects of one type.
+//! Slab caches for objects of one type.
 //!
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h).
 //!
-//! `kmalloc` rounds sizes up to the next power of two, which is 1024 bytes for the 800 of a device.
+//! `kmalloc` rounds sizes up to a power of two: for the 800 bytes of a device it takes 1024.
 
 use core::{
     marker::PhantomData,
@@ -15,22 +15,22 @@ use kernel::{
     prelude::*, //
 };
 
-/// A cache for objects of type `T`.
+/// Slab cache for objects of type `T`.
 ///
 /// # Invariants
 ///
-/// The pointer is that of a cache for objects of the size and alignment of `T`, which was created
-/// and not destroyed.
+/// The pointer is that of a cache for objects of the size and alignment of `T`. The cache exists
+/// until this object is dropped.
 pub(super) struct Cache<T>(NonNull<bindings::kmem_cache>, PhantomData<fn() -> T>);
 
-// SAFETY: Any thread may use and destroy a cache.
+// SAFETY: A cache may be used and destroyed by any thread.
 unsafe impl<T> Send for Cache<T> {}
 
-// SAFETY: The allocator locks what it changes.
+// SAFETY: The slab allocator synchronizes concurrent use of a cache.
 unsafe impl<T> Sync for Cache<T> {}
 
 impl<T> Cache<T> {
-    /// Creates a cache that is called `name` in `/proc/slabinfo`.
+    /// Creates a cache that `/proc/slabinfo` shows as `name`.
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ impl<T> Cache<T> {
     pub(super) fn new(name: &'static CStr) -> Result<Self> {
         let mut args: bindings::kmem_cache_args = pin_init::zeroed();
         args.align = align_of::<T>() as c_uint;
-        // SAFETY: The name lives for ever; the arguments are valid, and are not used after this.
+        // SAFETY: `name` is static. `args` is valid, and is only used during the call.
         let cache = unsafe {
             bindings::__kmem_cache_create_args(
                 name.as_char_ptr(),
@@ -47,12 +47,11 @@ impl<T> Cache<T> {
                 0,
             )
         };
-        // INVARIANT: It was just created.
+        // INVARIANT: The cache was just created with the size and alignment of `T`.
         Ok(Self(NonNull::new(cache).ok_or(ENOMEM)?, PhantomData))
     }
 
-    /// Puts a value into an object of the cache, accounted to the memory cgroup of the current
-    /// task.
+    /// Moves `value` to an object of the cache, charged to the memory cgroup of the current task.
     ///
     /// # Errors
     ///
@@ -60,15 +59,15 @@ impl<T> Cache<T> {
     ///
     /// # Safety
     ///
-    /// The box must be dropped before the cache is.
+    /// The box must be dropped before the cache.
     pub(super) unsafe fn allocate(&self, value: T) -> Result<KBox<T>> {
-        // SAFETY: By the invariants it is a cache.
+        // SAFETY: By the type invariants the pointer is that of an existing cache.
         let object = unsafe {
             bindings::kmem_cache_alloc_noprof(self.0.as_ptr(), bindings::GFP_KERNEL_ACCOUNT)
         };
         let object = NonNull::new(object.cast::<T>()).ok_or(ENOMEM)?;
-        // SAFETY: It has the size and alignment of a `T`, and is not initialised before this. What
-        // comes from a cache may be freed by `kfree`, as boxes do.
+        // SAFETY: `object` is uninitialised memory of the size and alignment of `T`. `kfree`, with
+        // which a box frees it, accepts objects of any slab cache.
         unsafe {
             object.write(value);
             Ok(KBox::from_raw(object.as_ptr()))
@@ -78,7 +77,7 @@ impl<T> Cache<T> {
 
 impl<T> Drop for Cache<T> {
     fn drop(&mut self) {
-        // SAFETY: By the invariants it was created, and by the safety requirements of `allocate`
+        // SAFETY: By the type invariants the cache exists. By the safety requirements of `allocate`
         // all of its objects are freed.
         unsafe { bindings::kmem_cache_destroy(self.0.as_ptr()) };
     }

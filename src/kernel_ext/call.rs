@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How a write is made, whichever system call it comes from.
+//! Properties of a read or write call, independent of the system call that it comes from.
 
-/// What is to be known of a call beside its memory.
+/// A call, apart from its memory.
 pub(crate) trait Call {
-    /// Whether the call must fail with `EAGAIN` instead of waiting.
+    /// Returns whether the call must fail with `EAGAIN` instead of waiting.
     fn is_nonblocking(&self) -> bool;
 
-    /// Whether no program sees such a failure: io_uring tries without waiting, polls, and tries
-    /// again. True of its calls with `RWF_NOWAIT`, too, which cannot be told from these.
+    /// Returns whether no program sees an `EAGAIN` of this call: io_uring tries without waiting,
+    /// polls, and tries again. Also true for io_uring calls with `RWF_NOWAIT`, which look the same.
     fn is_attempt(&self) -> bool;
 
-    /// Whether part of the call has succeeded, so that no program sees why it ends.
+    /// Returns whether part of the call has succeeded. No program sees an error after that.
     fn is_partly_done(&self) -> bool {
         false
     }

@@ -1,74 +1,75 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A singly linked chain of owning pointers.
+//! Singly linked list of owning pointers.
 //!
-//! Joining, leaving and taking the whole chain move no element and allocate and free nothing, so
-//! all of it may happen under a lock.
+//! Adding and removing elements, and taking the whole list, neither move an element nor allocate or
+//! free memory. All of them may be done under a lock.
 
 use core::{
     marker::PhantomData,
     mem::take, //
 };
 
-/// An owning pointer that can be in a [`Chain`]: there is a place for a link beside what it points
-/// to.
+/// Owning pointer to an object with room for a link, by which it can be in a [`Chain`].
 ///
 /// # Safety
 ///
-/// - What [`Linked::into_raw`] returned stands for an object of its own until it is passed to
-///   [`Linked::from_raw`], and no other one is equal to it.
-/// - [`Linked::next`] returns what was passed to [`Linked::set_next`] last.
-/// - [`Linked::value`] points to a valid value, for which the rules of references hold while
-///   references to it exist.
+/// - A result of [`Linked::into_raw`] identifies its object until it is passed to
+///   [`Linked::from_raw`]. No two objects have equal ones at a time.
+/// - [`Linked::next`] returns the value last passed to [`Linked::set_next`].
+/// - [`Linked::value`] points to a valid value. References to it may be made under the usual
+///   aliasing rules.
 pub(crate) unsafe trait Linked: Sized {
-    /// What it owns.
+    /// Type of the value in the object.
     type Value;
 
-    /// Stands for an object that is owned by a chain.
+    /// Identifies an object that a chain owns.
     type Raw: Copy + PartialEq;
 
-    /// Gives the ownership up.
+    /// Gives up the ownership of the object.
     fn into_raw(this: Self) -> Self::Raw;
 
-    /// Takes the ownership back.
+    /// Takes the ownership of the object back.
     ///
     /// # Safety
     ///
-    /// `raw` must come from [`Linked::into_raw`], and must not be used any more.
+    /// `raw` must come from [`Linked::into_raw`], and must not be used afterwards.
     unsafe fn from_raw(raw: Self::Raw) -> Self;
 
-    /// The value of the object.
+    /// Returns a pointer to the value of the object.
     ///
     /// # Safety
     ///
-    /// `raw` must come from [`Linked::into_raw`], and not have been passed to [`Linked::from_raw`].
+    /// `raw` must come from [`Linked::into_raw`] and not have been passed to [`Linked::from_raw`].
     unsafe fn value(raw: Self::Raw) -> *mut Self::Value;
 
-    /// The link of the object.
+    /// Returns the link of the object.
     ///
     /// # Safety
     ///
-    /// As for [`Linked::value`], and [`Linked::set_next`] must have been called.
+    /// `raw` must come from [`Linked::into_raw`] and not have been passed to [`Linked::from_raw`].
+    /// [`Linked::set_next`] must have been called for it.
     unsafe fn next(raw: Self::Raw) -> Option<Self::Raw>;
 
     /// Sets the link of the object.
     ///
     /// # Safety
     ///
-    /// As for [`Linked::value`], and nobody else may use its link at the same time.
+    /// `raw` must come from [`Linked::into_raw`] and not have been passed to [`Linked::from_raw`].
+    /// The link must not be accessed concurrently.
     unsafe fn set_next(raw: Self::Raw, next: Option<Self::Raw>);
 }
 
-/// A chain of owning pointers that can be joined at both ends and left at the front.
-///
-/// One of its elements can be marked, from where it can be walked.
+/// Singly linked list that owns its elements. Elements are added at both ends and removed at the
+/// front. One element can carry a mark, which can be moved along the list.
 ///
 /// # Invariants
 ///
-/// - `ends` is [`None`] if and only if the chain is empty. Otherwise its first half is the first
-///   element, and its second the last one.
-/// - Each element comes from [`Linked::into_raw`] and is owned by the chain.
-/// - The link of each element is the element behind it, and is [`None`] in the last one.
+/// - `ends` is [`None`] if and only if the chain is empty. Otherwise it is the first and last
+///   element.
+/// - Each element comes from [`Linked::into_raw`] and is owned by the chain. There are `len` of
+///   them.
+/// - The link of each element is the next element, or [`None`] for the last one.
 /// - `mark` is [`None`] or an element of the chain.
 pub(crate) struct Chain<P: Linked> {
     ends: Option<(P::Raw, P::Raw)>,
@@ -77,16 +78,16 @@ pub(crate) struct Chain<P: Linked> {
     _owns: PhantomData<P>,
 }
 
-// SAFETY: A chain owns its elements as a vector would, and hands out nothing else.
+// SAFETY: A chain owns its elements, as a vector does, and each `P` may move to another thread.
 unsafe impl<P: Linked + Send> Send for Chain<P> {}
 
-// SAFETY: A shared reference to a chain gives access to shared references to its values only.
+// SAFETY: A shared reference to a chain only gives access to shared references to its values.
 unsafe impl<P: Linked> Sync for Chain<P> where P::Value: Sync {}
 
 impl<P: Linked> Chain<P> {
     /// Makes an empty chain.
     pub(crate) const fn new() -> Self {
-        // INVARIANT: The chain is empty, `ends` is `None`, there is no element and no mark.
+        // INVARIANT: The chain has no elements, so `ends` and `mark` are `None` and `len` is zero.
         Self {
             ends: None,
             len: 0,
@@ -95,7 +96,7 @@ impl<P: Linked> Chain<P> {
         }
     }
 
-    /// Returns whether there is nothing in the chain.
+    /// Returns whether the chain is empty.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.ends.is_none()
@@ -111,42 +112,43 @@ impl<P: Linked> Chain<P> {
     #[inline]
     pub(crate) fn front(&self) -> Option<&P::Value> {
         let (first, _) = self.ends?;
-        // SAFETY: By the invariants, `first` is owned by this chain; it stays so for the lifetime
-        // of the shared borrow of the chain.
+        // SAFETY: By the type invariants the chain owns `first`, and keeps it for the lifetime of
+        // the shared borrow of the chain.
         Some(unsafe { &*P::value(first) })
     }
 
-    /// Returns the first value, to change it.
+    /// Returns the first value for modification.
     #[inline]
     pub(crate) fn front_mut(&mut self) -> Option<&mut P::Value> {
         let (first, _) = self.ends?;
-        // SAFETY: By the invariants, `first` is owned by this chain; the mutable borrow of the
-        // chain makes the access exclusive for as long as the result is in use.
+        // SAFETY: By the type invariants the chain owns `first`. The mutable borrow of the chain
+        // makes the access exclusive for the lifetime of the result.
         Some(unsafe { &mut *P::value(first) })
     }
 
-    /// Returns the last value.
+    /// Returns the last value for modification.
     #[inline]
     pub(crate) fn back_mut(&mut self) -> Option<&mut P::Value> {
         let (_, last) = self.ends?;
-        // SAFETY: By the invariants, `last` is owned by this chain; the mutable borrow of the chain
-        // makes the access exclusive for as long as the result is in use.
+        // SAFETY: By the type invariants the chain owns `last`. The mutable borrow of the chain
+        // makes the access exclusive for the lifetime of the result.
         Some(unsafe { &mut *P::value(last) })
     }
 
     /// Adds an element at the end.
     pub(crate) fn push_back(&mut self, element: P) {
         let raw = P::into_raw(element);
-        // SAFETY: It was just returned by `into_raw`, and is in no chain.
+        // SAFETY: `raw` was just returned by `into_raw` and is in no chain, so its link has no
+        // other users.
         unsafe { P::set_next(raw, None) };
         self.len += 1;
-        // INVARIANT: `raw` comes from `into_raw`, is owned by the chain from here on, and is its
-        // last element: the link of the former last one is set to it, and its own is `None`.
+        // INVARIANT: `raw` comes from `into_raw`, and the chain owns it from here on. It is the
+        // last element: the former last one links to it, and its own link is `None`.
         self.ends = match self.ends {
             None => Some((raw, raw)),
             Some((first, last)) => {
-                // SAFETY: By the invariants, `last` is owned by this chain, and the mutable borrow
-                // of the chain makes this access exclusive.
+                // SAFETY: By the type invariants the chain owns `last`. The mutable borrow of the
+                // chain makes the access to its link exclusive.
                 unsafe { P::set_next(last, Some(raw)) };
                 Some((first, raw))
             }
@@ -156,56 +158,58 @@ impl<P: Linked> Chain<P> {
     /// Adds an element at the front.
     pub(crate) fn push_front(&mut self, element: P) {
         let raw = P::into_raw(element);
-        // SAFETY: It was just returned by `into_raw`, and is in no chain.
+        // SAFETY: `raw` was just returned by `into_raw` and is in no chain, so its link has no
+        // other users.
         unsafe { P::set_next(raw, self.ends.map(|(first, _)| first)) };
         self.len += 1;
-        // INVARIANT: `raw` comes from `into_raw`, is owned by the chain from here on, and is its
-        // first element: its link is the former first one, or `None` if there was none.
+        // INVARIANT: `raw` comes from `into_raw`, and the chain owns it from here on. It is the
+        // first element: its link is the former first one, or `None` if the chain was empty.
         self.ends = Some((raw, self.ends.map_or(raw, |(_, last)| last)));
     }
 
-    /// Takes the first element out. If it was marked then the one behind it, if any, is so now.
+    /// Removes the first element. If the element carried the mark, the mark moves to the next one,
+    /// if any.
     pub(crate) fn pop_front(&mut self) -> Option<P> {
         let (first, last) = self.ends?;
-        // SAFETY: By the invariants `first` is owned by the chain, and its link was set.
+        // SAFETY: By the type invariants the chain owns `first`, and its link was set.
         let next = unsafe { P::next(first) };
         self.len -= 1;
         if self.mark == Some(first) {
-            // INVARIANT: It is `None` or an element of the chain, which it stays in.
+            // INVARIANT: `next` is `None` or an element that stays in the chain.
             self.mark = next;
         }
-        // INVARIANT: The element behind `first` becomes the first one; if there is none, then the
-        // chain is empty.
+        // INVARIANT: The element behind `first` becomes the first one. If there is none, the chain
+        // is now empty, and `ends` is `None`.
         self.ends = next.map(|second| (second, last));
-        // SAFETY: By the invariants, `first` comes from `into_raw`. It just left the chain, so that
-        // this is done once only.
+        // SAFETY: By the type invariants `first` comes from `into_raw`. It has just left the chain,
+        // so this happens once.
         Some(unsafe { P::from_raw(first) })
     }
 
-    /// Moves all elements of another chain to the end of this one; its mark is lost.
+    /// Moves all elements of `other` to the end of this chain. The mark of `other` is lost.
     pub(crate) fn append(&mut self, other: &mut Self) {
-        // INVARIANT: `other` is empty after this.
+        // INVARIANT: `take` leaves an empty chain in place of `other`.
         let other = core::mem::ManuallyDrop::new(take(other));
         let Some((other_first, other_last)) = other.ends else {
             return;
         };
         self.len += other.len;
-        // INVARIANT: The elements of `other`, all of which come from `into_raw`, are owned by this
-        // chain from here on, as `other` is never dropped. The former last one is linked to the
-        // first of them, and the link of the last of them is `None`.
+        // INVARIANT: The elements of `other` come from `into_raw`. This chain owns them from here
+        // on, as `other` is never dropped. The former last element links to the first of them, and
+        // the link of the last of them is `None`.
         self.ends = match self.ends {
             None => Some((other_first, other_last)),
             Some((first, last)) => {
-                // SAFETY: By the invariants, `last` is owned by this chain, and the mutable borrow
-                // of the chain makes this access exclusive.
+                // SAFETY: By the type invariants the chain owns `last`. The mutable borrow of the
+                // chain makes the access to its link exclusive.
                 unsafe { P::set_next(last, Some(other_first)) };
                 Some((first, other_last))
             }
         };
     }
 
-    /// Takes the first `count` elements out, or all if there are fewer. The mark is lost if it was
-    /// on one of them.
+    /// Removes the first `count` elements, or all if there are fewer, and returns them as a chain.
+    /// The mark is lost if one of them carried it.
     pub(crate) fn take_front(&mut self, count: usize) -> Self {
         if count >= self.len {
             let mut all = self.take();
@@ -218,25 +222,25 @@ impl<P: Linked> Chain<P> {
         let mut end = first;
         for taken in 1..=count {
             if self.mark == Some(end) {
-                // INVARIANT: There is no mark.
+                // INVARIANT: `None` is no mark.
                 self.mark = None;
             }
-            // SAFETY: By the invariants, `end` is owned by the chain, and its link was set.
+            // SAFETY: By the type invariants the chain owns `end`, and its link was set.
             let next = unsafe { P::next(end) };
-            // There is one, as the chain has more than `count` elements.
+            // Always present: the chain has more than `count` elements.
             let Some(next) = next else {
                 break;
             };
             if taken == count {
-                // SAFETY: By the invariants, `end` is owned by this chain, and the mutable borrow
-                // of the chain makes this access exclusive.
+                // SAFETY: By the type invariants the chain owns `end`. The mutable borrow of the
+                // chain makes the access to its link exclusive.
                 unsafe { P::set_next(end, None) };
-                // INVARIANT: What is behind `end` stays, and is one element at least; the last one
-                // does. The mark is on none that leaves.
+                // INVARIANT: The elements from `next` to `last` stay, which is at least one. The
+                // mark is on none of those that leave.
                 self.ends = Some((next, last));
                 self.len -= count;
-                // INVARIANT: These are the elements from `first` to `end`, whose link is `None`;
-                // this chain no longer owns them.
+                // INVARIANT: These are the elements from `first` to `end`, whose link is `None`.
+                // `self` no longer owns them.
                 return Self {
                     ends: Some((first, end)),
                     len: count,
@@ -249,76 +253,79 @@ impl<P: Linked> Chain<P> {
         Self::new()
     }
 
-    /// Takes all elements out but the first, in one step. The mark is lost unless it is on that.
+    /// Removes all elements but the first in constant time, and returns them as a chain. The mark
+    /// is lost unless the first element carries it.
     pub(crate) fn take_rest(&mut self) -> Self {
         let Some((first, last)) = self.ends else {
             return Self::new();
         };
-        // SAFETY: By the invariants `first` is owned by the chain, and its link was set.
+        // SAFETY: By the type invariants the chain owns `first`, and its link was set.
         let Some(second) = (unsafe { P::next(first) }) else {
             return Self::new();
         };
-        // SAFETY: As above, and the mutable borrow of the chain makes this access exclusive.
+        // SAFETY: By the type invariants the chain owns `first`. The mutable borrow of the chain
+        // makes the access to its link exclusive.
         unsafe { P::set_next(first, None) };
-        // INVARIANT: These are the elements from the second to the last one, whose link is `None`;
-        // this chain no longer owns them.
+        // INVARIANT: These are the elements from the second to the last one, whose link is `None`.
+        // `self` no longer owns them.
         let rest = Self {
             ends: Some((second, last)),
             len: self.len - 1,
             mark: None,
             _owns: PhantomData,
         };
-        // INVARIANT: One element is left, whose link is `None`; the mark is on it or on none.
+        // INVARIANT: One element is left. Its link is `None`, and the mark is on it or `None`.
         self.ends = Some((first, first));
         self.len = 1;
         self.mark = self.mark.filter(|mark| *mark == first);
         rest
     }
 
-    /// Takes everything out, in one step, and the mark with it.
+    /// Removes all elements in constant time, and returns them as a chain, together with the mark.
     pub(crate) fn take(&mut self) -> Self {
         take(self)
     }
 
-    /// Marks the first element, if there is one.
+    /// Sets the mark on the first element, if there is one.
     pub(crate) fn mark_front(&mut self) {
-        // INVARIANT: It becomes `None` or the first element.
+        // INVARIANT: The mark becomes `None` or the first element.
         self.mark = self.ends.map(|(first, _)| first);
     }
 
-    /// Marks the element behind the marked one, or none if that was the last.
+    /// Moves the mark to the next element. A mark on the last element is lost.
     pub(crate) fn advance_mark(&mut self) {
-        // SAFETY: By the invariants it is an element of this chain.
-        // INVARIANT: So is its link, if it has one.
+        // SAFETY: By the type invariants the chain owns the marked element, and its link was set.
+        // INVARIANT: The link of an element is `None` or an element of the chain.
         self.mark = self.mark.and_then(|marked| unsafe { P::next(marked) });
     }
 
-    /// Returns whether the first element is the marked one.
+    /// Returns whether the first element carries the mark.
     pub(crate) fn is_front_marked(&self) -> bool {
         self.ends.is_some_and(|(first, _)| Some(first) == self.mark)
     }
 
-    /// Returns the marked value.
+    /// Returns the value of the marked element.
     pub(crate) fn marked(&self) -> Option<&P::Value> {
-        // SAFETY: By the invariants it is owned by this chain; it stays so for the lifetime of the
-        // shared borrow of the chain.
+        // SAFETY: By the type invariants the chain owns the marked element, and keeps it for the
+        // lifetime of the shared borrow of the chain.
         self.mark.map(|marked| unsafe { &*P::value(marked) })
     }
 
-    /// Walks all values, the first one first.
+    /// Iterates over all values, from the first to the last.
     #[inline]
     pub(crate) fn iter(&self) -> Iter<'_, P> {
-        // INVARIANT: It is `None` or the first element of the chain, which is borrowed.
+        // INVARIANT: `next` is `None` or the first element of the chain, which is borrowed.
         Iter {
             next: self.ends.map(|(first, _)| first),
             _chain: PhantomData,
         }
     }
 
-    /// Walks all values, the first one first, to change them.
+    /// Iterates over all values for modification, from the first to the last.
     #[inline]
     pub(crate) fn iter_mut(&mut self) -> IterMut<'_, P> {
-        // INVARIANT: It is `None` or the first element of the chain, which is mutably borrowed.
+        // INVARIANT: `next` is `None` or the first element of the chain, which is mutably borrowed.
+        // No element was visited yet.
         IterMut {
             next: self.ends.map(|(first, _)| first),
             _chain: PhantomData,
@@ -338,7 +345,7 @@ impl<P: Linked> Drop for Chain<P> {
     }
 }
 
-/// A walk along a [`Chain`].
+/// Iterator over the values of a [`Chain`].
 ///
 /// # Invariants
 ///
@@ -354,8 +361,9 @@ impl<'a, P: Linked> Iterator for Iter<'a, P> {
     #[inline]
     fn next(&mut self) -> Option<&'a P::Value> {
         let element = self.next?;
-        // SAFETY: By the invariants it is an element of a chain that nobody changes for `'a`.
-        // INVARIANT: By the invariants of the chain, so is its link, if it has one.
+        // SAFETY: By the type invariants `element` is in a chain that is borrowed, and so
+        // unchanged, for `'a`.
+        // INVARIANT: The link of an element is `None` or an element of the same chain.
         unsafe {
             self.next = P::next(element);
             Some(&*P::value(element))
@@ -363,12 +371,12 @@ impl<'a, P: Linked> Iterator for Iter<'a, P> {
     }
 }
 
-/// A walk along a [`Chain`] that may change its values.
+/// Mutable iterator over the values of a [`Chain`].
 ///
 /// # Invariants
 ///
-/// `next` is [`None`] or an element of a chain that is mutably borrowed for `'a`, and that was not
-/// yet walked over.
+/// `next` is [`None`] or an element of a chain that is mutably borrowed for `'a`, and was not
+/// visited yet.
 pub(crate) struct IterMut<'a, P: Linked> {
     next: Option<P::Raw>,
     _chain: PhantomData<&'a mut Chain<P>>,
@@ -380,10 +388,10 @@ impl<'a, P: Linked> Iterator for IterMut<'a, P> {
     #[inline]
     fn next(&mut self) -> Option<&'a mut P::Value> {
         let element = self.next?;
-        // SAFETY: By the invariants it is an element of a chain that nobody else uses for `'a`, and
-        // no reference to its value was handed out before.
-        // INVARIANT: By the invariants of the chain, its link is such an element, too, if it has
-        // one.
+        // SAFETY: By the type invariants `element` is in a chain that is mutably borrowed for `'a`.
+        // It was not visited yet, so there is no other reference to its value.
+        // INVARIANT: The link of an element is `None` or the next element of the same chain, which
+        // was not visited either.
         unsafe {
             self.next = P::next(element);
             Some(&mut *P::value(element))
@@ -397,7 +405,7 @@ mod tests {
     use core::ptr::NonNull;
     use kernel::prelude::*;
 
-    /// A number that can be chained.
+    /// A number that can be in a chain.
     struct Number(KBox<Node>);
 
     struct Node {
@@ -411,33 +419,33 @@ mod tests {
         }
     }
 
-    // SAFETY: A node has an address of its own as long as its box exists, and a place for a link.
+    // SAFETY: A node keeps its address as long as its box exists, and has a link of its own.
     unsafe impl Linked for Number {
         type Value = u32;
         type Raw = NonNull<Node>;
 
         fn into_raw(this: Self) -> NonNull<Node> {
-            // SAFETY: A pointer from `into_raw` is not null.
+            // SAFETY: A pointer from `KBox::into_raw` is not null.
             unsafe { NonNull::new_unchecked(KBox::into_raw(this.0)) }
         }
 
         unsafe fn from_raw(raw: NonNull<Node>) -> Self {
-            // SAFETY: By the safety requirements it comes from `KBox::into_raw`.
+            // SAFETY: By the safety requirements `raw` comes from `KBox::into_raw`.
             Self(unsafe { KBox::from_raw(raw.as_ptr()) })
         }
 
         unsafe fn value(raw: NonNull<Node>) -> *mut u32 {
-            // SAFETY: By the safety requirements it points to a node.
+            // SAFETY: By the safety requirements `raw` points to a node.
             unsafe { &raw mut (*raw.as_ptr()).value }
         }
 
         unsafe fn next(raw: NonNull<Node>) -> Option<NonNull<Node>> {
-            // SAFETY: By the safety requirements it points to a node.
+            // SAFETY: By the safety requirements `raw` points to a node.
             unsafe { (*raw.as_ptr()).next }
         }
 
         unsafe fn set_next(raw: NonNull<Node>, next: Option<NonNull<Node>>) {
-            // SAFETY: By the safety requirements it points to a node whose link nobody else uses.
+            // SAFETY: By the safety requirements `raw` points to a node, whose link is not in use.
             unsafe { (*raw.as_ptr()).next = next };
         }
     }
@@ -521,7 +529,7 @@ mod tests {
             (4, &[1, 2, 3], &[]),
         ] {
             let mut numbers = chain(&[1, 2, 3])?;
-            // The mark stays if the marked one does.
+            // The mark stays if the marked element stays.
             numbers.mark_front();
             numbers.advance_mark();
             let taken = numbers.take_front(count);
@@ -577,7 +585,7 @@ mod tests {
         assert!(numbers.is_front_marked());
         assert_eq!(numbers.marked(), Some(&2));
 
-        // It moves on rather than leave the chain.
+        // The mark moves to the next element when the marked one is removed.
         numbers.pop_front();
         assert!(numbers.is_front_marked());
         assert_eq!(numbers.marked(), Some(&3));

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Character devices that own their module, and can be polled, spliced and asked for signals.
+//! Character devices with poll, splice and fasync that pin their module while open.
 //!
 //! C headers: [`include/linux/cdev.h`](srctree/include/linux/cdev.h),
 //! [`include/linux/poll.h`](srctree/include/linux/poll.h).
 //!
-//! `kernel::miscdevice::MiscDeviceRegistration` leaves the owner of its file operations empty, so
-//! that a module can be unloaded while its device is open, has neither poll nor splice nor fasync,
-//! and opens a device by a walk along a list of all, under a mutex that all share. The [`Region`]
-//! here starts from the file operations of the crate, adds what they lack, and is found by number.
-//! Among that are `read` and `write`, which `read(2)` and `write(2)` prefer to those of I/O
-//! vectors, and which spare them a vector and a control block for each call. The
-//! kernel itself (`kernel_read`, as of 9p with `trans=fd`) does not use files that have both.
+//! `kernel::miscdevice::MiscDeviceRegistration` leaves the owner of its file operations null, so a
+//! module can be unloaded while its device is open. It has neither poll nor splice nor fasync, and
+//! opens a device by walking the list of all misc devices under a mutex that they share.
+//!
+//! [`Opened`] looks devices up by number. It starts from the file operations of the crate and adds
+//! what they lack. That includes `read` and `write`: the kernel prefers them for `read(2)` and
+//! `write(2)`, and needs neither an I/O vector nor a `struct kiocb` for such a call. In-kernel
+//! users (`kernel_read`, as in 9p with `trans=fd`) reject files that have both kinds.
 
 use core::{
     marker::PhantomData,
@@ -54,6 +55,10 @@ use super::{
         Source, //
     },
     notify::Notifier,
+    region::{
+        Region,
+        MINOR_BITS, //
+    },
     splice,
     user::{
         UserDest,
@@ -61,105 +66,103 @@ use super::{
     },
 };
 
-/// The number of bits of a minor number.
-const MINOR_BITS: u32 = 20;
-
-/// A device that can be opened through a [`Region`]: a stream of messages that can be polled.
+/// A device with a stream of messages that can be polled, opened through a [`Region`].
 ///
-/// Its reads and writes must never wait when the caller asked for `IOCB_NOWAIT`.
+/// Reads and writes must never wait in a call with `IOCB_NOWAIT`.
 pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + Sync {
-    /// The module that the code of this type is in: it stays while a file is open.
+    /// Module with the code of this type. An open file holds a reference to it.
     const OWNER: &'static ThisModule;
 
-    /// Answers `read(2)`, as [`MiscDevice::read_iter`] does calls of other kinds.
+    /// Handles `read(2)` outside of framed mode. [`MiscDevice::read_iter`] handles other reads.
     fn read(open: &OpenFile<Self>, dest: UserDest, nonblocking: impl Fn() -> bool)
         -> Result<usize>;
 
-    /// Answers `write(2)`, as [`MiscDevice::write_iter`] does calls of other kinds.
+    /// Handles `write(2)` outside of framed mode. [`MiscDevice::write_iter`] handles other writes.
     fn write(open: &OpenFile<Self>, source: UserSource, call: &impl Call) -> Result<usize>;
 
-    /// Whether reads and writes of the file that was just opened are answered by
-    /// [`StreamDevice::read_framed`] and [`StreamDevice::write_framed`]. From then on
-    /// [`OpenFile::answer_framed`] decides.
+    /// Returns whether a file that was just opened is in framed mode, in which
+    /// [`StreamDevice::read_framed`] and [`StreamDevice::write_framed`] handle all reads and
+    /// writes. [`OpenFile::answer_framed`] changes the mode later.
     fn is_framed(&self) -> bool;
 
-    /// Answers reads of all kinds when others answer those that are not framed.
+    /// Handles all reads of a file in framed mode.
     fn read_framed(
         open: &OpenFile<Self>,
         dest: impl Dest,
         nonblocking: impl Fn() -> bool,
     ) -> Result<usize>;
 
-    /// Answers writes of all kinds when others answer those that are not framed.
+    /// Handles all writes of a file in framed mode.
     fn write_framed(open: &OpenFile<Self>, source: impl Source, call: &impl Call) -> Result<usize>;
 
-    /// Called when the device number with this minor is opened; takes the place of
-    /// [`MiscDevice::open`]. Returns the device for this file.
+    /// Opens the device with this minor number, in place of [`MiscDevice::open`]. Returns the
+    /// device for `file`.
     fn open_stream(minor: u32, file: &File) -> Result<Self>;
 
-    /// What pollers of it are to register with. It is asked once, when the file is opened.
+    /// Returns the notifier that pollers register with. Called once, when the file is opened.
     fn notifier(&self) -> &Notifier;
 
-    /// Answers `poll` with [`events`](super::notify::events). What changes the answer afterwards
-    /// must be told to the [`Notifier`].
+    /// Returns the current [`events`](super::notify::events) for `poll`. Later changes of the
+    /// result must be reported to the [`Notifier`].
     fn poll(&self) -> u32;
 
-    /// Called after a file was registered with the [`Notifier`] for signals, or unregistered.
+    /// Called after a file was added to or removed from the `fasync` lists of the [`Notifier`].
     fn signals_changed(&self);
 
-    /// The number of bytes without which the next read may fail with [`EMSGSIZE`]: zero if that is
-    /// not known.
+    /// Returns the buffer length in bytes below which the next read may fail with [`EMSGSIZE`], or
+    /// zero if it is unknown.
     fn needed_len(&self) -> usize;
 }
 
-/// What an open file of a [`StreamDevice`] holds.
+/// Private data of an open file of a [`StreamDevice`].
 ///
 /// # Invariants
 ///
-/// `notifier` is borrowed from `device`, which stays where it is, and unchanged, until it is
+/// `notifier` is borrowed from `device`. `device` neither moves nor is mutably borrowed until it is
 /// dropped.
 #[repr(C)]
 pub(crate) struct OpenFile<T> {
-    // At the address of the object itself, as it is used by each call.
+    // At offset zero, as each call uses it.
     device: T,
-    // What is registered with it is gone when the file is released.
+    // Pollers and `fasync` entries are removed before the file is released.
     notifier: NonNull<Notifier>,
 }
 
-// SAFETY: The notifier is one that a shared reference to the device gives access to.
+// SAFETY: `notifier` only gives access that a shared reference to the device gives too, and `T` may
+// be sent and shared.
 unsafe impl<T: Send + Sync> Send for OpenFile<T> {}
 
-// SAFETY: As above.
+// SAFETY: `notifier` only gives access that a shared reference to the device gives too, and `T` may
+// be shared.
 unsafe impl<T: Sync> Sync for OpenFile<T> {}
 
 impl<T: StreamDevice> OpenFile<T> {
-    /// Lets [`StreamDevice::read_framed`] and [`StreamDevice::write_framed`] answer reads and
-    /// writes of `file`, which holds this, from the next call on, or no longer. Of two calls at a
-    /// time, either may decide.
+    /// Switches framed mode of `file` on or off, from the next call on. `file` must hold this
+    /// object, otherwise nothing happens. A call that runs concurrently may see either mode.
     pub(crate) fn answer_framed(&self, file: &File, framed: bool) {
         let fops = if framed {
-            Region::<T>::FRAMED
+            Opened::<T>::FRAMED
         } else {
-            Region::<T>::FOPS
+            Opened::<T>::FOPS
         };
         let file = file.as_ptr();
-        // SAFETY: The file is valid, and after it was opened its private data does not change.
+        // SAFETY: `file` is valid, and its private data does not change after it was opened.
         let held = unsafe { (*file).private_data };
         if !ptr::eq(held.cast_const().cast(), self) {
             return;
         }
-        // SAFETY: The file is valid. As it holds this, it was opened by `Region::<T>::open`, to
-        // which both operations belong: they have the same owner, and expect the same private data.
-        // Each call loads the pointer, and what it finds there stays valid, as those of sound cards
-        // that are disconnected do (`snd_card_disconnect`).
+        // SAFETY: `file` is valid. It holds this object, so `Opened::<T>::open` has opened it. Both
+        // tables of operations are for such files: they have the same owner and expect the same
+        // private data. Both are constants, so a concurrent call may use either.
+        // `snd_card_disconnect` replaces `f_op` of an open file in the same way.
         unsafe { (&raw mut (*file).f_op).write_volatile(fops) };
     }
 }
 
 impl<T> OpenFile<T> {
-    /// What pollers register with.
+    /// Returns the notifier of the device.
     fn notifier(&self) -> &Notifier {
-        // SAFETY: By the invariants.
+        // SAFETY: By the type invariants `notifier` is borrowed from `device`, which `self` owns.
         unsafe { self.notifier.as_ref() }
     }
 }
@@ -172,49 +175,39 @@ impl<T> Deref for OpenFile<T> {
     }
 }
 
-/// What a read or write that ends with `result` returns to the kernel.
+/// Converts the result of a read or write to the return value of the file operation.
 #[inline(always)]
 fn to_ret(result: Result<usize>) -> isize {
     match result {
-        // CAST: The kernel asks for less than `isize::MAX` bytes.
+        // CAST: The kernel limits the length of a call to less than `isize::MAX` bytes.
         Ok(len) => len as isize,
         Err(err) => err.to_errno() as isize,
     }
 }
 
-/// A range of device numbers, of one major number, for devices that are opened as a `T`.
-///
-/// # Invariants
-///
-/// The numbers from `first` on, `minors` many, are allocated.
-pub(crate) struct Region<T> {
-    first: bindings::dev_t,
-    minors: u32,
-    _device: PhantomData<fn(T)>,
-}
-
-/// Lets the devices of a [`Region`] be opened, as long as it exists.
+/// Lets the devices of a [`Region`] be opened as a `T` until it is dropped.
 ///
 /// # Invariants
 ///
 /// `cdev` is added for the numbers of the region.
 pub(crate) struct Opened<T> {
     cdev: NonNull<bindings::cdev>,
-    // The numbers are given back after this.
-    _region: Arc<Region<T>>,
+    // Dropped after `drop` has removed the cdev: only then may the numbers be freed.
+    _region: Arc<Region>,
+    _device: PhantomData<fn(T)>,
 }
 
-// SAFETY: Opening may be ended by any thread.
+// SAFETY: A cdev may be removed by any thread.
 unsafe impl<T> Send for Opened<T> {}
 
-// SAFETY: There is no method that takes a shared reference.
+// SAFETY: No method takes a shared reference.
 unsafe impl<T> Sync for Opened<T> {}
 
-impl<T: StreamDevice> Region<T> {
-    /// The operations of the crate, and what they lack.
+impl<T: StreamDevice> Opened<T> {
+    /// File operations of the crate, with what they lack.
     const FOPS: &'static bindings::file_operations = &{
         let stock = MiscDeviceOptions { name: c"" }.into_raw::<T>().fops;
-        // SAFETY: `into_raw` lets `fops` point to a constant of the crate.
+        // SAFETY: `into_raw` sets `fops` to a constant of the crate.
         let mut fops = unsafe { *stock };
         fops.owner = T::OWNER.as_ptr();
         fops.open = Some(Self::open);
@@ -227,8 +220,8 @@ impl<T: StreamDevice> Region<T> {
         fops
     };
 
-    /// Those of a file whose reads and writes are framed. The others pay nothing for that there are
-    /// such.
+    /// Operations of a file in framed mode. A separate table spares files in other modes a test in
+    /// each read and write.
     const FRAMED: &'static bindings::file_operations = &{
         let mut fops = *Self::FOPS;
         fops.read = Some(Self::read_framed);
@@ -238,62 +231,68 @@ impl<T: StreamDevice> Region<T> {
         fops
     };
 
-    /// Lets the devices be opened, from now on. Until then that fails with [`ENXIO`], and takes the
-    /// time that the kernel needs to look for another module that has them.
+    /// Makes the devices of `region` available for opening. Before that, opening one fails with
+    /// [`ENXIO`], after the kernel has tried to load a module for its number.
     ///
     /// # Errors
     ///
     /// [`ENOMEM`].
-    pub(crate) fn open_up(this: Arc<Self>) -> Result<Opened<T>> {
-        // SAFETY: There are no preconditions.
+    pub(crate) fn new(region: Arc<Region>) -> Result<Self> {
+        // SAFETY: `cdev_alloc` has no preconditions.
         let cdev = NonNull::new(unsafe { bindings::cdev_alloc() }).ok_or(ENOMEM)?;
-        // SAFETY: It was just allocated, and nobody else has it.
+        // SAFETY: `cdev` was just allocated and has no other users.
         unsafe {
             (*cdev.as_ptr()).owner = T::OWNER.as_ptr();
             (*cdev.as_ptr()).ops = Self::FOPS;
         }
-        // SAFETY: It is valid, its operations are constant, and by the invariants the numbers are
-        // allocated.
-        let ret = unsafe { bindings::cdev_add(cdev.as_ptr(), this.first, this.minors) };
+        // SAFETY: `cdev` is valid, and its operations are constant. By the type invariants of
+        // `Region` the numbers are allocated.
+        let ret = unsafe { bindings::cdev_add(cdev.as_ptr(), region.first(), region.minors()) };
         if let Err(err) = to_result(ret) {
-            // SAFETY: It was not added; this drops the only reference.
+            // SAFETY: `cdev` was not added. `cdev_del` drops the only reference.
             unsafe { bindings::cdev_del(cdev.as_ptr()) };
             return Err(err);
         }
-        // INVARIANT: It was just added.
-        Ok(Opened {
+        // INVARIANT: `cdev` was just added for the numbers of `region`.
+        Ok(Self {
             cdev,
-            _region: this,
+            _region: region,
+            _device: PhantomData,
         })
     }
 
     /// # Safety
     ///
-    /// `inode` and `file` must be valid, and undergoing `chrdev_open` for a number of a
-    /// `Region<T>`.
+    /// `inode` and `file` must be valid, and be in a call of `chrdev_open` for a number of a
+    /// `Region` that is opened as a `T`.
     unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-        // Messages have no position: no seeking, no `pread`, and no lock around `read`.
+        // Messages have no position: the file supports neither seeking nor `pread`, and reads do
+        // not take `f_pos_lock`.
         //
-        // SAFETY: By the safety requirements both are valid and being opened.
+        // SAFETY: By the safety requirements `inode` and `file` are valid and in the process of
+        // being opened.
         let ret = unsafe { bindings::stream_open(inode, file) };
         if ret != 0 {
             return ret;
         }
 
-        // SAFETY: The inode is valid, and its device number does not change.
+        // SAFETY: `inode` is valid, and its device number does not change.
         let minor = unsafe { (*inode).i_rdev } & ((1 << MINOR_BITS) - 1);
-        // SAFETY: The file is valid for the duration of this call, and as it is being opened, its
+        // SAFETY: `file` is valid for the duration of this call. It is being opened, so its
         // position is not in use.
         match Self::open_file(minor, unsafe { File::from_raw_file(file) }) {
             Ok(open) => {
                 let framed = open.device.is_framed();
-                // SAFETY: As above; the operations of the crate expect the private data to be this.
+                // SAFETY: `file` is valid, and other tasks cannot use it yet. The operations of the
+                // crate expect the private data to be a foreign `T::Ptr`.
                 unsafe { (*file).private_data = open.into_foreign() };
                 if framed {
-                    // SAFETY: The opener of a file may change its operations.
+                    // SAFETY: `file` is valid, and other tasks cannot use it yet. An open function
+                    // may replace the operations.
                     unsafe { (*file).f_op = Self::FRAMED };
                 }
-                // SAFETY: The opener of a file may change its mode.
+                // SAFETY: `file` is valid, and other tasks cannot use it yet. An open function may
+                // change the mode.
                 unsafe { (*file).f_mode |= FMODE_NOWAIT };
                 0
             }
@@ -301,7 +300,7 @@ impl<T: StreamDevice> Region<T> {
         }
     }
 
-    /// Makes what `file` is to hold.
+    /// Makes the private data of `file`.
     fn open_file(minor: u32, file: &File) -> Result<KBox<OpenFile<T>>> {
         let open = KBox::<OpenFile<T>>::new_uninit(GFP_KERNEL_ACCOUNT)?;
         let device = T::open_stream(minor, file)?;
@@ -309,8 +308,8 @@ impl<T: StreamDevice> Region<T> {
             device,
             notifier: NonNull::dangling(),
         });
-        // INVARIANT: It is borrowed from there, and from here on nobody has more than a shared
-        // reference to the device.
+        // INVARIANT: `notifier` is borrowed from `device` in the box, so `device` does not move.
+        // From here on only shared references to it are made.
         open.notifier = NonNull::from(open.device.notifier());
         Ok(open)
     }
@@ -324,89 +323,93 @@ impl<T: StreamDevice> Region<T> {
         len: usize,
         _pos: *mut bindings::loff_t,
     ) -> isize {
-        // SAFETY: The file was opened, so that its private data is a `T::Ptr`, which is not taken
-        // back before the file is released.
+        // SAFETY: The file was opened by `Self::open`, so its private data is a foreign `T::Ptr`.
+        // It is taken back on release only.
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
-        // SAFETY: The file is valid for the duration of this call.
+        // SAFETY: By the safety requirements `file` is valid for the duration of this call.
         let nonblocking = move || unsafe { is_file_nonblocking(file) };
         to_ret(T::read(open, UserDest::new(buf, len), nonblocking))
     }
 
     /// # Safety
     ///
-    /// As for [`Self::read`].
+    /// `file` must be a valid file that was opened by [`Self::open`].
     unsafe extern "C" fn read_framed(
         file: *mut bindings::file,
         buf: *mut c_char,
         len: usize,
         _pos: *mut bindings::loff_t,
     ) -> isize {
-        // SAFETY: As in `read`.
+        // SAFETY: The file was opened by `Self::open`, so its private data is a foreign `T::Ptr`.
+        // It is taken back on release only.
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
-        // SAFETY: As in `read`.
+        // SAFETY: By the safety requirements `file` is valid for the duration of this call.
         let nonblocking = move || unsafe { is_file_nonblocking(file) };
         to_ret(T::read_framed(open, UserDest::new(buf, len), nonblocking))
     }
 
     /// # Safety
     ///
-    /// As for [`Self::read`].
+    /// `file` must be a valid file that was opened by [`Self::open`].
     unsafe extern "C" fn write(
         file: *mut bindings::file,
         buf: *const c_char,
         len: usize,
         _pos: *mut bindings::loff_t,
     ) -> isize {
-        // SAFETY: As in `read`.
+        // SAFETY: The file was opened by `Self::open`, so its private data is a foreign `T::Ptr`.
+        // It is taken back on release only.
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
-        // SAFETY: The file is valid for the duration of this call.
+        // SAFETY: By the safety requirements `file` is valid for the duration of this call.
         let call = unsafe { FileCall::new(file) };
         to_ret(T::write(open, UserSource::new(buf, len), &call))
     }
 
     /// # Safety
     ///
-    /// As for [`Self::read`].
+    /// `file` must be a valid file that was opened by [`Self::open`].
     unsafe extern "C" fn write_framed(
         file: *mut bindings::file,
         buf: *const c_char,
         len: usize,
         _pos: *mut bindings::loff_t,
     ) -> isize {
-        // SAFETY: As in `read`.
+        // SAFETY: The file was opened by `Self::open`, so its private data is a foreign `T::Ptr`.
+        // It is taken back on release only.
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
-        // SAFETY: The file is valid for the duration of this call.
+        // SAFETY: By the safety requirements `file` is valid for the duration of this call.
         let call = unsafe { FileCall::new(file) };
         to_ret(T::write_framed(open, UserSource::new(buf, len), &call))
     }
 
     /// # Safety
     ///
-    /// The arguments must be those of `file_operations::read_iter` for a file that was opened by
-    /// [`Self::open`].
+    /// The arguments must be those of a `file_operations::read_iter` call for a file that was
+    /// opened by [`Self::open`].
     unsafe extern "C" fn read_iter_framed(
         kiocb: *mut bindings::kiocb,
         iter: *mut bindings::iov_iter,
     ) -> isize {
-        // SAFETY: By the safety requirements it is valid, and the private data of its file is a
-        // `T::Ptr`.
+        // SAFETY: By the safety requirements `kiocb` is valid, and the private data of its file is
+        // a foreign `T::Ptr`.
         let kiocb = unsafe { Kiocb::<T::Ptr>::from_raw(kiocb) };
-        // SAFETY: By the safety requirements it is a valid I/O vector to write to.
+        // SAFETY: By the safety requirements `iter` is a valid I/O vector to write to.
         let iov = unsafe { IovIterDest::from_raw(iter) };
         to_ret(T::read_framed(kiocb.file(), iov, || is_nonblocking(&kiocb)))
     }
 
     /// # Safety
     ///
-    /// The arguments must be those of `file_operations::write_iter` for a file that was opened by
-    /// [`Self::open`].
+    /// The arguments must be those of a `file_operations::write_iter` call for a file that was
+    /// opened by [`Self::open`].
     unsafe extern "C" fn write_iter_framed(
         kiocb: *mut bindings::kiocb,
         iter: *mut bindings::iov_iter,
     ) -> isize {
-        // SAFETY: As in `read_iter_framed`.
+        // SAFETY: By the safety requirements `kiocb` is valid, and the private data of its file is
+        // a foreign `T::Ptr`.
         let kiocb = unsafe { Kiocb::<T::Ptr>::from_raw(kiocb) };
-        // SAFETY: By the safety requirements it is a valid I/O vector to read from.
+        // SAFETY: By the safety requirements `iter` is a valid I/O vector to read from.
         let iov = unsafe { IovIterSource::from_raw(iter) };
         to_ret(T::write_framed(kiocb.file(), iov, &kiocb))
     }
@@ -419,10 +422,10 @@ impl<T: StreamDevice> Region<T> {
         file: *mut bindings::file,
         table: *mut bindings::poll_table,
     ) -> bindings::__poll_t {
-        // SAFETY: The file was opened, so that its private data is a `T::Ptr`, which is not taken
-        // back before the file is released.
+        // SAFETY: The file was opened by `Self::open`, so its private data is a foreign `T::Ptr`.
+        // It is taken back on release only.
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
-        // SAFETY: The file is valid and holds `open`, and so the notifier, until it is released;
+        // SAFETY: `file` is valid, and holds `open` and so the notifier until it is released.
         // `table` is null or valid.
         unsafe { open.notifier().register_poll(file, table) };
         open.device.poll()
@@ -430,8 +433,8 @@ impl<T: StreamDevice> Region<T> {
 
     /// # Safety
     ///
-    /// The arguments must be those of `file_operations::splice_read` for a file that was opened by
-    /// [`Self::open`].
+    /// The arguments must be those of a `file_operations::splice_read` call for a file that was
+    /// opened by [`Self::open`].
     unsafe extern "C" fn splice_read(
         file: *mut bindings::file,
         pos: *mut bindings::loff_t,
@@ -439,16 +442,17 @@ impl<T: StreamDevice> Region<T> {
         len: usize,
         flags: c_uint,
     ) -> isize {
-        // SAFETY: By the safety requirements.
+        // SAFETY: `copy_splice_read` has the safety requirements of this function.
         let ret = unsafe { bindings::copy_splice_read(file, pos, pipe, len, flags) };
         if ret != EMSGSIZE.to_errno() as isize {
             return ret;
         }
-        // SAFETY: As in `poll`.
+        // SAFETY: The file was opened by `Self::open`, so its private data is a foreign `T::Ptr`.
+        // It is taken back on release only.
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
         let next = open.device.needed_len();
-        // The read was as long as there is room in the pipe. If an empty pipe has enough, the
-        // caller may try again when this one was read from.
+        // The kernel has limited `len` to the room in the pipe. If the message fits into the empty
+        // pipe, the caller may retry after the pipe was read from.
         //
         // SAFETY: The caller of `splice_read` holds the mutex of the pipe.
         if unsafe { splice::has_room_later(pipe, len, next) } {
@@ -459,13 +463,14 @@ impl<T: StreamDevice> Region<T> {
 
     /// # Safety
     ///
-    /// The arguments must be those of `file_operations::fasync` for a file that was opened by
-    /// [`Self::open`].
+    /// The arguments must be those of a `file_operations::fasync` call for a file that was opened
+    /// by [`Self::open`].
     unsafe extern "C" fn fasync(fd: c_int, file: *mut bindings::file, on: c_int) -> c_int {
-        // SAFETY: As in `poll`.
+        // SAFETY: The file was opened by `Self::open`, so its private data is a foreign `T::Ptr`.
+        // It is taken back on release only.
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
-        // SAFETY: By the safety requirements, and the file holds `open`, and so the notifier,
-        // until it is released.
+        // SAFETY: By the safety requirements the arguments are those of a `fasync` call. The file
+        // holds `open` and so the notifier until it is released.
         let result = unsafe { open.notifier().register_async(fd, file, on) };
         open.device.signals_changed();
         match result {
@@ -475,52 +480,10 @@ impl<T: StreamDevice> Region<T> {
     }
 }
 
-impl<T> Region<T> {
-    /// Allocates a major number with `minors` minor numbers, from zero on.
-    ///
-    /// # Errors
-    ///
-    /// - [`EINVAL`]: there are not so many minor numbers.
-    /// - [`EBUSY`]: there is no free major number.
-    /// - [`ENOMEM`].
-    pub(crate) fn new(name: &'static CStr, minors: u32) -> Result<Self> {
-        if minors == 0 || minors > 1 << MINOR_BITS {
-            return Err(EINVAL);
-        }
-        let mut first = 0;
-        // SAFETY: `first` may be written to, and the name lives for ever.
-        to_result(unsafe {
-            bindings::alloc_chrdev_region(&mut first, 0, minors, name.as_char_ptr())
-        })?;
-        // INVARIANT: They were just allocated.
-        Ok(Self {
-            first,
-            minors,
-            _device: PhantomData,
-        })
-    }
-
-    /// The device number with this minor number.
-    pub(crate) fn number(&self, minor: u32) -> Result<bindings::dev_t> {
-        if minor < self.minors {
-            Ok(self.first | minor)
-        } else {
-            Err(EINVAL)
-        }
-    }
-}
-
-impl<T> Drop for Region<T> {
-    fn drop(&mut self) {
-        // SAFETY: By the invariants they are allocated.
-        unsafe { bindings::unregister_chrdev_region(self.first, self.minors) };
-    }
-}
-
 impl<T> Drop for Opened<T> {
     fn drop(&mut self) {
-        // SAFETY: By the invariants it is added, and it is not used after this. Files that are open
-        // hold references of their own, and the module.
+        // SAFETY: By the type invariants `cdev` is added. It is not used after this. Open files
+        // hold references of their own to it and to the module.
         unsafe { bindings::cdev_del(self.cdev.as_ptr()) };
     }
 }

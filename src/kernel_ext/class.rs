@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Classes of devices, and devices with a node.
+//! Device classes, and devices with a node in `/dev`.
 //!
 //! C header: [`include/linux/device.h`](srctree/include/linux/device.h).
 
@@ -38,7 +38,7 @@ use super::{
     layout::GFP_NOFAIL,
 };
 
-/// A class of devices, `/sys/class/NAME`, whose devices carry a `T`.
+/// Device class, `/sys/class/NAME`, each of whose devices has data of type `T`.
 ///
 /// # Invariants
 ///
@@ -46,39 +46,39 @@ use super::{
 pub(crate) struct Class<T: 'static> {
     class: NonNull<bindings::class>,
     devices: Arc<Devices<T>>,
-    // Dropped after the class, and so after all of its devices.
+    // Dropped after `drop` has waited for the release of all devices, whose memory is in the cache.
     cache: Cache<Attached<T>>,
 }
 
-/// What the devices of a class have in common, for as long as one of them exists.
+/// Data shared by the devices of a class, and kept until the last one is released.
 #[pin_data]
 struct Devices<T: 'static> {
     device_type: bindings::device_type,
-    // What `device_type` points to, and nothing else does.
+    // `device_type` points to these, and nothing else does.
     _groups: KBox<[*const bindings::attribute_group; 2]>,
     _group: KBox<bindings::attribute_group>,
     _attributes: KVec<*mut bindings::attribute>,
-    /// The devices that are not released yet, and one while the class is in use.
+    /// Number of devices that are not released yet, plus one for the [`Class`].
     alive: Atomic<i64>,
     #[pin]
     released: Completion,
     _data: core::marker::PhantomData<fn(T)>,
 }
 
-// SAFETY: What the pointers in it point to is static or owned, and does not change.
+// SAFETY: The pointers are to statics and to memory owned by this object, neither of which changes.
 unsafe impl<T> Send for Devices<T> {}
 
-// SAFETY: As above.
+// SAFETY: The pointers are to statics and to memory owned by this object, neither of which changes.
 unsafe impl<T> Sync for Devices<T> {}
 
 // SAFETY: A class may be used and removed by any thread.
 unsafe impl<T> Send for Class<T> {}
 
-// SAFETY: Likewise.
+// SAFETY: The driver core synchronizes concurrent use of a class.
 unsafe impl<T> Sync for Class<T> {}
 
 impl<T> Devices<T> {
-    /// One of them is released, or the class is done.
+    /// Drops the count of a released device, or that of the class.
     fn put(&self) {
         if self.alive.fetch_sub(1, Full) == 1 {
             self.released.complete_all();
@@ -91,7 +91,7 @@ impl<T: HasNode + Send + Sync> Class<T> {
     ///
     /// # Errors
     ///
-    /// [`EEXIST`] if there is one of this name, [`ENOMEM`].
+    /// [`EEXIST`] if a class of this name exists, [`ENOMEM`].
     pub(crate) fn new(
         name: &'static CStr,
         attributes: &'static [DeviceAttribute<T>],
@@ -125,11 +125,11 @@ impl<T: HasNode + Send + Sync> Class<T> {
             GFP_KERNEL,
         )?;
         let cache = Cache::new(name)?;
-        // The C side owns the memory of the class: it may be released late.
+        // `class_create` allocates the `struct class`, which the driver core may release late.
         //
-        // SAFETY: The name lives for ever.
+        // SAFETY: `name` is static.
         let class = from_err_ptr(unsafe { bindings::class_create(name.as_char_ptr()) })?;
-        // INVARIANT: It was just registered.
+        // INVARIANT: The class was just registered.
         Ok(Self {
             class: NonNull::new(class).ok_or(ENOMEM)?,
             devices,
@@ -137,25 +137,25 @@ impl<T: HasNode + Send + Sync> Class<T> {
         })
     }
 
-    /// Adds a device `name` to the class, with a node for `number` in `/dev`, as `data` says, and
-    /// returns when both can be used.
+    /// Adds a device `name` with `data` to the class, and a node for `number` in `/dev` as `data`
+    /// describes it. Both can be used on return.
     ///
     /// # Errors
     ///
-    /// [`EEXIST`] if the class has one of this name, [`ENOMEM`].
+    /// [`EEXIST`] if the class has a device of this name, [`ENOMEM`].
     pub(crate) fn add(&self, name: &CStr, number: bindings::dev_t, data: T) -> Result<Device<T>> {
         let attached = Attached {
             raw: Opaque::zeroed(),
             data,
             devices: self.devices.clone(),
         };
-        // SAFETY: It is dropped here or when the device is released, which the class waits for when
-        // it is dropped, and then only drops the cache.
+        // SAFETY: The release function of the device drops the box. Dropping the class waits for
+        // all releases before it drops the cache.
         let attached = unsafe { self.cache.allocate(attached)? };
         self.devices.alive.fetch_add(1, Full);
         let attached = KBox::into_raw(attached);
-        // SAFETY: It was just allocated. From `device_initialize` on it is freed by its release
-        // function only.
+        // SAFETY: `attached` was just allocated and has no other users. From `device_initialize`
+        // on, only its release function frees it.
         let raw = unsafe {
             let raw = (*attached).raw.get();
             bindings::device_initialize(raw);
@@ -163,23 +163,23 @@ impl<T: HasNode + Send + Sync> Class<T> {
             (*raw).type_ = &raw const self.devices.device_type;
             (*raw).devt = number;
             (*raw).release = Some(Attached::<T>::release);
-            // There is no hardware to put to sleep. Where the kernel has power management, this
-            // spares each device a directory of up to nine files.
+            // The device has no hardware to suspend. Opting out of power management spares each
+            // device a sysfs directory of up to nine files.
             bindings::dev_pm_info::set_no_pm_raw(&raw mut (*raw).power, true);
             raw
         };
-        // SAFETY: The device is initialised; the format takes a string, which is copied.
+        // SAFETY: The device is initialised. The format takes one string, which is copied.
         let result = to_result(unsafe {
             bindings::dev_set_name(raw, c"%s".as_char_ptr(), name.as_char_ptr())
         })
         // SAFETY: The device is initialised and has a name.
         .and_then(|()| to_result(unsafe { bindings::device_add(raw) }));
         if let Err(err) = result {
-            // SAFETY: The only reference is this one.
+            // SAFETY: The device was not added, so this drops the only reference.
             unsafe { bindings::put_device(raw) };
             return Err(err);
         }
-        // SAFETY: A pointer from `into_raw` is not null.
+        // SAFETY: A pointer from `KBox::into_raw` is not null.
         // INVARIANT: The device was just registered.
         Ok(Device(unsafe { NonNull::new_unchecked(attached) }))
     }
@@ -187,17 +187,17 @@ impl<T: HasNode + Send + Sync> Class<T> {
 
 impl<T> Drop for Class<T> {
     fn drop(&mut self) {
-        // Whoever looks at a device may hold on to it for a while; and with
-        // `CONFIG_DEBUG_KOBJECT_RELEASE` the kernel does so. Their release function is in this
-        // module.
+        // Users of a device, such as readers of its sysfs files, and `CONFIG_DEBUG_KOBJECT_RELEASE`
+        // can delay its release. The release function is in this module, so wait for it.
         self.devices.put();
         self.devices.released.wait_for_completion();
-        // SAFETY: It is registered, and has neither devices nor files any more.
+        // SAFETY: By the type invariants the class is registered. It has neither devices nor
+        // command files any more.
         unsafe { bindings::class_destroy(self.class.as_ptr()) };
     }
 }
 
-/// Files of a class that commands can be written to, as long as this exists.
+/// Command files of a class, removed on drop.
 ///
 /// # Invariants
 ///
@@ -208,19 +208,19 @@ pub(crate) struct Commands<T: 'static> {
 }
 
 impl<T> Commands<T> {
-    /// Lets `commands` be given by writing to files of `class`.
+    /// Creates a file in `class` for each of `commands`.
     ///
     /// # Errors
     ///
-    /// [`EEXIST`] if there is a file of this name, [`ENOMEM`].
+    /// [`EEXIST`] if a file of this name exists, [`ENOMEM`].
     pub(crate) fn new(class: Arc<Class<T>>, commands: &'static [ClassCommand]) -> Result<Self> {
-        // INVARIANT: None is none of its files.
+        // INVARIANT: There are no `commands` yet.
         let mut this = Self {
             class,
             commands: &[],
         };
         for (index, command) in commands.iter().enumerate() {
-            // SAFETY: The class is registered, and the attribute is static.
+            // SAFETY: By the type invariants of `Class` it is registered. The attribute is static.
             to_result(unsafe {
                 bindings::class_create_file_ns(
                     this.class.class.as_ptr(),
@@ -228,7 +228,7 @@ impl<T> Commands<T> {
                     ptr::null(),
                 )
             })?;
-            // INVARIANT: It was just created, as those before it were.
+            // INVARIANT: The file of `command` was just created, after those before it.
             this.commands = commands.get(..=index).unwrap_or_default();
         }
         Ok(this)
@@ -236,10 +236,11 @@ impl<T> Commands<T> {
 }
 
 impl<T> Drop for Commands<T> {
-    /// Waits for commands that are being carried out.
+    /// Waits for running commands.
     fn drop(&mut self) {
         for command in self.commands {
-            // SAFETY: The class is registered, and by the invariants this is one of its files.
+            // SAFETY: By the type invariants of `Class` it is registered, and by those of this type
+            // `command` is one of its files.
             unsafe {
                 bindings::class_remove_file_ns(
                     self.class.class.as_ptr(),
@@ -251,30 +252,31 @@ impl<T> Drop for Commands<T> {
     }
 }
 
-/// Who may use a node in `/dev`.
+/// Owner and permissions of a node in `/dev`.
 #[derive(Clone, Copy)]
 pub(crate) struct Permissions {
-    /// Its mode.
+    /// File mode.
     pub(crate) mode: u16,
-    /// Its owner, by the kernel's own id.
+    /// Owner, as in the initial user namespace.
     pub(crate) uid: u32,
-    /// Its group, by the kernel's own id.
+    /// Group, as in the initial user namespace.
     pub(crate) gid: u32,
 }
 
-/// What a device carries: it says what the node of the device is to be, each time the same.
+/// Data of a device that describes its node. The description never changes.
 pub(crate) trait HasNode {
-    /// Who may use it.
+    /// Returns the owner and the permissions of the node.
     fn permissions(&self) -> Permissions;
 
-    /// Writes its name in `/dev`, of less than [`NODE_NAME_SIZE`] bytes, none of them zero.
+    /// Writes the path of the node below `/dev`: less than [`NODE_NAME_SIZE`] bytes, none of them
+    /// zero.
     fn write_node_name(&self, f: &mut Formatter<'_>) -> fmt::Result;
 }
 
-/// The size of the longest name of a node, with the zero behind it.
+/// Maximum size of the path of a node, including the terminating zero.
 pub(crate) const NODE_NAME_SIZE: usize = 64;
 
-/// A device as long as the kernel knows it.
+/// A `struct device` with its data, allocated until the device is released.
 pub(crate) struct Attached<T: 'static> {
     raw: Opaque<bindings::device>,
     data: T,
@@ -282,25 +284,26 @@ pub(crate) struct Attached<T: 'static> {
 }
 
 impl<T: 'static> Attached<T> {
-    /// What it carries.
+    /// Returns the data of the device.
     pub(crate) fn data(&self) -> &T {
         &self.data
     }
 
     /// # Safety
     ///
-    /// `dev` must be the `raw` of an `Attached<T>` that is not released for `'a`.
+    /// `dev` must be the `raw` of an `Attached<T>` that is not released during `'a`.
     pub(super) unsafe fn from_raw<'a>(dev: *const bindings::device) -> &'a Self {
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements `dev` is the `raw` of a `Self` that is valid for `'a`.
         unsafe { &*container_of!(Opaque::cast_from(dev), Self, raw) }
     }
 
     /// # Safety
     ///
-    /// `dev` must be the `raw` of an `Attached<T>` that [`Class::add`] made, and that nobody uses
+    /// `dev` must be the `raw` of an `Attached<T>` that was made by [`Class::add`] and has no users
     /// any more.
     unsafe extern "C" fn release(dev: *mut bindings::device) {
-        // SAFETY: By the safety requirements it comes from `KBox::into_raw`, and is not used again.
+        // SAFETY: By the safety requirements the `Attached<T>` comes from `KBox::into_raw` in
+        // `Class::add`, and is not used after this.
         let attached =
             unsafe { KBox::from_raw(container_of!(Opaque::cast_from(dev), Self, raw).cast_mut()) };
         let devices = attached.devices.clone();
@@ -310,7 +313,7 @@ impl<T: 'static> Attached<T> {
 }
 
 impl<T: HasNode + 'static> Attached<T> {
-    /// Says what the node is to be.
+    /// Returns the path of the node, and sets its mode and owner.
     ///
     /// # Safety
     ///
@@ -321,10 +324,11 @@ impl<T: HasNode + 'static> Attached<T> {
         uid: *mut bindings::kuid_t,
         gid: *mut bindings::kgid_t,
     ) -> *mut c_char {
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements `dev` is the `raw` of a `Self` that is not released
+        // during this call.
         let data = unsafe { Self::from_raw(dev) }.data();
         let permissions = data.permissions();
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements the pointers are valid if they are not null.
         unsafe {
             if !mode.is_null() {
                 mode.write(permissions.mode);
@@ -342,36 +346,36 @@ impl<T: HasNode + 'static> Attached<T> {
         }
         let mut name = [0; NODE_NAME_SIZE];
         if let Some((_zero, place)) = name.split_last_mut() {
-            // It fits.
+            // Cannot fail: the path fits by the contract of `HasNode`.
             let _ = data.write_node_name(&mut Formatter::new(place));
         }
-        // It must not fail: the kernel would then take the device for one without a name of its
-        // own, and make or leave another node.
+        // Must not fail: the driver core would use the name of the device as the path instead, and
+        // make or leave another node.
         //
-        // SAFETY: It is a string, as its last byte is zero; the caller frees the copy.
+        // SAFETY: `name` is a C string, as its last byte is zero. The caller frees the copy.
         unsafe { bindings::kstrdup(name.as_ptr().cast(), bindings::GFP_KERNEL | GFP_NOFAIL) }
     }
 }
 
-/// A registered device; dropping it removes the device and its node, and waits for those who read
-/// or write its attributes.
+/// A registered device. Dropping it removes the device and its node, and waits for running reads
+/// and writes of its attributes.
 ///
 /// # Invariants
 ///
-/// The pointer is one that [`Class::add`] made, and the device is registered.
+/// The pointer comes from [`Class::add`], and the device is registered.
 pub(crate) struct Device<T: 'static>(NonNull<Attached<T>>);
 
-// SAFETY: A device may be removed by any thread, and gives shared references to a `T` to any
-// thread.
+// SAFETY: A device may be removed by any thread. Attributes access its data by shared reference
+// from any thread, which `T: Send + Sync` allows.
 unsafe impl<T: Send + Sync> Send for Device<T> {}
 
-// SAFETY: There is no method that takes a shared reference.
+// SAFETY: No method takes a shared reference.
 unsafe impl<T: Send + Sync> Sync for Device<T> {}
 
 impl<T> Drop for Device<T> {
     fn drop(&mut self) {
-        // SAFETY: By the invariants it is registered, and this gives up the reference of
-        // `device_initialize`.
+        // SAFETY: By the type invariants the device is registered. `device_unregister` drops the
+        // reference of `device_initialize`, after which this object does not use the device.
         unsafe { bindings::device_unregister((*self.0.as_ptr()).raw.get()) };
     }
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Clock readings as numbers.
+//! Clock readings as integers.
 //!
 //! C headers: [`include/linux/timekeeping.h`](srctree/include/linux/timekeeping.h),
 //! [`include/linux/time_namespace.h`](srctree/include/linux/time_namespace.h).
 //!
-//! `kernel::time::Instant` does not let a module see its value.
+//! `kernel::time::Instant` does not give modules access to its value.
 
 use kernel::{
     bindings,
@@ -15,7 +15,6 @@ use kernel::{
 #[cfg(CONFIG_TIME_NS)]
 use super::layout::TIME_NS_MONOTONIC;
 
-/// Nanoseconds in a second.
 const NSEC_PER_SEC: i64 = 1_000_000_000;
 
 /// Reads `CLOCK_MONOTONIC`, in nanoseconds.
@@ -23,52 +22,53 @@ const NSEC_PER_SEC: i64 = 1_000_000_000;
 pub(crate) fn monotonic() -> u64 {
     // SAFETY: `ktime_get` has no preconditions.
     let now = unsafe { bindings::ktime_get() };
-    // CAST: This clock counts up from zero.
+    // CAST: `CLOCK_MONOTONIC` is never negative.
     now as u64
 }
 
-/// Converts a reading of `CLOCK_MONOTONIC` to `CLOCK_REALTIME`, both in nanoseconds, as the clocks
-/// stand to each other now: negative before 1970. Much cheaper than a second reading.
+/// Converts a reading of `CLOCK_MONOTONIC` to `CLOCK_REALTIME` with the current offset between the
+/// two. Both are in nanoseconds; the result is negative for times before 1970. Much cheaper than
+/// reading a second clock.
 #[inline]
 pub(crate) fn monotonic_to_realtime(monotonic: u64) -> i64 {
-    // CAST: The clock takes three centuries to get out of the range.
+    // CAST: `CLOCK_MONOTONIC` exceeds the range of `i64` after three centuries only.
     let monotonic = monotonic as i64;
-    // SAFETY: `ktime_mono_to_any` takes any time, and `TK_OFFS_REAL` is a valid offset.
+    // SAFETY: `ktime_mono_to_any` accepts any time, and `TK_OFFS_REAL` is a valid offset.
     unsafe { bindings::ktime_mono_to_any(monotonic, bindings::tk_offsets_TK_OFFS_REAL) }
 }
 
-/// By how much, in seconds and nanoseconds, the time namespace of `task` has set `CLOCK_MONOTONIC`
-/// ahead.
+/// Returns the offset of `CLOCK_MONOTONIC` in the time namespace of `task`: seconds, nanoseconds.
 #[cfg(CONFIG_TIME_NS)]
 #[inline(always)]
 fn offset(task: &CurrentTask) -> (i64, i64) {
-    // SAFETY: The current task is valid. While it makes a call it has namespaces, which it alone
-    // changes.
+    // SAFETY: The current task is valid. During a system call its `nsproxy` is not null, and only
+    // the task itself changes it.
     let time_ns = unsafe { (*(*task.as_ptr()).nsproxy).time_ns };
-    // SAFETY: The namespace is valid while the task is in it, and this is where its offset is.
+    // SAFETY: The time namespace stays valid while the task is in it. `TIME_NS_MONOTONIC` is the
+    // offset of a `struct timespec64` in it.
     let offset = unsafe {
         time_ns
             .byte_add(TIME_NS_MONOTONIC)
             .cast::<bindings::timespec64>()
     };
-    // SAFETY: It is valid. It does not change any more once a task is in the namespace.
-    // CAST: It is less than a second.
+    // SAFETY: `offset` is valid. Its value does not change once a task is in the namespace.
+    // CAST: The nanoseconds are less than a second.
     unsafe { ((*offset).tv_sec, (*offset).tv_nsec as i64) }
 }
 
-/// By how much: there is one time namespace.
+/// Returns zero: without `CONFIG_TIME_NS` there is one time namespace.
 #[cfg(not(CONFIG_TIME_NS))]
 fn offset(_task: &CurrentTask) -> (i64, i64) {
     (0, 0)
 }
 
-/// By how many nanoseconds the time namespace of `task` has set `CLOCK_MONOTONIC` ahead.
+/// Returns the offset of `CLOCK_MONOTONIC` in the time namespace of `task`, in nanoseconds.
 pub(super) fn ahead(task: &CurrentTask) -> i64 {
     let (sec, nsec) = offset(task);
     sec.saturating_mul(NSEC_PER_SEC).saturating_add(nsec)
 }
 
-/// Whether that is nothing.
+/// Returns whether the time namespace of `task` has no offset for `CLOCK_MONOTONIC`.
 #[inline(always)]
 pub(super) fn is_initial_for(task: &CurrentTask) -> bool {
     let (sec, nsec) = offset(task);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What differs between the kernels that the module is built for: Linux 7.2 (`kmsgpipe_linux_7_2`,
-//! set by Kbuild) and what comes after it.
+//! Differences between the kernels that the module supports: Linux 7.2 (`kmsgpipe_linux_7_2`, set
+//! by Kbuild) and later ones.
 
 use kernel::{
     module_param::ModuleParamAccess,
     ThisModule, //
 };
 
-/// Returns the module itself: 7.2 has a static for it, later kernels a constant of its type.
+/// Returns the module: 7.2 has a static for it, later kernels a constant of its type.
 pub(crate) const fn this_module() -> &'static ThisModule {
     #[cfg(kmsgpipe_linux_7_2)]
     return &crate::THIS_MODULE;
@@ -16,7 +16,7 @@ pub(crate) const fn this_module() -> &'static ThisModule {
     return kernel::module::this_module::<crate::LocalModule>();
 }
 
-/// Returns the value of a parameter of the module: 7.2 lends it, later kernels copy it.
+/// Returns the value of a module parameter: 7.2 returns a reference, later kernels a copy.
 pub(crate) fn parameter<T: Copy>(parameter: &ModuleParamAccess<T>) -> T {
     #[cfg(kmsgpipe_linux_7_2)]
     return *parameter.value();

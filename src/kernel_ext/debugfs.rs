@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files in debugfs that list objects, and own their module.
+//! Debugfs files that list objects and hold a reference to their module while open.
 //!
 //! C header: [`include/linux/debugfs.h`](srctree/include/linux/debugfs.h).
 //!
-//! `kernel::debugfs` leaves the owner of its file operations empty: a file that is open when its
-//! module is unloaded takes the kernel down when it is closed.
+//! `kernel::debugfs` leaves the owner of its file operations null. A file that is open when its
+//! module is unloaded then crashes the kernel when it is closed.
 
 #[cfg(CONFIG_DEBUG_FS)]
 use core::{
@@ -26,17 +26,18 @@ use super::{
     seq::Operations, //
 };
 
-/// A directory in debugfs with one file that lists what `T` says, for root.
+/// Directory in debugfs with one file, readable by root, that lists the objects of `T`.
 ///
-/// As always with debugfs, that it could not be made is no error; it is missing then.
+/// As is usual for debugfs, failing to create it is not an error: the directory or the file is
+/// missing then.
 ///
 /// # Invariants
 ///
-/// The pointer is null or that of a directory that was created and not removed.
+/// The pointer is null, or that of a directory that was created and not removed.
 #[cfg(CONFIG_DEBUG_FS)]
 pub(crate) struct ListDir<T>(*mut bindings::dentry, PhantomData<T>);
 
-/// A directory in debugfs with one file that lists what `T` says: this kernel has no debugfs.
+/// Stand-in for kernels without debugfs.
 #[cfg(not(CONFIG_DEBUG_FS))]
 pub(crate) struct ListDir<T>(core::marker::PhantomData<T>);
 
@@ -45,12 +46,12 @@ pub(crate) struct ListDir<T>(core::marker::PhantomData<T>);
 unsafe impl<T> Send for ListDir<T> {}
 
 #[cfg(CONFIG_DEBUG_FS)]
-// SAFETY: There is no method that takes a shared reference.
+// SAFETY: No method takes a shared reference.
 unsafe impl<T> Sync for ListDir<T> {}
 
 #[cfg(not(CONFIG_DEBUG_FS))]
 impl<T: List> ListDir<T> {
-    /// Makes the directory `dir` and in it the file `file`.
+    /// Creates nothing, as there is no debugfs.
     pub(crate) fn new(_dir: &CStr, _file: &CStr) -> Self {
         Self(core::marker::PhantomData)
     }
@@ -67,18 +68,18 @@ impl<T: List> ListDir<T> {
         ..pin_init::zeroed()
     };
 
-    /// Makes the directory `dir` and in it the file `file`.
+    /// Creates the directory `dir` with the file `file`.
     pub(crate) fn new(dir: &CStr, file: &CStr) -> Self {
-        // SAFETY: The name is copied; a null pointer is the root of debugfs.
+        // SAFETY: The name is copied. A null parent is the root of debugfs.
         let dir = from_err_ptr(unsafe {
             bindings::debugfs_create_dir(dir.as_char_ptr(), ptr::null_mut())
         });
         let Ok(dir) = dir else {
-            // INVARIANT: It is null.
+            // INVARIANT: The pointer is null.
             return Self(ptr::null_mut(), PhantomData);
         };
-        // SAFETY: The name is copied, the directory was just created, and the operations are
-        // constant. The file goes with the directory.
+        // SAFETY: The name is copied, `dir` was just created, and the operations are constant. The
+        // file is removed with the directory.
         let _ = unsafe {
             bindings::debugfs_create_file_full(
                 file.as_char_ptr(),
@@ -89,15 +90,15 @@ impl<T: List> ListDir<T> {
                 Self::FOPS,
             )
         };
-        // INVARIANT: It was just created.
+        // INVARIANT: The directory was just created.
         Self(dir, PhantomData)
     }
 
     /// # Safety
     ///
-    /// `file` must be valid and being opened.
+    /// `file` must be valid and in the process of being opened.
     unsafe extern "C" fn open(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-        // SAFETY: By the safety requirements, and the operations are constant.
+        // SAFETY: By the safety requirements `file` is being opened. The operations are constant.
         unsafe { bindings::seq_open(file, Operations::<T>::OPS) }
     }
 }
@@ -105,8 +106,8 @@ impl<T: List> ListDir<T> {
 #[cfg(CONFIG_DEBUG_FS)]
 impl<T> Drop for ListDir<T> {
     fn drop(&mut self) {
-        // SAFETY: By the invariants it is null or was not removed. This waits for those who are
-        // reading.
+        // SAFETY: By the type invariants the pointer is null or that of a directory that was not
+        // removed. The call waits for readers of the file.
         unsafe { bindings::debugfs_remove(self.0) };
     }
 }

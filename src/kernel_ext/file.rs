@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Open files: their flags, and a request that all kinds of them have.
+//! Flags of open files, and an ioctl request that is common to many file types.
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h).
 
@@ -14,14 +14,13 @@ use kernel::{
 
 use super::layout;
 
-/// `FIONREAD`: the request for the number of bytes that can be read, as an `int`.
+/// `FIONREAD`: request for the number of readable bytes, as an `int`.
 pub(crate) const FIONREAD: u32 = layout::FIONREAD;
 
-/// Turns `O_NONBLOCK` of an open file on if it is off, and off if it is on, as `FIONBIO` does with
-/// a given value.
+/// Toggles `O_NONBLOCK` of an open file. `FIONBIO` sets it to a given value instead.
 pub(crate) fn toggle_nonblock(file: &File) {
     let file = file.as_ptr();
-    // SAFETY: The file is valid. Its flags are changed under this lock, and read without it.
+    // SAFETY: A `File` is valid. `f_lock` serializes changes of `f_flags`; readers take no lock.
     unsafe {
         bindings::spin_lock(&raw mut (*file).f_lock);
         (*file).f_flags ^= flags::O_NONBLOCK;

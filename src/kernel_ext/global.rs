@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A shared object that callbacks without a context of their own can reach.
+//! Shared objects that callbacks without a context argument can look up.
 
 use core::ptr;
 use kernel::{
@@ -17,28 +17,28 @@ use kernel::{
     },
 };
 
-/// A place for a shared object, for a `static`.
+/// Slot for a shared object, to be used in a `static`.
 ///
 /// # Invariants
 ///
-/// The pointer is null or that of an [`Arc`] that a [`Published`] holds. It is dropped a grace
-/// period after the pointer became null at the earliest.
+/// The pointer is null, or that of an [`Arc`] that a [`Published`] holds. The [`Arc`] is dropped no
+/// earlier than a grace period after the pointer was set to null.
 pub(crate) struct Global<T: 'static>(Atomic<*mut T>);
 
-// SAFETY: It shares an `Arc<T>`, which may be shared under these conditions.
+// SAFETY: Sharing the slot shares an `Arc<T>`, which `T: Send + Sync` allows.
 unsafe impl<T: Send + Sync> Sync for Global<T> {}
 
 impl<T> Global<T> {
-    /// Makes an empty one.
+    /// Makes an empty slot.
     pub(crate) const fn new() -> Self {
         // INVARIANT: The pointer is null.
         Self(Atomic::new(ptr::null_mut()))
     }
 
-    /// Lets `value` be found until the result is dropped. Whoever calls this again before hides the
-    /// first value.
+    /// Makes `value` available to [`Global::get`] until the result is dropped. A second call before
+    /// that replaces the first value.
     pub(crate) fn publish(&'static self, value: Arc<T>) -> Published<T> {
-        // INVARIANT: The pointer is that of the `Arc` that is moved into the `Published`.
+        // INVARIANT: The pointer is that of the `Arc` that is moved to the `Published`.
         self.0.store(Arc::as_ptr(&value).cast_mut(), Release);
         Published {
             place: self,
@@ -46,31 +46,32 @@ impl<T> Global<T> {
         }
     }
 
-    /// Finds the published value.
+    /// Returns a reference to the published value, if there is one.
     pub(crate) fn get(&self) -> Option<Arc<T>> {
         let _rcu = rcu::read_lock();
         let value = self.0.load(Acquire);
         if value.is_null() {
             return None;
         }
-        // SAFETY: By the invariants it is that of an `Arc`, which is not dropped before this
-        // read-side critical section ends.
+        // SAFETY: By the type invariants `value` is that of an `Arc`, which is not dropped before
+        // this RCU read-side critical section ends.
         Some(Arc::from(unsafe { ArcBorrow::from_raw(value) }))
     }
 }
 
-/// Keeps a value published.
+/// Keeps a value published until it is dropped.
 pub(crate) struct Published<T: 'static> {
     place: &'static Global<T>,
-    // Dropped after the grace period, as that is awaited in `drop`.
+    // Dropped after `drop` has waited for a grace period.
     _value: Arc<T>,
 }
 
 impl<T> Drop for Published<T> {
     fn drop(&mut self) {
-        // INVARIANT: It is null, and the `Arc` is dropped after a grace period.
+        // INVARIANT: The pointer is null, and the `Arc` is dropped after the grace period below.
         self.place.0.store(ptr::null_mut(), Release);
-        // SAFETY: No lock is held, and there is no read-side critical section here.
+        // SAFETY: `synchronize_rcu` may sleep: no lock is held, and this is no RCU read-side
+        // critical section.
         unsafe { bindings::synchronize_rcu() };
     }
 }

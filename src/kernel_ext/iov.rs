@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! I/O vectors as memory of the caller's.
+//! I/O vectors as sources and destinations of messages.
 //!
 //! C header: [`include/linux/uio.h`](srctree/include/linux/uio.h).
 
@@ -34,12 +34,12 @@ impl Source for &mut IovIterSource<'_> {
     }
 
     unsafe fn revert(&mut self, by: usize) {
-        // SAFETY: By the safety requirements the vector was advanced by that much.
+        // SAFETY: By the safety requirements the vector was advanced by at least `by` bytes.
         unsafe { IovIterSource::revert(self, by) };
     }
 
     fn fault_in(&mut self, len: usize) -> Result {
-        // SAFETY: By the invariants of the type it is a valid I/O vector.
+        // SAFETY: By the type invariants of `IovIterSource`, it wraps a valid I/O vector.
         match unsafe { bindings::fault_in_iov_iter_readable(self.as_raw(), len) } {
             0 => Ok(()),
             _ => Err(EFAULT),
@@ -59,12 +59,12 @@ impl Dest for &mut IovIterDest<'_> {
     }
 
     unsafe fn revert(&mut self, copied: usize) {
-        // SAFETY: By the safety requirements the vector was advanced by that much.
+        // SAFETY: By the safety requirements the vector was advanced by at least `copied` bytes.
         unsafe { IovIterDest::revert(self, copied) };
     }
 
     fn fault_in(&mut self, len: usize) -> Result {
-        // SAFETY: By the invariants of the type it is a valid I/O vector.
+        // SAFETY: By the type invariants of `IovIterDest`, it wraps a valid I/O vector.
         match unsafe { bindings::fault_in_iov_iter_writeable(self.as_raw(), len) } {
             0 => Ok(()),
             _ => Err(EFAULT),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the caller of a read or write wants it done.
+//! Properties of read and write calls that come with a `struct kiocb` or an open file.
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h).
 
@@ -26,11 +26,11 @@ use super::{
     }, //
 };
 
-/// Returns whether this call must fail with `EAGAIN` instead of waiting: the file is in
-/// non-blocking mode, or the call was made with `RWF_NOWAIT` or by io_uring from its submitter.
+/// Returns whether this call must fail with `EAGAIN` instead of waiting: the file has `O_NONBLOCK`,
+/// or the call has `RWF_NOWAIT` or comes from the submitting task of io_uring.
 pub(crate) fn is_nonblocking<T: ForeignOwnable>(kiocb: &Kiocb<'_, T>) -> bool {
     let raw = kiocb.as_raw();
-    // SAFETY: By the invariants of `Kiocb` it is valid, and so is its file.
+    // SAFETY: By the type invariants of `Kiocb` it is valid, and so is its file.
     let (nowait, nonblock) = unsafe {
         (
             (*raw).ki_flags & IOCB_NOWAIT != 0,
@@ -47,14 +47,14 @@ impl<T: ForeignOwnable> Call for Kiocb<'_, T> {
 
     fn is_attempt(&self) -> bool {
         let raw = self.as_raw();
-        // SAFETY: By the invariants of `Kiocb` it is valid.
+        // SAFETY: By the type invariants of `Kiocb` it is valid.
         let (flags, ends_later) = unsafe { ((*raw).ki_flags, (*raw).ki_complete.is_some()) };
-        // What ends later is of io_uring or of aio, and aio does not come back.
+        // Calls with a completion function are from io_uring or aio, and aio does not retry.
         ends_later && flags & (IOCB_NOWAIT | IOCB_AIO_RW) == IOCB_NOWAIT
     }
 }
 
-/// A `read(2)` or `write(2)`.
+/// A `read(2)` or `write(2)` call.
 ///
 /// # Invariants
 ///
@@ -62,15 +62,15 @@ impl<T: ForeignOwnable> Call for Kiocb<'_, T> {
 pub(super) struct FileCall<'a>(NonNull<bindings::file>, PhantomData<&'a bindings::file>);
 
 impl FileCall<'_> {
-    /// One of `file`.
+    /// Makes a call on `file`.
     ///
     /// # Safety
     ///
     /// `file` must be valid for the lifetime of the result.
     #[inline]
     pub(super) unsafe fn new(file: *mut bindings::file) -> Self {
-        // SAFETY: What is valid is not null.
-        // INVARIANT: By the safety requirements.
+        // SAFETY: By the safety requirements `file` is valid, so it is not null.
+        // INVARIANT: By the safety requirements `file` is valid for the lifetime of the result.
         Self(unsafe { NonNull::new_unchecked(file) }, PhantomData)
     }
 }
@@ -78,7 +78,7 @@ impl FileCall<'_> {
 impl Call for FileCall<'_> {
     #[inline]
     fn is_nonblocking(&self) -> bool {
-        // SAFETY: By the invariants.
+        // SAFETY: By the type invariants the file is valid.
         unsafe { is_file_nonblocking(self.0.as_ptr()) }
     }
 
@@ -87,14 +87,14 @@ impl Call for FileCall<'_> {
     }
 }
 
-/// Returns whether a file is in non-blocking mode.
+/// Returns whether a file has `O_NONBLOCK`.
 ///
 /// # Safety
 ///
 /// `file` must be valid.
 pub(super) unsafe fn is_file_nonblocking(file: *mut bindings::file) -> bool {
-    // SAFETY: By the safety requirements. `LocalFile` is right even when the file position of this
-    // file is in use by the current task.
+    // SAFETY: By the safety requirements `file` is valid. A `LocalFile` may exist while the current
+    // task uses the position of the file.
     let file = unsafe { LocalFile::from_raw_file(file) };
     file.flags() & flags::O_NONBLOCK != 0
 }

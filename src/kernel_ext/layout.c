@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
 /*
- * What only the C compiler knows of the kernel that the module is built for:
- * constants that are casts in macros, which bindgen leaves out, and where
- * fields really are. Compiled to assembly, never linked; Kbuild turns it into
- * constants for src/kernel_ext/layout.rs.
+ * Constants and field offsets of the kernel that the module is built for, as
+ * the C compiler knows them: constants that are casts in macros, which bindgen
+ * leaves out, and the real offsets and sizes of structures. Kbuild compiles
+ * this file to assembly, never links it, and generates constants for
+ * src/kernel_ext/layout.rs from the assembly.
  */
 
 #include <linux/cdev.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the C compiler says of the kernel, made from `layout.c` when the module is built.
+//! Kernel constants and field offsets from the C compiler, generated from `layout.c` at build time.
 
 use core::mem::offset_of;
 use kernel::{
@@ -33,14 +33,14 @@ use kernel::{
     static_assert, //
 };
 
-/// What Kbuild made of `layout.c`.
+/// The constants that Kbuild generates from `layout.c`.
 mod raw {
     #![allow(dead_code, reason = "some compilers do not count what assertions use")]
 
     include!(env!("KMSGPIPE_LAYOUT_RS"));
 }
 
-/// `IOCB_AIO_RW`: the call is one of `io_submit(2)`.
+/// `IOCB_AIO_RW`: the call comes from `io_submit(2)`.
 pub(super) const IOCB_AIO_RW: c_int = raw::IOCB_AIO_RW as c_int;
 
 /// `IOCB_NOWAIT`: the call must not wait.
@@ -49,46 +49,47 @@ pub(super) const IOCB_NOWAIT: c_int = raw::IOCB_NOWAIT as c_int;
 /// `FMODE_NOWAIT`: the file honours `IOCB_NOWAIT` everywhere.
 pub(super) const FMODE_NOWAIT: fmode_t = raw::FMODE_NOWAIT as fmode_t;
 
-/// `FMODE_READ`: the file may be read from.
+/// `FMODE_READ`: the file is open for reading.
 pub(super) const FMODE_READ: fmode_t = raw::FMODE_READ as fmode_t;
 
-/// `FMODE_WRITE`: the file may be written to.
+/// `FMODE_WRITE`: the file is open for writing.
 pub(super) const FMODE_WRITE: fmode_t = raw::FMODE_WRITE as fmode_t;
 
-/// `__GFP_NOFAIL`: never fail.
+/// `__GFP_NOFAIL`: the allocation never fails.
 pub(super) const GFP_NOFAIL: gfp_t = raw::GFP_NOFAIL as gfp_t;
 
-/// `__GFP_NORETRY`: rather fail than try hard.
+/// `__GFP_NORETRY`: the allocation fails rather than try hard, and does not invoke the OOM killer.
 pub(super) const GFP_NORETRY: gfp_t = raw::GFP_NORETRY as gfp_t;
 
-/// `FIONREAD`: the request for the number of bytes that can be read.
+/// `FIONREAD`: request for the number of readable bytes.
 pub(super) const FIONREAD: u32 = raw::FIONREAD as u32;
 
-/// Where a `struct pipe_inode_info` has its head.
+/// Offset of `head` in `struct pipe_inode_info`.
 pub(super) const PIPE_HEAD: usize = raw::PIPE_HEAD;
 
-/// A `pipe_index_t`: a position in the ring of a pipe.
+/// `pipe_index_t`: index into the ring of a pipe.
 #[cfg(CONFIG_64BIT)]
 pub(super) type PipeIndex = u32;
 
-/// A `pipe_index_t`: a position in the ring of a pipe.
+/// `pipe_index_t`: index into the ring of a pipe.
 #[cfg(not(CONFIG_64BIT))]
 pub(super) type PipeIndex = u16;
 
-/// Where a `struct pipe_inode_info` has the number of buffers that it may have, an `unsigned int`.
+/// Offset of `max_usage` in `struct pipe_inode_info`: the maximum number of buffers, an `unsigned
+/// int`.
 pub(super) const PIPE_MAX_USAGE: usize = raw::PIPE_MAX_USAGE;
 
-/// Where a `struct pipe_inode_info` has its tail.
+/// Offset of `tail` in `struct pipe_inode_info`.
 pub(super) const PIPE_TAIL: usize = raw::PIPE_TAIL;
 
-/// Where a `struct time_namespace` has the offset of its `CLOCK_MONOTONIC`, a `struct timespec64`.
+/// Offset of the `CLOCK_MONOTONIC` offset in `struct time_namespace`, a `struct timespec64`.
 #[cfg(CONFIG_TIME_NS)]
 pub(super) const TIME_NS_MONOTONIC: usize = raw::TIME_NS_MONOTONIC;
 
-// bindgen drops the alignment of empty structures, so that with some kernel configurations
-// (`CONFIG_SCHEDSTATS=n`) it lays `task_struct` out wrongly. Refuse to be built then: here is every
-// field that this directory reads or writes by itself, and the size of every structure that it
-// makes.
+// bindgen drops the alignment of empty structures. With some kernel configurations
+// (`CONFIG_SCHEDSTATS=n`) it therefore gets the layout of `task_struct` wrong. These assertions
+// make the build fail then. They cover each field that this directory accesses directly, and the
+// size of each structure that it makes.
 static_assert!(offset_of!(cdev, ops) == raw::CDEV_OPS);
 static_assert!(offset_of!(cdev, owner) == raw::CDEV_OWNER);
 static_assert!(offset_of!(cred, egid) == raw::CRED_EGID);
@@ -97,7 +98,7 @@ static_assert!(offset_of!(cred, gid) == raw::CRED_GID);
 static_assert!(offset_of!(cred, uid) == raw::CRED_UID);
 static_assert!(offset_of!(cred, user_ns) == raw::CRED_USER_NS);
 static_assert!(offset_of!(device, class) == raw::DEVICE_CLASS);
-// What is behind the bits that are set.
+// `set_no_pm_raw` sets a bit field. The offset of the field behind the bits stands for it.
 static_assert!(offset_of!(dev_pm_info, driver_flags) == raw::DEV_PM_INFO_DRIVER_FLAGS);
 static_assert!(offset_of!(device, devt) == raw::DEVICE_DEVT);
 static_assert!(offset_of!(device, power) == raw::DEVICE_POWER);

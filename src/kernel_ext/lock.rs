@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kind of lock that protects a pipe.
+//! Lock type of the state of a pipe.
 //!
-//! A mutex, whose holder can be preempted, as the longest copy that is made with it held is of
-//! 1 MiB. With the names of a spinlock here (`new_spinlock`, `SpinLock`, `SpinLockGuard`) the
-//! module is built with that instead; `docs/performance.md` says what it costs.
+//! It is a mutex, because the longest copy made with it held is 1 MiB, and the holder of a mutex
+//! can be preempted. To build with a spinlock instead, re-export `new_spinlock`, `SpinLock` and
+//! `SpinLockGuard` under these names; `docs/performance.md` has the cost.
 
 pub(crate) use kernel::sync::{
     new_mutex as new_state_lock,

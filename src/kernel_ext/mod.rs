@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the kernel crate lacks.
+//! Abstractions that the kernel crate lacks.
 //!
-//! Each file is a small, sound and safe interface in the style of the crate, fit to be sent there.
-//! This directory and `uapi` are the only places for `unsafe` and `bindings::`.
+//! Each file is a small, sound and safe interface in the style of the crate, in a form that could
+//! be submitted to it. `unsafe` and `bindings::` occur in this directory and in `uapi` only.
 
 pub(crate) mod attribute;
 mod cache;
@@ -15,12 +15,12 @@ pub(crate) mod clock;
 pub(crate) mod compat;
 pub(crate) mod cred;
 pub(crate) mod debugfs;
+mod fifo;
 pub(crate) mod file;
 pub(crate) mod global;
 mod iov;
 pub(crate) mod kiocb;
 mod layout;
-mod line;
 pub(crate) mod lock;
 pub(crate) mod nofault;
 pub(crate) mod notify;
@@ -28,12 +28,13 @@ pub(crate) mod param;
 pub(crate) mod path;
 pub(crate) mod pieces;
 pub(crate) mod proc;
+pub(crate) mod region;
 pub(crate) mod segment;
 pub(crate) mod seq;
-pub(crate) mod sleepers;
 mod splice;
 pub(crate) mod user;
 pub(crate) mod users;
 pub(crate) mod view;
+pub(crate) mod wait_list;
 pub(crate) mod words;
 pub(crate) mod work;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Copies between a buffer and memory of the caller's without page faults.
+//! Copies from and to user memory without page faults.
 //!
 //! C header: [`include/linux/uaccess.h`](srctree/include/linux/uaccess.h).
 //!
-//! A page fault on user memory can last for ever (userfaultfd, FUSE), so that none may happen with
-//! a lock held. The copies here fail instead; their caller then drops its lock, faults the memory
-//! in, and tries again.
+//! A page fault on user memory can take arbitrarily long (userfaultfd, FUSE), so it must not happen
+//! with a lock held. These copies fail instead. The caller then drops its lock, faults the memory
+//! in, and retries.
 
 use core::{
     arch::asm,
@@ -29,103 +29,103 @@ use super::{
     },
 };
 
-/// Memory of the caller's that a message is copied from: what is left of it.
+/// Memory of the caller that a message is copied from, with a current position.
 pub(crate) trait Source {
-    /// The number of bytes that are left.
+    /// Returns the number of bytes that are left.
     fn len(&self) -> usize;
 
-    /// Fills `piece` with what comes next, and goes on behind it; returns how much of it was there.
+    /// Copies the next bytes to `piece` and advances. Returns how many bytes were copied.
     fn copy(&mut self, piece: &mut [u8]) -> usize;
 
-    /// Fills `piece`, which is for all that is left, and may go on behind it; returns whether all
-    /// was there. What is left is what was if not.
+    /// Copies all that is left to `piece`, which must be as long. Returns whether all of it was
+    /// copied. The position is unchanged on failure, and unspecified on success.
     fn copy_all(&mut self, piece: &mut [u8]) -> bool {
         let copied = self.copy(piece);
         if copied < piece.len() {
-            // SAFETY: So many bytes were just copied.
+            // SAFETY: The source has advanced by `copied` bytes.
             unsafe { self.revert(copied) };
         }
         copied == piece.len()
     }
 
-    /// Goes on by so many bytes, which are not copied, or less if it has less.
+    /// Skips `by` bytes, or all that are left if there are fewer.
     fn advance(&mut self, by: usize);
 
-    /// Goes back by so many bytes.
+    /// Moves the position back by `by` bytes.
     ///
     /// # Safety
     ///
-    /// It must have gone on by them.
+    /// The source must have advanced by at least `by` bytes.
     unsafe fn revert(&mut self, by: usize);
 
-    /// Brings the memory of the next `len` bytes in, to be read: not for use with a lock held. It
-    /// may be gone again by the time it is read.
+    /// Faults the next `len` bytes in for reading. The memory may be absent again when it is read.
+    /// Must not be called with a lock held.
     ///
     /// # Errors
     ///
-    /// [`EFAULT`] when some of it cannot be brought in.
+    /// [`EFAULT`] if some of it cannot be faulted in.
     fn fault_in(&mut self, len: usize) -> Result;
 }
 
-/// Memory of the caller's that a message is copied to: what is left of it.
+/// Memory of the caller that a message is copied to, with a current position.
 pub(crate) trait Dest {
-    /// The number of bytes for which there is room.
+    /// Returns the number of bytes for which there is room.
     fn len(&self) -> usize;
 
-    /// Copies `piece`, and goes on behind it; returns how much of it could be copied.
+    /// Copies `piece` to the current position and advances. Returns how many bytes were copied.
     fn copy(&mut self, piece: &[u8]) -> usize;
 
-    /// Copies `piece`, behind which nothing is to follow, and may go on there; returns whether all
-    /// of it could be copied. There is as much room as there was if not.
+    /// Copies `piece`, which must be the last copy to this destination. Returns whether all of it
+    /// was copied. The position is unchanged on failure, and unspecified on success.
     fn copy_last(&mut self, piece: &[u8]) -> bool {
         let copied = self.copy(piece);
         if copied < piece.len() {
-            // SAFETY: So many bytes were just copied.
+            // SAFETY: The destination has advanced by `copied` bytes.
             unsafe { self.revert(copied) };
         }
         copied == piece.len()
     }
 
-    /// Goes back by so many bytes.
+    /// Moves the position back by `copied` bytes.
     ///
     /// # Safety
     ///
-    /// They must have been copied.
+    /// The destination must have advanced by at least `copied` bytes.
     unsafe fn revert(&mut self, copied: usize);
 
-    /// Brings the memory of the next `len` bytes in, to be written to: not for use with a lock
-    /// held.
+    /// Faults the next `len` bytes in for writing. Must not be called with a lock held.
     ///
-    /// That it succeeds does not prove that the memory can be written to: some kinds of memory,
-    /// such as shadow stacks, can be brought in only.
+    /// Success does not prove that the memory is writable: some kinds, such as shadow stacks, can
+    /// be faulted in but not stored to.
     ///
     /// # Errors
     ///
-    /// [`EFAULT`] when some of it cannot be brought in.
+    /// [`EFAULT`] if some of it cannot be faulted in.
     fn fault_in(&mut self, len: usize) -> Result;
 }
 
-/// The memory was not all there: nothing was copied, and what is left of it is what was.
+/// Some of the user memory was absent. The position is unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotPresent;
 
-/// While it exists, an access of the current task to user memory that is not there fails.
+/// RAII guard for `pagefault_disable()`: while it exists, accesses of the current task to absent
+/// user memory fail.
 ///
 /// # Invariants
 ///
-/// The current task's `pagefault_disabled` counts this object.
+/// This object is counted in `pagefault_disabled` of the current task.
 struct PageFaultsDisabled<'a>(&'a CurrentTask);
 
 impl<'a> PageFaultsDisabled<'a> {
-    /// The Rust face of `pagefault_disable`, which is an inline function.
+    /// Disables page faults, like the C inline function `pagefault_disable`.
     #[inline]
     fn new(task: &'a CurrentTask) -> Self {
-        // SAFETY: The current task is valid. Nobody changes the field but the task itself, and what
-        // interrupts it, which puts it back before the task goes on.
+        // SAFETY: The current task is valid. Only the task itself and its interrupts change the
+        // field, and an interrupt restores it before the task continues.
         let count = unsafe { &mut (*task.as_ptr()).pagefault_disabled };
         *count = count.wrapping_add(1);
         barrier();
-        // INVARIANT: It was just counted, in the task that this object cannot leave.
+        // INVARIANT: The object was just counted. It cannot leave the current task.
         Self(task)
     }
 }
@@ -134,32 +134,33 @@ impl Drop for PageFaultsDisabled<'_> {
     #[inline]
     fn drop(&mut self) {
         barrier();
-        // SAFETY: The current task is valid, and nobody but the task itself, or what interrupts it
-        // and puts it back, changes the field. By the invariants it is at least one.
+        // SAFETY: The current task is valid. Only the task itself and its interrupts change the
+        // field, and an interrupt restores it before the task continues. By the type invariants it
+        // is at least one.
         let count = unsafe { &mut (*self.0.as_ptr()).pagefault_disabled };
         *count = count.wrapping_sub(1);
     }
 }
 
-/// Keeps the compiler from moving accesses to memory across, as `barrier` of C does.
+/// Compiler barrier for memory accesses, like `barrier()` in C.
 #[inline(always)]
 fn barrier() {
-    // SAFETY: It is empty.
+    // SAFETY: The assembly is empty.
     unsafe { asm!("") };
 }
 
-/// A copy out of a source, piece by piece, without page faults.
+/// Copies from a source piece by piece, with page faults disabled.
 ///
-/// Unless it is finished, what is left of the source is what was when this object is dropped.
+/// Dropping it without [`Fill::finish`] restores the position of the source.
 pub(crate) struct Fill<'a, S: Source> {
     source: &'a mut S,
-    /// How much was copied, in bytes.
+    /// Bytes copied so far.
     copied: usize,
     _no_faults: PageFaultsDisabled<'a>,
 }
 
 impl<'a, S: Source> Fill<'a, S> {
-    /// Begins to copy.
+    /// Disables page faults and starts a copy.
     #[inline]
     pub(crate) fn new(source: &'a mut S, task: &'a CurrentTask) -> Self {
         Self {
@@ -169,7 +170,7 @@ impl<'a, S: Source> Fill<'a, S> {
         }
     }
 
-    /// Fills `piece` with what comes next; returns whether all of that is there.
+    /// Copies the next bytes to `piece`. Returns whether all of it was filled.
     #[inline]
     pub(crate) fn copy(&mut self, piece: &mut [u8]) -> bool {
         let copied = self.source.copy(piece);
@@ -177,7 +178,7 @@ impl<'a, S: Source> Fill<'a, S> {
         copied == piece.len()
     }
 
-    /// Leaves the source where it is now.
+    /// Keeps the current position of the source.
     #[inline]
     pub(crate) fn finish(mut self) {
         self.copied = 0;
@@ -188,26 +189,27 @@ impl<S: Source> Drop for Fill<'_, S> {
     #[inline]
     fn drop(&mut self) {
         if self.copied > 0 {
-            // SAFETY: So many bytes were copied.
+            // SAFETY: The source has advanced by `copied` bytes.
             unsafe { self.source.revert(self.copied) };
         }
     }
 }
 
-/// Fills `piece`, which is for all that is left of a source, without page faults; returns whether
-/// all was there. What is left of the source is what was if not.
+/// Copies all that is left of `source` to `piece`, which must be as long, with page faults
+/// disabled. Returns whether all of it was copied. The position is unchanged on failure, and
+/// unspecified on success.
 #[inline]
 pub(crate) fn fill_all(source: &mut impl Source, task: &CurrentTask, piece: &mut [u8]) -> bool {
     let _no_faults = PageFaultsDisabled::new(task);
     source.copy_all(piece)
 }
 
-/// Copies the next `len` bytes of a source to `places`, one behind the other, waiting for page
-/// faults, and leaves the source where it was: not for use with a lock held.
+/// Copies the next `len` bytes of `source` to `places`, in order, with page faults enabled, and
+/// restores the position. Must not be called with a lock held.
 ///
 /// # Errors
 ///
-/// [`EFAULT`] when some of it cannot be read, or does not fit.
+/// [`EFAULT`] if some of the memory cannot be read, or `places` is too small.
 pub(crate) fn fill_patiently<'a>(
     source: &mut impl Source,
     len: usize,
@@ -222,7 +224,7 @@ pub(crate) fn fill_patiently<'a>(
             break;
         }
     }
-    // SAFETY: So many bytes were just copied.
+    // SAFETY: The source has advanced by `copied` bytes.
     unsafe { source.revert(copied) };
     if copied == len {
         Ok(())
@@ -231,33 +233,33 @@ pub(crate) fn fill_patiently<'a>(
     }
 }
 
-/// Fills `piece` with what comes next in a source, waiting for page faults, and goes on behind it:
-/// not for use with a lock held.
+/// Copies the next bytes of `source` to `piece` with page faults enabled, and advances. Must not be
+/// called with a lock held.
 ///
 /// # Errors
 ///
-/// [`EFAULT`] when some of it cannot be read. What is left of the source is what was then.
+/// [`EFAULT`] if some of the memory cannot be read. The position is then unchanged.
 pub(crate) fn read_patiently(source: &mut impl Source, piece: &mut [u8]) -> Result {
     let copied = source.copy(piece);
     if copied == piece.len() {
         return Ok(());
     }
-    // SAFETY: So many bytes were just copied.
+    // SAFETY: The source has advanced by `copied` bytes.
     unsafe { source.revert(copied) };
     Err(EFAULT)
 }
 
-/// Lets `look` go on in a source, and leaves that where it was.
+/// Runs `look` on `source`, and restores the position afterwards.
 pub(crate) fn look_ahead<S: Source, T>(source: &mut S, look: impl FnOnce(&mut S) -> T) -> T {
     let before = source.len();
     let seen = look(source);
     let gone = before.saturating_sub(source.len());
-    // SAFETY: It has gone on by so many bytes.
+    // SAFETY: The source has advanced by `gone` bytes.
     unsafe { source.revert(gone) };
     seen
 }
 
-/// Memory of the kernel's that a message is copied from. It is always there.
+/// Kernel memory, such as a bounce buffer, as a [`Source`]. Copying from it cannot fault.
 pub(crate) struct Copied<'a> {
     segments: &'a Chain<Segment>,
     at: usize,
@@ -265,12 +267,12 @@ pub(crate) struct Copied<'a> {
 }
 
 impl<'a> Copied<'a> {
-    /// The first `len` bytes in `segments`, which must have so many.
+    /// Makes a source of the first `len` bytes of `segments`, which must have that many.
     pub(crate) fn new(segments: &'a Chain<Segment>, len: usize) -> Self {
         Self::part(segments, 0..len)
     }
 
-    /// The bytes in `range` of `segments`, which must have so many.
+    /// Makes a source of the bytes in `range` of `segments`, which must have that many.
     pub(crate) fn part(segments: &'a Chain<Segment>, range: Range<usize>) -> Self {
         Self {
             segments,
@@ -306,14 +308,14 @@ impl Source for Copied<'_> {
     }
 }
 
-/// What comes next in a source, of which that is a message.
+/// The next bytes of another source, which are one message, as a [`Source`] of their own.
 pub(crate) struct First<'a, S> {
     source: &'a mut S,
     left: usize,
 }
 
 impl<'a, S: Source> First<'a, S> {
-    /// The next `len` bytes of `source`, which must have so many.
+    /// Makes a source of the next `len` bytes of `source`, which must have that many.
     pub(crate) fn new(source: &'a mut S, len: usize) -> Self {
         Self { source, left: len }
     }
@@ -338,7 +340,8 @@ impl<S: Source> Source for First<'_, S> {
     }
 
     unsafe fn revert(&mut self, by: usize) {
-        // SAFETY: By the safety requirements this has gone on by so many bytes, and so has that.
+        // SAFETY: By the safety requirements this source has advanced by `by` bytes, and each
+        // advance of it advances the underlying source by the same number.
         unsafe { self.source.revert(by) };
         self.left += by;
     }
@@ -348,19 +351,19 @@ impl<S: Source> Source for First<'_, S> {
     }
 }
 
-/// A copy to a destination, piece by piece, without page faults.
+/// Copies to a destination piece by piece, with page faults disabled.
 ///
-/// Unless it is finished, what is left of the destination is what was when this object is dropped,
-/// though part of that may have been overwritten.
+/// Dropping it without [`Pour::finish`] restores the position of the destination. Memory behind the
+/// position may have been overwritten.
 pub(crate) struct Pour<'a, D: Dest> {
     dest: &'a mut D,
-    /// How much was copied, in bytes.
+    /// Bytes copied so far.
     copied: usize,
     _no_faults: PageFaultsDisabled<'a>,
 }
 
 impl<'a, D: Dest> Pour<'a, D> {
-    /// Begins to copy.
+    /// Disables page faults and starts a copy.
     #[inline]
     pub(crate) fn new(dest: &'a mut D, task: &'a CurrentTask) -> Self {
         Self {
@@ -370,11 +373,11 @@ impl<'a, D: Dest> Pour<'a, D> {
         }
     }
 
-    /// Copies `piece` behind the others.
+    /// Copies `piece` to the current position.
     ///
     /// # Errors
     ///
-    /// [`NotPresent`] when some of the memory is not there.
+    /// [`NotPresent`] if some of the memory is absent.
     #[inline]
     pub(crate) fn copy(&mut self, piece: &[u8]) -> Result<(), NotPresent> {
         let copied = self.dest.copy(piece);
@@ -386,7 +389,7 @@ impl<'a, D: Dest> Pour<'a, D> {
         }
     }
 
-    /// Leaves the destination where it is now.
+    /// Keeps the current position of the destination.
     #[inline]
     pub(crate) fn finish(mut self) {
         self.copied = 0;
@@ -397,18 +400,17 @@ impl<D: Dest> Drop for Pour<'_, D> {
     #[inline]
     fn drop(&mut self) {
         if self.copied > 0 {
-            // SAFETY: So many bytes were copied.
+            // SAFETY: The destination has advanced by `copied` bytes.
             unsafe { self.dest.revert(self.copied) };
         }
     }
 }
 
-/// Copies all `pieces`, one behind the other, without page faults.
+/// Copies all `pieces` to `dest`, in order, with page faults disabled.
 ///
 /// # Errors
 ///
-/// [`NotPresent`] when some of the memory is not there, though part of it may have been
-/// overwritten.
+/// [`NotPresent`] if some of the memory is absent. Part of it may have been overwritten.
 #[inline]
 pub(crate) fn deliver<'a>(
     dest: &mut impl Dest,
@@ -423,20 +425,20 @@ pub(crate) fn deliver<'a>(
     Ok(())
 }
 
-/// Copies `piece`, which is all, without page faults; returns whether that could be done, though
-/// part of the memory may have been overwritten if not.
+/// Copies `piece`, which must be the last copy to `dest`, with page faults disabled. Returns
+/// whether all of it was copied. Part of the memory may have been overwritten on failure.
 #[inline]
 pub(crate) fn deliver_all(dest: &mut impl Dest, task: &CurrentTask, piece: &[u8]) -> bool {
     let _no_faults = PageFaultsDisabled::new(task);
     dest.copy_last(piece)
 }
 
-/// Overwrites the next `len` bytes with zeroes, waiting for page faults, and goes back: not for use
-/// with a lock held.
+/// Overwrites the next `len` bytes of `dest` with zeroes, with page faults enabled, and restores
+/// the position. Must not be called with a lock held.
 ///
 /// # Errors
 ///
-/// [`EFAULT`] when some of it cannot be written to.
+/// [`EFAULT`] if some of the memory cannot be written.
 pub(crate) fn overwrite(dest: &mut impl Dest, len: usize) -> Result {
     static ZEROES: [u8; 512] = [0; 512];
 
@@ -449,7 +451,7 @@ pub(crate) fn overwrite(dest: &mut impl Dest, len: usize) -> Result {
             break;
         }
     }
-    // SAFETY: So many bytes were just copied.
+    // SAFETY: The destination has advanced by `written` bytes.
     unsafe { dest.revert(written) };
     if written == len {
         Ok(())

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Telling those who do not sleep in a call of ours: pollers, and processes that asked for `SIGIO`.
+//! Notification of pollers and of processes that asked for `SIGIO`.
 //!
 //! C headers: [`include/linux/wait.h`](srctree/include/linux/wait.h),
 //! [`include/linux/fs.h`](srctree/include/linux/fs.h).
 //!
-//! Other than [`PollCondVar`](kernel::sync::poll::PollCondVar), wakeups name the event that they
-//! are for, so that nobody wakes up for another one, and no grace period passes when a [`Notifier`]
-//! is dropped: only open files register with it, and each holds a reference to it.
+//! Unlike with [`PollCondVar`](kernel::sync::poll::PollCondVar), a wakeup carries its event as key,
+//! and does not wake pollers that wait for another event. Dropping a [`Notifier`] needs no grace
+//! period: only open files register, and each holds a reference to the owner of the notifier.
 
 use core::cell::UnsafeCell;
 use kernel::{
@@ -23,47 +23,46 @@ use super::layout::{
     FMODE_WRITE, //
 };
 
-/// What `poll` may answer, as in `poll(2)`.
+/// Event masks that a poll function returns, as in `poll(2)`.
 pub(crate) mod events {
     use kernel::bindings;
 
-    /// Reading will not wait.
+    /// Reading does not block.
     pub(crate) const IN: u32 = bindings::POLLIN | bindings::POLLRDNORM;
 
-    /// Writing will not wait.
+    /// Writing does not block.
     pub(crate) const OUT: u32 = bindings::POLLOUT | bindings::POLLWRNORM;
 
-    /// The device is gone.
+    /// The device was removed.
     pub(crate) const GONE: u32 = bindings::POLLHUP | bindings::POLLERR;
 }
 
-/// Who is to be told that reading or writing has become possible.
+/// Pollers and `fasync` files that are notified of events.
 #[pin_data]
 pub(crate) struct Notifier {
     #[pin]
     pollers: Opaque<bindings::wait_queue_head>,
-    /// Files by what they are open for: nothing, reading, writing, both. Each is in one list at
-    /// most: by a single flag the kernel knows of a file whether it must be removed when it is
-    /// released.
+    /// `fasync` files by open mode: neither, read-only, write-only, read-write. A file is on one
+    /// list at most, because the one flag `FASYNC` tells `__fput` to have the file removed.
     neither: AsyncList,
     readers: AsyncList,
     writers: AsyncList,
     both: AsyncList,
 }
 
-// SAFETY: The wait queue has a lock of its own; the lists are `Send`.
+// SAFETY: The wait queue may be used from any thread; the lists are `Send`.
 unsafe impl Send for Notifier {}
 
 // SAFETY: The wait queue has a lock of its own; the lists are `Sync`.
 unsafe impl Sync for Notifier {}
 
 impl Notifier {
-    /// Makes one that nobody is registered with.
+    /// Makes a notifier without pollers or files.
     pub(crate) fn new(name: &'static CStr, key: Pin<&'static LockClassKey>) -> impl PinInit<Self> {
         pin_init!(Self {
             pollers <- Opaque::ffi_init(|slot| {
-                // SAFETY: `slot` is to be initialised, and pinned from then on. The name and the
-                // key live for ever.
+                // SAFETY: `slot` is valid, uninitialised, and pinned from here on. `name` and `key`
+                // are static.
                 unsafe {
                     bindings::__init_waitqueue_head(slot, name.as_char_ptr(), key.as_ptr());
                 }
@@ -75,31 +74,31 @@ impl Notifier {
         })
     }
 
-    /// Tells pollers of a message to read: all but those that want to be told one at a time, and
-    /// one of these; or all of them of many messages.
+    /// Wakes pollers that wait for a message to read: all non-exclusive ones, and one exclusive
+    /// one, or all exclusive ones with `many`.
     pub(crate) fn readable(&self, many: bool) {
         self.wake(events::IN, c_int::from(!many));
     }
 
-    /// Tells pollers of room for a message: all but the exclusive ones, and one of these; or all of
-    /// them of room for many.
+    /// Wakes pollers that wait for room to write: all non-exclusive ones, and one exclusive one, or
+    /// all exclusive ones with `many`.
     pub(crate) fn writable(&self, many: bool) {
         self.wake(events::OUT, c_int::from(!many));
     }
 
-    /// Tells every process that asked for a signal that there is something to read.
+    /// Sends `SIGIO` for a message to the owner of each `fasync` file that is open for reading.
     pub(crate) fn signal_readers(&self) {
         self.readers.signal(bindings::POLL_IN);
         self.both.signal(bindings::POLL_IN);
     }
 
-    /// Tells every process that asked for a signal that there is room.
+    /// Sends `SIGIO` for room to the owner of each `fasync` file that is open for writing.
     pub(crate) fn signal_writers(&self) {
         self.writers.signal(bindings::POLL_OUT);
         self.both.signal(bindings::POLL_OUT);
     }
 
-    /// Tells everybody that the device is gone.
+    /// Wakes all pollers, and signals the owners of all `fasync` files, as the device was removed.
     pub(crate) fn gone(&self) {
         self.wake(events::GONE | events::IN | events::OUT, 0);
         for list in [&self.neither, &self.readers, &self.writers, &self.both] {
@@ -107,31 +106,36 @@ impl Notifier {
         }
     }
 
-    /// Whether nobody polls. With a lock held that pollers take after they have registered, this
-    /// does not miss one who found the state as it was before.
+    /// Returns whether there are no pollers.
+    ///
+    /// Races with registration unless the caller holds a lock that each poller takes after it
+    /// registers, to check the state. A poller that saw the old state under that lock is not missed
+    /// here.
     #[inline]
     pub(crate) fn is_unpolled(&self) -> bool {
         // SAFETY: The wait queue is initialised.
         let head = unsafe { &raw const (*self.pollers.get()).head };
-        // SAFETY: It is valid. Others may change it meanwhile, so that it is read as `READ_ONCE` of
-        // C does.
+        // SAFETY: `head` is valid. Other tasks may change the list concurrently, so the load is
+        // volatile, like `READ_ONCE` in C.
         let first = unsafe { (&raw const (*head).next).read_volatile() };
         core::ptr::eq(first, head)
     }
 
-    /// Whether nobody has asked for signals. With a lock held that others take after they have
-    /// registered, this does not miss one who found the state as it was before.
+    /// Returns whether there are no `fasync` files.
+    ///
+    /// Races with registration unless the caller holds a lock that each task takes after it
+    /// registers a file. A file whose task saw the old state under that lock is not missed here.
     pub(crate) fn is_unsignalled(&self) -> bool {
         [&self.neither, &self.readers, &self.writers, &self.both]
             .iter()
             .all(|list| list.is_empty())
     }
 
-    /// Wakes the pollers that wait for one of `events`; of those that share a wakeup only
-    /// `exclusive` many, or all of them for 0.
+    /// Wakes the pollers that wait for one of `events`: all non-exclusive ones, and up to
+    /// `exclusive` exclusive ones, or all of them if it is 0.
     fn wake(&self, events: u32, exclusive: c_int) {
         let key = core::ptr::without_provenance_mut(events as usize);
-        // SAFETY: The wait queue is initialised. Its callbacks take the key for a mask of events.
+        // SAFETY: The wait queue is initialised. Its callbacks interpret the key as an event mask.
         unsafe {
             bindings::__wake_up(self.pollers.get(), bindings::TASK_NORMAL, exclusive, key);
         }
@@ -141,32 +145,33 @@ impl Notifier {
     ///
     /// # Safety
     ///
-    /// - `file` must be a valid file that holds a reference to this object until it is released.
+    /// - `file` must be a valid file that holds a reference to the owner of this notifier until it
+    ///   is released.
     /// - `table` must be null or valid.
     pub(super) unsafe fn register_poll(
         &self,
         file: *mut bindings::file,
         table: *mut bindings::poll_table,
     ) {
-        // SAFETY: Both are as `poll_wait` wants them by the safety requirements. The wait queue
-        // outlives every registration: pollers hold the file, and those of epoll are removed before
-        // the file is released.
+        // SAFETY: By the safety requirements `file` is valid, and `table` is null or valid. The
+        // wait queue outlives each registration: a poller holds a reference to the file, and epoll
+        // removes its entries before the file is released.
         unsafe { bindings::poll_wait(file, self.pollers.get(), table) };
     }
 
-    /// Lets signals be sent for `file`, for what it is open for, or stops that.
+    /// Enables or disables `SIGIO` for `file`, for the events of its open mode.
     ///
     /// # Safety
     ///
-    /// The arguments must be those of `file_operations::fasync` for a file that holds a reference
-    /// to this object until it is released.
+    /// The arguments must be those of a `file_operations::fasync` call, for a file that holds a
+    /// reference to the owner of this notifier until it is released.
     pub(super) unsafe fn register_async(
         &self,
         fd: c_int,
         file: *mut bindings::file,
         on: c_int,
     ) -> Result {
-        // SAFETY: The file is valid, and its mode does not change while it is open.
+        // SAFETY: `file` is valid. `FMODE_READ` and `FMODE_WRITE` do not change while it is open.
         let mode = unsafe { (*file).f_mode };
         let list = match (mode & FMODE_READ != 0, mode & FMODE_WRITE != 0) {
             (false, false) => &self.neither,
@@ -174,23 +179,22 @@ impl Notifier {
             (false, true) => &self.writers,
             (true, true) => &self.both,
         };
-        // SAFETY: By the safety requirements.
+        // SAFETY: The safety requirements of `AsyncList::register` are those of this function.
         unsafe { list.register(fd, file, on) }
     }
 }
 
-/// Files whose owners want a signal.
+/// List of files whose owners get `SIGIO`.
 ///
 /// # Invariants
 ///
-/// The pointer is that of a list that `fasync_helper` alone changes, and whose files are not
-/// released.
+/// The pointer is the head of a list that only `fasync_helper` changes. No file in it is released.
 struct AsyncList(UnsafeCell<*mut bindings::fasync_struct>);
 
 // SAFETY: The list is not bound to a thread.
 unsafe impl Send for AsyncList {}
 
-// SAFETY: `fasync_helper` and `kill_fasync` lock what they touch.
+// SAFETY: `fasync_helper` and `kill_fasync` take the locks that the list needs.
 unsafe impl Sync for AsyncList {}
 
 impl AsyncList {
@@ -200,30 +204,33 @@ impl AsyncList {
         Self(UnsafeCell::new(core::ptr::null_mut()))
     }
 
-    /// Adds or removes a file.
+    /// Adds `file` if `on` is nonzero, and removes it otherwise.
     ///
     /// # Safety
     ///
-    /// As for [`Notifier::register_async`].
+    /// The arguments must be those of a `file_operations::fasync` call, for a file that holds a
+    /// reference to the owner of this list until it is released.
     unsafe fn register(&self, fd: c_int, file: *mut bindings::file, on: c_int) -> Result {
-        // SAFETY: By the invariants and the safety requirements.
-        // INVARIANT: A file that is in the list has `FASYNC` set, as that is changed together with
-        // the list, and by this list alone. `__fput` then has the file removed before it is
-        // released.
+        // SAFETY: By the type invariants the pointer is the head of a list. By the safety
+        // requirements the other arguments are valid for `fasync_helper`.
+        // INVARIANT: `fasync_helper` sets and clears `FASYNC` together with the list entry, and no
+        // other list has the file. `__fput` removes a file with `FASYNC` set from the list before
+        // it releases the file.
         let ret = unsafe { bindings::fasync_helper(fd, file, on, self.0.get()) };
         to_result(ret.min(0))
     }
 
-    /// Whether no file is in it.
+    /// Returns whether no file is in the list.
     fn is_empty(&self) -> bool {
-        // SAFETY: The pointer is valid. Others may change it meanwhile, so that it is read as
-        // `READ_ONCE` of C does.
+        // SAFETY: The pointer to the head is valid. Other tasks may change the head concurrently,
+        // so the load is volatile, like `READ_ONCE` in C.
         unsafe { self.0.get().read_volatile() }.is_null()
     }
 
-    /// Sends the signal for `band` to all.
+    /// Sends `SIGIO` with the code `band` to the owner of each file in the list.
     fn signal(&self, band: u32) {
-        // SAFETY: By the invariants; `kill_fasync` reads the list under RCU.
+        // SAFETY: By the type invariants the pointer is the head of a list. `kill_fasync` walks it
+        // under RCU.
         unsafe { bindings::kill_fasync(self.0.get(), bindings::SIGIO as c_int, band as c_int) };
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Parameters of the module that are permissions of a file, in octal.
+//! Module parameters for file permissions in octal.
 //!
 //! C header: [`include/linux/moduleparam.h`](srctree/include/linux/moduleparam.h).
 //!
@@ -24,37 +24,37 @@ use kernel::{
 
 use super::compat;
 
-/// The bits of permissions.
+/// All permission bits.
 const PERMISSIONS: u32 = 0o777;
 
-/// The most that [`get`] writes.
+/// Maximum number of bytes that [`get`] writes.
 const SHOWN: usize = "0777\n".len();
 
-/// Permissions that are given when the module is loaded.
+/// File permissions, set when the module is loaded.
 pub(crate) struct ModeParam(Atomic<u32>);
 
 impl ModeParam {
-    /// Permissions that are `default` unless others are given.
+    /// Makes a parameter with the value `default`.
     pub(crate) const fn new(default: u16) -> Self {
         Self(Atomic::new(default as u32))
     }
 
-    /// What was given, or the default.
+    /// Returns the given permissions, or the default.
     pub(crate) fn get(&self) -> u16 {
-        // CAST: They are permissions.
+        // CAST: Permissions fit into nine bits.
         self.0.load(Relaxed) as u16
     }
 }
 
-/// Where the kernel finds a parameter: in the section `__param`.
+/// A `struct kernel_param`, to be placed in the section `__param`, where the kernel finds it.
 #[repr(transparent)]
 pub(crate) struct Entry(bindings::kernel_param);
 
-// SAFETY: Nobody changes it; what it points to is static and `Sync`.
+// SAFETY: It never changes. The data that it points to is static and `Sync`.
 unsafe impl Sync for Entry {}
 
 impl Entry {
-    /// What the kernel does with a parameter of this type.
+    /// Operations of a parameter of this type.
     const OPS: &'static bindings::kernel_param_ops = &bindings::kernel_param_ops {
         flags: 0,
         set: Some(set),
@@ -62,7 +62,7 @@ impl Entry {
         free: None,
     };
 
-    /// That of `param`, which everybody may read in `/sys/module`.
+    /// Makes the entry of `param`, which all users may read in `/sys/module`.
     pub(crate) const fn new(name: &'static CStr, param: &'static ModeParam) -> Self {
         Self(bindings::kernel_param {
             name: as_char_ptr_in_const_context(name),
@@ -78,7 +78,7 @@ impl Entry {
     }
 }
 
-/// The bytes of `text`, which has `N`.
+/// Returns the `N` bytes of `text`.
 pub(crate) const fn bytes<const N: usize>(text: &str) -> [u8; N] {
     match text.as_bytes().first_chunk() {
         Some(bytes) => *bytes,
@@ -86,9 +86,9 @@ pub(crate) const fn bytes<const N: usize>(text: &str) -> [u8; N] {
     }
 }
 
-/// Reads permissions in octal.
+/// Parses permissions in octal.
 fn parse(text: &[u8]) -> Option<u32> {
-    // `from_str_radix` would take a sign, too.
+    // `from_str_radix` would accept a sign.
     if text.first() == Some(&b'+') {
         return None;
     }
@@ -98,13 +98,13 @@ fn parse(text: &[u8]) -> Option<u32> {
 
 /// # Safety
 ///
-/// `text` must be null or a string, and `param` an [`Entry`].
+/// `text` must be null or a C string, and `param` must be an [`Entry`].
 unsafe extern "C" fn set(text: *const c_char, param: *const bindings::kernel_param) -> c_int {
     if text.is_null() {
         return EINVAL.to_errno();
     }
-    // SAFETY: By the safety requirements the text is a string; an entry has a name, and is that of
-    // a static `ModeParam`.
+    // SAFETY: By the safety requirements `text` is a C string, as it is not null, and `param` is an
+    // entry. An entry has a name, and its `arg` is a static `ModeParam`.
     let (text, name, value) = unsafe {
         (
             CStr::from_char_ptr(text),
@@ -126,22 +126,23 @@ unsafe extern "C" fn set(text: *const c_char, param: *const bindings::kernel_par
 
 /// # Safety
 ///
-/// `buffer` must have [`SHOWN`] bytes, and `param` must be an [`Entry`].
+/// `buffer` must have [`SHOWN`] initialised bytes, and `param` must be an [`Entry`].
 unsafe extern "C" fn get(buffer: *mut c_char, param: *const bindings::kernel_param) -> c_int {
-    // SAFETY: By the safety requirements, and an entry is that of a static `ModeParam`.
+    // SAFETY: By the safety requirements `param` is an entry, whose `arg` is a static `ModeParam`.
     let value = unsafe { &*(*param).__bindgen_anon_1.arg.cast::<ModeParam>() };
-    // SAFETY: By the safety requirements; the kernel gives a page that it has zeroed.
+    // SAFETY: By the safety requirements `buffer` has `SHOWN` bytes, in a page that sysfs has
+    // zeroed.
     let place = unsafe { slice::from_raw_parts_mut(buffer.cast::<u8>(), SHOWN) };
     let mut formatter = Formatter::new(place);
     match writeln!(formatter, "{:04o}", value.get()) {
-        // CAST: It is short.
+        // CAST: At most `SHOWN` bytes were written.
         Ok(()) => formatter.bytes_written() as c_int,
         Err(_) => EIO.to_errno(),
     }
 }
 
-/// Makes a parameter `$name` of the module, `$module` in the words of a string, that is permissions
-/// in octal, `$default` unless others are given.
+/// Defines the parameter `$name` of the module `$module`: permissions in octal, `$default` unless
+/// set when the module is loaded.
 macro_rules! mode_parameter {
     ($module:literal, $name:ident: $default:literal, $description:literal) => {
         #[doc = $description]
@@ -149,13 +150,14 @@ macro_rules! mode_parameter {
         static $name: $crate::kernel_ext::param::ModeParam =
             $crate::kernel_ext::param::ModeParam::new($default);
 
+        #[allow(unsafe_code)]
         const _: () = {
             use $crate::kernel_ext::param::{
                 bytes,
                 Entry, //
             };
 
-            /// What precedes the name of a parameter: of one that is built in, its module.
+            /// Prefixes the name of a parameter with the module name if the module is built in.
             #[cfg(MODULE)]
             macro_rules! prefixed {
                 ($text:expr) => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is at a path.
+//! Lookup of device nodes by path.
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h).
 
@@ -15,29 +15,30 @@ use kernel::{
     prelude::*, //
 };
 
-/// Returns the number of the character device at a path, or [`None`] if something else is there. A
-/// symbolic link at its end is something else.
+/// Returns the number of the character device at `path`, or [`None`] if another kind of file is
+/// there. A final symbolic link is not followed.
 ///
-/// The current task looks it up: from its root, in its mount namespace, and with its rights. That
-/// need not be what others see, so it is good for a hint only.
+/// The lookup uses the root directory, the mount namespace and the credentials of the current task.
+/// Other tasks may see another file there, so the result is only a hint.
 ///
 /// # Errors
 ///
-/// Those of looking a path up; [`ENOENT`] if nothing is there.
+/// Those of a path lookup, such as [`ENOENT`].
 pub(crate) fn device_at(path: &CStr) -> Result<Option<bindings::dev_t>> {
-    // With `O_PATH` no driver and no file system is told of the opening.
+    // `O_PATH` opens the file without calling its driver or file system.
     //
-    // SAFETY: The path is a string, and the flags are those of open(2) that need no mode.
+    // SAFETY: `path` is a C string. The flags are flags of `open(2)` that need no mode.
     let file = from_err_ptr(unsafe {
         bindings::filp_open(path.as_char_ptr(), (O_PATH | O_NOFOLLOW) as c_int, 0)
     })?;
-    // SAFETY: The file was just opened, and has an inode, whose type and number do not change.
+    // SAFETY: The file was just opened, so it has an inode. The type and the number of an inode do
+    // not change.
     let (mode, number) = unsafe {
         let inode = (*file).f_inode;
         (u32::from((*inode).i_mode), (*inode).i_rdev)
     };
-    // SAFETY: This is the only reference, and it is not used again. The file is in no table of
-    // descriptors, for which the owner stands.
+    // SAFETY: This drops the only reference to `file`, which is not used after this. The file is in
+    // no descriptor table, so the owner is null.
     unsafe { bindings::filp_close(file, ptr::null_mut()) };
     Ok((mode & bindings::S_IFMT == bindings::S_IFCHR).then_some(number))
 }

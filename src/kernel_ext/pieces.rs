@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Bytes that are in several pieces, one behind the other.
+//! Bytes that are split into several slices.
 
 use core::ops::Range;
 
-/// The bytes in `range` of all that is in `pieces`.
+/// Returns the slices of the bytes in `range`, counted from the beginning of all `pieces`.
 pub(crate) fn part<'a>(
     pieces: impl Iterator<Item = &'a [u8]>,
     range: Range<usize>,
 ) -> impl Iterator<Item = &'a [u8]> {
-    // What is left in front of the range, and what is left of the range.
+    // Bytes left before the range, and bytes left in the range.
     let mut skip = range.start;
     let mut left = range.end.saturating_sub(range.start);
     pieces
@@ -26,8 +26,8 @@ pub(crate) fn part<'a>(
         .filter(|piece| !piece.is_empty())
 }
 
-/// Copies `pieces` to `places`, until there are no more of the ones or the others; returns how many
-/// bytes were copied.
+/// Copies `pieces` to `places`, in order, until either runs out. Returns the number of bytes
+/// copied.
 pub(crate) fn copy<'a, 'b>(
     mut pieces: impl Iterator<Item = &'a [u8]>,
     places: impl Iterator<Item = &'b mut [u8]>,
@@ -60,7 +60,7 @@ mod tests {
 
     const PIECES: [&[u8]; 5] = [b"abc", b"", b"d", b"efgh", b"ij"];
 
-    /// All bytes in `range`, and how many pieces they are in.
+    /// Returns the bytes in `range`, their number, and the number of slices they are in.
     fn joined(range: Range<usize>) -> ([u8; 10], usize, usize) {
         let mut bytes = [0; 10];
         let copied = copy(

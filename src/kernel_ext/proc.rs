@@ -21,13 +21,13 @@ use super::seq::{
     Operations, //
 };
 
-/// The C side of a file in `/proc`.
+/// The opaque `struct proc_dir_entry`.
 #[repr(C)]
 struct ProcDirEntry {
     _opaque: [u8; 0],
 }
 
-// `linux/proc_fs.h` is not among the headers that the crate's bindings are made of.
+// The crate's bindings do not include `linux/proc_fs.h`.
 extern "C" {
     #[allow(
         improper_ctypes,
@@ -44,11 +44,11 @@ extern "C" {
     fn proc_remove(entry: *mut ProcDirEntry);
 }
 
-/// A file in `/proc` that lists what `T` says.
+/// File in `/proc` that lists the objects of `T`.
 ///
 /// # Invariants
 ///
-/// The entry is one that was created with the operations for `T`, and was not removed.
+/// The entry was created with the operations for `T` and was not removed.
 pub(crate) struct ListFile<T> {
     entry: NonNull<ProcDirEntry>,
     _list: PhantomData<T>,
@@ -57,17 +57,17 @@ pub(crate) struct ListFile<T> {
 // SAFETY: An entry may be removed by any thread.
 unsafe impl<T> Send for ListFile<T> {}
 
-// SAFETY: There is no method that takes a shared reference.
+// SAFETY: No method takes a shared reference.
 unsafe impl<T> Sync for ListFile<T> {}
 
 impl<T: List> ListFile<T> {
-    /// Makes a file that everybody may read.
+    /// Creates a file that all users may read.
     ///
     /// # Errors
     ///
-    /// [`ENOMEM`], also if there is a file of this name.
+    /// [`ENOMEM`], also if a file of this name exists.
     pub(crate) fn new(name: &CStr) -> Result<Self> {
-        // SAFETY: The name is copied; a null pointer is the root of `/proc`, and the operations are
+        // SAFETY: The name is copied. A null parent is the root of `/proc`. The operations are
         // constant.
         let entry = unsafe {
             proc_create_seq_private(
@@ -79,7 +79,7 @@ impl<T: List> ListFile<T> {
                 ptr::null_mut(),
             )
         };
-        // INVARIANT: It was just created.
+        // INVARIANT: The entry was just created with the operations for `T`.
         Ok(Self {
             entry: NonNull::new(entry).ok_or(ENOMEM)?,
             _list: PhantomData,
@@ -89,7 +89,8 @@ impl<T: List> ListFile<T> {
 
 impl<T> Drop for ListFile<T> {
     fn drop(&mut self) {
-        // SAFETY: By the invariants it was not removed. This waits for those who are reading.
+        // SAFETY: By the type invariants the entry was not removed. The call waits for readers of
+        // the file.
         unsafe { proc_remove(self.entry.as_ptr()) };
     }
 }

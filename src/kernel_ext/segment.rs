@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pages of memory that can be chained without a byte of them being used for that.
+//! Pages that can be chained. The link is in `struct page`, so all bytes of a page hold data.
 //!
 //! C headers: [`include/linux/gfp.h`](srctree/include/linux/gfp.h),
 //! [`include/linux/mm_types.h`](srctree/include/linux/mm_types.h).
@@ -27,17 +27,17 @@ use super::{
     layout::GFP_NORETRY, //
 };
 
-// Pages are used by their permanent addresses.
+// Segments keep the permanent kernel address of a page, which highmem pages do not have.
 #[cfg(CONFIG_HIGHMEM)]
 compile_error!("kmsgpipe cannot be built for kernels with high memory");
 
-/// The number of bytes in a segment.
+/// Size of a segment in bytes.
 pub(crate) const SEGMENT_SIZE: usize = PAGE_SIZE;
 
-/// What a segment holds.
+/// Contents of a segment.
 pub(crate) type Bytes = [u8; SEGMENT_SIZE];
 
-/// A page, by which its link is found, and its memory.
+/// Page, through which the link is reached, and the address of its memory.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct RawSegment {
     page: NonNull<bindings::page>,
@@ -48,18 +48,19 @@ pub(crate) struct RawSegment {
 ///
 /// # Invariants
 ///
-/// The page was allocated alone, and is owned by this object. Its memory is initialised, and
-/// `bytes` is the permanent address of it.
+/// The page is a single-page allocation that this object owns. `bytes` is the permanent kernel
+/// address of its memory, which is initialised.
 pub(crate) struct Segment(RawSegment);
 
 // SAFETY: A page is not bound to a thread.
 unsafe impl Send for Segment {}
 
 impl Segment {
-    /// Allocates a page of zeroes, accounted to the memory cgroup of the current task.
+    /// Allocates a zeroed page, charged to the memory cgroup of the current task.
     ///
-    /// Other than with the flags of the crate, nobody is killed for it: where there is little
-    /// memory, or the cgroup is at its limit, it fails. Nor does it warn.
+    /// The flags of the crate lack `__GFP_NORETRY`: with it the allocation fails, instead of
+    /// invoking the OOM killer, if memory is short or the cgroup is at its limit. It fails without
+    /// a warning.
     ///
     /// # Errors
     ///
@@ -69,15 +70,15 @@ impl Segment {
             | bindings::__GFP_ZERO
             | bindings::__GFP_NOWARN
             | GFP_NORETRY;
-        // SAFETY: There are no preconditions but that this task may sleep.
+        // SAFETY: `alloc_pages` with these flags only requires a context that may sleep.
         let page = NonNull::new(unsafe { bindings::alloc_pages(flags, 0) }).ok_or(AllocError)?;
-        // SAFETY: The page is valid. Without high memory this is its permanent address, and nothing
-        // is to be undone.
+        // SAFETY: `page` is valid. Without highmem, this is its permanent address, which needs no
+        // unmapping.
         let bytes = unsafe { bindings::kmap_local_page(page.as_ptr()) };
-        // INVARIANT: It was just allocated, and its memory is zeroed.
+        // INVARIANT: The page was just allocated with order 0, and its memory is zeroed.
         Ok(Self(RawSegment {
             page,
-            // SAFETY: The address of a page is not null.
+            // SAFETY: The permanent address of a page is not null.
             bytes: unsafe { NonNull::new_unchecked(bytes.cast()) },
         }))
     }
@@ -87,36 +88,41 @@ impl Deref for Segment {
     type Target = Bytes;
 
     fn deref(&self) -> &Bytes {
-        // SAFETY: By the invariants it is the initialised memory of a page that this object owns.
+        // SAFETY: By the type invariants, `bytes` points to the initialised memory of a page that
+        // this object owns.
         unsafe { self.0.bytes.as_ref() }
     }
 }
 
 impl DerefMut for Segment {
     fn deref_mut(&mut self) -> &mut Bytes {
-        // SAFETY: As above, and the mutable borrow makes the access exclusive.
+        // SAFETY: By the type invariants, `bytes` points to the initialised memory of a page that
+        // this object owns. The mutable borrow makes the access exclusive.
         unsafe { self.0.bytes.as_mut() }
     }
 }
 
 impl Drop for Segment {
     fn drop(&mut self) {
-        // SAFETY: By the invariants it was allocated alone, and is not used after this.
+        // SAFETY: By the type invariants this object owns the page, which was allocated with order
+        // 0.
         unsafe { bindings::__free_pages(self.0.page.as_ptr(), 0) };
     }
 }
 
-/// The place for the link of a page: its `private` belongs to the owner of the page.
+/// Returns the address of the link of a page: the field `private`, which is free for the owner of
+/// the page.
 ///
 /// # Safety
 ///
 /// `page` must be valid.
 unsafe fn link(page: NonNull<bindings::page>) -> *mut usize {
-    // SAFETY: By the safety requirements.
+    // SAFETY: By the safety requirements, `page` is valid.
     unsafe { &raw mut (*page.as_ptr()).__bindgen_anon_1.__bindgen_anon_1.private }
 }
 
-// SAFETY: Each page has an address and a `private` of its own.
+// SAFETY: Each page has an address and a `private` of its own. `value` is the memory of the page,
+// which no other page shares.
 unsafe impl Linked for Segment {
     type Value = Bytes;
     type Raw = RawSegment;
@@ -128,8 +134,8 @@ unsafe impl Linked for Segment {
     }
 
     unsafe fn from_raw(raw: RawSegment) -> Self {
-        // INVARIANT: By the safety requirements it comes from `into_raw`, where the invariants
-        // held, and the ownership is passed on.
+        // INVARIANT: By the safety requirements `raw` comes from `into_raw`. The invariants held
+        // there, and the ownership moves to the new object.
         Self(raw)
     }
 
@@ -141,18 +147,19 @@ unsafe impl Linked for Segment {
         // SAFETY: By the safety requirements the page is valid.
         let next = unsafe { link(raw.page).read() };
         let page = NonNull::new(ptr::with_exposed_provenance_mut::<bindings::page>(next))?;
-        // SAFETY: The link is that of a page that is owned by the chain, as in `Segment::new`.
+        // SAFETY: The chain owns the linked page, so it is valid. Without highmem, this is its
+        // permanent address, which needs no unmapping.
         let bytes = unsafe { bindings::kmap_local_page(page.as_ptr()) };
         Some(RawSegment {
             page,
-            // SAFETY: The address of a page is not null.
+            // SAFETY: The permanent address of a page is not null.
             bytes: unsafe { NonNull::new_unchecked(bytes.cast()) },
         })
     }
 
     unsafe fn set_next(raw: RawSegment, next: Option<RawSegment>) {
         let next = next.map_or(0, |next| next.page.as_ptr().expose_provenance());
-        // SAFETY: By the safety requirements the page is valid, and nobody else uses its link.
+        // SAFETY: By the safety requirements the page is valid, and its link has no other users.
         unsafe { link(raw.page).write(next) };
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Listing objects in a seq file.
+//! Seq files that list objects.
 //!
 //! C header: [`include/linux/seq_file.h`](srctree/include/linux/seq_file.h).
 
@@ -15,28 +15,27 @@ use kernel::{
     types::ForeignOwnable, //
 };
 
-/// Objects that a file lists, ordered by a number.
+/// Objects that a file lists, ordered by number.
 ///
-/// Objects may come and go while the file is read: each that is there all the time is listed once.
+/// Objects may be added and removed during a read. An object that exists throughout is listed once.
 pub(crate) trait List: 'static {
-    /// A reference to an object.
+    /// Reference to an object.
     type Item: ForeignOwnable;
 
-    /// Finds the object with the lowest number that is at least `number`.
+    /// Returns the object with the lowest number that is at least `number`.
     fn at_or_after(number: u32) -> Option<Self::Item>;
 
-    /// The number of an object.
+    /// Returns the number of an object.
     fn number(item: <Self::Item as ForeignOwnable>::Borrowed<'_>) -> u32;
 
     /// Writes the line of an object.
     fn show(item: <Self::Item as ForeignOwnable>::Borrowed<'_>, file: &SeqFile);
 }
 
-/// The operations of a seq file that lists what `T` says.
+/// Operations of a seq file that lists the objects of `T`.
 pub(super) struct Operations<T>(PhantomData<T>);
 
 impl<T: List> Operations<T> {
-    /// The operations.
     pub(super) const OPS: &'static bindings::seq_operations = &bindings::seq_operations {
         start: Some(Self::start),
         stop: Some(Self::stop),
@@ -44,13 +43,14 @@ impl<T: List> Operations<T> {
         show: Some(Self::show),
     };
 
-    /// The next object from `*pos` on, as the seq file wants it; `*pos` becomes its number.
+    /// Returns the first object at or after `*pos`, made by `into_foreign`, or null if there is
+    /// none. Sets `*pos` to its number.
     fn find(pos: &mut bindings::loff_t) -> *mut c_void {
         let Some(item) = u32::try_from(*pos).ok().and_then(T::at_or_after) else {
             return ptr::null_mut();
         };
         let item = item.into_foreign();
-        // SAFETY: It was just made of an item, and is not taken back meanwhile.
+        // SAFETY: `item` was just made by `into_foreign`, and is not taken back during the call.
         *pos = T::number(unsafe { T::Item::borrow(item) }).into();
         item
     }
@@ -62,22 +62,22 @@ impl<T: List> Operations<T> {
         _file: *mut bindings::seq_file,
         pos: *mut bindings::loff_t,
     ) -> *mut c_void {
-        // SAFETY: By the safety requirements; nobody else has it.
+        // SAFETY: By the safety requirements `pos` is valid, and it has no other users.
         Self::find(unsafe { &mut *pos })
     }
 
     /// # Safety
     ///
-    /// `item` must come from [`Self::start`] or [`Self::next`], and must not be used after this;
+    /// `item` must come from [`Self::start`] or [`Self::next`], and must not be used afterwards;
     /// `pos` must be valid.
     unsafe extern "C" fn next(
         _file: *mut bindings::seq_file,
         item: *mut c_void,
         pos: *mut bindings::loff_t,
     ) -> *mut c_void {
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements `item` comes from `find`, and is not used again.
         drop(unsafe { T::Item::from_foreign(item) });
-        // SAFETY: By the safety requirements; nobody else has it.
+        // SAFETY: By the safety requirements `pos` is valid, and it has no other users.
         let pos = unsafe { &mut *pos };
         *pos += 1;
         Self::find(pos)
@@ -86,18 +86,20 @@ impl<T: List> Operations<T> {
     /// # Safety
     ///
     /// `item` must be null or come from [`Self::start`] or [`Self::next`], and must not be used
-    /// after this.
+    /// afterwards.
     unsafe extern "C" fn stop(_file: *mut bindings::seq_file, item: *mut c_void) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements `item` is null or comes from `find`, and is not used
+        // again.
         drop(unsafe { T::Item::try_from_foreign(item) });
     }
 
     /// # Safety
     ///
-    /// `file` must be valid and used by nobody else; `item` must come from [`Self::start`] or
+    /// `file` must be valid and have no other users; `item` must come from [`Self::start`] or
     /// [`Self::next`].
     unsafe extern "C" fn show(file: *mut bindings::seq_file, item: *mut c_void) -> c_int {
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements `file` is valid, and `item` comes from `find`. It is
+        // not taken back during the call.
         let (item, file) = unsafe { (T::Item::borrow(item), SeqFile::from_raw(file)) };
         T::show(item, file);
         0

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The pipes of `pipe(2)`, which splice copies to.
+//! Room in the pipes of `pipe(2)`, to which splice copies.
 //!
 //! C header: [`include/linux/pipe_fs_i.h`](srctree/include/linux/pipe_fs_i.h).
 //!
-//! bindgen knows no fields of them, so that they are found by what the C compiler says.
+//! bindgen makes `struct pipe_inode_info` opaque, so its fields are found by offsets from the C
+//! compiler.
 
 use kernel::{
     bindings,
@@ -18,23 +19,23 @@ use super::layout::{
     PIPE_TAIL, //
 };
 
-/// Whether it is what `pipe` holds that kept `needed` bytes from being copied to it, when `len`
-/// were asked for: there is not enough room now, and there is once the pipe is empty.
+/// Returns whether a copy of `needed` bytes that asked for `len` bytes failed because of the data
+/// in `pipe`: they do not fit now, and will fit once the pipe is empty.
 ///
-/// The kernel reduces `len` to the room in the pipe. So one that is as large as the room says
-/// nothing of what the caller asked for.
+/// The kernel limits `len` to the room in the pipe. If `len` is that large, the caller may have
+/// asked for more.
 ///
 /// # Safety
 ///
-/// `pipe` must be valid, and its mutex be held, or nobody else know it.
+/// `pipe` must be valid. Its mutex must be held, or it must have no other users.
 pub(super) unsafe fn has_room_later(
     pipe: *const bindings::pipe_inode_info,
     len: usize,
     needed: usize,
 ) -> bool {
     let pipe = pipe.cast::<u8>();
-    // SAFETY: By the safety requirements it is valid, and the C compiler says that there are fields
-    // of these types at these places. Nobody changes them meanwhile.
+    // SAFETY: By the safety requirements `pipe` is valid, and its fields do not change during the
+    // call. The C compiler has determined the offsets and types of the fields.
     let (head, tail, max_usage) = unsafe {
         (
             pipe.add(PIPE_HEAD).cast::<PipeIndex>().read(),

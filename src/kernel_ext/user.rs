@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The buffer of a `read` or `write` as memory of the caller's.
+//! The user buffer of a `read` or `write` call.
 //!
 //! C headers: [`include/linux/uaccess.h`](srctree/include/linux/uaccess.h),
 //! [`include/linux/pagemap.h`](srctree/include/linux/pagemap.h).
 //!
-//! `kernel::uaccess::UserSlice` says of a copy that failed neither how much was copied, nor can it
-//! go back. It also has the memory of the kernel checked (`CONFIG_HARDENED_USERCOPY`), which a
-//! segment has no need of: it is a page that is used for nothing else, as those are that I/O
-//! vectors and pipes copy to and from, without that check.
+//! `kernel::uaccess::UserSlice` neither reports how much a failed copy has copied, nor can it go
+//! back. It also checks the kernel buffer (`CONFIG_HARDENED_USERCOPY`). A segment needs no such
+//! check: it is a whole page. I/O vectors and pipes copy from and to whole pages without that
+//! check, too.
 
 use kernel::{
     bindings,
@@ -20,44 +20,44 @@ use super::nofault::{
     Source, //
 };
 
-/// Memory of the current task, which may be anything: what is left of it.
+/// Rest of a buffer in the address space of the current task. The address is not trusted.
 struct Range {
     at: *mut c_char,
     len: usize,
 }
 
 impl Range {
-    /// Goes on by so many bytes, or less if it has less.
+    /// Advances by `by` bytes. The length saturates at zero.
     #[inline]
     fn advance(&mut self, by: usize) {
         self.at = self.at.wrapping_add(by);
         self.len = self.len.saturating_sub(by);
     }
 
-    /// Goes back by so many bytes.
+    /// Moves the start back by `by` bytes.
     fn revert(&mut self, by: usize) {
         self.at = self.at.wrapping_sub(by);
         self.len = self.len.saturating_add(by);
     }
 }
 
-/// Memory that a message is copied from.
+/// User buffer that a message is copied from.
 pub(crate) struct UserSource(Range);
 
 impl UserSource {
-    /// `len` bytes from `at` on.
+    /// Makes a source of the `len` bytes at `at`.
     #[inline]
     pub(super) fn new(at: *const c_char, len: usize) -> Self {
         let at = at.cast_mut();
         Self(Range { at, len })
     }
 
-    /// Fills `piece` from the beginning of what is left; returns how many bytes could not be read.
+    /// Copies from the current position to `piece`. Returns the number of bytes not copied.
     #[inline]
     fn missing(&self, piece: &mut [u8]) -> usize {
         let (to, from) = (piece.as_mut_ptr().cast(), self.0.at.cast());
-        // SAFETY: `piece` may be written to, and has that many bytes. What comes from user memory
-        // is checked by the function.
+        // SAFETY: `piece` is writable and has `piece.len()` bytes. `_copy_from_user` checks the
+        // user address.
         unsafe { bindings::_copy_from_user(to, from, piece.len()) }
     }
 }
@@ -90,7 +90,7 @@ impl Source for UserSource {
     }
 
     fn fault_in(&mut self, len: usize) -> Result {
-        // SAFETY: Any address may be given.
+        // SAFETY: `fault_in_readable` accepts any address.
         match unsafe { bindings::fault_in_readable(self.0.at, len.min(self.0.len)) } {
             0 => Ok(()),
             _ => Err(EFAULT),
@@ -98,23 +98,22 @@ impl Source for UserSource {
     }
 }
 
-/// Memory that a message is copied to.
+/// User buffer that a message is copied to.
 pub(crate) struct UserDest(Range);
 
 impl UserDest {
-    /// `len` bytes from `at` on.
+    /// Makes a destination of the `len` bytes at `at`.
     #[inline]
     pub(super) fn new(at: *mut c_char, len: usize) -> Self {
         Self(Range { at, len })
     }
 
-    /// Copies `piece` to the beginning of what is left; returns how many bytes could not be
-    /// written.
+    /// Copies `piece` to the current position. Returns the number of bytes not copied.
     #[inline]
     fn missing(&self, piece: &[u8]) -> usize {
         let (to, from) = (self.0.at.cast(), piece.as_ptr().cast());
-        // SAFETY: `piece` may be read, and has that many bytes. Whether the user memory may be
-        // written to is checked by the function.
+        // SAFETY: `piece` is readable and has `piece.len()` bytes. `_copy_to_user` checks the user
+        // address.
         unsafe { bindings::_copy_to_user(to, from, piece.len()) }
     }
 }
@@ -143,7 +142,7 @@ impl Dest for UserDest {
     }
 
     fn fault_in(&mut self, len: usize) -> Result {
-        // SAFETY: Any address may be given.
+        // SAFETY: `fault_in_writeable` accepts any address.
         match unsafe { bindings::fault_in_writeable(self.0.at, len.min(self.0.len)) } {
             0 => Ok(()),
             _ => Err(EFAULT),

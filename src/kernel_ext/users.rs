@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The tasks that run the module's code.
+//! Wait for tasks that still run code of the module when it is unloaded.
 //!
 //! C headers: [`include/linux/module.h`](srctree/include/linux/module.h),
 //! [`include/linux/rcupdate.h`](srctree/include/linux/rcupdate.h).
@@ -14,27 +14,28 @@ use kernel::{
     }, //
 };
 
-/// The tasks that run the code of the module. It must be dropped last when the module is unloaded,
-/// or cannot be loaded: the kernel frees the code then.
+/// Waits, when dropped, for the tasks that run code of the module. It must be the last object that
+/// is dropped when the module is unloaded or fails to load: the kernel then frees the code.
 pub(crate) struct Users(&'static ThisModule);
 
 impl Users {
-    /// Those of `module`.
+    /// Makes the object for the tasks of `module`.
     pub(crate) fn of(module: &'static ThisModule) -> Self {
         Self(module)
     }
 
-    /// How many references to the module there are beside that of the task that loads or unloads
-    /// it.
+    /// Returns the number of references to the module, besides that of the task that loads or
+    /// unloads it.
     #[cfg(CONFIG_MODULE_UNLOAD)]
     fn others(&self) -> c_int {
-        // SAFETY: It is a module that is loaded, being loaded or being unloaded. The task that
-        // loads it holds one reference; the task that unloads it has dropped the one that there is
-        // otherwise.
+        // During loading, the loading task holds one reference. During unloading, the base
+        // reference is already dropped.
+        //
+        // SAFETY: The module is loaded, being loaded or being unloaded, so it is valid.
         unsafe { bindings::module_refcount(self.0.as_ptr()) - 1 }
     }
 
-    /// The kernel does not count them, as no module ever goes.
+    /// Returns zero: without `CONFIG_MODULE_UNLOAD` no module is unloaded, and none has a count.
     #[cfg(not(CONFIG_MODULE_UNLOAD))]
     fn others(&self) -> c_int {
         0
@@ -42,10 +43,10 @@ impl Users {
 }
 
 impl Drop for Users {
-    /// Waits until there are no other references and no task is left in the module's code. All
-    /// tasks there must be about to leave, and no task must be able to enter.
+    /// Waits until there are no other references and no task runs code of the module. All tasks in
+    /// that code must be about to leave it, and no task must be able to enter it.
     fn drop(&mut self) {
-        // What is built in stays.
+        // A built-in module is never freed.
         if self.0.as_ptr().is_null() {
             return;
         }
@@ -56,26 +57,24 @@ impl Drop for Users {
     }
 }
 
-/// Waits until every task has been outside of the code that it was in, if it has to do nothing more
-/// there than to return.
+/// Waits for each task that has nothing left to do in its current code but to return.
 ///
-/// The release function of a device, for one, tells that it is through by code of the module, and
-/// may be preempted before it has returned from there. Tasks RCU waits for that, too: a task that
-/// was preempted is where it was until it has slept by itself or been in user space or idle.
+/// For example, the release function of a device signals its end from code of the module, and may
+/// be preempted before it returns. Tasks RCU covers that: a preempted task holds up the grace
+/// period until it sleeps voluntarily, runs in user space, or is idle.
 #[cfg(CONFIG_TASKS_RCU)]
 fn wait_for_tasks() {
-    // SAFETY: No lock is held, and the scheduler runs, as this task was started.
+    // SAFETY: The task may sleep, as it holds no lock, and the scheduler runs.
     unsafe { bindings::synchronize_rcu_tasks() };
 }
 
-/// Waits until every task has been outside of the code that it was in, if it has to do nothing more
-/// there than to return.
+/// Waits for each task that has nothing left to do in its current code but to return.
 ///
-/// Without preemption a grace period is enough, as a processor that passes through another task has
-/// left that code. With preemption and without tasks RCU, a kernel has nothing to wait for a
-/// task that was preempted on its way out; kernels with tracing or BPF have it.
+/// Without preemption an RCU grace period is enough: a CPU that has switched to another task has
+/// left that code. A kernel with preemption but without tasks RCU cannot wait for a task that was
+/// preempted on its way out. Kernels with tracing or BPF have tasks RCU.
 #[cfg(not(CONFIG_TASKS_RCU))]
 fn wait_for_tasks() {
-    // SAFETY: No lock is held, and the scheduler runs, as this task was started.
+    // SAFETY: The task may sleep, as it holds no lock, and the scheduler runs.
     unsafe { bindings::synchronize_rcu() };
 }

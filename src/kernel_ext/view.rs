@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the current task sees the ids of others, and times: by its namespaces.
+//! Translation of ids and times to the namespaces of the current task.
 //!
 //! C headers: [`include/linux/cred.h`](srctree/include/linux/cred.h),
 //! [`include/linux/nsproxy.h`](srctree/include/linux/nsproxy.h),
@@ -16,42 +16,42 @@ use kernel::{
 
 use super::clock;
 
-/// How the current task sees ids and times. Its namespaces do not change while it makes a call.
+/// Ids and times as the current task sees them. Its namespaces do not change during a call.
 ///
 /// # Invariants
 ///
-/// It belongs to the current task: it borrows from that, which no other task can, or is
-/// [`View::INITIAL`], which is the same for every task.
+/// The view is that of the current task, or [`View::INITIAL`], which does not depend on the task.
+/// It borrows a `CurrentTask`, so it cannot be sent to another task.
 pub(crate) struct View<'a> {
-    /// It is in the initial user namespace, where ids are those of the kernel.
+    /// The task is in the initial user namespace, so ids need no translation.
     users_alike: bool,
-    /// It is in the initial pid namespace.
+    /// The task is in the initial pid namespace.
     pids_alike: bool,
-    /// What its `CLOCK_MONOTONIC` is ahead, in nanoseconds.
+    /// Offset of `CLOCK_MONOTONIC` in its time namespace, in nanoseconds.
     ahead: i64,
     _task: PhantomData<&'a CurrentTask>,
 }
 
-/// Whether `task` is in the initial user namespace.
+/// Returns whether `task` is in the initial user namespace.
 #[inline(always)]
 fn users_alike(task: &CurrentTask) -> bool {
-    // SAFETY: `task` is the current task, so that it is valid. Nobody but the task itself changes
-    // its `cred`, which it keeps a reference to, and which has a user namespace.
+    // SAFETY: `task` is the current task, so it is valid. Only the task itself changes its `cred`,
+    // to which it holds a reference. A `struct cred` always has a user namespace.
     let users = unsafe { (*(*task.as_ptr()).cred).user_ns };
     core::ptr::eq(users, &raw const bindings::init_user_ns)
 }
 
-/// Whether `task` is in the initial pid namespace, which is the one of level 0.
+/// Returns whether `task` is in the initial pid namespace, the only one with level 0.
 #[inline(always)]
 fn pids_alike(task: &CurrentTask) -> bool {
-    // SAFETY: `task` is the current task, so that it is valid, and has a `struct pid`, which it
-    // keeps a reference to while it runs; the level of that never changes.
+    // SAFETY: `task` is the current task, so it is valid. It holds a reference to its `struct pid`
+    // while it runs. The level of a `struct pid` never changes.
     unsafe { (*(*task.as_ptr()).thread_pid).level == 0 }
 }
 
 impl View<'static> {
-    /// How a task in the initial namespaces sees them: as the kernel keeps them.
-    // INVARIANT: It is the one.
+    /// View of a task in the initial namespaces, which translates nothing.
+    // INVARIANT: This is `View::INITIAL`.
     pub(crate) const INITIAL: Self = Self {
         users_alike: true,
         pids_alike: true,
@@ -61,9 +61,9 @@ impl View<'static> {
 }
 
 impl<'a> View<'a> {
-    /// That of `task`.
+    /// Returns the view of `task`.
     pub(crate) fn of(task: &'a CurrentTask) -> Self {
-        // INVARIANT: It borrows from `task`, which is the current one.
+        // INVARIANT: The view borrows from `task`, the current task.
         Self {
             users_alike: users_alike(task),
             pids_alike: pids_alike(task),
@@ -72,14 +72,14 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether that of `task` is [`View::INITIAL`].
+    /// Returns whether the view of `task` is [`View::INITIAL`].
     #[inline(always)]
     pub(crate) fn is_initial_for(task: &CurrentTask) -> bool {
         users_alike(task) && pids_alike(task) && clock::is_initial_for(task)
     }
 
-    /// Translates the kernel's user id; one that its user namespace does not know becomes the
-    /// overflow id.
+    /// Translates a kernel user id. An id without a mapping in the user namespace of the task
+    /// becomes the overflow id.
     #[inline]
     pub(crate) fn uid(&self, uid: u32) -> u32 {
         if self.users_alike {
@@ -89,8 +89,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Translates the kernel's group id; one that its user namespace does not know becomes the
-    /// overflow id.
+    /// Translates a kernel group id. An id without a mapping in the user namespace of the task
+    /// becomes the overflow id.
     #[inline]
     pub(crate) fn gid(&self, gid: u32) -> u32 {
         if self.users_alike {
@@ -100,8 +100,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Translates a process id of the initial pid namespace: a task in another one gets zero, as
-    /// the process may be gone and its number used anew.
+    /// Translates a process id of the initial pid namespace. Returns zero in any other one: the
+    /// process may be gone and its number reused.
     #[inline]
     pub(crate) fn pid(&self, pid: u32) -> u32 {
         if self.pids_alike {
@@ -111,15 +111,15 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Translates a reading of `CLOCK_MONOTONIC`, whose time namespace may have set that clock to
-    /// another time. What was before it began is zero.
+    /// Translates a reading of `CLOCK_MONOTONIC`, in nanoseconds, to the time namespace of the
+    /// task. Saturates at zero.
     #[inline]
     pub(crate) fn monotonic(&self, monotonic: u64) -> u64 {
         monotonic.saturating_add_signed(self.ahead)
     }
 }
 
-/// Translates the kernel's user id for the current task.
+/// Translates a kernel user id for the current task.
 #[cfg(CONFIG_USER_NS)]
 #[cold]
 fn uid_for_current(uid: u32) -> u32 {
@@ -129,7 +129,7 @@ fn uid_for_current(uid: u32) -> u32 {
     }
 }
 
-/// Translates the kernel's group id for the current task.
+/// Translates a kernel group id for the current task.
 #[cfg(CONFIG_USER_NS)]
 #[cold]
 fn gid_for_current(gid: u32) -> u32 {
@@ -139,13 +139,13 @@ fn gid_for_current(gid: u32) -> u32 {
     }
 }
 
-/// Translates the kernel's user id for the current task: there is one user namespace.
+/// Returns `uid`: without `CONFIG_USER_NS` there is one user namespace.
 #[cfg(not(CONFIG_USER_NS))]
 fn uid_for_current(uid: u32) -> u32 {
     uid
 }
 
-/// Translates the kernel's group id for the current task: there is one user namespace.
+/// Returns `gid`: without `CONFIG_USER_NS` there is one user namespace.
 #[cfg(not(CONFIG_USER_NS))]
 fn gid_for_current(gid: u32) -> u32 {
     gid

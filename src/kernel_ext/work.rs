@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Delayed work that can be called off.
+//! Cancelling and disabling of delayed work.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h).
 
@@ -15,54 +15,55 @@ use kernel::{
     },
 };
 
-/// The kernel's queue for work that may run on any processor.
+/// Returns the system workqueue for work that may run on any CPU, `system_dfl_wq`.
 ///
-/// `kernel::workqueue` has its deprecated predecessors only.
+/// `kernel::workqueue` only has its deprecated predecessors.
 pub(crate) fn queue() -> &'static Queue {
-    // SAFETY: The kernel makes it before modules are loaded, and never removes it.
+    // SAFETY: `system_dfl_wq` is created before modules are loaded, and is never destroyed.
     unsafe { Queue::from_raw(bindings::system_dfl_wq) }
 }
 
-/// The delayed work of `this`.
+/// Returns the `struct delayed_work` of `this`.
 fn raw<T, const ID: u64>(this: &Arc<T>) -> *mut bindings::delayed_work
 where
     T: HasDelayedWork<T, ID> + WorkItem<ID, Pointer = Arc<T>>,
 {
-    // SAFETY: The pointer is valid, as `this` is.
+    // SAFETY: The pointer is that of an `Arc`, so it is valid.
     let work = unsafe { T::raw_get_work(Arc::as_ptr(this).cast_mut()) };
-    // SAFETY: So is this one, to a field of it.
+    // SAFETY: `work` points to a valid `Work` in `this`.
     let work = unsafe { Work::raw_get(work) };
-    // SAFETY: By the contract of `HasDelayedWork` it is the `work` of a `delayed_work`.
+    // SAFETY: By the contract of `HasDelayedWork` the pointer is to the `work` of a `delayed_work`.
     unsafe { container_of!(work, bindings::delayed_work, work) }
 }
 
-/// The reference that the queue held to `this` as long as its work was pending.
+/// Takes back the reference to `this` that a workqueue held while the work was pending.
 ///
 /// # Safety
 ///
-/// The work must just have been taken off the queue, before it was run.
+/// The work must just have been removed from the queue before it ran.
 unsafe fn reclaim<T>(this: &Arc<T>) -> Arc<T> {
-    // SAFETY: Queueing gave a reference up with `Arc::into_raw`, for the work to take it back when
-    // it runs, which by the safety requirements it does not.
+    // SAFETY: Queueing the work gave up a reference with `Arc::into_raw`, which the work takes back
+    // when it runs. By the safety requirements it does not run.
     unsafe { Arc::from_raw(Arc::as_ptr(this)) }
 }
 
-/// Takes the delayed work of `this` off its queue if it is pending; does not wait if it is running.
+/// Removes the delayed work of `this` from its queue if it is pending. Does not wait for running
+/// work.
 ///
-/// Returns the reference that the queue held.
+/// Returns the reference that the queue held, if the work was pending.
 pub(crate) fn cancel<T, const ID: u64>(this: &Arc<T>) -> Option<Arc<T>>
 where
     T: HasDelayedWork<T, ID> + WorkItem<ID, Pointer = Arc<T>>,
 {
     // SAFETY: The work is initialised, as `this` is, and `this` keeps it valid.
     let was_pending = unsafe { bindings::cancel_delayed_work(raw(this)) };
-    // SAFETY: It was pending and is no more.
+    // SAFETY: The work was pending, and was just removed from the queue.
     was_pending.then(|| unsafe { reclaim(this) })
 }
 
-/// Takes the delayed work of `this` off its queue if it is pending, waits for it if it is running,
-/// and makes that it is never queued again. Must not be called by the work itself, nor with a lock
-/// held that it takes.
+/// Removes the delayed work of `this` from its queue if it is pending, waits for it if it is
+/// running, and prevents further queueing. Must not be called by the work itself, nor with a lock
+/// held that the work takes.
 pub(crate) fn disable<T, const ID: u64>(this: &Arc<T>)
 where
     T: HasDelayedWork<T, ID> + WorkItem<ID, Pointer = Arc<T>>,
@@ -70,7 +71,7 @@ where
     // SAFETY: The work is initialised, as `this` is, and `this` keeps it valid.
     let was_pending = unsafe { bindings::disable_delayed_work_sync(raw(this)) };
     if was_pending {
-        // SAFETY: It was pending and is no more.
+        // SAFETY: The work was pending, and was just removed from the queue.
         drop(unsafe { reclaim(this) });
     }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Telling of messages and of room: waking who sleeps, and telling who polls or wants signals.
+//! Announcing messages and free slots: waking waiters, notifying pollers, sending signals.
 //!
-//! All of it is decided with the lock held and done when it is released, so that nobody is woken
-//! who would have to wait for the lock. Nearly always there is nobody to tell.
+//! Waiters are chosen with the lock held and woken after its release, as they need the lock. In the
+//! common case there is nothing to announce, and the test of a few flags is all the cost.
 
 use kernel::sync::Arc;
 
@@ -15,9 +15,8 @@ use super::{
 use crate::kernel_ext::lock::StateGuard;
 
 impl Pipe {
-    /// Ends the adding of `added` messages: releases the lock, wakes a reader, and tells pollers
-    /// and those who want signals. Sees to it that they expire and that memory is given back when
-    /// the time comes.
+    /// Releases the lock after `added` messages were added, and announces them: wakes a reader,
+    /// notifies pollers, and sends signals. Queues the sweeper and the trimmer if needed.
     #[inline]
     pub(super) fn announce_messages(self: &Arc<Self>, state: StateGuard<'_, State>, added: u64) {
         let rarely = Flag::Expires | Flag::Untrimmed | Flag::Signalled | Flag::ReadersSleep;
@@ -30,7 +29,8 @@ impl Pipe {
         }
     }
 
-    /// Likewise, whatever there is to do.
+    /// Slow path of [`Pipe::announce_messages`]: queues the works and wakes a reader, notifies
+    /// pollers and sends signals as the flags say.
     #[inline(never)]
     fn announce_messages_to_all(self: &Arc<Self>, mut state: StateGuard<'_, State>, added: u64) {
         self.arm_sweeper(&mut state);
@@ -50,8 +50,9 @@ impl Pipe {
         }
     }
 
-    /// Releases the lock and tells pollers of `added` messages. Notes that there are none any more
-    /// if so: they set the flag, with the lock held, after they have registered.
+    /// Releases the lock and notifies pollers of `added` messages. If no poller is registered,
+    /// clears the flag instead. That misses no poller: each sets the flag with the lock held, after
+    /// it has registered.
     #[inline(never)]
     fn announce_messages_to_pollers(&self, mut state: StateGuard<'_, State>, added: u64) {
         if self.notifier.is_unpolled() {
@@ -65,8 +66,8 @@ impl Pipe {
         }
     }
 
-    /// Ends the removal of `freed` messages: releases the lock, wakes a writer, and tells pollers
-    /// and those who want signals. Sees to it that the memory is given back when the time comes.
+    /// Releases the lock after `freed` slots became free, and announces them: wakes a writer,
+    /// notifies pollers, and sends signals. Queues the trimmer if needed.
     #[inline]
     pub(super) fn announce_room(self: &Arc<Self>, state: StateGuard<'_, State>, freed: u64) {
         let rarely = Flag::Untrimmed | Flag::WasFull | Flag::Signalled | Flag::WritersSleep;
@@ -75,13 +76,14 @@ impl Pipe {
         }
     }
 
-    /// Likewise, whatever there is to do.
+    /// Slow path of [`Pipe::announce_room`]: queues the trimmer and wakes a writer, notifies
+    /// pollers and sends signals as the flags say.
     #[inline(never)]
     fn announce_room_to_all(self: &Arc<Self>, mut state: StateGuard<'_, State>, freed: u64) {
         self.arm_trimmer(&mut state);
         let writer = self.writers.choose(&mut state);
         let polled = state.flags.contains(Flag::WasFull) && !self.notifier.is_unpolled();
-        // Whoever polls later asks first.
+        // Clearing the flag misses no poller: one that registers later checks for room itself.
         if !polled || state.queue.is_empty() {
             state.flags.set(Flag::WasFull, false);
         }
@@ -98,7 +100,7 @@ impl Pipe {
         }
     }
 
-    /// Tells everybody that the pipe is destroyed.
+    /// Announces that the pipe is destroyed to all waiters, pollers, and files that want signals.
     pub(super) fn announce_end(&self) {
         self.readers.wake_all(&self.state);
         self.writers.wake_all(&self.state);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Copying all messages, as of one moment, without keeping anybody from sending and receiving.
+//! Copying all messages as of one moment, while other tasks send and receive.
 //!
-//! The store keeps what leaves the queue until the copy has got it. So there is one copy at a time,
-//! and each lock section copies no more than the caller's buffer takes.
+//! The store has a cursor for that: it keeps segments that leave the queue until the cursor has
+//! passed them. There is one cursor, and therefore one dump at a time. A critical section copies no
+//! more than the caller's buffer takes.
 
 use kernel::{
     current,
@@ -15,44 +16,45 @@ use super::{
     Flag,
     Pipe, //
 };
+
 use crate::{
     kernel_ext::view::View,
-    wire, //
+    log::wire, //
 };
 
-/// A copy of all messages that is being made.
+/// A dump in progress.
 pub(crate) struct Dump<'a> {
     pipe: &'a Arc<Pipe>,
     /// Sequence number of the next message.
     seq: u64,
-    /// How many messages there are.
+    /// Number of messages in the dump.
     messages: u32,
-    /// Zeroes that must still be written behind the current message, in bytes.
+    /// Number of zeroes that are still to be written behind the current message.
     padding: usize,
 }
 
-/// How far a copy has got.
+/// Progress of a dump.
 pub(crate) enum Progress {
-    /// The buffer has this many bytes now, and there is more.
+    /// The buffer holds this many bytes, and there is more to copy.
     More(usize),
-    /// The buffer has this many bytes now, and that was all that fits.
+    /// The dump is complete, or the next message does not fit.
     Done {
         /// Bytes in the buffer.
         bytes: usize,
-        /// Messages that were copied.
+        /// Number of messages that were copied.
         copied: u32,
-        /// Messages that did not fit.
+        /// Number of messages that did not fit.
         missing: u32,
     },
 }
 
 impl Pipe {
-    /// Begins to copy all messages that are queued now, once nobody else does so.
+    /// Begins a dump of all messages that are queued now. Waits for the end of another task's dump.
     ///
     /// # Errors
     ///
     /// - [`ENODEV`]: the pipe is destroyed.
-    /// - [`ERESTARTSYS`]: a signal came while it waited.
+    /// - [`ERESTARTSYS`]: a signal arrived while the call waited.
     pub(crate) fn dump(self: &Arc<Self>) -> Result<Dump<'_>> {
         let mut state = self.lock_fresh();
         loop {
@@ -64,25 +66,25 @@ impl Pipe {
             if signalled && state.flags.contains(Flag::Dumping) && !state.is_dead() {
                 return Err(ERESTARTSYS);
             }
-            // What has expired meanwhile is not to be shown.
+            // Messages may have expired during the wait. A dump does not show them.
             drop(state);
             state = self.lock_fresh();
         }
         state.flags |= Flag::Dumping;
-        state.queue.store_mut().survey_begin();
+        state.queue.store_mut().cursor_begin();
         Ok(Dump {
             pipe: self,
             seq: state.queue.first_seq(),
-            messages: state.queue.store().survey_left(),
+            messages: state.queue.store().cursor_left(),
             padding: 0,
         })
     }
 }
 
 impl Dump<'_> {
-    /// Goes on copying, to `out`, which must have room for a header. All that is copied from here
-    /// on may take `room` bytes: a message that does not fit into them as a whole ends the copy,
-    /// and `room` is reduced by those that do.
+    /// Copies the next part of the dump to `out`, which must have room for a header. `room` is the
+    /// number of bytes that the rest of the dump may take, and is reduced by each message that is
+    /// begun. A message that does not fit into `room` as a whole ends the dump.
     pub(crate) fn fill(&mut self, out: &mut [u8], room: &mut u64) -> Progress {
         let task = current!();
         let view = View::of(task);
@@ -92,8 +94,8 @@ impl Dump<'_> {
         loop {
             // The rest of the current message, and the zeroes behind it.
             let free = out.get_mut(filled..).unwrap_or_default();
-            let before = store.survey_payload(&mut []);
-            let left = store.survey_payload(free);
+            let before = store.cursor_payload(&mut []);
+            let left = store.cursor_payload(free);
             filled += before - left;
             if left > 0 {
                 return Progress::More(filled);
@@ -113,21 +115,21 @@ impl Dump<'_> {
                 missing: copied_not,
             };
             let size = wire::RECORD;
-            if store.survey_left() > 0 && out.len() - filled < size {
+            if store.cursor_left() > 0 && out.len() - filled < size {
                 return Progress::More(filled);
             }
-            let Some(record) = store.survey_next() else {
+            let Some(record) = store.cursor_next() else {
                 return done(0);
             };
             let whole = wire::record_len(record.len);
             if *room < whole as u64 {
-                return done(store.survey_left().saturating_add(1));
+                return done(store.cursor_left().saturating_add(1));
             }
             let header = out
                 .get_mut(filled..)
                 .and_then(|free| free.first_chunk_mut());
             if let Some(header) = header {
-                // It delivers nothing.
+                // A dump is no delivery, so the number of deliveries is zero.
                 wire::show(&view, self.seq, &record, 0, header);
             }
             filled += size;
@@ -141,7 +143,7 @@ impl Dump<'_> {
 impl Drop for Dump<'_> {
     fn drop(&mut self) {
         let mut state = self.pipe.state.lock();
-        let kept = state.queue.store_mut().survey_end();
+        let kept = state.queue.store_mut().cursor_end();
         state.flags.set(Flag::Dumping, false);
         self.pipe.arm_trimmer(&mut state);
         drop(state);

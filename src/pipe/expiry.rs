@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Messages that grow too old, and the sweeper that removes them.
+//! Message expiry, and the sweeper that removes expired messages.
 //!
-//! An expired message is never delivered: whoever looks for one removes the expired ones first. The
-//! sweeper is there so that they go even if nobody looks. It is queued only while there are
-//! messages.
+//! An expired message is never delivered: every operation that looks for a message removes the
+//! expired ones first. The sweeper removes them from pipes on which no task operates. It is queued
+//! only while there are messages.
 
 use core::mem;
 use kernel::{
@@ -23,6 +23,7 @@ use super::{
     Pipe,
     State, //
 };
+
 use crate::{
     kernel_ext::{
         clock,
@@ -32,37 +33,37 @@ use crate::{
     uapi::{
         FLUSH_EXPIRY_DEFAULT,
         FLUSH_INTERVAL_DEFAULT, //
-    },
+    }, //
 };
 
-/// How many messages are removed in one lock section at most.
+/// Maximum number of messages that are removed in one critical section.
 const BATCH: u32 = 64;
 
 /// Nanoseconds in a millisecond.
 const NSEC_PER_MSEC: u64 = 1_000_000;
 
-/// The longest delay that the sweeper is queued with, in milliseconds: one that every kernel takes.
-/// It may run in vain then.
+/// Maximum delay of the sweeper, in milliseconds: every kernel accepts it. With longer settings the
+/// sweeper may find nothing to do, and queues itself again.
 const DELAY_MAX: u64 = (i32::MAX / 2) as u64;
 
-/// Whether and when messages expire.
+/// Expiry settings of a pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Expiry {
-    /// They do.
+    /// Messages expire.
     pub(crate) enabled: bool,
-    /// How often the sweeper looks, in milliseconds.
+    /// Interval of the sweeper, in milliseconds.
     pub(crate) interval_ms: u32,
-    /// How old a message may grow, in milliseconds.
+    /// Maximum age of a message, in milliseconds.
     pub(crate) expiry_ms: u32,
 }
 
 impl Expiry {
-    /// They do not.
+    /// Returns the settings with which messages do not expire.
     pub(crate) const fn off() -> Self {
         Self::new(false, 0, 0)
     }
 
-    /// The times are in milliseconds; zero stands for the default.
+    /// Returns settings with these times, in milliseconds. Zero stands for the default.
     pub(crate) const fn new(enabled: bool, interval_ms: u32, expiry_ms: u32) -> Self {
         let mut this = Self {
             enabled,
@@ -78,8 +79,8 @@ impl Expiry {
         this
     }
 
-    /// The time at which a message must have been enqueued to expire `now`, both in nanoseconds of
-    /// `CLOCK_MONOTONIC`; none if nothing can have expired.
+    /// Returns the latest enqueue time with which a message has expired by the time `now`, both in
+    /// nanoseconds of `CLOCK_MONOTONIC`. Returns [`None`] if nothing can have expired.
     fn cutoff(&self, now: u64) -> Option<u64> {
         if !self.enabled {
             return None;
@@ -89,13 +90,13 @@ impl Expiry {
 }
 
 impl State {
-    /// Whether the oldest message has expired.
+    /// Returns whether the oldest message has expired.
     #[inline]
     pub(super) fn front_expired(&self) -> bool {
         self.flags.contains(Flag::Expires) && self.front_expired_at(clock::monotonic())
     }
 
-    /// Whether the oldest message has expired by `now`.
+    /// Returns whether the oldest message has expired by `now`.
     fn front_expired_at(&self, now: u64) -> bool {
         match (self.queue.front(), self.expiry.cutoff(now)) {
             (Some(record), Some(cutoff)) => record.stamp.monotonic <= cutoff,
@@ -103,15 +104,15 @@ impl State {
         }
     }
 
-    /// When the sweeper is to run next: after its interval, but not before there is something to
-    /// do; not at all if there will be nothing.
+    /// Returns the delay after which the sweeper must run: its interval, or the time until the
+    /// oldest message expires, whichever is longer. Returns [`None`] if the sweeper is not needed.
     fn next_sweep(&self, now: u64) -> Option<Jiffies> {
         if !self.expiry.enabled || self.is_dead() {
             return None;
         }
         let record = self.queue.front()?;
         let age = now.saturating_sub(record.stamp.monotonic) / NSEC_PER_MSEC;
-        // One more, as the age was rounded down.
+        // One more millisecond, because the age was rounded down.
         let left = (u64::from(self.expiry.expiry_ms) + 1).saturating_sub(age);
         let delay = left.max(self.expiry.interval_ms.into()).min(DELAY_MAX);
         Some(msecs_to_jiffies(delay as u32))
@@ -119,20 +120,20 @@ impl State {
 }
 
 impl Pipe {
-    /// Takes the lock when no expired message is left in the queue.
+    /// Takes the lock and removes all expired messages.
     #[inline]
     pub(super) fn lock_fresh(self: &Arc<Self>) -> StateGuard<'_, State> {
         let state = self.state.lock();
         if state.flags.contains(Flag::Expires) {
-            self.freshen(state)
+            self.drop_expired(state)
         } else {
             state
         }
     }
 
-    /// Releases the lock as often as it takes, and returns with it held when no expired message is
-    /// left in the queue.
-    pub(super) fn freshen<'a>(
+    /// Removes all expired messages, in batches. Releases the lock after each batch, and returns
+    /// with it held.
+    pub(super) fn drop_expired<'a>(
         self: &'a Arc<Self>,
         mut state: StateGuard<'a, State>,
     ) -> StateGuard<'a, State> {
@@ -145,9 +146,9 @@ impl Pipe {
         }
     }
 
-    /// Removes a batch of messages that have expired by `now`, and says how many. They must be
-    /// announced as room. The log tells of them when the sweeper runs next, which is queued, as
-    /// there were messages: with a line for each caller who finds some anybody could fill the log.
+    /// Removes a batch of messages that have expired by `now`, and returns their number. The caller
+    /// must announce the slots. The sweeper, which is queued while there are messages, logs the
+    /// number later: if every caller logged it, any user could flood the log.
     fn expire(&self, state: &mut State, now: u64) -> u32 {
         let Some(cutoff) = state.expiry.cutoff(now) else {
             return 0;
@@ -157,14 +158,15 @@ impl Pipe {
         freed
     }
 
-    /// Tells the log of messages that have expired, `count` many.
+    /// Logs that `count` messages have expired, unless `count` is zero.
     pub(super) fn tell_expired(&self, count: u64) {
         if count > 0 {
             pr_info!("kmsgpipe{}: cleaned {} msgs\n", self.id, count);
         }
     }
 
-    /// Changes whether and when messages expire, as `change` says; that takes effect at once.
+    /// Changes the expiry settings to what `change` returns for the old ones, with immediate
+    /// effect.
     ///
     /// # Errors
     ///
@@ -178,7 +180,7 @@ impl Pipe {
         let stale = work::cancel::<Self, { work_id::SWEEP }>(this);
         state.sweeping = false;
         this.arm_sweeper(&mut state);
-        // The sweeper that would tell of them may have been called off.
+        // The sweeper that was to log these messages may have been cancelled.
         let untold = mem::take(&mut state.untold);
         drop(state);
         drop(stale);
@@ -186,7 +188,7 @@ impl Pipe {
         Ok(())
     }
 
-    /// Queues the sweeper if it should be and is not.
+    /// Queues the sweeper if messages expire and it is not queued.
     #[inline]
     pub(super) fn arm_sweeper(self: &Arc<Self>, state: &mut State) {
         if state.flags.contains(Flag::Expires) && !state.sweeping {
@@ -194,8 +196,9 @@ impl Pipe {
         }
     }
 
-    /// Queues the sweeper, which is not, for the next time that there is something to do. That
-    /// happens with the lock held, so that it is queued as the settings in force want it.
+    /// Queues the sweeper, which must not be queued, for the time at which it is needed next. This
+    /// happens with the lock held: of concurrent changes of the settings, the last one determines
+    /// the delay.
     fn requeue_sweeper(self: &Arc<Self>, state: &mut State) {
         let delay = state.next_sweep(clock::monotonic());
         state.sweeping = delay.is_some();
@@ -209,8 +212,8 @@ impl Pipe {
 impl WorkItem<{ work_id::SWEEP }> for Pipe {
     type Pointer = Arc<Self>;
 
-    /// Sweeps once: removes what has expired by the time it begins, batch by batch, and tells the
-    /// log of all that has been removed since the last time, by whomever.
+    /// Removes all messages that have expired by the time at which the run begins, in batches. Logs
+    /// the number of all that have expired since the last run, whichever task removed them.
     fn run(this: Arc<Self>) {
         let now = clock::monotonic();
         let untold = loop {

@@ -1,42 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! When the fast paths are closed.
+//! State that closes the fast paths.
 //!
-//! The fast paths know nothing of open files: they take a message from the queue, and add one.
-//! While an open file of the pipe needs more, all calls of the pipe take the slow paths, which look
-//! at the file. So an open file that needs no more costs the fast paths nothing.
+//! The fast paths do not look at open files: they take a message from the queue, and add one. While
+//! an open file of a pipe needs more, calls of that pipe take the slow paths, which look at the
+//! file: reads while a file keeps a rest, writes while a file splits lines. Therefore these features
+//! cost the fast paths nothing.
 
 use super::{
     Flag,
     State, //
 };
 
-/// Open files whose calls are not for the fast paths.
+/// Open files that close the fast paths.
 #[derive(Default)]
 pub(super) struct Slow {
-    /// They keep the rest of a message, which comes before what is queued. Each rest has a slot of
-    /// the queue.
+    /// Number of files that keep the rest of a message, to be read before what is queued. Each rest
+    /// occupies a slot of the queue.
     rests: u32,
-    /// Their writes are split into lines.
+    /// Number of files whose writes are split into lines.
     splitters: u32,
 }
 
 impl Slow {
-    /// How many open files keep the rest of a message.
+    /// Returns the number of open files that keep the rest of a message.
     pub(super) fn rests(&self) -> u32 {
         self.rests
     }
 }
 
 impl State {
-    /// Counts open files that keep the rest of a message.
+    /// Adds `by` to the number of open files that keep the rest of a message.
     pub(super) fn count_rests(&mut self, by: i32) {
         self.slow.rests = self.slow.rests.wrapping_add_signed(by);
         self.flags.set(Flag::Rests, self.slow.rests > 0);
         self.queue.hold(self.slow.rests);
     }
 
-    /// Counts open files whose writes are split into lines.
+    /// Adds `by` to the number of open files whose writes are split into lines.
     pub(super) fn count_splitters(&mut self, by: i32) {
         self.slow.splitters = self.slow.splitters.wrapping_add_signed(by);
         self.queue.close_fast_path(self.slow.splitters > 0);

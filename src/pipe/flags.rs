@@ -1,44 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a call has to look after beside the queue, in one word: nearly always nothing.
+//! Conditions that a call must handle beside the queue, in one word that the fast paths test.
+//! Usually none is set.
 
 use kernel::impl_flags;
 
 impl_flags!(
-    /// What is to be looked after.
+    /// A set of conditions.
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
     pub(super) struct Flags(u32);
 
-    /// One thing that is to be looked after.
+    /// One condition.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(super) enum Flag {
         /// The pipe is destroyed: every call fails with `ENODEV`.
         Dead = 1 << 0,
         /// Messages expire.
         Expires = 1 << 1,
-        /// The work that gives memory back is not queued.
+        /// The trimmer is not queued.
         Untrimmed = 1 << 2,
-        /// Somebody polls, or did so lately: every message is announced to pollers.
+        /// A poller is registered, or was lately: every message is announced to pollers.
         Polled = 1 << 3,
-        /// The pipe was full while somebody polled: until it is empty every slot that becomes free
-        /// is announced to pollers.
+        /// The pipe was full while a poller was registered. Every free slot is announced to pollers
+        /// until the queue is empty.
         WasFull = 1 << 4,
-        /// Somebody has asked for signals: every change is announced by them.
+        /// A file is registered for signals: every change sends them.
         Signalled = 1 << 5,
-        /// Tasks are in line because there is no message, and none of them has been chosen who has
-        /// yet to come; or so it was: it may stay when they have left by themselves.
+        /// Readers may wait for a message, and the next message wakes one. Clear means that none
+        /// waits or that a wakeup is in flight.
         ReadersSleep = 1 << 6,
-        /// Tasks are in line because there is no room, likewise.
+        /// Writers may wait for a slot, and the next free slot wakes one. Clear means that none
+        /// waits or that a wakeup is in flight.
         WritersSleep = 1 << 7,
         /// An open file keeps the rest of a message, which it reads before any other.
         Rests = 1 << 8,
-        /// A task copies all messages: what leaves the queue is kept for it.
+        /// A dump is in progress: segments that leave the queue are kept for it.
         Dumping = 1 << 9,
     }
 );
 
 impl Flags {
-    /// Sets or clears one.
+    /// Sets or clears a flag.
     #[inline]
     pub(super) fn set(&mut self, flag: Flag, on: bool) {
         if on {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a pipe keeps for one open file.
+//! Per-file state of a pipe.
 
 use kernel::{
     prelude::*,
@@ -12,57 +12,56 @@ use kernel::{
 
 use super::{
     lines::Line,
+    mode::Modes,
     pages::Pages,
     rest::Rest,
+    Access,
     Pipe,
     State, //
 };
-use crate::{
-    device::Access,
-    mode::Modes,
-    stats::Tally, //
-};
 
-/// One open file of a pipe, as the pipe knows it. The pipe's lock protects what changes: it is held
-/// anyway when a message passes.
+use crate::log::counters::Tally;
+
+/// One open file of a pipe. The lock of the pipe protects the part that changes: a call holds it
+/// anyway while a message passes, so counting takes no atomic operations.
 pub(crate) struct Handle {
     access: Access,
     kept: LockedBy<Kept, State>,
 }
 
-/// How many files may read from a pipe.
+/// Whether an exclusive reader keeps out other readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Readers {
-    /// One, if it was opened so.
+    /// An exclusive reader must be the only reader.
     OneIfSo,
-    /// Any number, for an administrator who looks after the pipe.
+    /// Any number of readers, for an administrator that inspects the pipe.
     Any,
 }
 
-/// What changes of an open file.
+/// State of an open file that the lock of the pipe protects.
 pub(super) struct Kept {
-    /// Messages that have passed.
-    pub(super) passed: Passed,
-    /// How it reads and writes.
+    /// Messages that have passed through the file.
+    pub(super) stats: FileStats,
+    /// Mode of the file.
     pub(super) modes: Modes,
-    /// A write of lines is in progress. Another one waits until that has ended, as each begins with
-    /// what the one before has left.
+    /// A write of lines is in progress. The next one waits for its end, and begins with the partial
+    /// line that it leaves.
     pub(super) writing_lines: bool,
-    /// Allocated when it is needed for the first time: most files never have any.
+    /// Allocated at first use: most files never need it.
     pub(super) extra: Option<KBox<Extra>>,
 }
 
-/// What an open file keeps that most never need.
+/// Per-file state that most files never need.
 #[derive(Default)]
 pub(super) struct Extra {
-    /// What is left of the message that it has begun to read.
+    /// Rest of the message that the file has begun to read.
     pub(super) rest: Rest,
-    /// The beginning of the line that it has begun to write.
+    /// Partial line that the file has begun to write.
     pub(super) line: Line,
 }
 
 impl Extra {
-    /// Nothing.
+    /// Allocates the state, empty.
     ///
     /// # Errors
     ///
@@ -72,47 +71,47 @@ impl Extra {
     }
 }
 
-/// Messages that have passed through an open file.
+/// File statistics: messages that have passed through an open file.
 #[derive(Clone, Copy)]
-pub(crate) struct Passed {
-    /// Those that were sent.
+pub(crate) struct FileStats {
+    /// Messages that were sent.
     pub(crate) sent: Tally,
-    /// Those that were received.
+    /// Messages that were received.
     pub(crate) received: Tally,
 }
 
-/// What an open file shows of itself.
+/// State of an open file that `fdinfo` shows.
 pub(crate) struct Shown {
-    /// Messages that have passed.
-    pub(crate) passed: Passed,
-    /// How it reads and writes.
+    /// Messages that have passed through the file.
+    pub(crate) stats: FileStats,
+    /// Mode of the file.
     pub(crate) modes: Modes,
-    /// What is left of the message that it has begun to read, in bytes.
+    /// Length in bytes of the rest of a message that the file keeps.
     pub(crate) rest: usize,
-    /// What it has of the line that it has begun to write, in bytes.
+    /// Length in bytes of the partial line that the file keeps.
     pub(crate) line: usize,
 }
 
 impl Kept {
-    /// What is left of the message that was begun to be read, in bytes.
+    /// Returns the length in bytes of the rest of a message that the file keeps.
     #[inline]
     pub(super) fn rest_len(&self) -> usize {
         self.extra.as_ref().map_or(0, |extra| extra.rest.len())
     }
 
-    /// What there is of the line that was begun to be written, in bytes.
+    /// Returns the length in bytes of the partial line that the file keeps.
     fn line_len(&self) -> usize {
         self.extra.as_ref().map_or(0, |extra| extra.line.len())
     }
 }
 
 impl Handle {
-    /// What the file was opened for.
+    /// Returns what the file was opened for.
     pub(crate) fn access(&self) -> Access {
         self.access
     }
 
-    /// What the pipe keeps for it.
+    /// Returns the part of the file's state that the lock of the pipe protects.
     #[inline]
     pub(super) fn of<'a>(&'a self, state: &'a mut State) -> &'a mut Kept {
         self.kept.access_mut(state)
@@ -120,19 +119,20 @@ impl Handle {
 }
 
 impl Pipe {
-    /// Counts a newly opened file.
+    /// Registers a newly opened file with the pipe, with the default modes.
     ///
     /// # Errors
     ///
-    /// - [`ENOMEM`]: there is no memory for records.
+    /// - [`ENOMEM`]: there is no memory for the pages of the mode `RECORDS`.
     /// - [`ENODEV`]: the pipe is destroyed.
-    /// - [`EBUSY`]: the file is to be read from, beside one that excludes others, or it is to
-    ///   exclude others, and there are some.
+    /// - [`EBUSY`]: `readers` is [`Readers::OneIfSo`], and the file conflicts with an exclusive
+    ///   reader, or is one itself and conflicts with another reader.
     pub(crate) fn attach(&self, access: Access, readers: Readers) -> Result<Handle> {
-        // If that changes meanwhile, the pipe has pages for nothing, or none.
+        // The default modes may change before the lock is taken. The pipe then gets pages that it
+        // does not need, or lacks pages, and its calls take the slow paths.
         let mut pages = Pages::of_file(access, self.default_modes())?;
         let kept = Kept {
-            passed: Passed {
+            stats: FileStats {
                 sent: Tally::NONE,
                 received: Tally::NONE,
             },
@@ -146,10 +146,10 @@ impl Pipe {
         };
         let mut state = self.state.lock();
         state.alive()?;
-        if readers == Readers::OneIfSo && state.population.excludes(access) {
+        if readers == Readers::OneIfSo && state.open_counts.excludes(access) {
             return Err(EBUSY);
         }
-        state.population.count(access, 1);
+        state.open_counts.count(access, 1);
         let modes = state.default_modes;
         state.keep_pages(&mut pages);
         state.change_modes(&handle, modes);
@@ -157,9 +157,9 @@ impl Pipe {
         Ok(handle)
     }
 
-    /// Ends what an open file has begun, and counts it out. The rest of a message is discarded, and
-    /// the beginning of a line is sent if that can be done without waiting. The last file takes the
-    /// spare memory of the pipe with it; messages stay.
+    /// Unregisters an open file. Discards the rest of a message that the file keeps, and sends its
+    /// partial line if that is possible without waiting. The last file frees the spare memory of
+    /// the pipe; messages stay queued.
     pub(crate) fn detach(this: &Arc<Self>, handle: &Handle) {
         let mut state = this.state.lock();
         let kept = handle.of(&mut state);
@@ -175,13 +175,13 @@ impl Pipe {
         }
 
         let mut state = this.state.lock();
-        state.population.count(handle.access, -1);
-        let spare = state.population.is_empty().then(|| state.take_spare());
+        state.open_counts.count(handle.access, -1);
+        let spare = state.open_counts.is_empty().then(|| state.take_spare());
         drop(state);
         drop(spare);
     }
 
-    /// How an open file reads and writes.
+    /// Returns the mode of an open file.
     ///
     /// # Errors
     ///
@@ -192,16 +192,17 @@ impl Pipe {
         Ok(handle.of(&mut state).modes)
     }
 
-    /// Changes how an open file reads and writes, from the next call on, and calls `switch` as long
-    /// as nobody else can do the same.
+    /// Changes the mode of an open file, from the next call on. Calls `switch` with the lock held,
+    /// which serializes concurrent changes.
     ///
     /// # Errors
     ///
-    /// - [`ENOMEM`]: there is no memory for records.
+    /// - [`ENOMEM`]: there is no memory for the pages of the mode `RECORDS`.
     /// - [`ENODEV`]: the pipe is destroyed.
-    /// - [`EBUSY`]: the file has begun to read a message or to write a line.
+    /// - [`EBUSY`]: the file keeps the rest of a message or a partial line, or a write of lines is
+    ///   in progress.
     pub(crate) fn set_modes(&self, handle: &Handle, modes: Modes, switch: impl FnOnce()) -> Result {
-        // Declared before the guard: what is not needed of it is freed without the lock.
+        // Declared before the guard: surplus pages are freed without the lock.
         let mut pages = Pages::of_file(handle.access, modes)?;
         let mut state = self.state.lock();
         state.alive()?;
@@ -215,22 +216,22 @@ impl Pipe {
         Ok(())
     }
 
-    /// How a newly opened file reads and writes.
+    /// Returns the mode of newly opened files.
     pub(crate) fn default_modes(&self) -> Modes {
         self.state.lock().default_modes
     }
 
-    /// Changes how files that are opened from now on read and write.
+    /// Changes the mode of files that are opened from now on.
     pub(crate) fn set_default_modes(&self, modes: Modes) {
         self.state.lock().default_modes = modes;
     }
 
-    /// What an open file shows of itself.
+    /// Returns the state of an open file that `fdinfo` shows.
     pub(crate) fn show(&self, handle: &Handle) -> Shown {
         let mut state = self.state.lock();
         let kept = handle.of(&mut state);
         Shown {
-            passed: kept.passed,
+            stats: kept.stats,
             modes: kept.modes,
             rest: kept.rest_len(),
             line: kept.line_len(),
@@ -239,7 +240,7 @@ impl Pipe {
 }
 
 impl State {
-    /// Changes how an open file reads and writes, and with that whether the fast paths are closed.
+    /// Changes the mode of an open file, and closes or opens the fast path of writes accordingly.
     fn change_modes(&mut self, handle: &Handle, modes: Modes) {
         let splits = |modes: Modes| handle.access.write && modes.contains(Modes::LINES);
         let before = core::mem::replace(&mut handle.of(self).modes, modes);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writes that are split into lines, each of which is a message.
+//! Writes in the mode `LINES`, of which each line is a message.
 //!
-//! The lines of a write are put together in memory of the kernel, without the lock, and sent one by
-//! one. What follows the last newline is kept by the open file: it takes no slot of the queue. One
-//! write of lines is in progress a file, as the next one goes on with what is kept.
+//! The lines of a write are assembled in kernel memory, without the lock, and sent one by one. The
+//! open file keeps the partial line behind the last newline, which occupies no slot of the queue.
+//! Writes of lines to one file take turns, as each continues the partial line of the one before.
 
 use kernel::{
     prelude::*,
@@ -20,6 +20,7 @@ use super::{
     Pipe,
     State, //
 };
+
 use crate::{
     kernel_ext::{
         call::Call,
@@ -32,43 +33,45 @@ use crate::{
         segment::{
             Segment,
             SEGMENT_SIZE, //
-        },
+        }, //
     },
-    message::Sender,
-    stream::Segments, //
+    log::{
+        message::Sender,
+        stream::Segments, //
+    }, //
 };
 
-/// What ends a line, and is part of it.
+/// Byte that ends a line, and is part of it.
 const NEWLINE: u8 = b'\n';
 
-/// A line that is being put together.
+/// A line that is being assembled.
 ///
 /// # Invariants
 ///
-/// `len` bytes are in the segments, from the beginning of the first one on.
+/// The segments hold at least `len` bytes, and the line is the first `len` of them.
 #[derive(Default)]
 pub(super) struct Line {
     segments: Segments,
     len: usize,
-    /// The sender that wrote its beginning.
+    /// Sender of the beginning of the line.
     sender: Sender,
-    /// How long it may become, in bytes.
+    /// Maximum length, in bytes.
     longest: usize,
 }
 
 impl Line {
-    /// Its length, in bytes.
+    /// Returns the length of the line, in bytes.
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
-    /// Adds `bytes` at its end.
+    /// Appends `bytes` to the line.
     ///
     /// # Errors
     ///
-    /// Nothing has changed then.
+    /// On an error the line is unchanged.
     ///
-    /// - [`EMSGSIZE`]: it would become too long.
+    /// - [`EMSGSIZE`]: the line would become too long.
     /// - [`ENOMEM`].
     fn append(&mut self, bytes: &[u8]) -> Result {
         let end = self.len + bytes.len();
@@ -88,36 +91,36 @@ impl Line {
             at = 0;
             left = next;
         }
-        // INVARIANT: They were just copied.
+        // INVARIANT: The segments hold the old bytes, and `bytes` was just copied behind them.
         self.len = end;
         Ok(())
     }
 
-    /// Begins anew, with what `sender` writes.
+    /// Begins a new line, which `sender` writes.
     fn restart(&mut self, sender: Sender) {
         self.truncate(0);
         self.sender = sender;
     }
 
-    /// Forgets all but its first `len` bytes.
+    /// Shortens the line to its first `len` bytes, if it is longer.
     fn truncate(&mut self, len: usize) {
-        // INVARIANT: There are fewer.
+        // INVARIANT: The line does not grow, and its segments stay.
         self.len = self.len.min(len);
     }
 
-    /// Takes the memory out that it does not need.
+    /// Takes out the segments that the line does not need. The caller frees them.
     fn trim(&mut self) -> Segments {
         let needed = self.segments.take_front(self.len.div_ceil(SEGMENT_SIZE));
         core::mem::replace(&mut self.segments, needed)
     }
 
-    /// It as a source.
+    /// Returns a source with the bytes of the line.
     fn source(&self) -> Copied<'_> {
         Copied::new(&self.segments, self.len)
     }
 }
 
-/// The close of a file.
+/// The close of a file, as a call: it does not wait, and a failure is counted.
 struct Close;
 
 impl Call for Close {
@@ -131,15 +134,16 @@ impl Call for Close {
 }
 
 impl Pipe {
-    /// Sends each line of `source`, from `sender`, as a message, and keeps what follows the last
-    /// newline. Returns the number of bytes that were accepted, which is all of it unless something
-    /// stopped it.
+    /// Sends each line of `source` as a message from `sender`, and keeps the partial line behind
+    /// the last newline. Returns the number of bytes that were accepted, which is less than the
+    /// length of `source` if an error stopped the call.
     ///
     /// # Errors
     ///
-    /// Nothing was accepted then, and what the file has kept is what it was.
+    /// No byte of `source` was accepted. The file keeps the partial line that it had, unless that
+    /// is of another sender and was sent as a message.
     ///
-    /// - [`EMSGSIZE`]: the first line is longer than the pipe takes.
+    /// - [`EMSGSIZE`]: the first line is longer than the pipe allows.
     /// - [`ENODEV`], [`EAGAIN`], [`ERESTARTSYS`], [`EFAULT`] and [`ENOMEM`], as for a message.
     pub(super) fn send_lines<'a, S: Source>(
         self: &'a Arc<Self>,
@@ -165,8 +169,15 @@ impl Pipe {
         result
     }
 
-    /// Waits until no other write of lines to the file is in progress, and begins one. Returns what
-    /// the file has kept of a line.
+    /// Waits until no other write of lines to the file is in progress, and begins one. Returns the
+    /// partial line of the file.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`]: the pipe is destroyed.
+    /// - [`EAGAIN`]: another write is in progress and the call must not wait.
+    /// - [`ERESTARTSYS`]: a signal arrived while the call waited.
+    /// - [`ENOMEM`].
     fn begin_lines<'a>(
         self: &'a Arc<Self>,
         locked: StateGuard<'a, State>,
@@ -211,8 +222,8 @@ impl Pipe {
         })
     }
 
-    /// Sends `line` with what follows it in `source` up to the next newline, then the lines behind
-    /// that, and leaves the beginning of the next one in `line`.
+    /// Sends the lines of `source`, of which the first continues `line`, and leaves the partial
+    /// line behind the last newline in `line`. Returns the number of bytes that were accepted.
     fn send_each<S: Source>(
         self: &Arc<Self>,
         handle: &Handle,
@@ -222,7 +233,8 @@ impl Pipe {
         call: &impl Call,
     ) -> Result<usize> {
         if line.len > 0 && !line.sender.has_ids_of(&sender) {
-            // Another user's words stay its own.
+            // Different senders do not share a message: the partial line becomes a message of its
+            // own.
             self.deposit(self.state.lock(), handle, line.sender, line.source(), call)?;
             line.truncate(0);
         }
@@ -246,7 +258,8 @@ impl Pipe {
         }
     }
 
-    /// Does that, and counts in `accepted` the bytes of the lines that were sent.
+    /// Splits `source` into lines and sends them; the first one continues `line`. Sets `accepted`
+    /// to the number of bytes of `source` up to the end of the last line that was sent.
     fn split<S: Source>(
         self: &Arc<Self>,
         handle: &Handle,
@@ -285,11 +298,11 @@ impl Pipe {
         Ok(())
     }
 
-    /// Sends what a file that is being closed has kept of a line. Where there is no room the
-    /// message is discarded, and counted as refused.
+    /// Sends the partial line of a file that is being closed. If the pipe is full, the message is
+    /// discarded and counted as refused.
     pub(super) fn send_at_close(self: &Arc<Self>, handle: &Handle, line: &Line) {
         if line.len > 0 {
-            // There is nobody to tell of an error.
+            // No caller is left to report an error to.
             let _ = self.deposit(
                 self.state.lock(),
                 handle,

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One pipe: its lock, and who waits for it.
+//! One pipe: its state, the lock that protects it, and the tasks that wait for messages or slots.
 //!
 //! # Rules
 //!
-//! - With the lock held nothing is allocated or freed, nothing is logged, and no page fault
-//!   happens: user memory is copied with page faults disabled, or without the lock.
-//! - Whoever adds a message or frees a slot wakes one sleeper, if there is one and none is on his
-//!   way already.
-//! - Whoever was woken and leaves a message or room when he is done, for whatever reason, wakes the
-//!   next. So as many sleepers come as there is work for, and nearly never one for nothing: while
-//!   one is on his way, there may be many more messages or slots.
+//! - With the lock held, nothing is allocated, freed or logged, and no page fault happens: user
+//!   memory is copied with page faults disabled, or without the lock.
+//! - A task that adds a message wakes one waiting reader, and a task that frees a slot wakes one
+//!   waiting writer, unless a wakeup of that wait list is in flight and no task began to wait
+//!   since.
+//! - A woken task passes the baton: if it leaves a message or a slot, for whatever reason, it wakes
+//!   the next waiter. Until the woken task runs, more messages or slots may arrive, and it may use
+//!   them all: more wakeups in flight would mostly be spurious.
 
+mod access;
 mod announce;
 mod dump;
 mod expiry;
@@ -19,16 +21,20 @@ mod fast;
 mod flags;
 mod handle;
 mod lines;
+pub(crate) mod mode;
+pub(crate) mod name;
+pub(crate) mod node;
 mod pages;
 mod receive;
 mod receive_records;
 mod rest;
 mod send;
 mod send_records;
-mod side;
 mod trim;
+mod waiters;
 
 pub(crate) use self::{
+    access::Access,
     dump::Progress,
     expiry::Expiry,
     handle::{
@@ -42,8 +48,10 @@ use self::{
         Flag,
         Flags, //
     },
+    mode::Modes,
+    node::Node,
     pages::Pages,
-    side::Side, //
+    waiters::Waiters, //
 };
 
 use core::mem;
@@ -63,7 +71,6 @@ use kernel::{
 };
 
 use crate::{
-    device::Access,
     kernel_ext::{
         call::Call,
         clock,
@@ -77,38 +84,41 @@ use crate::{
         },
         work, //
     },
-    limits::Limits,
-    message::Record,
-    mode::Modes,
-    node::Node,
-    queue::Queue,
-    stats::{
-        Account,
-        Refused,
-        Tally, //
-    },
-    stream::Segments,
-    wire, //
+    log::{
+        counters::{
+            Counters,
+            Refused,
+            Tally, //
+        },
+        limits::Limits,
+        message::Record,
+        queue::Queue,
+        stream::Segments,
+        wire, //
+    }, //
 };
 
-/// How often a task brings its memory in on trust. It nearly always has to once at most.
+/// Maximum number of fault-in attempts per message before a fallback: a sender copies the message
+/// to a bounce buffer, a reader checks that its buffer is writable. One attempt nearly always
+/// suffices.
 const FAULTS_ON_TRUST: u32 = 4;
 
-/// Who uses a pipe.
+/// Numbers of open files of a pipe.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Population {
-    /// Open files that may read.
+pub(crate) struct OpenCounts {
+    /// Files open for reading.
     pub(crate) readers: u32,
-    /// Open files that may write.
+    /// Files open for writing.
     pub(crate) writers: u32,
-    /// Open files that may read, and beside which no other file may.
+    /// Files open for exclusive reading.
     pub(crate) exclusive: u32,
 }
 
-impl Population {
-    /// Counts a newly opened file in, or a closed one out.
+impl OpenCounts {
+    /// Adds `by` to the counts of the rights in `access`: 1 when a file is opened, -1 when it is
+    /// closed.
     fn count(&mut self, access: Access, by: i32) {
-        // The kernel bounds open files far below four billion.
+        // No count wraps: the kernel limits the number of open files to far fewer than 2^32.
         if access.read {
             self.readers = self.readers.wrapping_add_signed(by);
         }
@@ -120,41 +130,42 @@ impl Population {
         }
     }
 
-    /// Whether a file may not be opened for `access` beside those that are open.
+    /// Returns whether opening a file for `access` conflicts with the files that are open. An
+    /// exclusive reader and another reader exclude each other.
     fn excludes(&self, access: Access) -> bool {
         access.read && (self.exclusive > 0 || access.exclusive && self.readers > 0)
     }
 
-    /// Whether no file is open.
+    /// Returns whether no file is open for reading or writing.
     fn is_empty(&self) -> bool {
         self.readers == 0 && self.writers == 0
     }
 }
 
-/// What the lock protects.
+/// State of a pipe, which its lock protects.
 struct State {
     flags: Flags,
     queue: Queue,
     refused: Refused,
-    population: Population,
-    /// Open files whose calls are not for the fast paths.
+    open_counts: OpenCounts,
+    /// Open files that close the fast paths.
     slow: Slow,
-    /// Memory for calls in the mode `RECORDS`.
+    /// Preallocated pages for calls in the mode `RECORDS`.
     pages: Pages,
-    /// How newly opened files read and write.
+    /// Modes of newly opened files.
     default_modes: Modes,
-    /// Whether and when messages expire.
+    /// Expiry settings.
     expiry: Expiry,
-    /// The sweeper is queued, or about to be.
+    /// The sweeper is queued, or runs and has yet to decide whether to queue itself again.
     sweeping: bool,
-    /// Messages that have expired and that the log does not tell of yet.
+    /// Number of expired messages that are not logged yet.
     untold: u64,
-    /// How many messages had come and gone when memory was given back last.
+    /// Number of messages accepted plus number of messages removed, at the last run of the trimmer.
     passed_at_trim: u64,
 }
 
 impl State {
-    /// Fails once the pipe is destroyed.
+    /// Returns the error [`ENODEV`] if the pipe is destroyed.
     fn alive(&self) -> Result {
         if self.is_dead() {
             Err(ENODEV)
@@ -163,7 +174,8 @@ impl State {
         }
     }
 
-    /// Counts `call` as refused for its length, unless part of it has succeeded. Returns its error.
+    /// Returns [`EMSGSIZE`] for `call`, and counts it as refused. A call that is partly done is not
+    /// counted: it returns its progress instead of the error.
     fn refuse_size(&mut self, call: &impl Call) -> Error {
         if !call.is_partly_done() {
             self.refused.size = self.refused.size.wrapping_add(1);
@@ -171,88 +183,88 @@ impl State {
         EMSGSIZE
     }
 
-    /// Takes all memory out that holds nothing, to be freed without the lock.
+    /// Takes out all memory that holds no message. The caller frees it without the lock.
     fn take_spare(&mut self) -> Segments {
         let mut spare = self.queue.store_mut().trim(true);
         spare.append(&mut self.pages.take());
         spare
     }
 
-    /// Whether the pipe is destroyed.
+    /// Returns whether the pipe is destroyed.
     #[inline]
     fn is_dead(&self) -> bool {
         self.flags.contains(Flag::Dead)
     }
 }
 
-/// A consistent view of a pipe: all of it was true at one moment.
+/// Snapshot of a pipe, taken in one critical section.
 #[derive(Clone, Copy)]
 pub(crate) struct Snapshot {
     /// Number of the pipe.
     pub(crate) id: u32,
-    /// What it may hold.
+    /// Limits of the queue.
     pub(crate) limits: Limits,
-    /// What is queued.
+    /// Queued messages and their bytes.
     pub(crate) depth: Tally,
-    /// Where its messages have gone.
-    pub(crate) account: Account,
-    /// Writes that were refused.
+    /// Counters of accepted, delivered, expired and dropped messages.
+    pub(crate) counters: Counters,
+    /// Counts of refused writes.
     pub(crate) refused: Refused,
-    /// Who uses it.
-    pub(crate) population: Population,
-    /// Tasks asleep because there is no message.
+    /// Numbers of open files.
+    pub(crate) open_counts: OpenCounts,
+    /// Number of readers that wait for a message.
     pub(crate) waiting_readers: u32,
-    /// Tasks asleep because there is no room.
+    /// Number of writers that wait for a slot.
     pub(crate) waiting_writers: u32,
-    /// Whether and when messages expire.
+    /// Expiry settings.
     pub(crate) expiry: Expiry,
-    /// The oldest message.
+    /// Record of the oldest message.
     pub(crate) head: Option<Record>,
-    /// Sequence number of the oldest message, or of the next one if there is none.
+    /// Sequence number of the oldest message, or of the next one if the queue is empty.
     pub(crate) first_seq: u64,
-    /// When this was so: nanoseconds of `CLOCK_MONOTONIC`.
+    /// Time of the snapshot: nanoseconds of `CLOCK_MONOTONIC`.
     pub(crate) now: u64,
-    /// What its developers want to know.
+    /// Debug state.
     pub(crate) internals: Internals,
 }
 
-/// What only those want to know who look for an error in this module.
+/// Debug state, shown in debugfs.
 #[derive(Clone, Copy)]
 pub(crate) struct Internals {
-    /// Sequence number of the message that was accepted last.
+    /// Sequence number of the newest message that was accepted.
     pub(crate) last_seq: u64,
-    /// Segments of memory that hold messages.
+    /// Number of segments in use by the two streams of the store.
     pub(crate) segments: usize,
-    /// Segments that hold none.
+    /// Number of spare segments, including the pages for the mode `RECORDS`.
     pub(crate) spare_segments: usize,
-    /// Changes are announced to pollers and processes that asked for signals.
+    /// Changes are announced to pollers, or by signals.
     pub(crate) watched: bool,
-    /// The sweeper is queued.
+    /// The sweeper is queued or running.
     pub(crate) sweeping: bool,
-    /// Somebody copies the messages.
+    /// A dump is in progress.
     pub(crate) dumping: bool,
-    /// Open files that keep the rest of a message, and a slot with it.
+    /// Number of open files that keep the rest of a message, and a slot with it.
     pub(crate) rests: u32,
 }
 
 /// One pipe.
 ///
-/// Its place in the registry and each open file have a reference of their own, and so has each of
-/// its works while it is queued; the last one to go frees the messages that are left and then the
-/// pipe.
+/// It is reference counted: its entry in the registry, its device, each open file, and each of its
+/// works while it is queued hold a reference. Dropping the last one frees the pipe with its
+/// messages.
 #[pin_data]
 pub(crate) struct Pipe {
     id: u32,
     node: Node,
     #[pin]
     state: StateLock<State>,
-    readers: Side,
-    writers: Side,
-    /// Tasks that sleep until another one has copied the messages, or has ended its write of lines.
+    readers: Waiters,
+    writers: Waiters,
+    /// Tasks that wait for the end of a dump, or of a write of lines to the same file.
     #[pin]
     turns: CondVar,
-    /// Pollers and processes that want signals. Apart from the sleepers: an exclusive poller that
-    /// is woken and then does not read must not have taken a sleeper's wakeup.
+    /// Pollers, and files that want signals. They are apart from the wait lists: an exclusive
+    /// poller that is woken and then does not read must not use up the wakeup of a waiter.
     #[pin]
     notifier: Notifier,
     #[pin]
@@ -261,11 +273,11 @@ pub(crate) struct Pipe {
     trimmer: DelayedWork<Self, { work_id::TRIM }>,
 }
 
-/// Which work is which.
+/// Ids of the two works of a pipe.
 mod work_id {
-    /// Removes messages that grew too old.
+    /// The sweeper, which removes expired messages.
     pub(super) const SWEEP: u64 = 0;
-    /// Gives memory back that is not needed any more.
+    /// The trimmer, which frees memory that is no longer needed.
     pub(super) const TRIM: u64 = 1;
 }
 
@@ -275,7 +287,11 @@ impl_has_delayed_work! {
 }
 
 impl Pipe {
-    /// Makes an empty pipe.
+    /// Creates an empty pipe.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
     pub(crate) fn new(
         id: u32,
         limits: Limits,
@@ -291,7 +307,7 @@ impl Pipe {
                         flags: Flag::Untrimmed.into(),
                         queue: Queue::new(limits),
                         refused: Refused::default(),
-                        population: Population::default(),
+                        open_counts: OpenCounts::default(),
                         slow: Slow::default(),
                         pages: Pages::default(),
                         default_modes,
@@ -302,8 +318,8 @@ impl Pipe {
                     },
                     "Pipe::state"
                 ),
-                readers: Side::new(&state, Flag::ReadersSleep),
-                writers: Side::new(&state, Flag::WritersSleep),
+                readers: Waiters::new(&state, Flag::ReadersSleep),
+                writers: Waiters::new(&state, Flag::WritersSleep),
                 turns <- new_condvar!("Pipe::turns"),
                 notifier <- Notifier::new(c"Pipe::notifier", static_lock_class!()),
                 sweeper <- new_delayed_work!("Pipe::sweeper"),
@@ -313,26 +329,26 @@ impl Pipe {
         )
     }
 
-    /// Its number.
+    /// Returns the number of the pipe.
     pub(crate) fn id(&self) -> u32 {
         self.id
     }
 
-    /// What its node is like.
+    /// Returns the properties of the device node.
     pub(crate) fn node(&self) -> &Node {
         &self.node
     }
 
-    /// What pollers register with.
+    /// Returns the notifier, which pollers and files that want signals register with.
     pub(crate) fn notifier(&self) -> &Notifier {
         &self.notifier
     }
 
-    /// Destroys the pipe: drops its messages, wakes everybody who waits for it, lets every later
-    /// call fail, and waits until its works are done for good.
+    /// Destroys the pipe: drops its messages, wakes all waiters, makes every later call fail,
+    /// disables both works, and waits for them if they run.
     ///
-    /// Must not be called by one of them.
-    pub(crate) fn kill(this: &Arc<Self>) {
+    /// Must not be called from one of the works: it would wait for itself.
+    pub(crate) fn shutdown(this: &Arc<Self>) {
         let mut state = this.state.lock();
         state.flags |= Flag::Dead;
         let gone = state.queue.clear();
@@ -348,7 +364,7 @@ impl Pipe {
         work::disable::<Self, { work_id::TRIM }>(this);
     }
 
-    /// Drops every queued message.
+    /// Drops all queued messages.
     ///
     /// # Errors
     ///
@@ -363,7 +379,7 @@ impl Pipe {
         Ok(())
     }
 
-    /// What the pipe may hold.
+    /// Returns the limits of the queue.
     ///
     /// # Errors
     ///
@@ -374,11 +390,11 @@ impl Pipe {
         Ok(state.queue.limits())
     }
 
-    /// Changes what the pipe may hold.
+    /// Changes the limits of the queue.
     ///
     /// # Errors
     ///
-    /// - [`EBUSY`]: there are messages.
+    /// - [`EBUSY`]: the queue is not empty.
     /// - [`ENODEV`]: the pipe is destroyed.
     pub(crate) fn set_limits(self: &Arc<Self>, limits: Limits) -> Result {
         let mut state = self.lock_fresh();
@@ -386,7 +402,7 @@ impl Pipe {
         if !state.queue.is_empty() {
             return Err(EBUSY);
         }
-        // No message will leave to make room, but rests of messages may have all slots.
+        // No message leaves to make room, but rests of messages may hold all slots.
         let was_full = state.queue.is_full();
         state.queue.set_limits(limits);
         if was_full && !state.queue.is_full() {
@@ -395,11 +411,12 @@ impl Pipe {
         Ok(())
     }
 
-    /// Answers `poll` for the file of `handle`.
+    /// Returns the [`events`] that `poll` reports for the file of `handle`.
     pub(crate) fn poll(self: &Arc<Self>, handle: &Handle) -> u32 {
         let access = handle.access();
         let mut state = self.lock_fresh();
-        // A change before this section is seen here, one after it is announced.
+        // The poller has registered before this call. A change before this critical section is seen
+        // below, and a change after it finds the flag set and notifies the poller.
         state.flags |= Flag::Polled;
         if state.is_dead() {
             return events::GONE | events::IN | events::OUT;
@@ -418,17 +435,18 @@ impl Pipe {
         answer
     }
 
-    /// Announces every change by signals from now on if a file wants them, and none otherwise. A
-    /// file is registered, or unregistered, before this call, so that the last call finds them all.
+    /// Enables signals if any file is registered for them, and disables them otherwise. Must be
+    /// called after each registration and removal: of concurrent callers, the last one sees all
+    /// changes.
     pub(crate) fn signals_changed(&self) {
         let mut state = self.state.lock();
         let wanted = !self.notifier.is_unsignalled();
         state.flags.set(Flag::Signalled, wanted);
     }
 
-    /// The number of bytes that the next read of the file of `handle` can get at most: what is left
-    /// of a message, or else all of the next one, or all records in the mode `RECORDS`. Zero if
-    /// there is none.
+    /// Returns the maximum number of bytes that the next read of the file of `handle` can get: the
+    /// length of the rest that it keeps, otherwise of the oldest message, or, in the mode
+    /// `RECORDS`, of all records. Returns zero if there is nothing to read.
     ///
     /// # Errors
     ///
@@ -440,8 +458,9 @@ impl Pipe {
         })
     }
 
-    /// The number of bytes without which the next read of the file of `handle` fails, if it is in
-    /// a mode in which that can be; otherwise as [`Pipe::next_len`].
+    /// Returns the number of bytes that the next read of the file of `handle` needs so as not to
+    /// fail with [`EMSGSIZE`] in the modes `WHOLE` and `RECORDS`. In the mode `RECORDS` that is the
+    /// length of the first record, otherwise the result of [`Pipe::next_len`].
     ///
     /// # Errors
     ///
@@ -452,7 +471,12 @@ impl Pipe {
         })
     }
 
-    /// The length of what a file reads next, where `records` says that of records.
+    /// Returns the length of what the file of `handle` reads next. `records` computes it for the
+    /// mode `RECORDS`.
+    ///
+    /// # Errors
+    ///
+    /// [`ENODEV`]: the pipe is destroyed.
     fn len_of_next(
         self: &Arc<Self>,
         handle: &Handle,
@@ -471,7 +495,7 @@ impl Pipe {
         Ok(state.queue.front().map_or(0, |record| record.len as usize))
     }
 
-    /// Takes a consistent view.
+    /// Takes a snapshot.
     ///
     /// # Errors
     ///
@@ -482,20 +506,20 @@ impl Pipe {
         Ok(self.snapshot_of(&state))
     }
 
-    /// Takes a consistent view, also of a destroyed pipe.
+    /// Takes a snapshot, also of a destroyed pipe.
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.snapshot_of(&self.state.lock())
     }
 
-    /// Says what the view of `state` is.
+    /// Takes a snapshot of `state`, the locked state of this pipe.
     fn snapshot_of(&self, state: &State) -> Snapshot {
         Snapshot {
             id: self.id,
             limits: state.queue.limits(),
             depth: state.queue.depth(),
-            account: state.queue.account(),
+            counters: state.queue.counters(),
             refused: state.refused,
-            population: state.population,
+            open_counts: state.open_counts,
             waiting_readers: self.readers.len(state),
             waiting_writers: self.writers.len(state),
             expiry: state.expiry,
@@ -514,7 +538,7 @@ impl Pipe {
         }
     }
 
-    /// Whether the pipe is destroyed.
+    /// Returns the error [`ENODEV`] if the pipe is destroyed.
     pub(crate) fn alive(&self) -> Result {
         self.state.lock().alive()
     }

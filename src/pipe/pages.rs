@@ -1,32 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory in which records are put together, in the mode `RECORDS`.
+//! Preallocated pages in which records are assembled, in the mode `RECORDS`.
 //!
-//! A call needs it with the lock held, where nothing can be allocated. Therefore a pipe has it from
-//! the moment on at which a file gets that mode, until the last file of the pipe is closed.
+//! A call needs a page with the lock held, where it cannot allocate. Therefore the pipe gets its
+//! pages when the first file enters the mode, and keeps them until its last file is closed.
 
 use kernel::prelude::*;
 
-use super::State;
-use crate::{
-    device::Access,
-    kernel_ext::segment::Segment,
+use super::{
     mode::Modes,
-    stream::Segments, //
+    Access,
+    State, //
+};
+use crate::{
+    kernel_ext::segment::Segment,
+    log::stream::Segments, //
 };
 
-/// A page for each direction, or none where no file needed it yet.
+/// A page for each direction, if a file has needed it.
 #[derive(Default)]
 pub(super) struct Pages {
-    /// Where a read puts records together. It is used with the lock held alone.
+    /// Page in which a read assembles records. It is used only with the lock held.
     pub(super) reading: Option<Segment>,
-    /// Where a write looks at messages. One that has to wait takes it along and brings it back;
-    /// other writes allocate their own meanwhile.
+    /// Page to which a write copies its messages. A write that has to wait takes the page out and
+    /// puts it back at its end; other writes allocate their own in the meantime.
     pub(super) writing: Option<Segment>,
 }
 
 impl Pages {
-    /// Those that a pipe needs for a file with these modes.
+    /// Allocates the pages that a file with these modes needs.
     ///
     /// # Errors
     ///
@@ -43,12 +45,12 @@ impl Pages {
         })
     }
 
-    /// How many there are.
+    /// Returns the number of pages.
     pub(super) fn len(&self) -> usize {
         usize::from(self.reading.is_some()) + usize::from(self.writing.is_some())
     }
 
-    /// Takes them all out.
+    /// Takes all pages out.
     pub(super) fn take(&mut self) -> Segments {
         let mut pages = Segments::new();
         let both = [self.reading.take(), self.writing.take()];
@@ -60,8 +62,8 @@ impl Pages {
 }
 
 impl State {
-    /// Keeps those of `pages` that the pipe does not have, and leaves the others, which are then to
-    /// be freed without the lock. A dead pipe gets none.
+    /// Moves the `pages` that the pipe lacks to the pipe. The caller frees the others without the
+    /// lock. A destroyed pipe takes none.
     pub(super) fn keep_pages(&mut self, pages: &mut Pages) {
         if self.is_dead() {
             return;

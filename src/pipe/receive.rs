@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Receiving a message.
+//! Receiving one message: the fast path and the slow path.
 
 use kernel::{
     current,
@@ -16,6 +16,7 @@ use kernel::{
 };
 
 use super::{
+    mode::Modes,
     rest::Memory,
     Flag,
     Handle,
@@ -23,6 +24,7 @@ use super::{
     State,
     FAULTS_ON_TRUST, //
 };
+
 use crate::{
     kernel_ext::{
         lock::StateGuard,
@@ -30,41 +32,42 @@ use crate::{
             self,
             Dest, //
         },
-        pieces::part,
+        pieces::part, //
     },
-    mode::Modes,
-    stream::Segments, //
+    log::stream::Segments, //
 };
 
 impl State {
-    /// Receives the oldest message if it is there in one piece, fits into `dest`, cannot have
-    /// expired, and need not be kept for a copy of all; returns its length in bytes.
+    /// Fast path: receives the oldest message if its payload is in one piece and fits into `dest`,
+    /// and if no flag asks for more: the pipe is not destroyed, messages do not expire, no file
+    /// keeps a rest, and no dump is in progress. Returns the length of the message in bytes. The
+    /// queue is unchanged otherwise.
     #[inline(always)]
-    fn take_here(&mut self, dest: &mut impl Dest, task: &CurrentTask) -> Option<usize> {
-        let not_here = Flag::Dead | Flag::Expires | Flag::Rests | Flag::Dumping;
-        if self.flags.contains_any(not_here) {
+    fn try_take_contiguous(&mut self, dest: &mut impl Dest, task: &CurrentTask) -> Option<usize> {
+        let not_fast = Flag::Dead | Flag::Expires | Flag::Rests | Flag::Dumping;
+        if self.flags.contains_any(not_fast) {
             return None;
         }
-        let len = self.queue.pop_here(|payload| {
+        let len = self.queue.pop_contiguous(|payload| {
             payload.len() <= dest.len() && nofault::deliver_all(dest, task, payload)
         });
         len.map(|len| len as usize)
     }
 
-    /// Whether a task that was woken by a signal alone finds nothing to return to its caller, to
-    /// which the end of the pipe would be something.
+    /// Returns whether a task that only a signal has woken must return [`ERESTARTSYS`]: there is no
+    /// message, its file keeps no rest, and the pipe is not destroyed.
     pub(super) fn has_nothing_for(&mut self, handle: &Handle) -> bool {
         self.queue.is_empty() && handle.of(self).rest_len() == 0 && !self.is_dead()
     }
 }
 
-/// Brings in the memory of the next `len` bytes of `dest`, for the `faults`th time: not for use
-/// with a lock held.
+/// Faults in the next `len` bytes of `dest`, after `faults` earlier attempts. Must not be called
+/// with the lock held.
 ///
 /// # Errors
 ///
-/// - [`EFAULT`]: some of it cannot be brought in, or not be written to.
-/// - [`ERESTARTSYS`]: a signal came.
+/// - [`EFAULT`]: part of the memory cannot be faulted in, or cannot be written.
+/// - [`ERESTARTSYS`]: a signal is pending.
 pub(super) fn bring_in(
     dest: &mut impl Dest,
     len: usize,
@@ -74,8 +77,9 @@ pub(super) fn bring_in(
     if faults < FAULTS_ON_TRUST {
         return dest.fault_in(len);
     }
-    // Another task keeps taking the memory away; or it can be brought in but not written to, which
-    // only a write shows. That keeps this task busy until a signal comes.
+    // Either another task removes the pages of the buffer again and again, or the buffer can be
+    // faulted in but not written, which only a write detects. The former keeps this task busy until
+    // a signal arrives.
     if task.signal_pending() {
         return Err(ERESTARTSYS);
     }
@@ -83,23 +87,24 @@ pub(super) fn bring_in(
 }
 
 impl Pipe {
-    /// Receives into `dest`, through the file of `handle`, and returns the number of bytes: those
-    /// of the oldest message, as many of them as fit, or of what is left of the message that the
-    /// file has begun to receive. Into no bytes, nothing is received.
+    /// Receives into `dest` through the file of `handle`, and returns the number of bytes. The file
+    /// gets the rest of a message if it keeps one, otherwise the oldest message, and of either as
+    /// many bytes as fit. An empty `dest` receives nothing. `nonblocking` returns whether the call
+    /// must not wait.
     ///
-    /// Zero also means that there is no message, if the file is in the mode `EOF`. A file in the
-    /// mode `RECORDS` uses [`Pipe::receive_records`].
+    /// In the mode `EOF`, zero also means that there is no message. A file in the mode `RECORDS`
+    /// uses [`Pipe::receive_records`].
     ///
     /// # Errors
     ///
-    /// The queue is then as if there had been no call.
+    /// On an error the queue is as if the call had not been made.
     ///
     /// - [`ENODEV`]: the pipe is destroyed.
     /// - [`EMSGSIZE`]: the message does not fit into `dest`, and the file is in the mode `WHOLE`.
     /// - [`EAGAIN`]: there is no message and the call must not wait.
-    /// - [`ERESTARTSYS`]: a signal came while it waited.
-    /// - [`EFAULT`]: some of the memory cannot be written.
-    /// - [`ENOMEM`]: there is no memory for what would be left of the message.
+    /// - [`ERESTARTSYS`]: a signal arrived while the call waited.
+    /// - [`EFAULT`]: part of `dest` cannot be written.
+    /// - [`ENOMEM`]: there is no memory for the rest of the message.
     #[inline]
     pub(crate) fn receive<D: Dest>(
         this: &Arc<Self>,
@@ -109,18 +114,19 @@ impl Pipe {
     ) -> Result<usize> {
         let task = current!();
         let mut state = this.state.lock();
-        if let Some(len) = state.take_here(&mut dest, task) {
+        if let Some(len) = state.try_take_contiguous(&mut dest, task) {
             this.finish_receive(state, handle, len, 1);
             return Ok(len);
         }
-        this.receive_slowly(state, handle, dest, nonblocking, task)
+        this.receive_slow(state, handle, dest, nonblocking, task)
     }
 
-    /// The slow path. The usual reason to be here is an empty pipe, whose next message can be
-    /// received as the fast path does; it sets up nothing for the others.
+    /// First slow path. Its usual cause is an empty pipe, whose next message the fast path can
+    /// take: this function waits once and retries, without the setup of
+    /// [`Pipe::receive_patiently`].
     #[cold]
     #[inline(never)]
-    fn receive_slowly<'a, D: Dest>(
+    fn receive_slow<'a, D: Dest>(
         self: &'a Arc<Self>,
         mut state: StateGuard<'a, State>,
         handle: &Handle,
@@ -135,7 +141,7 @@ impl Pipe {
             && !handle.of(&mut state).modes.contains(Modes::EOF);
         if must_wait && !nonblocking() {
             (state, woken) = self.readers.sleep(state, task, handle);
-            if let Some(len) = state.take_here(&mut dest, task) {
+            if let Some(len) = state.try_take_contiguous(&mut dest, task) {
                 let next = self.next_reader(&mut state, woken);
                 self.finish_receive(state, handle, len, 1);
                 if let Some(next) = next {
@@ -150,8 +156,9 @@ impl Pipe {
         self.receive_patiently(state, handle, dest, nonblocking, task, woken)
     }
 
-    /// Looks after all that may come between. The task may have been `woken` for a message that it
-    /// has not taken yet.
+    /// Second slow path: receives rests, removes expired messages, waits for messages, allocates
+    /// memory for a rest, and faults in `dest`. The task may have been `woken` for a message that
+    /// it has not taken yet.
     #[inline(never)]
     fn receive_patiently<'a, D: Dest>(
         self: &'a Arc<Self>,
@@ -162,8 +169,8 @@ impl Pipe {
         task: &CurrentTask,
         mut woken: bool,
     ) -> Result<usize> {
-        // Memory for the rest of a message, and memory that a rest has no use for any more. It is
-        // declared before the guard, so that it is dropped without the lock wherever this returns.
+        // Memory for a new rest, and segments that a rest no longer needs. They are declared before
+        // the guard: wherever this function returns, the lock is released before they are freed.
         let mut memory = Memory::none();
         let mut gone = Segments::new();
         let mut faults = 0;
@@ -184,7 +191,7 @@ impl Pipe {
                 rest.min(dest.len())
             } else {
                 if state.front_expired() {
-                    state = self.freshen(state);
+                    state = self.drop_expired(state);
                     continue;
                 }
                 let Some((record, pieces)) = state.queue.store().front_message() else {
@@ -204,7 +211,8 @@ impl Pipe {
                 let len = record.len as usize;
                 let first = len.min(dest.len());
                 if first < len {
-                    // A file that has begun to use records while this waited keeps no rest.
+                    // The file may have switched to the mode `RECORDS` while this call waited. It
+                    // then keeps no rest.
                     if modes.contains(Modes::WHOLE) || modes.contains(Modes::RECORDS) {
                         self.readers.pass_on(state, woken);
                         return Err(EMSGSIZE);
@@ -217,8 +225,9 @@ impl Pipe {
                         continue;
                     }
                 }
-                // However long it is: a message that was taken off the queue first could come back
-                // only out of order, and would be missed by others meanwhile.
+                // Copy under the lock, however long the message is. If it left the queue first, a
+                // failed copy could put it back only out of order, and other readers would miss it
+                // in the meantime.
                 let delivered = if first == len {
                     nofault::deliver(&mut dest, task, pieces)
                 } else {
@@ -231,7 +240,7 @@ impl Pipe {
                         freed = 0;
                     }
                     state.queue.deliver(record.len);
-                    handle.of(&mut state).passed.received.add(len);
+                    handle.of(&mut state).stats.received.add(len);
                     self.leave_receive(state, handle, freed, woken);
                     return Ok(first);
                 }
@@ -246,8 +255,7 @@ impl Pipe {
         }
     }
 
-    /// Ends the receiving of a message of `len` bytes: counts it, releases the lock, and tells of
-    /// the `freed` slots.
+    /// Counts a received message of `len` bytes, releases the lock, and announces `freed` slots.
     #[inline(always)]
     pub(super) fn finish_receive(
         self: &Arc<Self>,
@@ -256,11 +264,12 @@ impl Pipe {
         len: usize,
         freed: u64,
     ) {
-        handle.of(&mut state).passed.received.add(len);
+        handle.of(&mut state).stats.received.add(len);
         self.announce_room(state, freed);
     }
 
-    /// Chooses the next reader to be woken if this one was `woken` and leaves a message.
+    /// Chooses the next reader to wake, if this one was `woken` and leaves a message. The caller
+    /// wakes it after it has released the lock.
     #[inline(always)]
     fn next_reader(&self, state: &mut State, woken: bool) -> Option<ARef<Task>> {
         (woken && !state.queue.is_empty())
@@ -268,8 +277,9 @@ impl Pipe {
             .flatten()
     }
 
-    /// Releases the lock, tells of the `freed` slots, and wakes the next reader if this one was
-    /// `woken` and leaves a message, and one of the same file if it leaves a rest.
+    /// Releases the lock and announces `freed` slots. A reader that was `woken` and leaves a
+    /// message passes the baton. If the file of `handle` keeps a rest, another reader of that file
+    /// is woken for it.
     pub(super) fn leave_receive(
         self: &Arc<Self>,
         mut state: StateGuard<'_, State>,

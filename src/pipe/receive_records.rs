@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Receiving records: messages with what is known of each, several at a time.
+//! Receiving records: several messages a call, each with a header.
 
 use kernel::{
     current,
@@ -10,12 +10,14 @@ use kernel::{
 };
 
 use super::{
+    mode::Modes,
     receive::bring_in,
     Flag,
     Handle,
     Pipe,
     State, //
 };
+
 use crate::{
     kernel_ext::{
         lock::StateGuard,
@@ -32,39 +34,41 @@ use crate::{
         view::View,
         words, //
     },
-    message::Record,
-    mode::Modes,
-    queue::Queue,
-    walk::Run,
-    wire, //
+    log::{
+        message::Record,
+        queue::Queue,
+        walk::Run,
+        wire, //
+    }, //
 };
 
-/// After how many bytes the lock is released, so that others get on.
+/// Number of bytes after which a read releases the lock, to let other tasks proceed.
 const BYTES_AT_ONCE: usize = SEGMENT_SIZE;
 
-/// Why no more records were copied in a lock section.
+/// Reason why a critical section copied no more records.
 enum End {
-    /// There are no more messages.
+    /// The queue is empty.
     Empty,
-    /// These are enough for one lock section.
+    /// The limit of one critical section is reached.
     Enough,
-    /// There is not enough room for the next one.
+    /// The next record does not fit into the buffer.
     Full,
-    /// Some of the memory is not there for the next one, which has so many bytes.
+    /// Part of the buffer is not present for the next record, which has this many bytes.
     NotPresent(usize),
 }
 
-/// How long the records of the messages of `run` are, in bytes.
+/// Returns the length of the records of the messages of `run`, in bytes.
 #[inline(always)]
 fn len_of(run: Run) -> usize {
-    // Neither wraps: both are far below the largest number.
+    // Neither operation wraps: both values are far below the maximum.
     (run.tally.msgs as usize)
         .wrapping_mul(wire::RECORD)
         .wrapping_add(run.span)
 }
 
-/// Puts the records of the oldest messages together in `page`, as many as fit there and into `room`
-/// bytes, and as are in the first segment. Returns those that it has put there.
+/// Assembles the records of the oldest messages in `page`: as many as fit there and into `room`
+/// bytes, and only messages in the first segment. Returns the messages whose records were
+/// assembled.
 #[inline(always)]
 fn gather(queue: &Queue, page: &mut Bytes, room: usize, view: &View<'_>) -> Run {
     let mut run = Run::NONE;
@@ -78,7 +82,8 @@ fn gather(queue: &Queue, page: &mut Bytes, room: usize, view: &View<'_>) -> Run 
             break;
         };
         words::copy(padded, payload);
-        // It is unpacked here, so that nothing of it is in the way of the copy.
+        // Decode the record after the copy: before, its fields would have to be saved across the
+        // copy.
         let record = Record::decode(packed);
         wire::show(view, seq, &record, 1, header);
         if !wire::is_whole(record.len) {
@@ -91,8 +96,8 @@ fn gather(queue: &Queue, page: &mut Bytes, room: usize, view: &View<'_>) -> Run 
     run
 }
 
-/// Copies the records of the oldest messages to `dest` one by one. Returns those that it has
-/// copied, and why there are no more of them.
+/// Slow path: copies the records of the oldest messages to `dest` one by one. Returns the messages
+/// whose records were copied, and why there are no more of them.
 #[cold]
 #[inline(never)]
 fn pour(queue: &Queue, dest: &mut impl Dest, task: &CurrentTask, view: &View<'_>) -> (Run, End) {
@@ -120,11 +125,11 @@ fn pour(queue: &Queue, dest: &mut impl Dest, task: &CurrentTask, view: &View<'_>
     (run, End::Empty)
 }
 
-/// Copies a header, a payload, and so many zeroes to `dest`.
+/// Copies a header, a payload, and `zeroes` zero bytes to `dest`.
 ///
 /// # Errors
 ///
-/// [`NotPresent`]: some of the memory is not there. What is left of it is what was.
+/// [`NotPresent`]: part of the memory is not present. The position in `dest` is unchanged.
 fn pour_record<'a>(
     dest: &mut impl Dest,
     task: &CurrentTask,
@@ -143,20 +148,22 @@ fn pour_record<'a>(
 }
 
 impl State {
-    /// Whether a record can be received without anything to be looked after, by a task that sees
-    /// ids and times as the kernel does.
+    /// Returns whether the fast paths may receive records for `task`: the pipe is not destroyed,
+    /// messages do not expire, no dump is in progress, and `task` sees ids and times as the kernel
+    /// stores them.
     #[inline(always)]
     fn is_plain_for(&self, task: &CurrentTask) -> bool {
         let not_plain = Flag::Dead | Flag::Expires | Flag::Dumping;
         !self.flags.contains_any(not_plain) && View::is_initial_for(task)
     }
 
-    /// Receives the record of the only message if that is plain, fits into `dest`, and is there in
-    /// one piece; returns the length of the payload, and that of the record, in bytes.
+    /// Fast path for one message: receives the only message of the queue if its record fits into
+    /// `dest` and its payload is in one piece. Returns the lengths of the payload and of the
+    /// record, in bytes. The queue is unchanged otherwise.
     ///
-    /// It is put together in the page of the pipe, and copied from there.
+    /// The record is assembled in the page of the pipe and copied from there.
     #[inline(always)]
-    fn take_record_here(
+    fn try_take_record(
         &mut self,
         dest: &mut impl Dest,
         task: &CurrentTask,
@@ -165,7 +172,7 @@ impl State {
             return None;
         }
         let page = self.pages.reading.as_mut()?;
-        let packed = self.queue.store().front_here()?;
+        let packed = self.queue.store().front_contiguous()?;
         let payload_len = Record::decode_len(packed);
         let len = wire::record_len(payload_len);
         if len > dest.len() {
@@ -173,8 +180,9 @@ impl State {
         }
         let all = page.get_mut(..len)?;
         let (header, padded) = all.split_first_chunk_mut()?;
-        words::copy(padded, self.queue.store().payload_here(padded.len())?);
-        // It is unpacked here, so that nothing of it is in the way of the copy.
+        words::copy(padded, self.queue.store().payload_contiguous(padded.len())?);
+        // Decode the record after the copy: before, its fields would have to be saved across the
+        // copy.
         let record = Record::decode(packed);
         wire::show(&View::INITIAL, self.queue.last_seq(), &record, 1, header);
         if !wire::is_whole(payload_len) {
@@ -187,11 +195,11 @@ impl State {
         Some((payload_len, len))
     }
 
-    /// Receives records of the oldest messages, as many as fit into `dest`, if that is plain, and
-    /// as are there in one piece; returns which messages they are of, and goes on behind them.
-    /// There may be none.
+    /// Fast path for several messages: receives the records of the oldest messages in the first
+    /// segment, as many as fit into `dest` and the page of the pipe. Returns the messages that were
+    /// received, which may be none.
     #[inline(always)]
-    fn take_records_here(&mut self, dest: &mut impl Dest, task: &CurrentTask) -> Run {
+    fn try_take_records(&mut self, dest: &mut impl Dest, task: &CurrentTask) -> Run {
         if !self.is_plain_for(task) {
             return Run::NONE;
         }
@@ -207,9 +215,9 @@ impl State {
         run
     }
 
-    /// Receives records of the oldest messages, as many as fit into `dest`, whatever is to be
-    /// looked after; returns which messages they are of, and why there are no more, and goes on
-    /// behind them.
+    /// Slow path: receives the records of the oldest messages, as many as fit into `dest` and one
+    /// critical section, with ids and times as the namespaces of `task` show them. Returns the
+    /// messages that were received, and why there are no more of them.
     fn take_records(
         &mut self,
         handle: &Handle,
@@ -230,7 +238,7 @@ impl State {
         }
         let (run, end) = taken;
         self.queue.deliver_all(run);
-        handle.of(self).passed.received.merge(run.tally);
+        handle.of(self).stats.received.merge(run.tally);
         if self.queue.is_empty() {
             (run, End::Empty)
         } else {
@@ -240,14 +248,15 @@ impl State {
 }
 
 impl Pipe {
-    /// Receives into `dest` through the file of `handle`, in the mode `RECORDS`: as many messages
-    /// as fit, each behind what is known of it. Returns how long they are, in bytes. Others may
-    /// receive and send in between, so that the sequence numbers may have gaps. Zero means what it
-    /// does for [`Pipe::receive`].
+    /// Receives into `dest` through the file of `handle`, in the mode `RECORDS`: the records of as
+    /// many messages as fit. Returns their length in bytes. The lock is released in between: other
+    /// tasks may send and receive, and the sequence numbers may have gaps. In the mode `EOF`, zero
+    /// means that there is no message. `nonblocking` returns whether the call must not wait.
     ///
     /// # Errors
     ///
-    /// Those of [`Pipe::receive`], and [`EMSGSIZE`] if the first record does not fit.
+    /// Those of [`Pipe::receive`]. [`EMSGSIZE`] means that the first record does not fit into
+    /// `dest`.
     #[inline]
     pub(crate) fn receive_records<D: Dest>(
         this: &Arc<Self>,
@@ -257,14 +266,15 @@ impl Pipe {
     ) -> Result<usize> {
         let task = current!();
         let mut state = this.state.lock();
-        if let Some((payload, len)) = state.take_record_here(&mut dest, task) {
+        if let Some((payload, len)) = state.try_take_record(&mut dest, task) {
             this.finish_receive(state, handle, payload as usize, 1);
             return Ok(len);
         }
         this.receive_several(state, handle, dest, nonblocking)
     }
 
-    /// Receives several, as far as that is plain.
+    /// Receives several records by the fast path. If messages and room are left, or if nothing was
+    /// received, continues in [`Pipe::receive_more`].
     #[inline(never)]
     fn receive_several<'a, D: Dest>(
         self: &'a Arc<Self>,
@@ -273,11 +283,11 @@ impl Pipe {
         mut dest: D,
         nonblocking: impl Fn() -> bool,
     ) -> Result<usize> {
-        let run = state.take_records_here(&mut dest, current!());
+        let run = state.try_take_records(&mut dest, current!());
         let len = len_of(run);
         if len > 0 {
             let is_all = state.queue.is_empty() || dest.len() == 0;
-            handle.of(&mut state).passed.received.merge(run.tally);
+            handle.of(&mut state).stats.received.merge(run.tally);
             self.announce_room(state, run.tally.msgs);
             if is_all {
                 return Ok(len);
@@ -287,7 +297,8 @@ impl Pipe {
         self.receive_more(state, handle, dest, nonblocking, len)
     }
 
-    /// Goes on behind so many bytes that were received, and looks after all that may come between.
+    /// Slow path: receives more records, after `received` bytes were received. Removes expired
+    /// messages, waits if nothing was received yet, and faults in `dest`.
     #[cold]
     #[inline(never)]
     fn receive_more<'a, D: Dest>(
@@ -312,7 +323,7 @@ impl Pipe {
                 return Ok(received);
             }
             if state.front_expired() {
-                state = self.freshen(state);
+                state = self.drop_expired(state);
                 continue;
             }
             if state.queue.is_empty() {
@@ -359,7 +370,8 @@ impl Pipe {
     }
 }
 
-/// What a call returns that has received so many bytes when `err` ended it.
+/// Returns the result of a call that `err` has ended: the `received` bytes, or `err` if there are
+/// none.
 fn done_or(received: usize, err: Error) -> Result<usize> {
     if received > 0 {
         Ok(received)

@@ -2,9 +2,9 @@
 
 //! Rests: what is left of a message after a read that was too short for it.
 //!
-//! The message leaves the queue with its first piece. The rest moves to memory of the open file,
-//! and its next reads get it, before any other message. Until then it has a slot of the queue, so
-//! that no more than `max_msgs` messages are in memory for one slot each.
+//! The message leaves the queue with that read. Its rest moves to memory of the open file, whose
+//! next reads get it before any other message. Until then the rest occupies a slot of the queue:
+//! otherwise readers could keep more than `max_msgs` messages in memory.
 
 use kernel::{
     prelude::*,
@@ -18,6 +18,7 @@ use super::{
     },
     State, //
 };
+
 use crate::{
     kernel_ext::{
         nofault::{
@@ -32,17 +33,17 @@ use crate::{
         segment::{
             Segment,
             SEGMENT_SIZE, //
-        },
+        }, //
     },
-    stream::Segments, //
+    log::stream::Segments, //
 };
 
-/// What is left of a message.
+/// The rest of a message.
 ///
 /// # Invariants
 ///
-/// It begins at `at` of the first segment, and `left` bytes are in the segments from there on. None
-/// is in use that has no byte of it.
+/// The rest begins at offset `at` of the first segment and has `left` bytes. Each segment holds at
+/// least one of them.
 #[derive(Default)]
 pub(super) struct Rest {
     segments: Segments,
@@ -51,21 +52,22 @@ pub(super) struct Rest {
 }
 
 impl Rest {
-    /// How much is left, in bytes.
+    /// Returns the length of the rest, in bytes.
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.left
     }
 
-    /// The next `len` bytes, piece by piece.
+    /// Returns the next `len` bytes, in pieces.
     fn pieces(&self, len: usize) -> impl Iterator<Item = &[u8]> {
         let segments = self.segments.iter().map(|segment| segment.as_slice());
         part(segments, self.at..self.at.saturating_add(len))
     }
 
-    /// Goes on behind the next `len` bytes. Segments that are done with go to `gone`.
+    /// Removes the next `len` bytes. Segments that are no longer needed move to `gone`.
     fn advance(&mut self, len: usize, gone: &mut Segments) {
-        // INVARIANT: Segments that have no byte of what is left are taken out.
+        // INVARIANT: `at` and `left` change by the same `len`, and below, the segments that hold no
+        // byte of the rest are removed.
         self.at = self.at.saturating_add(len);
         self.left = self.left.saturating_sub(len);
         if self.left == 0 {
@@ -79,14 +81,14 @@ impl Rest {
     }
 }
 
-/// Memory for a rest, which is allocated before it is known what the rest will be.
+/// Memory for a rest, which is allocated without the lock, before the rest is known.
 pub(super) struct Memory {
     segments: Segments,
     extra: Option<KBox<Extra>>,
 }
 
 impl Memory {
-    /// None yet.
+    /// Returns no memory.
     pub(super) const fn none() -> Self {
         Self {
             segments: Segments::new(),
@@ -94,12 +96,12 @@ impl Memory {
         }
     }
 
-    /// Whether it is enough for a rest of `len` bytes.
+    /// Returns whether the memory suffices for a rest of `len` bytes.
     pub(super) fn is_enough_for(&self, len: usize) -> bool {
         self.extra.is_some() && self.segments.len() >= len.div_ceil(SEGMENT_SIZE)
     }
 
-    /// Allocates what is missing for a rest of `len` bytes: not for use with a lock held.
+    /// Allocates what a rest of `len` bytes still needs. Must not be called with the lock held.
     ///
     /// # Errors
     ///
@@ -116,13 +118,13 @@ impl Memory {
 }
 
 impl State {
-    /// Copies what is left of the message that the file has begun to read, as much as fits into
-    /// `dest`. Segments that are done with go to `gone`. Returns the number of bytes, and whether
-    /// that was all.
+    /// Copies the rest that the file keeps to `dest`, as much as fits, and removes what was copied.
+    /// Segments that are no longer needed move to `gone`. Returns the number of bytes, and whether
+    /// that was the end of the rest.
     ///
     /// # Errors
     ///
-    /// [`NotPresent`]: some of the memory is not there; nothing has changed.
+    /// [`NotPresent`]: part of the memory of `dest` is not present. The rest is unchanged.
     pub(super) fn take_rest(
         &mut self,
         handle: &Handle,
@@ -144,8 +146,8 @@ impl State {
         Ok((len, was_last))
     }
 
-    /// Keeps the oldest message for the file, but for its first `first` bytes, in `memory`, which
-    /// must be enough. What is not needed of that is left.
+    /// Copies the oldest message without its first `first` bytes to `memory`, which must suffice,
+    /// and lets the file keep it as a rest. Memory that the rest does not need stays in `memory`.
     pub(super) fn keep_rest(&mut self, handle: &Handle, first: usize, memory: &mut Memory) {
         let Some((record, pieces)) = self.queue.store().front_message() else {
             return;
@@ -160,7 +162,8 @@ impl State {
             kept.extra = memory.extra.take();
         }
         if let Some(extra) = &mut kept.extra {
-            // INVARIANT: They were just copied, and there are no more segments than they take.
+            // INVARIANT: `left` bytes were just copied to `segments`, beginning at offset 0, and
+            // fill as many segments as were taken.
             extra.rest = Rest {
                 segments,
                 at: 0,

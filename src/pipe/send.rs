@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sending a message.
+//! Sending one message: the fast path and the slow path.
 
 use kernel::{
     current,
@@ -10,11 +10,13 @@ use kernel::{
 };
 
 use super::{
+    mode::Modes,
     Handle,
     Pipe,
     State,
     FAULTS_ON_TRUST, //
 };
+
 use crate::{
     kernel_ext::{
         call::Call,
@@ -32,18 +34,19 @@ use crate::{
         segment::{
             Segment,
             SEGMENT_SIZE, //
+        }, //
+    },
+    log::{
+        message::{
+            Sender,
+            Stamp, //
         },
-    },
-    message::{
-        Sender,
-        Stamp, //
-    },
-    mode::Modes,
-    store::Place,
-    stream::Segments, //
+        store::Placement,
+        stream::Segments, //
+    }, //
 };
 
-/// Adds `count` new segments.
+/// Appends `count` new segments to `segments`. Must not be called with the lock held.
 ///
 /// # Errors
 ///
@@ -55,16 +58,17 @@ fn allocate(segments: &mut Segments, count: usize) -> Result {
     Ok(())
 }
 
-/// What a message is signed with that `task` sends through a file of `opener`, at a time
-/// `monotonic`.
+/// Returns the sender and the timestamps of a message that `task` sends through a file of `opener`
+/// at the time `monotonic`, in nanoseconds of `CLOCK_MONOTONIC`.
 #[inline(always)]
 pub(super) fn sign(task: &CurrentTask, opener: &Opener, monotonic: u64) -> (Sender, Stamp) {
-    // This calls a function. Ids that were loaded before it would have to be saved across the call.
+    // Computed first because it calls a function: ids that are loaded before would have to be saved
+    // across the call.
     let stamp = stamp(monotonic);
     (sender(task, opener), stamp)
 }
 
-/// The time `monotonic`, by both clocks.
+/// Returns the time `monotonic`, in nanoseconds of `CLOCK_MONOTONIC`, by both clocks.
 #[inline(always)]
 pub(super) fn stamp(monotonic: u64) -> Stamp {
     Stamp {
@@ -73,7 +77,7 @@ pub(super) fn stamp(monotonic: u64) -> Stamp {
     }
 }
 
-/// The sender of what `task` sends through a file of `opener`.
+/// Returns the sender of a message that `task` sends through a file of `opener`.
 #[inline(always)]
 pub(super) fn sender(task: &CurrentTask, opener: &Opener) -> Sender {
     let Ids {
@@ -90,7 +94,7 @@ pub(super) fn sender(task: &CurrentTask, opener: &Opener) -> Sender {
     }
 }
 
-/// A call of which part has succeeded: no program sees what stops it then.
+/// A call that is partly done: it returns its progress instead of the error that ends it.
 pub(super) struct Partly<'a, C>(pub(super) &'a C);
 
 impl<C: Call> Call for Partly<'_, C> {
@@ -108,20 +112,24 @@ impl<C: Call> Call for Partly<'_, C> {
 }
 
 impl State {
-    /// Accepts `len` bytes of `source`, which is all of it, sent at a time `now`, if there is room
-    /// for them in `place`, in one piece; returns whether it did.
+    /// Fast path: accepts a message sent at the time `now` if there is a slot and its payload fits
+    /// into `place` in one piece. `len` is the length of `source`, all of which becomes the
+    /// payload.
+    ///
+    /// Returns whether the message was accepted. The queue is unchanged otherwise.
     #[inline(always)]
-    fn put_here(
+    fn try_put_contiguous(
         &mut self,
         len: usize,
-        place: Place,
+        place: Placement,
         now: u64,
         source: &mut impl Source,
         opener: &Opener,
         task: &CurrentTask,
     ) -> bool {
-        // A dead pipe has no segments, and gets none.
-        self.queue.push_here(
+        // No check for a destroyed pipe: it has no segments and gets none, which makes the push
+        // fail.
+        self.queue.try_push_contiguous(
             len,
             place,
             now,
@@ -133,19 +141,19 @@ impl State {
 
 impl Pipe {
     /// Sends all of `source` as one message through the file of `handle`, which `opener` has
-    /// opened, and returns its length in bytes; of nothing, no message is made. A file in the mode
-    /// `LINES` sends each line as a message, and returns the length of those that were accepted.
-    /// One in the mode `RECORDS` uses [`Pipe::send_records`].
+    /// opened, and returns its length in bytes. An empty source makes no message. A file in the
+    /// mode `LINES` sends each line as a message, and returns the number of bytes that were
+    /// accepted. A file in the mode `RECORDS` uses [`Pipe::send_records`].
     ///
     /// # Errors
     ///
-    /// The queue is then as if there had been no call.
+    /// On an error the queue is as if the call had not been made.
     ///
     /// - [`ENODEV`]: the pipe is destroyed.
-    /// - [`EMSGSIZE`]: it is longer than the pipe takes.
+    /// - [`EMSGSIZE`]: the message is longer than the pipe allows.
     /// - [`EAGAIN`]: the pipe is full and the call must not wait.
-    /// - [`ERESTARTSYS`]: a signal came while it waited.
-    /// - [`EFAULT`]: some of the memory cannot be read.
+    /// - [`ERESTARTSYS`]: a signal arrived while the call waited.
+    /// - [`EFAULT`]: part of the source cannot be read.
     /// - [`ENOMEM`].
     #[inline]
     pub(crate) fn send<S: Source>(
@@ -157,20 +165,22 @@ impl Pipe {
     ) -> Result<usize> {
         let task = current!();
         let len = source.len();
-        // Before the lock is taken, which is held for so much less.
+        // Read the clock without the lock, to keep the critical section short. If another sender
+        // overtakes this one, the message gets the time of the one before it.
         let now = clock::monotonic();
         let mut state = this.state.lock();
-        if state.put_here(len, Place::Last, now, &mut source, opener, task) {
+        if state.try_put_contiguous(len, Placement::Last, now, &mut source, opener, task) {
             this.finish_send(state, handle, len);
             return Ok(len);
         }
-        this.send_slowly(state, handle, opener, now, source, call)
+        this.send_slow(state, handle, opener, now, source, call)
     }
 
-    /// The slow path: looks after all that the fast path leaves out.
+    /// Slow path: begins a spare segment, fails on a destroyed pipe, sends the lines of a file in
+    /// the mode `LINES`, or continues in [`Pipe::deposit`].
     #[cold]
     #[inline(never)]
-    fn send_slowly<'a, S: Source>(
+    fn send_slow<'a, S: Source>(
         self: &'a Arc<Self>,
         mut state: StateGuard<'a, State>,
         handle: &Handle,
@@ -181,7 +191,7 @@ impl Pipe {
     ) -> Result<usize> {
         let task = current!();
         let len = source.len();
-        if state.put_here(len, Place::Spare, now, &mut source, opener, task) {
+        if state.try_put_contiguous(len, Placement::Spare, now, &mut source, opener, task) {
             self.finish_send(state, handle, len);
             return Ok(len);
         }
@@ -196,8 +206,12 @@ impl Pipe {
         self.deposit(state, handle, sender, source, call)
     }
 
-    /// Sends all of `source`, which is not empty, as one message from `sender`, and returns its
-    /// length in bytes. It waits for a slot, allocates memory and brings the source in.
+    /// Sends all of `source`, which must not be empty, as one message from `sender`, and returns
+    /// its length in bytes. Waits for a slot, allocates segments, and faults in the source.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pipe::send`].
     pub(super) fn deposit<'a, S: Source>(
         self: &'a Arc<Self>,
         locked: StateGuard<'a, State>,
@@ -208,9 +222,9 @@ impl Pipe {
     ) -> Result<usize> {
         let task = current!();
         let len = source.len();
-        // Memory for the message beyond what the store has. It is declared before the guard, so
-        // that it is dropped without the lock wherever this returns. Likewise a copy of the
-        // message.
+        // Segments for the message beyond those of the store, and the bounce buffer. They are
+        // declared before the guard: wherever this function returns, the lock is released before
+        // they are freed.
         let mut fresh = Segments::new();
         let mut copy: Option<Segments> = None;
         // Whether this task was woken for a slot that it has not used yet.
@@ -228,7 +242,7 @@ impl Pipe {
 
             if state.queue.is_full() {
                 if state.front_expired() {
-                    state = self.freshen(state);
+                    state = self.drop_expired(state);
                     continue;
                 }
                 if call.is_nonblocking() {
@@ -237,8 +251,8 @@ impl Pipe {
                     }
                     return Err(EAGAIN);
                 }
-                // A writer gets in line when it has all that its message takes, and the message is
-                // at hand as far as one can know: it is to use the slot that it is woken for.
+                // Preallocate and prefault before queueing, so that a woken writer can use its slot
+                // at once.
                 let missing = state.queue.store_mut().provide_most(&mut fresh, len);
                 if missing > 0 || faults == 0 {
                     drop(state);
@@ -290,18 +304,20 @@ impl Pipe {
                 accepted
             };
             if accepted {
-                self.finish_send_slowly(state, handle, len, woken);
+                self.finish_send_slow(state, handle, len, woken);
                 return Ok(len);
             }
 
-            // Some of the memory is not there.
+            // Part of the source is not present. Pass the baton before the fault-in, which can take
+            // arbitrarily long.
             self.writers.pass_on(state, woken);
             woken = false;
             if faults < FAULTS_ON_TRUST {
                 faults += 1;
                 source.fault_in(len)?;
             } else {
-                // Somebody keeps taking the memory away: a copy of it stays.
+                // Another task removes the pages of the source again and again. Copy it to a bounce
+                // buffer without the lock.
                 let mut payload = Segments::new();
                 allocate(&mut payload, len.div_ceil(SEGMENT_SIZE))?;
                 nofault::fill_patiently(&mut source, len, payload.iter_mut())?;
@@ -311,7 +327,7 @@ impl Pipe {
         }
     }
 
-    /// Ends the sending of a message of `len` bytes: counts it, releases the lock, and tells of it.
+    /// Counts a sent message of `len` bytes, releases the lock, and announces the message.
     #[inline(always)]
     pub(super) fn finish_send(
         self: &Arc<Self>,
@@ -319,12 +335,13 @@ impl Pipe {
         handle: &Handle,
         len: usize,
     ) {
-        handle.of(&mut state).passed.sent.add(len);
+        handle.of(&mut state).stats.sent.add(len);
         self.announce_messages(state, 1);
     }
 
-    /// Likewise; a writer that was `woken` and leaves room wakes the next for it.
-    fn finish_send_slowly(
+    /// Counts a sent message of `len` bytes, releases the lock, and announces the message. A writer
+    /// that was `woken` and leaves a slot passes the baton.
+    fn finish_send_slow(
         self: &Arc<Self>,
         mut state: StateGuard<'_, State>,
         handle: &Handle,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sending several messages at a time, each behind a header.
+//! Sending records: several messages a call, each behind a header.
 //!
-//! All headers are checked before the first message is accepted. What fits into a page is copied
-//! there as a whole, so that nothing changes between the check and the sending. Of what is longer,
-//! the headers are read twice: if a program changes them meanwhile, its call ends there.
+//! All headers are checked before the first message is accepted. A write that fits into a page is
+//! copied there as a whole, so nothing changes between the check and the sending. The headers of a
+//! longer write are read twice: if the program changes them in between, the call ends there.
 
 use core::ops::Range;
 use kernel::{
@@ -26,6 +26,7 @@ use super::{
     Pipe,
     State, //
 };
+
 use crate::{
     kernel_ext::{
         call::Call,
@@ -44,32 +45,35 @@ use crate::{
         },
         words, //
     },
-    message::{
-        Record,
-        Sender,
-        Stamp, //
+    log::{
+        message::{
+            Record,
+            Sender,
+            Stamp, //
+        },
+        queue::Queue,
+        counters::Tally,
+        store::Placement,
+        stream::Segments,
+        walk::Run,
+        wire::{
+            self,
+            Message,
+            Messages,
+            Request, //
+        }, //
     },
-    queue::Queue,
-    stats::Tally,
-    store::Place,
-    stream::Segments,
-    uapi,
-    walk::Run,
-    wire::{
-        self,
-        Message,
-        Messages,
-        Request, //
-    },
+    uapi, //
 };
 
-/// Reads the next message of `source` but for its payload, waiting for page faults, and goes on
-/// to that: not for use with a lock held.
+/// Reads the header of the next message of `source` and moves to its payload. Waits for page
+/// faults: must not be called with the lock held.
 ///
 /// # Errors
 ///
-/// Those of [`Request::parse`], [`EINVAL`] if the message is cut off, and [`EFAULT`]: some of the
-/// memory cannot be read.
+/// - [`EINVAL`], [`EMSGSIZE`]: those of [`Request::parse`].
+/// - [`EINVAL`]: the message is truncated.
+/// - [`EFAULT`]: part of the memory cannot be read.
 fn read_header(source: &mut impl Source, msg_size: u32) -> Result<Request> {
     let mut header = [0; Request::HEADER];
     if source.len() < header.len() {
@@ -84,13 +88,13 @@ fn read_header(source: &mut impl Source, msg_size: u32) -> Result<Request> {
     }
 }
 
-/// Reads the zeroes behind a payload of `len` bytes, waiting for page faults: not for use with a
-/// lock held.
+/// Reads the zeroes behind a payload of `len` bytes. Waits for page faults: must not be called with
+/// the lock held.
 ///
 /// # Errors
 ///
-/// - [`EINVAL`]: they are not zero.
-/// - [`EFAULT`]: some of the memory cannot be read.
+/// - [`EINVAL`]: a byte is not zero.
+/// - [`EFAULT`]: part of the memory cannot be read.
 fn read_zeroes(source: &mut impl Source, len: usize) -> Result {
     let mut zeroes = wire::ZEROES;
     let zeroes = zeroes.get_mut(..wire::padding(len)).unwrap_or_default();
@@ -102,17 +106,18 @@ fn read_zeroes(source: &mut impl Source, len: usize) -> Result {
     }
 }
 
-/// The bytes that the messages of `run` take.
+/// Returns the length of the messages of `run` with their headers, in bytes.
 #[inline(always)]
 fn len_of(run: Run) -> usize {
-    // Neither wraps: both are far below the largest number.
+    // Neither operation wraps: both values are far below the maximum.
     (run.tally.msgs as usize)
         .wrapping_mul(Request::HEADER)
         .wrapping_add(run.span)
 }
 
-/// Writes the messages in `bytes` down behind those of `queue`, as far as they can be sent and each
-/// only has to be written down.
+/// Writes the messages in `bytes` behind those of `queue`, without accepting them. Stops at the
+/// first message that cannot be sent, has no slot, or does not fit into the last segment in one
+/// piece.
 #[inline(always)]
 fn write_down(queue: &mut Queue, bytes: &[u8], sender: Sender, stamp: Stamp) -> Run {
     let messages = Messages::new(bytes, queue.limits().msg_size());
@@ -123,21 +128,22 @@ fn write_down(queue: &mut Queue, bytes: &[u8], sender: Sender, stamp: Stamp) -> 
     )
 }
 
-/// What has become of a write of records that fits into the page.
+/// Result of [`State::try_put_record`].
 enum Put {
-    /// It is not in the page.
+    /// The page does not hold the write.
     Absent,
-    /// It was one message, of so many bytes, and was accepted.
+    /// The write was one message with this payload length in bytes, and was accepted.
     One(usize),
-    /// It is in the page, all of so many bytes, and nothing was accepted.
+    /// The page holds the whole write of this many bytes. Nothing was accepted.
     InPage(usize),
 }
 
 impl State {
-    /// Reads all of `source` to the page of the pipe, and accepts it, sent at a time `now`, if it
-    /// is one message that only has to be written down.
+    /// Fast path: copies all of `source` to the page of the pipe. Accepts it, as sent at the time
+    /// `now`, if it is one message for which there is a slot and which fits into the last segment
+    /// in one piece.
     #[inline(always)]
-    fn put_record_here(
+    fn try_put_record(
         &mut self,
         now: u64,
         source: &mut impl Source,
@@ -148,7 +154,7 @@ impl State {
         if len.wrapping_sub(1) >= SEGMENT_SIZE {
             return Put::Absent;
         }
-        // A dead pipe has no page, and gets none.
+        // No check for a destroyed pipe: it has no page, and gets none.
         let Some(bytes) = self
             .pages
             .writing
@@ -180,9 +186,9 @@ impl State {
         Put::One(message.len as usize)
     }
 
-    /// Accepts the messages in the first `len` bytes of the page, which were checked, as long as
-    /// each only has to be written down. Those of `run` are. Returns what was accepted, and the
-    /// number of bytes behind which the next one begins.
+    /// Accepts messages from the first `len` bytes of the page, which were checked: those of `run`,
+    /// which [`write_down`] has written, and then as many as need neither new memory nor a wait.
+    /// Returns what was accepted, and the offset of the next message.
     fn accept_records(
         &mut self,
         run: Run,
@@ -199,14 +205,15 @@ impl State {
                 self.queue.accept(run, stamp.monotonic);
                 accepted.merge(run);
             }
-            // If there are more, the last segment is full.
+            // The next message did not fit into the last segment, or has no slot. Try a spare
+            // segment.
             let left = bytes.get(len_of(accepted)..).unwrap_or_default();
             let Ok(next) = Message::first(left, uapi::MSG_SIZE_MAX) else {
                 break;
             };
-            let put = self.queue.push_here(
+            let put = self.queue.try_push_contiguous(
                 next.len as usize,
-                Place::Spare,
+                Placement::Spare,
                 stamp.monotonic,
                 |piece| {
                     piece.copy_from_slice(next.payload());
@@ -226,15 +233,15 @@ impl State {
 
 impl Pipe {
     /// Sends all messages of `source` through the file of `handle`, which `opener` has opened, in
-    /// the mode `RECORDS`, and returns the number of bytes of those that were accepted, which is
-    /// all unless something stopped it.
+    /// the mode `RECORDS`. Returns the number of bytes that were accepted, headers included, which
+    /// is less than the length of `source` if an error stopped the call.
     ///
     /// # Errors
     ///
-    /// Nothing was accepted then.
+    /// On an error nothing was accepted.
     ///
-    /// - [`EINVAL`]: it is not one message after the other, each behind its header.
-    /// - [`EMSGSIZE`]: one is longer than the pipe takes.
+    /// - [`EINVAL`]: `source` is not a sequence of messages with headers.
+    /// - [`EMSGSIZE`]: a message is longer than the pipe allows.
     /// - [`ENODEV`], [`EAGAIN`], [`ERESTARTSYS`], [`EFAULT`] and [`ENOMEM`], as for a message.
     #[inline]
     pub(crate) fn send_records<S: Source>(
@@ -246,10 +253,10 @@ impl Pipe {
     ) -> Result<usize> {
         let task = current!();
         let len = source.len();
-        // Before the lock is taken, which is held for so much less.
+        // Read the clock without the lock, to keep the critical section short.
         let now = clock::monotonic();
         let mut state = this.state.lock();
-        match state.put_record_here(now, &mut source, opener, task) {
+        match state.try_put_record(now, &mut source, opener, task) {
             Put::One(payload) => {
                 this.finish_send(state, handle, payload);
                 Ok(len)
@@ -258,7 +265,7 @@ impl Pipe {
         }
     }
 
-    /// Goes on with a write of which nothing was accepted yet.
+    /// Sends a write of which nothing was accepted yet.
     #[inline(never)]
     fn send_several<S: Source>(
         self: &Arc<Self>,
@@ -276,7 +283,7 @@ impl Pipe {
         }
     }
 
-    /// Sends the messages that are in the first `len` bytes of the page.
+    /// Sends the messages in the first `len` bytes of the page.
     #[inline]
     fn send_page(
         self: &Arc<Self>,
@@ -316,7 +323,8 @@ impl Pipe {
         self.send_rest(handle, sender, page, at..len, call)
     }
 
-    /// Sends all messages of `source`, waiting for what is not there.
+    /// Slow path: sends all messages of `source`, which the page does not hold. Copies a short
+    /// write to a page first, and sends a long one message by message.
     #[cold]
     #[inline(never)]
     fn send_patiently<S: Source>(
@@ -342,7 +350,7 @@ impl Pipe {
         self.send_copied(handle, sender, page, source, call)
     }
 
-    /// Ends the acceptance of messages: counts them, releases the lock, and tells of them.
+    /// Counts the accepted messages, releases the lock, and announces them.
     #[inline]
     fn finish_records(
         self: &Arc<Self>,
@@ -350,12 +358,12 @@ impl Pipe {
         handle: &Handle,
         accepted: Tally,
     ) {
-        handle.of(&mut state).passed.sent.merge(accepted);
+        handle.of(&mut state).stats.sent.merge(accepted);
         self.announce_messages(state, accepted.msgs);
     }
 
-    /// Sends the messages of `source`, which has no more than a page. They are copied to `page`,
-    /// which is allocated unless there is one, waiting for page faults.
+    /// Sends the messages of `source`, which is at most a page long. Copies them to `page`, or to a
+    /// new one if that is [`None`], and waits for page faults.
     #[cold]
     #[inline(never)]
     fn send_copied<S: Source>(
@@ -384,8 +392,8 @@ impl Pipe {
         self.send_rest(handle, sender, Some(page), 0..len, call)
     }
 
-    /// Sends the messages in `range` of `page`, which were checked, one by one, waiting for room;
-    /// those before it were accepted. The pipe keeps the page.
+    /// Sends the messages in `range` of `page`, which were checked, one by one, and waits for
+    /// slots. The messages before the range were accepted. The page goes back to the pipe.
     #[cold]
     #[inline(never)]
     fn send_rest(
@@ -423,17 +431,18 @@ impl Pipe {
         accepted_or(at, result)
     }
 
-    /// Gives the pipe a page for writing back, or frees it if another write has left its own.
+    /// Gives the page for writes back to the pipe. Frees it if the pipe has one or is destroyed.
     fn give_back(&self, writing: Option<Segment>) {
         let mut pages = Pages {
             writing,
             ..Pages::default()
         };
-        // The lock is released before what it leaves is freed.
+        // The guard is dropped at the end of this statement, before the remaining page is freed.
         self.state.lock().keep_pages(&mut pages);
     }
 
-    /// Sends the messages of `source`, which has more than a page, one by one, waiting for room.
+    /// Sends the messages of `source`, which is longer than a page, one by one, and waits for
+    /// slots.
     #[cold]
     #[inline(never)]
     fn send_long<S: Source>(
@@ -446,7 +455,7 @@ impl Pipe {
         let msg_size = self.limits()?.msg_size();
         let checked = nofault::look_ahead(&mut source, |source| {
             while source.len() > 0 {
-                // There may be very many.
+                // A source may hold very many messages: let a signal end the check.
                 if !call.is_attempt() && current!().signal_pending() {
                     return Err(ERESTARTSYS);
                 }
@@ -471,8 +480,9 @@ impl Pipe {
         Ok(accepted)
     }
 
-    /// Sends the next message of `source`, behind others of so many bytes that were `accepted`, and
-    /// goes on behind it. Returns the number of bytes that it takes.
+    /// Sends the next message of `source` and moves behind it. `accepted` is the number of bytes
+    /// that were accepted before. Returns the number of bytes that the message takes with its
+    /// header.
     fn send_next<S: Source>(
         self: &Arc<Self>,
         handle: &Handle,
@@ -492,13 +502,13 @@ impl Pipe {
             self.deposit(state, handle, sender, payload, &Partly(call))?;
         }
         source.advance(source.len() - behind);
-        // They were checked. If the program has changed them, it has its message nevertheless.
+        // Skip the zeroes: the check has read them. A later change does not affect the message.
         source.advance(wire::padding(len));
         Ok(Request::HEADER + request.span())
     }
 }
 
-/// Counts a call that is refused because of `err`, if that is to be counted.
+/// Returns `err`, and counts the call as refused if the error is [`EMSGSIZE`].
 fn refuse<T>(mut state: StateGuard<'_, State>, err: Error, call: &impl Call) -> Result<T> {
     Err(if err == EMSGSIZE {
         state.refuse_size(call)
@@ -507,7 +517,7 @@ fn refuse<T>(mut state: StateGuard<'_, State>, err: Error, call: &impl Call) -> 
     })
 }
 
-/// What a call returns of which so many bytes were accepted when it ended with `result`.
+/// Returns the `result` of a call, or the number of bytes that were `accepted` before an error.
 fn accepted_or(accepted: usize, result: Result) -> Result<usize> {
     match result {
         Err(err) if accepted == 0 => Err(err),

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Giving memory back that is not needed any more.
+//! The trimmer, which frees memory that a pipe no longer needs.
 //!
-//! What a queue has used it keeps for the next messages. Every second while the pipe is in use,
-//! what was not needed in that second is freed; once nothing happens, all that holds no message is,
-//! and the work is not queued any more.
+//! A pipe keeps the segments that its messages have used, for the next messages. While the pipe is
+//! in use, the trimmer runs every second and frees the spare segments that were not needed since
+//! the last run. After a second without traffic it frees everything that holds no message, and
+//! stops.
 
 use kernel::{
     sync::Arc,
@@ -18,13 +19,14 @@ use super::{
     Pipe,
     State, //
 };
+
 use crate::kernel_ext::work;
 
-/// The time between two looks, in milliseconds.
+/// Interval of the trimmer, in milliseconds.
 const INTERVAL_MS: u32 = 1000;
 
 impl Pipe {
-    /// Queues the work unless it is, as the queue is used.
+    /// Queues the trimmer, unless it is queued. Must be called when the queue is used.
     #[inline]
     pub(super) fn arm_trimmer(self: &Arc<Self>, state: &mut State) {
         if state.flags.contains(Flag::Untrimmed) {
@@ -33,7 +35,7 @@ impl Pipe {
         }
     }
 
-    /// Queues the work.
+    /// Queues the trimmer.
     fn queue_trimmer(self: &Arc<Self>) {
         let delay = msecs_to_jiffies(INTERVAL_MS);
         let _ = work::queue().enqueue_delayed::<_, { work_id::TRIM }>(self.clone(), delay);
@@ -45,9 +47,12 @@ impl WorkItem<{ work_id::TRIM }> for Pipe {
 
     fn run(this: Arc<Self>) {
         let mut state = this.state.lock();
-        let account = state.queue.account();
-        let left = account.enqueued.msgs.wrapping_sub(state.queue.depth().msgs);
-        let passed = account.enqueued.msgs.wrapping_add(left);
+        let counters = state.queue.counters();
+        let left = counters
+            .enqueued
+            .msgs
+            .wrapping_sub(state.queue.depth().msgs);
+        let passed = counters.enqueued.msgs.wrapping_add(left);
         let idle = passed == state.passed_at_trim && !state.flags.contains(Flag::Dumping);
         state.passed_at_trim = passed;
         let surplus = state.queue.store_mut().trim(idle);

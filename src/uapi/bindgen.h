@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * What bindgen reads, for the module and for user space alike: the header, and
- * the request numbers, which are macros over sizeof() that bindgen does not
- * evaluate by itself.
+ * The input of bindgen, for the module and for the user space tools. The enum
+ * makes bindgen evaluate the request numbers, which are macros over sizeof().
  */
 #include "../../include/uapi/kmsgpipe.h"
 

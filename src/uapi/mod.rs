@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The Rust face of `include/uapi/kmsgpipe.h`.
+//! The Rust definitions of `include/uapi/kmsgpipe.h`.
 //!
-//! The definitions are made by bindgen from the header when the module is built; here they get
-//! names in the style of this crate.
+//! bindgen generates them when the module is built. This module gives them names in the style of
+//! the crate.
 
 use kernel::{
     prelude::*,
@@ -13,7 +13,7 @@ use kernel::{
     }, //
 };
 
-/// What bindgen made of the header.
+/// The output of bindgen.
 mod raw {
     #![allow(
         missing_docs,
@@ -71,17 +71,19 @@ pub(crate) use raw::{
     KMSGPIPE_STATS_HEAD_PRIVILEGED as STATS_HEAD_PRIVILEGED, //
 };
 
-/// Says of structures of the header that they are copied to and from user space, and holds to it
-/// that they have no padding: their size is the sum of the sizes of their fields.
+/// Marks structures of the header as plain data that can be copied to and from user space, and
+/// asserts that they have no padding: their size is the sum of the sizes of their fields.
 macro_rules! plain {
     ($($type:ty = $u32s:literal * u32 + $u64s:literal * u64 $(+ $bytes:ident)?;)*) => {$(
-        // SAFETY: It consists of integers alone and has no padding, which the assertion holds to.
+        // SAFETY: All fields are integers or arrays of integers, and by the assertion below there
+        // is no padding. So every byte of a value is initialized.
         unsafe impl AsBytes for $type {}
 
-        // SAFETY: All bit patterns are valid for integers.
+        // SAFETY: All fields are integers or arrays of integers, for which every bit pattern is
+        // valid.
         unsafe impl FromBytes for $type {}
 
-        // SAFETY: All bit patterns are valid for integers, zero among them.
+        // SAFETY: All fields are integers or arrays of integers, for which zero is valid.
         unsafe impl Zeroable for $type {}
 
         kernel::static_assert!(

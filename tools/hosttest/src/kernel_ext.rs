@@ -5,9 +5,9 @@
 #[path = "../../../src/kernel_ext/chain.rs"]
 #[rustfmt::skip]
 pub(crate) mod chain;
-#[path = "../../../src/kernel_ext/line.rs"]
+#[path = "../../../src/kernel_ext/fifo.rs"]
 #[rustfmt::skip]
-pub(crate) mod line;
+pub(crate) mod fifo;
 #[path = "../../../src/kernel_ext/pieces.rs"]
 #[rustfmt::skip]
 pub(crate) mod pieces;

@@ -12,47 +12,49 @@
     reason = "the rest of the module uses it, which is not here"
 )]
 
+#[path = "."]
+#[deny(unsafe_code)]
+mod control {
+    #[path = "../../../src/control/numbers.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod numbers;
+}
 mod kernel_ext;
-#[path = "../../../src/limits.rs"]
+#[path = "."]
 #[deny(unsafe_code)]
-#[rustfmt::skip]
-mod limits;
-#[path = "../../../src/message.rs"]
+mod log {
+    #[path = "../../../src/log/limits.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod limits;
+    #[path = "../../../src/log/message.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod message;
+    #[path = "../../../src/log/queue.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod queue;
+    #[path = "../../../src/log/counters.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod counters;
+    #[path = "../../../src/log/store.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod store;
+    #[path = "../../../src/log/stream.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod stream;
+    #[path = "../../../src/log/walk.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod walk;
+}
+#[path = "."]
 #[deny(unsafe_code)]
-#[rustfmt::skip]
-mod message;
-#[path = "../../../src/queue.rs"]
-#[deny(unsafe_code)]
-#[rustfmt::skip]
-mod queue;
-#[path = "../../../src/stats.rs"]
-#[deny(unsafe_code)]
-#[rustfmt::skip]
-mod stats;
-#[path = "../../../src/store.rs"]
-#[deny(unsafe_code)]
-#[rustfmt::skip]
-mod store;
-#[path = "../../../src/mode.rs"]
-#[deny(unsafe_code)]
-#[rustfmt::skip]
-mod mode;
-#[path = "../../../src/name.rs"]
-#[deny(unsafe_code)]
-#[rustfmt::skip]
-mod name;
-#[path = "../../../src/numbers.rs"]
-#[deny(unsafe_code)]
-#[rustfmt::skip]
-mod numbers;
+mod pipe {
+    #[path = "../../../src/pipe/mode.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod mode;
+    #[path = "../../../src/pipe/name.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod name;
+}
 #[cfg(all(test, not(miri)))]
 mod property;
-#[path = "../../../src/stream.rs"]
-#[deny(unsafe_code)]
-#[rustfmt::skip]
-mod stream;
 mod uapi;
-#[path = "../../../src/walk.rs"]
-#[deny(unsafe_code)]
-#[rustfmt::skip]
-mod walk;

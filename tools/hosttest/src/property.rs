@@ -6,17 +6,19 @@
 //! `proptest-regressions/`, which is to be committed.
 
 use crate::{
+    control::numbers::Numbers,
     kernel_ext::segment::{Segment, SEGMENT_SIZE},
-    limits::{Limits, Refusal},
-    message::{Record, Sender, Stamp},
-    name::Name,
-    numbers::Numbers,
-    queue::Queue,
-    stats::Tally,
-    store::Place,
-    stream::Segments,
+    log::{
+        counters::Tally,
+        limits::{Limits, Refusal},
+        message::{Record, Sender, Stamp},
+        queue::Queue,
+        store::Placement,
+        stream::Segments,
+        walk::Run,
+    },
+    pipe::name::Name,
     uapi::{MAX_MSGS_MAX, MSG_SIZE_MAX, NAME_SIZE},
-    walk::Run,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 use std::collections::{HashMap, VecDeque};
@@ -42,8 +44,8 @@ enum Op {
     Clear,
     /// Gives memory back; whether all of it.
     Trim(bool),
-    /// Begins or goes on with a survey, so many bytes of it.
-    Survey(usize),
+    /// Begins or goes on with a cursor, so many bytes of it.
+    Cursor(usize),
     /// Ends it.
     EndSurvey,
     /// Changes the limit on messages, if there are none.
@@ -76,7 +78,7 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => (0..6u64, 0..6u32).prop_map(|(age, limit)| Op::Expire(age, limit)),
         1 => Just(Op::Clear),
         2 => any::<bool>().prop_map(Op::Trim),
-        4 => (0..2 * SEGMENT_SIZE).prop_map(Op::Survey),
+        4 => (0..2 * SEGMENT_SIZE).prop_map(Op::Cursor),
         1 => Just(Op::EndSurvey),
         1 => (1..200u32).prop_map(Op::Limit),
     ]
@@ -100,13 +102,13 @@ struct Model {
     dequeued: Tally,
     expired: Tally,
     dropped: Tally,
-    /// What a survey has yet to show, and how far it is in the payload of the first of them; nothing
+    /// What a cursor has yet to show, and how far it is in the payload of the first of them; nothing
     /// for one that has not begun.
-    survey: Option<Survey>,
+    cursor: Option<Cursor>,
 }
 
-/// A survey.
-type Survey = (VecDeque<(u64, u32)>, Option<usize>);
+/// A cursor.
+type Cursor = (VecDeque<(u64, u32)>, Option<usize>);
 
 impl Model {
     fn depth(&self) -> Tally {
@@ -180,8 +182,8 @@ fn push(queue: &mut Queue, seq: u64, len: u32, fails_at: Option<usize>) -> bool 
             assert_eq!(now, seq);
             (sender(seq), stamp)
         };
-        for place in [Place::Last, Place::Spare] {
-            if queue.push_here(len as usize, place, seq, fill, signed) {
+        for place in [Placement::Last, Placement::Spare] {
+            if queue.try_push_contiguous(len as usize, place, seq, fill, signed) {
                 return true;
             }
         }
@@ -239,7 +241,7 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
                 model.take(seq, &record, &bytes);
                 let take = |payload: &[u8]| payload == bytes;
                 // Two of four the short way, if that can be.
-                if seq % 4 >= 2 || model.survey.is_some() || queue.pop_here(take).is_none() {
+                if seq % 4 >= 2 || model.cursor.is_some() || queue.pop_contiguous(take).is_none() {
                     queue.deliver(record.len);
                 }
                 model.dequeued.add(record.len as usize);
@@ -276,7 +278,7 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
                 model.take(seq, &record, &payload[..record.len as usize]);
                 run.add(record.len as usize, payload.len());
             }
-            if run != Run::NONE && model.survey.is_none() {
+            if run != Run::NONE && model.cursor.is_none() {
                 queue.deliver_seen(run);
             } else if run != Run::NONE {
                 queue.deliver_all(run);
@@ -332,15 +334,15 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
             drop(queue.store_mut().trim(idle));
             if idle {
                 assert_eq!(queue.store().spare_segments(), 0);
-                if model.queue.is_empty() && model.survey.is_none() {
+                if model.queue.is_empty() && model.cursor.is_none() {
                     assert_eq!(queue.store().segments(), 0);
                 }
             }
         }
-        Op::Survey(bytes) => survey(queue, model, bytes),
+        Op::Cursor(bytes) => cursor(queue, model, bytes),
         Op::EndSurvey => {
-            model.survey = None;
-            drop(queue.store_mut().survey_end());
+            model.cursor = None;
+            drop(queue.store_mut().cursor_end());
         }
         Op::Limit(max_msgs) => {
             if model.queue.is_empty() {
@@ -351,41 +353,41 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
     }
 }
 
-/// Goes on with a survey, or begins one.
-fn survey(queue: &mut Queue, model: &mut Model, mut bytes: usize) {
-    if model.survey.is_none() {
-        queue.store_mut().survey_begin();
-        model.survey = Some((model.queue.clone(), None));
+/// Goes on with a cursor, or begins one.
+fn cursor(queue: &mut Queue, model: &mut Model, mut bytes: usize) {
+    if model.cursor.is_none() {
+        queue.store_mut().cursor_begin();
+        model.cursor = Some((model.queue.clone(), None));
     }
-    let (rest, at) = model.survey.as_mut().expect("a survey");
+    let (rest, at) = model.cursor.as_mut().expect("a cursor");
     loop {
         let begun = usize::from(at.is_some());
-        assert_eq!(queue.store().survey_left() as usize, rest.len() - begun);
+        assert_eq!(queue.store().cursor_left() as usize, rest.len() - begun);
         let Some((seq, len)) = rest.front().copied() else {
-            assert_eq!(queue.store_mut().survey_next(), None);
+            assert_eq!(queue.store_mut().cursor_next(), None);
             return;
         };
         let from = match at {
             Some(from) => *from,
             None => {
-                let record = queue.store_mut().survey_next().expect("a record");
+                let record = queue.store_mut().cursor_next().expect("a record");
                 let first = model.firsts.get(&seq).copied().unwrap_or(seq);
                 assert_eq!((record.stamp.monotonic, record.len), (first, len));
                 0
             }
         };
         let mut piece = vec![0; bytes.min(len as usize - from)];
-        let left = queue.store_mut().survey_payload(&mut piece);
+        let left = queue.store_mut().cursor_payload(&mut piece);
         let same = |(offset, byte): (usize, &u8)| *byte == pattern(seq, from + offset);
         assert!(
             piece.iter().enumerate().all(same),
-            "survey of {seq} at {from}"
+            "cursor of {seq} at {from}"
         );
         assert_eq!(left, len as usize - from - piece.len());
         bytes -= piece.len();
         if left > 0 {
             *at = Some(from + piece.len());
-            assert_eq!(queue.store_mut().survey_next(), None);
+            assert_eq!(queue.store_mut().cursor_next(), None);
             return;
         }
         (*at, _) = (None, rest.pop_front());
@@ -394,13 +396,13 @@ fn survey(queue: &mut Queue, model: &mut Model, mut bytes: usize) {
 
 /// Compares all that can be seen of both.
 fn compare(queue: &Queue, model: &Model) {
-    let account = queue.account();
+    let counters = queue.counters();
     assert_eq!(queue.depth(), model.depth());
-    assert_eq!(account.peak, model.peak);
-    assert_eq!(account.enqueued, model.enqueued);
-    assert_eq!(account.dequeued, model.dequeued);
-    assert_eq!(account.expired, model.expired);
-    assert_eq!(account.dropped, model.dropped);
+    assert_eq!(counters.peak, model.peak);
+    assert_eq!(counters.enqueued, model.enqueued);
+    assert_eq!(counters.dequeued, model.dequeued);
+    assert_eq!(counters.expired, model.expired);
+    assert_eq!(counters.dropped, model.dropped);
     assert_eq!(queue.is_empty(), model.queue.is_empty());
     assert_eq!(queue.is_full(), model.is_full());
     assert_eq!(queue.last_seq(), model.last_seq);

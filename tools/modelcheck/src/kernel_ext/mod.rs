@@ -19,8 +19,8 @@ pub(crate) mod notify;
 #[rustfmt::skip]
 pub(crate) mod pieces;
 pub(crate) mod segment;
-pub(crate) mod sleepers;
 pub(crate) mod view;
+pub(crate) mod wait_list;
 pub(crate) mod work;
 #[path = "../../../../src/kernel_ext/words.rs"]
 #[rustfmt::skip]

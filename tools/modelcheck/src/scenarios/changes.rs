@@ -14,7 +14,7 @@ fn clearing_wakes_a_writer_for_each_slot() {
         let view = bench.settle();
         assert_eq!(cleared.result(), Some(Ok(())));
         assert_eq!(done(&writers.map(|writer| writer.result())), 2);
-        assert_eq!(view.account.dropped.msgs, 2);
+        assert_eq!(view.counters.dropped.msgs, 2);
         bench.finish();
     });
 }
@@ -30,10 +30,10 @@ fn clearing_beside_a_reader_and_a_writer() {
         let view = bench.settle();
         assert_eq!(writer.result(), Some(Ok(())));
         let received = usize::from(matches!(reader.result(), Some(Ok(_))));
-        let account = view.account;
-        assert_eq!(account.dequeued.msgs, received as u64);
+        let counters = view.counters;
+        assert_eq!(counters.dequeued.msgs, received as u64);
         assert_eq!(
-            account.dropped.msgs + account.dequeued.msgs + view.depth.msgs,
+            counters.dropped.msgs + counters.dequeued.msgs + view.depth.msgs,
             2
         );
         bench.finish();
@@ -68,7 +68,7 @@ fn destroying_beside_readers_and_a_writer() {
         let readers = [bench.receiver(), bench.receiver()];
         let writer = bench.sender(b'a');
         let pipe = bench.pipe.clone();
-        model::spawn(move || Pipe::kill(&pipe));
+        model::spawn(move || Pipe::shutdown(&pipe));
         model::join();
         let received = readers.map(|reader| reader.result());
         for result in &received {
@@ -87,7 +87,7 @@ fn destroying_beside_writers_and_a_reader() {
         let writers = [bench.sender(b'a'), bench.sender(b'b')];
         let reader = bench.receiver();
         let pipe = bench.pipe.clone();
-        model::spawn(move || Pipe::kill(&pipe));
+        model::spawn(move || Pipe::shutdown(&pipe));
         model::join();
         for writer in writers {
             assert!(matches!(writer.result(), Some(Ok(()) | Err(ENODEV))));
@@ -105,7 +105,7 @@ fn destroying_beside_the_works() {
         let sender = bench.user().long(1);
         model::spawn(move || sender.send(b'a'));
         let pipe = bench.pipe.clone();
-        model::spawn(move || Pipe::kill(&pipe));
+        model::spawn(move || Pipe::shutdown(&pipe));
         bench.dead();
     });
 }

@@ -52,7 +52,7 @@ fn the_sweeper_wakes_writers() {
         bench.worker(3);
         let view = bench.settle();
         assert_eq!(done(&writers.map(|writer| writer.result())), 2);
-        assert_eq!(view.account.expired.msgs, 2);
+        assert_eq!(view.counters.expired.msgs, 2);
         finish(bench);
     });
 }
@@ -67,7 +67,7 @@ fn the_sweeper_beside_a_reader_and_a_writer() {
         let view = bench.settle();
         assert_eq!(reader.result(), Some(Ok(b'a')));
         assert_eq!(writer.result(), Some(Ok(())));
-        assert_eq!(view.account.expired.msgs, 1);
+        assert_eq!(view.counters.expired.msgs, 1);
         finish(bench);
     });
 }
@@ -85,8 +85,8 @@ fn growing_old_beside_a_reader_and_a_writer() {
         let writer = bench.sender(b'a');
         let view = bench.settle();
         assert_eq!(writer.result(), Some(Ok(())));
-        let account = view.account;
-        assert_eq!(account.dequeued.msgs, u64::from(reader.result().is_some()));
+        let counters = view.counters;
+        assert_eq!(counters.dequeued.msgs, u64::from(reader.result().is_some()));
         finish(bench);
     });
 }
@@ -130,7 +130,7 @@ fn changes_beside_the_end() {
         let pipe = bench.pipe.clone();
         let changed = model::spawn(move || set(&pipe, true));
         let pipe = bench.pipe.clone();
-        model::spawn(move || Pipe::kill(&pipe));
+        model::spawn(move || Pipe::shutdown(&pipe));
         model::join();
         assert!(matches!(changed.result(), Some(Ok(()) | Err(ENODEV))));
         bench.dead();

@@ -17,7 +17,7 @@ fn a_snapshot_is_of_one_moment() {
         bench.look(&view);
         let depth = view.depth.msgs;
         assert_eq!(view.head.is_some(), depth > 0);
-        assert_eq!(view.first_seq + depth, view.account.enqueued.msgs + 1);
+        assert_eq!(view.first_seq + depth, view.counters.enqueued.msgs + 1);
         bench.finish();
     });
 }

@@ -52,7 +52,7 @@ fn the_last_close_takes_the_spare_segments() {
         }
         bench.worker(1);
         let view = bench.settle();
-        assert_eq!((view.population.readers, view.population.writers), (0, 0));
+        assert_eq!((view.open_counts.readers, view.open_counts.writers), (0, 0));
         assert_eq!(segment::live(), 0);
         bench.finish();
     });
@@ -153,7 +153,7 @@ fn dumps_beside_the_end() {
         // The first to end wakes one of the others only.
         let dumpers = [dumper(&bench), dumper(&bench), dumper(&bench)];
         let pipe = bench.pipe.clone();
-        model::spawn(move || Pipe::kill(&pipe));
+        model::spawn(move || Pipe::shutdown(&pipe));
         model::join();
         for dumper in dumpers {
             match dumper.result() {

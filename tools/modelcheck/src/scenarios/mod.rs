@@ -17,17 +17,13 @@ mod signals;
 mod writers;
 
 use crate::{
-    device::Access,
     kernel_ext::{
         call::Call,
         cred::Opener,
         segment::{self, SEGMENT_SIZE},
     },
-    limits::Limits,
-    mode::Modes,
-    node::Node,
-    pipe::{Handle, Pipe, Readers, Snapshot},
-    stats::Tally,
+    log::{counters::Tally, limits::Limits},
+    pipe::{mode::Modes, node::Node, Access, Handle, Pipe, Readers, Snapshot},
 };
 use kernel::{
     iov::{Behaviour, IovIterDest, IovIterSource},
@@ -145,10 +141,10 @@ impl Bench {
         model::settle();
         let view = self.pipe.snapshot();
         self.look(&view);
-        let passed = self.pipe.show(&self.handle).passed;
+        let passed = self.pipe.show(&self.handle).stats;
         assert_eq!(
             (passed.sent, passed.received),
-            (view.account.enqueued, view.account.dequeued),
+            (view.counters.enqueued, view.counters.dequeued),
             "what passed through the file"
         );
         let depth = view.depth.msgs;
@@ -185,12 +181,12 @@ impl Bench {
 
     /// Sees that no message came from nowhere or went there.
     fn look(&self, view: &Snapshot) {
-        let account = view.account;
+        let counters = view.counters;
         let mut gone = view.depth;
-        for tally in [account.dequeued, account.expired, account.dropped] {
+        for tally in [counters.dequeued, counters.expired, counters.dropped] {
             gone.merge(tally);
         }
-        assert_eq!(account.enqueued, gone, "accounting identity");
+        assert_eq!(counters.enqueued, gone, "accounting identity");
     }
 
     /// Lets the works run until there are none, or time stands in their way. Then no memory is kept
@@ -213,7 +209,7 @@ impl Bench {
     /// Destroys the pipe, and sees that everybody is done and that nothing is left.
     fn finish(self) {
         self.rest();
-        Pipe::kill(&self.pipe);
+        Pipe::shutdown(&self.pipe);
         self.dead();
     }
 

@@ -48,7 +48,7 @@ fn a_rest_keeps_its_slot_until_it_is_read() {
         reader.close();
         writer.close();
         assert_eq!(
-            bench.pipe.snapshot().account.dequeued,
+            bench.pipe.snapshot().counters.dequeued,
             Tally { msgs: 2, bytes: 4 }
         );
     });
@@ -91,7 +91,7 @@ fn a_rest_wakes_who_sleeps_for_its_file() {
         queue(&bench, b"ab");
         model::settle();
         assert_eq!(bench.pipe.show(&file.handle).rest, 0);
-        Pipe::kill(&bench.pipe);
+        Pipe::shutdown(&bench.pipe);
         model::join();
         file.close();
         another.close();
@@ -176,7 +176,7 @@ fn the_end_of_a_pipe_ends_writes_of_lines() {
             model::spawn(move || file.write(bytes, &user))
         });
         let pipe = bench.pipe.clone();
-        model::spawn(move || Pipe::kill(&pipe));
+        model::spawn(move || Pipe::shutdown(&pipe));
         model::join();
         for write in written {
             assert_eq!(write.result(), Some(Err(ENODEV)));

@@ -58,7 +58,7 @@ fn the_end_is_announced_to_who_begins_to_poll() {
         let bench = Bench::new(1, b"");
         let poller = poller(&bench, events::IN);
         let pipe = bench.pipe.clone();
-        model::spawn(move || Pipe::kill(&pipe));
+        model::spawn(move || Pipe::shutdown(&pipe));
         model::join();
         assert_eq!(poller.result(), Some(events::GONE | events::IN));
         bench.dead();

@@ -4,8 +4,8 @@
 
 use super::*;
 use crate::{
+    log::wire,
     uapi::{Record, Send},
-    wire,
 };
 
 /// The number at `at` of `bytes`.
@@ -66,7 +66,7 @@ fn bench(max_msgs: u32) -> (Bench, Opened) {
 fn end(bench: &Bench, file: Opened) {
     assert_eq!(bench.pipe.snapshot().depth.msgs, 0);
     file.close();
-    assert_eq!(bench.pipe.snapshot().population.readers, 0);
+    assert_eq!(bench.pipe.snapshot().open_counts.readers, 0);
 }
 
 /// Two writers of two messages each, long or short, and two readers of what there is: all four
@@ -184,7 +184,7 @@ fn the_end_of_a_pipe_ends_a_write_of_several() {
         let (writer, user) = (file.clone(), bench.user());
         let sent = model::spawn(move || writer.write(&messages(b"ab", 1), &user));
         let pipe = bench.pipe.clone();
-        model::spawn(move || Pipe::kill(&pipe));
+        model::spawn(move || Pipe::shutdown(&pipe));
         model::join();
         // The first one may have been accepted.
         let one = messages(b"a", 1).len();

@@ -122,7 +122,7 @@ fn a_signal_does_not_hide_the_end() {
                 }
             });
             let (id, pipe) = (hit.id(), bench.pipe.clone());
-            model::spawn(move || Pipe::kill(&pipe));
+            model::spawn(move || Pipe::shutdown(&pipe));
             let pipe = bench.pipe.clone();
             model::spawn(move || {
                 // The end may have come, but not yet to the task.

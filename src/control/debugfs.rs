@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `kmsgpipe/pipes` in debugfs: what a developer needs to find out why a pipe is stuck, a line a
-//! pipe.
+//! `kmsgpipe/pipes` in debugfs: the debug state of all pipes, one line per pipe. It helps to find
+//! out why a pipe is stuck.
 
 use kernel::seq_file::{
     seq_print,
     SeqFile, //
 };
 
+use super::listing::{
+    Line,
+    Pipes, //
+};
 use crate::{
     kernel_ext::debugfs::ListDir,
-    listing::{
-        Line,
-        Pipes, //
-    },
     pipe::Pipe, //
 };
 
-/// The directory; dropping it removes it, and waits for those who read the file in it.
+/// The debugfs directory. Dropping it removes it, and waits for reads that are in progress.
 pub(crate) type PipesDir = ListDir<Pipes<Internals>>;
 
-/// What a developer wants to know. No payload is in it.
+/// The debug state of a pipe, as one line. It contains no payload.
 pub(crate) struct Internals;
 
 impl Line for Internals {
@@ -55,7 +55,7 @@ impl Line for Internals {
     }
 }
 
-/// Makes the directory.
+/// Creates the debugfs directory.
 pub(crate) fn pipes_dir() -> PipesDir {
     ListDir::new(c"kmsgpipe", c"pipes")
 }

@@ -14,13 +14,13 @@ use std::{
 };
 
 /// Tasks that sleep.
-pub(crate) struct Sleepers<U> {
+pub(crate) struct WaitList<U> {
     /// Tasks, each with its tag.
     line: sync::Mutex<VecDeque<(usize, usize)>>,
     _mutex: PhantomData<fn(U)>,
 }
 
-impl<U> Sleepers<U> {
+impl<U> WaitList<U> {
     /// Nobody, of those who hold the mutex before and after they sleep.
     pub(crate) fn new(_mutex: &Mutex<U>) -> Self {
         Self {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/proc/kmsgpipe_stats`: a line a pipe.
+//! `/proc/kmsgpipe_stats`: statistics of all pipes, one line per pipe.
 
 use kernel::{
     prelude::*,
@@ -10,19 +10,20 @@ use kernel::{
     },
 };
 
+use super::listing::{
+    Line,
+    Pipes, //
+};
+
 use crate::{
     kernel_ext::proc::ListFile,
-    listing::{
-        Line,
-        Pipes, //
-    },
     pipe::Pipe, //
 };
 
-/// The file; dropping it removes the file, and waits for those who read it.
+/// The file in `/proc`. Dropping it removes it, and waits for reads that are in progress.
 pub(crate) type StatsFile = ListFile<Pipes<Stats>>;
 
-/// The line that the specification has.
+/// The statistics of a pipe, as one line in the format of the specification.
 pub(crate) struct Stats;
 
 impl Line for Stats {
@@ -33,15 +34,15 @@ impl Line for Stats {
             "pipe{}: msgs={}, drops={}, expired={}, writers={}, readers={}\n",
             snapshot.id,
             snapshot.depth.msgs,
-            snapshot.account.dropped.msgs,
-            snapshot.account.expired.msgs,
-            snapshot.population.writers,
-            snapshot.population.readers
+            snapshot.counters.dropped.msgs,
+            snapshot.counters.expired.msgs,
+            snapshot.open_counts.writers,
+            snapshot.open_counts.readers
         );
     }
 }
 
-/// Makes the file.
+/// Creates the file in `/proc`.
 ///
 /// # Errors
 ///

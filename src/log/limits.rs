@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a pipe may hold.
+//! The limits of a pipe.
 
 use kernel::fmt;
 
@@ -22,14 +22,14 @@ pub(crate) struct Limits {
     max_msgs: u32,
 }
 
-/// Why limits were refused.
+/// The reason why limits were refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The message size is out of bounds.
+    /// `msg_size` is out of bounds.
     MsgSize,
-    /// The number of messages is out of bounds.
+    /// `max_msgs` is out of bounds.
     MaxMsgs,
-    /// Each is within its bounds, their product is above what the administrator allows.
+    /// Both are within bounds, but their product exceeds the `max_bytes` of the administrator.
     Product,
 }
 
@@ -44,8 +44,12 @@ impl fmt::Display for Refusal {
 }
 
 impl Limits {
-    /// Checks limits: `msg_size` in bytes, `max_msgs` in messages, and their product against
-    /// `max_bytes`.
+    /// Creates limits if `msg_size` in bytes and `max_msgs` are within bounds, and their product
+    /// does not exceed `max_bytes`.
+    ///
+    /// # Errors
+    ///
+    /// The [`Refusal`] says which check failed.
     pub(crate) fn new(msg_size: u32, max_msgs: u32, max_bytes: u64) -> Result<Self, Refusal> {
         if !(MSG_SIZE_MIN..=MSG_SIZE_MAX).contains(&msg_size) {
             return Err(Refusal::MsgSize);
@@ -54,7 +58,7 @@ impl Limits {
             return Err(Refusal::MaxMsgs);
         }
 
-        // INVARIANT: Both were just found to be within their bounds.
+        // INVARIANT: Both were just checked against their bounds.
         let limits = Self { msg_size, max_msgs };
         if limits.bytes() > max_bytes {
             return Err(Refusal::Product);
@@ -62,17 +66,17 @@ impl Limits {
         Ok(limits)
     }
 
-    /// The longest message, in bytes.
+    /// Returns the length of the longest message, in bytes.
     pub(crate) const fn msg_size(&self) -> u32 {
         self.msg_size
     }
 
-    /// The number of messages that fit.
+    /// Returns the largest number of messages.
     pub(crate) const fn max_msgs(&self) -> u32 {
         self.max_msgs
     }
 
-    /// The payload that a full pipe of longest messages holds, in bytes.
+    /// Returns the payload of a pipe that is full of messages of maximum length, in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         // OVERFLOW: The product of two `u32` fits into a `u64`.
         u64::from(self.msg_size) * u64::from(self.max_msgs)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How an open file reads and writes: its mode.
+//! Mode of an open file: how it reads and writes.
 
 use kernel::fmt;
 
@@ -11,7 +11,7 @@ use crate::uapi::{
     MODE_WHOLE, //
 };
 
-/// The words for the bits of a mode, in the order in which they are shown.
+/// Words for the bits of a mode, in the order in which they are shown.
 const WORDS: [(&str, Modes); 4] = [
     ("whole", Modes::WHOLE),
     ("eof", Modes::EOF),
@@ -19,56 +19,55 @@ const WORDS: [(&str, Modes); 4] = [
     ("records", Modes::RECORDS),
 ];
 
-/// The word for the mode in which no bit is set.
+/// Word for the mode in which no bit is set.
 const NONE: &str = "none";
 
-/// The mode of an open file: a set of bits of the UAPI header.
+/// Mode of an open file: a set of bits of the UAPI header.
 ///
 /// # Invariants
 ///
-/// No other bit is set than those of [`WORDS`], and `RECORDS` goes neither with `WHOLE` nor with
-/// `LINES`.
+/// Only bits of [`WORDS`] are set. `RECORDS` is set neither with `WHOLE` nor with `LINES`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Modes(u32);
 
 impl Modes {
-    /// A read gets part of a message if that is too long, a read of an empty pipe waits, and a
-    /// write is one message.
+    /// A read gets part of a message that is too long, a read of an empty pipe waits, and a write
+    /// is one message.
     pub(crate) const NONE: Self = Self(0);
 
-    /// A read gets all of a message or fails.
+    /// A read gets a whole message or fails.
     pub(crate) const WHOLE: Self = Self(MODE_WHOLE);
 
-    /// A read of an empty pipe is at the end of the file.
+    /// A read of an empty pipe reports the end of the file.
     pub(crate) const EOF: Self = Self(MODE_EOF);
 
     /// Each line of a write is a message.
     pub(crate) const LINES: Self = Self(MODE_LINES);
 
-    /// A read gets records, and a write is of several messages.
+    /// A read gets records, and a write has a sequence of messages with headers.
     pub(crate) const RECORDS: Self = Self(MODE_RECORDS);
 
-    /// The mode with these bits of the UAPI header; none if one of them has no meaning, or they do
-    /// not go together.
+    /// Returns the mode with these bits of the UAPI header, or [`None`] if a bit is unknown or the
+    /// bits exclude each other.
     pub(crate) fn from_bits(bits: u32) -> Option<Self> {
         let known = WORDS.iter().fold(0, |known, (_, mode)| known | mode.0);
         let alone = bits & MODE_RECORDS == 0 || bits & (MODE_WHOLE | MODE_LINES) == 0;
-        // INVARIANT: The bits are those of `WORDS`, and go together.
+        // INVARIANT: All bits are known and do not exclude each other, or this is [`None`].
         (bits & !known == 0 && alone).then_some(Self(bits))
     }
 
-    /// The bits of the UAPI header.
+    /// Returns the bits of the UAPI header.
     pub(crate) fn bits(self) -> u32 {
         self.0
     }
 
-    /// Whether all bits of `other` are set.
+    /// Returns whether all bits of `other` are set.
     #[inline]
     pub(crate) fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Writes it as words that are separated by commas.
+    /// Writes the mode as words that are separated by commas.
     pub(crate) fn write_to(self, out: &mut impl fmt::Write) -> fmt::Result {
         if self == Self::NONE {
             return out.write_str(NONE);
@@ -84,7 +83,8 @@ impl Modes {
         Ok(())
     }
 
-    /// Reads what [`Modes::write_to`] writes; the words may be in any order.
+    /// Parses what [`Modes::write_to`] writes; the words may be in any order. Returns [`None`] if
+    /// `text` is no mode.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         if text == NONE.as_bytes() {
             return Some(Self::NONE);
@@ -159,7 +159,7 @@ mod tests {
         }
     }
 
-    /// A text that was written.
+    /// A buffer for the text that was written, and the length of the text.
     #[derive(Default)]
     struct Shown([u8; 32], usize);
 

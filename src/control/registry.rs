@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! All pipes: creating, finding and destroying them.
+//! The registry: it creates, finds and destroys pipes.
 
 use kernel::{
     fmt::{
@@ -25,16 +25,11 @@ use kernel::{
     },
 };
 
+use super::numbers::Numbers;
 use crate::{
-    device::OpenPipe,
     kernel_ext::{
-        chrdev::{
-            Opened,
-            Region, //
-        },
         class::{
             Class,
-            Commands,
             Device,
             HasNode,
             Permissions, //
@@ -43,41 +38,42 @@ use crate::{
             Global,
             Published, //
         },
-        path, //
+        path,
+        region::Region, //
     },
-    limits::Limits,
-    mode::Modes,
-    name::Name,
-    node::Node,
-    numbers::Numbers,
-    pipe::Pipe,
-    sysfs, //
+    log::limits::Limits,
+    pipe::{
+        mode::Modes,
+        name::Name,
+        node::Node,
+        Pipe, //
+    }, //
 };
 
-/// The number of pipes that there can be at once, and of their numbers.
+/// The largest number of pipes. Their numbers are less than this.
 pub(crate) const PIPES_MAX: u32 = 65536;
 
-/// The pipe that lives as long as the module.
+/// The number of the pipe that lives as long as the module.
 const PERMANENT: u32 = 0;
 
-/// Where callbacks find the registry, while the module is loaded.
+/// Where callbacks find the registry while the module is loaded.
 static REGISTRY: Global<Registry> = Global::new();
 
-/// What a pipe is to be like.
+/// The properties of a pipe to be created.
 pub(crate) struct Spec {
-    /// What it may hold.
+    /// Its limits.
     pub(crate) limits: Limits,
-    /// How newly opened files read and write.
+    /// The modes of newly opened files.
     pub(crate) default_modes: Modes,
-    /// Its node, and its name.
+    /// Its node, with its name.
     pub(crate) node: Node,
 }
 
 /// A pipe in the registry.
 struct Entry {
     pipe: Arc<Pipe>,
-    // Missing while the pipe is being created. Dropping it removes the device with its node and its
-    // attributes, and waits for those who read or write these.
+    // `None` while the pipe is being created. Dropping the device removes its node and its
+    // attributes, and waits for reads and writes of attributes that are in progress.
     device: Option<Device<Arc<Pipe>>>,
 }
 
@@ -85,7 +81,7 @@ impl HasNode for Arc<Pipe> {
     fn permissions(&self) -> Permissions {
         let node = self.node();
         Permissions {
-            // As the kernel has it for devices.
+            // As in devtmpfs, zero stands for 0600.
             mode: if node.mode == 0 { 0o600 } else { node.mode },
             uid: node.uid,
             gid: node.gid,
@@ -103,113 +99,112 @@ impl HasNode for Arc<Pipe> {
 /// The pipes, by number and by name.
 struct Table {
     pipes: RBTree<u32, Entry>,
-    /// Names in use. Each is taken before its pipe is in `pipes`, and until all of it is gone.
+    /// Names in use, with the numbers of their pipes. A name is taken before its pipe is in
+    /// `pipes`, and freed when the device is gone.
     names: RBTree<Name, u32>,
-    /// Numbers in use, likewise.
+    /// Numbers in use. A number is taken before its pipe is in `pipes`, and freed when the device
+    /// is gone.
     numbers: Numbers,
-    /// The module is being loaded, which may still fail.
+    /// Whether the module is still being loaded, which may fail.
     loading: bool,
 }
 
-/// All pipes.
+/// The registry of pipes.
 #[pin_data]
 struct Registry {
-    /// Held while a pipe is created or destroyed, and taken before `table`: of each number and name
-    /// there is but one, from the first step to the last.
+    /// Serializes creation and destruction, which take several critical sections of `table` each:
+    /// no pipe is destroyed before its device is in `table`. Taken before `table`.
     #[pin]
     changes: Mutex<()>,
     #[pin]
     table: Mutex<Table>,
-    /// Tasks that open a pipe while the module is being loaded.
+    /// Tasks that open a pipe and wait for the module to be loaded.
     #[pin]
     openers: CondVar,
-    region: Arc<Region<OpenPipe>>,
+    region: Arc<Region>,
     class: Arc<Class<Arc<Pipe>>>,
-    /// Bound on the payload of a full pipe, in bytes.
+    /// The largest payload that a full pipe may have, in bytes.
     max_bytes: u64,
 }
 
-/// The registry as the module holds it.
+/// Owns the registry and keeps it published. Dropping it destroys all pipes, even the permanent
+/// one. Tasks that still wait for the module to be loaded then find no pipe.
 ///
-/// It is dropped in this order: nobody can open a pipe, or ask for a new one; all pipes go, and the
-/// registry is found no more. Before that, no file is open, as each holds a reference to the
-/// module.
-pub(crate) struct Registered {
-    _opened: Opened<OpenPipe>,
-    _commands: Commands<Arc<Pipe>>,
-    _pipes: AllPipes,
+/// When it is dropped, no task may be able to open or create a pipe any more. No file is open by
+/// then: each holds a reference to the module.
+pub(crate) struct AllPipes {
+    registry: Arc<Registry>,
+    // Dropped after all pipes are destroyed: until then, callbacks find the registry.
     _published: Published<Registry>,
 }
 
-/// Destroys all pipes when it is dropped, even the permanent one, and lets nobody wait for them any
-/// more.
-struct AllPipes(Arc<Registry>);
+impl AllPipes {
+    /// Creates an empty registry and publishes it. The devices of pipes are added to `class` with
+    /// the numbers of `region`; `max_bytes` bounds the payload of each pipe.
+    ///
+    /// A pipe can be opened as soon as it has a node, which may be before the module is loaded. If
+    /// loading failed then, an open file would keep the module in use. So a task that opens a pipe
+    /// waits for [`AllPipes::loaded`], and finds no pipe if loading fails.
+    /// [`Users`](crate::kernel_ext::users::Users) waits for these tasks to leave the module.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    pub(crate) fn publish(
+        max_bytes: u64,
+        class: Arc<Class<Arc<Pipe>>>,
+        region: Arc<Region>,
+    ) -> Result<Self> {
+        let numbers = Numbers::new(PIPES_MAX)?;
+        let registry = Arc::pin_init(
+            pin_init!(Registry {
+                changes <- new_mutex!((), "Registry::changes"),
+                table <- new_mutex!(
+                    Table {
+                        pipes: RBTree::new(),
+                        names: RBTree::new(),
+                        numbers,
+                        loading: true,
+                    },
+                    "Registry::table"
+                ),
+                openers <- new_condvar!("Registry::openers"),
+                region,
+                class,
+                max_bytes,
+            }),
+            GFP_KERNEL,
+        )?;
+        Ok(Self {
+            registry: registry.clone(),
+            _published: REGISTRY.publish(registry),
+        })
+    }
+
+    /// Lets tasks open pipes: the module is loaded, and no later step can fail.
+    pub(crate) fn loaded(&self) {
+        self.registry.loaded();
+    }
+}
 
 impl Drop for AllPipes {
     fn drop(&mut self) {
-        while let Some(pipe) = self.0.at_or_after(0) {
-            // There is nobody else who could have destroyed it meanwhile.
-            let _ = self.0.remove(&pipe);
+        while let Some(pipe) = self.registry.at_or_after(0) {
+            // No other task can have destroyed it.
+            let _ = self.registry.remove(&pipe);
         }
-        self.0.loaded();
+        self.registry.loaded();
     }
 }
 
-/// Makes the registry, and `pipes` many pipes as `spec` says; `max_bytes` bounds the payload of
-/// each pipe.
-///
-/// A pipe is announced by its node and to udev as soon as it is made, and can be opened then. An
-/// open file would keep the module from going if a later step fails: a task that opens a pipe waits
-/// until nothing can fail any more, or finds none. [`Users`](crate::kernel_ext::users::Users) waits
-/// for these tasks in turn.
-pub(crate) fn register(max_bytes: u64, pipes: u32, spec: &Spec) -> Result<Registered> {
-    let class = Arc::new(Class::new(c"kmsgpipe", &sysfs::ATTRIBUTES)?, GFP_KERNEL)?;
-    let region = Arc::new(Region::new(c"kmsgpipe", PIPES_MAX)?, GFP_KERNEL)?;
-    let numbers = Numbers::new(PIPES_MAX)?;
-    let (its_class, its_region) = (class.clone(), region.clone());
-    let registry = Arc::pin_init(
-        pin_init!(Registry {
-            changes <- new_mutex!((), "Registry::changes"),
-            table <- new_mutex!(
-                Table {
-                    pipes: RBTree::new(),
-                    names: RBTree::new(),
-                    numbers,
-                    loading: true,
-                },
-                "Registry::table"
-            ),
-            openers <- new_condvar!("Registry::openers"),
-            region: its_region,
-            class: its_class,
-            max_bytes,
-        }),
-        GFP_KERNEL,
-    )?;
-    let published = REGISTRY.publish(registry.clone());
-    let all = AllPipes(registry);
-    let opened = Region::open_up(region)?;
-    for _ in 0..pipes {
-        all.0.create(spec)?;
-    }
-    let commands = Commands::new(class, &sysfs::COMMANDS)?;
-    all.0.loaded();
-    Ok(Registered {
-        _opened: opened,
-        _commands: commands,
-        _pipes: all,
-        _published: published,
-    })
-}
-
-/// Creates a pipe and returns its number, which is used again only when all others were. Its node
-/// is there when this returns.
+/// Creates a pipe and returns its number. Its node exists when this returns. The number is not used
+/// again before all others were.
 ///
 /// # Errors
 ///
 /// - [`EEXIST`]: the name is in use.
 /// - [`ENOSPC`]: no number is free.
-/// - [`ENODEV`]: the module is going.
+/// - [`ENODEV`]: the module is being unloaded.
 /// - [`ENOMEM`].
 pub(crate) fn create(spec: &Spec) -> Result<u32> {
     REGISTRY.get().ok_or(ENODEV)?.create(spec)
@@ -219,8 +214,8 @@ pub(crate) fn create(spec: &Spec) -> Result<u32> {
 ///
 /// # Errors
 ///
-/// - [`EBUSY`]: it lives as long as the module.
-/// - [`ENODEV`]: it is destroyed already.
+/// - [`EBUSY`]: the pipe lives as long as the module.
+/// - [`ENODEV`]: the pipe is destroyed already.
 pub(crate) fn destroy(pipe: &Arc<Pipe>) -> Result {
     if pipe.id() == PERMANENT {
         return Err(EBUSY);
@@ -232,8 +227,8 @@ pub(crate) fn destroy(pipe: &Arc<Pipe>) -> Result {
 ///
 /// # Errors
 ///
-/// - [`ENXIO`]: there is none.
-/// - [`ERESTARTSYS`]: a signal came while it waited.
+/// - [`ENXIO`]: there is no such pipe.
+/// - [`ERESTARTSYS`]: a signal arrived during the wait.
 pub(crate) fn find_to_open(id: u32) -> Result<Arc<Pipe>> {
     REGISTRY.get().ok_or(ENXIO)?.get_when_loaded(id)
 }
@@ -256,8 +251,9 @@ pub(crate) fn at_or_after(id: u32) -> Option<Arc<Pipe>> {
     REGISTRY.get()?.at_or_after(id)
 }
 
-/// Warns of what stands in the way of the nodes of the first `pipes` pipes. devtmpfs leaves it
-/// there, the driver core does not tell, and what is written to a pipe would go into a file.
+/// Warns if the node of one of the first `pipes` pipes is not its device. devtmpfs does not replace
+/// an existing file, and the driver core ignores that error, so data for the pipe would go to the
+/// file.
 pub(crate) fn warn_of_strays(pipes: u32) {
     let Some(registry) = REGISTRY.get() else {
         return;
@@ -269,11 +265,12 @@ pub(crate) fn warn_of_strays(pipes: u32) {
     }
 }
 
-/// Checks limits against those of the module, too.
+/// Creates limits within the bounds of the module.
 ///
 /// # Errors
 ///
-/// [`EINVAL`].
+/// - [`EINVAL`]: they are out of bounds.
+/// - [`ENODEV`]: the module is being unloaded.
 pub(crate) fn check_limits(msg_size: u32, max_msgs: u32) -> Result<Limits> {
     let max_bytes = REGISTRY.get().ok_or(ENODEV)?.max_bytes;
     Limits::new(msg_size, max_msgs, max_bytes).map_err(|_| EINVAL)
@@ -286,7 +283,7 @@ impl Registry {
         table.pipes.get(&id).map(|entry| entry.pipe.clone())
     }
 
-    /// Finds a pipe by its number when the module is loaded, as [`find_to_open`] does.
+    /// Finds a pipe by its number after the module is loaded. See [`find_to_open`].
     fn get_when_loaded(&self, id: u32) -> Result<Arc<Pipe>> {
         let mut table = self.table.lock();
         while table.loading {
@@ -298,7 +295,7 @@ impl Registry {
         Ok(entry.pipe.clone())
     }
 
-    /// Ends the wait for loading, which has succeeded or failed.
+    /// Ends the wait of tasks that open a pipe: loading has succeeded or failed.
     fn loaded(&self) {
         self.table.lock().loading = false;
         self.openers.notify_all();
@@ -311,7 +308,7 @@ impl Registry {
         Some(cursor.current().1.pipe.clone())
     }
 
-    /// Creates a pipe, as [`create`] does.
+    /// Creates a pipe. See [`create`].
     fn create(&self, spec: &Spec) -> Result<u32> {
         let _changes = self.changes.lock();
         let id = self.reserve(spec.node.name)?;
@@ -322,9 +319,9 @@ impl Registry {
         result.map(|()| id)
     }
 
-    /// Takes a number and a name.
+    /// Takes a number, and `name` if there is one.
     fn reserve(&self, name: Option<Name>) -> Result<u32> {
-        // Not with the lock held, as whoever opens a pipe takes it.
+        // Allocated without `table` locked: opening a pipe takes that lock.
         let place = match name {
             Some(_) => Some(RBTreeNodeReservation::new(GFP_KERNEL_ACCOUNT)?),
             None => None,
@@ -340,7 +337,7 @@ impl Registry {
         Ok(id)
     }
 
-    /// Gives a number and a name back.
+    /// Frees a number, and `name` if there is one.
     fn release(&self, id: u32, name: Option<Name>) {
         let mut table = self.table.lock();
         table.numbers.give_back(id);
@@ -349,7 +346,7 @@ impl Registry {
         }
     }
 
-    /// Makes the pipe that a number and a name were taken for.
+    /// Creates the pipe for the number `id`, which was taken, and its device.
     fn make(&self, id: u32, spec: &Spec) -> Result {
         let pipe = Pipe::new(id, spec.limits, spec.node, spec.default_modes)?;
         let entry = Entry {
@@ -357,7 +354,7 @@ impl Registry {
             device: None,
         };
         let entry = RBTreeNode::new(id, entry, GFP_KERNEL_ACCOUNT)?;
-        // From here on it can be opened: it must be so as soon as there is a node.
+        // The pipe must be in the table before it has a node: tasks may open that at once.
         self.table.lock().pipes.insert(entry);
         match self.add_device(&pipe) {
             Ok(device) => {
@@ -369,13 +366,13 @@ impl Registry {
             Err(err) => {
                 let entry = self.table.lock().pipes.remove(&id);
                 drop(entry);
-                Pipe::kill(&pipe);
+                Pipe::shutdown(&pipe);
                 Err(err)
             }
         }
     }
 
-    /// Makes the device of a pipe.
+    /// Adds the device of a pipe.
     fn add_device(&self, pipe: &Arc<Pipe>) -> Result<Device<Arc<Pipe>>> {
         let id = pipe.id();
         let name = CString::try_from_fmt(fmt!("pipe{id}"))?;
@@ -383,7 +380,11 @@ impl Registry {
         self.class.add(&name, number, pipe.clone())
     }
 
-    /// Whether something else stands where the node of a pipe without a name should be.
+    /// Returns whether the file at the default node name of pipe `id` is not its device.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`path::device_at`].
     fn is_stray(&self, id: u32) -> Result<bool> {
         let path = CString::try_from_fmt(fmt!("/dev/kmsgpipe{id}"))?;
         Ok(path::device_at(&path)? != Some(self.region.number(id)?))
@@ -393,7 +394,7 @@ impl Registry {
     ///
     /// # Errors
     ///
-    /// [`ENODEV`]: it is destroyed already.
+    /// [`ENODEV`]: the pipe is destroyed already.
     fn remove(&self, pipe: &Arc<Pipe>) -> Result {
         let id = pipe.id();
         let _changes = self.changes.lock();
@@ -405,7 +406,7 @@ impl Registry {
             }
             table.pipes.remove(&id).ok_or(ENODEV)?
         };
-        Pipe::kill(&entry.pipe);
+        Pipe::shutdown(&entry.pipe);
         drop(entry.device);
         self.release(id, pipe.node().name);
         Ok(())

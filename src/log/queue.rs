@@ -1,59 +1,61 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The bounded queue of a pipe and its accounting.
+//! The bounded message queue of a pipe, with its counters.
 //!
-//! Pure data: nothing here sleeps, allocates or frees, so that all of it may be called with the
-//! pipe's lock held. What is to be freed is handed to the caller.
+//! Pure data: no function here sleeps, allocates or frees, so all of them may be called with the
+//! pipe's lock held. A function that removes memory returns it to the caller, which frees it.
 
-use crate::{
+use super::{
+    counters::{
+        Counters,
+        Tallies,
+        Tally, //
+    },
     limits::Limits,
     message::{
         Record,
         Sender,
         Stamp, //
     },
-    stats::{
-        Account,
-        Counted,
-        Tally, //
-    },
     store::{
-        Place,
+        Placement,
         Store, //
     },
     stream::Segments,
     walk::Run, //
 };
 
-/// After how many bytes of expired messages to stop: the lock is held meanwhile.
+/// The number of bytes of expired messages after which [`Queue::expire`] stops. It bounds the
+/// critical section.
 const EXPIRED_AT_ONCE: u64 = 1 << 20;
 
-/// A bounded first-in-first-out queue of messages.
+/// A bounded FIFO queue of messages.
 pub(crate) struct Queue {
     limits: Limits,
-    /// The messages, oldest first, ordered by sequence number and by time.
+    /// The messages, oldest first, in order of sequence number and of time.
     store: Store,
-    counted: Counted,
-    /// The time of the message that was accepted last: nanoseconds of `CLOCK_MONOTONIC`.
+    counted: Tallies,
+    /// The time of the newest message that was accepted, in nanoseconds of `CLOCK_MONOTONIC`.
     latest: u64,
-    /// Slots that are taken by what is not queued any more.
+    /// Slots in use by partly read messages, which have left the queue.
     held: u32,
-    /// The fast path accepts no message.
+    /// Whether the fast path is closed for new messages.
     closed: bool,
-    /// The number of messages that fit beside what is held. It follows from `limits` and `held`.
+    /// The number of messages that may be queued: `limits.max_msgs()` less `held`. Cached by
+    /// [`Queue::refit`].
     capacity: u64,
-    /// The longest message that the fast path accepts, in bytes; none if it is zero. It follows
-    /// from `limits` and `closed`.
+    /// The longest message that the fast path accepts, in bytes: zero if it is closed. Cached by
+    /// [`Queue::refit`].
     short: u32,
 }
 
 impl Queue {
-    /// Makes an empty queue.
+    /// Creates an empty queue.
     pub(crate) const fn new(limits: Limits) -> Self {
         Self {
             limits,
             store: Store::new(),
-            counted: Counted::new(),
+            counted: Tallies::new(),
             latest: 0,
             held: 0,
             closed: false,
@@ -62,7 +64,7 @@ impl Queue {
         }
     }
 
-    /// Works out what follows from other fields.
+    /// Updates `capacity` and `short` from the fields that they are computed from.
     fn refit(&mut self) {
         self.capacity = self.limits.max_msgs().saturating_sub(self.held).into();
         self.short = if self.closed {
@@ -72,18 +74,18 @@ impl Queue {
         };
     }
 
-    /// What the queue may hold.
+    /// Returns the limits of the queue.
     pub(crate) fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// Changes what the queue may hold. It should be empty.
+    /// Sets the limits of the queue, which should be empty.
     pub(crate) fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
         self.refit();
     }
 
-    /// Lets `held` slots be taken by what is not queued any more.
+    /// Sets the number of slots in use by partly read messages, which have left the queue.
     pub(crate) fn hold(&mut self, held: u32) {
         self.held = held;
         self.refit();
@@ -95,80 +97,81 @@ impl Queue {
         self.refit();
     }
 
-    /// Where the messages have gone.
-    pub(crate) fn account(&self) -> Account {
-        self.counted.account(self.depth())
+    /// Returns the counters of the queue.
+    pub(crate) fn counters(&self) -> Counters {
+        self.counted.counters(self.depth())
     }
 
-    /// Where the messages are kept.
+    /// Returns the store of the messages.
     pub(crate) fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Where the messages are kept, to look after its memory and to survey it.
+    /// Returns the store of the messages, to provide and trim its memory and to move its cursor.
     pub(crate) fn store_mut(&mut self) -> &mut Store {
         &mut self.store
     }
 
-    /// What is queued.
+    /// Returns how many messages and bytes of payload are queued.
     #[inline]
     pub(crate) fn depth(&self) -> Tally {
         self.store.depth()
     }
 
-    /// Sequence number of the message that was accepted last: they are counted from one on.
+    /// Returns the sequence number of the newest message that was accepted. Numbers start at one.
     pub(crate) fn last_seq(&self) -> u64 {
         self.counted.enqueued().msgs
     }
 
-    /// Sequence number of the oldest message, or of the next one if there is none. Messages leave
-    /// in order, so that those in between are all there.
+    /// Returns the sequence number of the oldest message, or of the next one if the queue is empty.
+    /// It is not stored: messages leave in order, so the queued ones have consecutive numbers.
     pub(crate) fn first_seq(&self) -> u64 {
         self.last_seq()
             .wrapping_sub(self.depth().msgs)
             .wrapping_add(1)
     }
 
-    /// Returns whether no message can be accepted.
+    /// Returns whether no slot is free.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.depth().msgs >= self.capacity
     }
 
-    /// Returns whether there is no message.
+    /// Returns whether no message is queued.
     pub(crate) fn is_empty(&self) -> bool {
         self.depth().msgs == 0
     }
 
-    /// What is known of the message to be delivered next.
+    /// Returns the record of the oldest message.
     pub(crate) fn front(&self) -> Option<Record> {
         self.store.front()
     }
 
-    /// Accepts a message of `len` bytes if that takes no more than writing it down in one piece: it
-    /// is not longer than the queue takes, there is room for it, and it can be all in `place`. It
-    /// is written by `copy`, which returns whether it did so, and what is known of it is asked of
-    /// `signed` then. It was sent at a time `now`, or at that of the one before it if it was
-    /// overtaken by that.
+    /// Fast path: accepts a message of `len` bytes if a slot is free, the message is not too long,
+    /// and its payload fits in one piece at `place`.
     ///
-    /// Returns whether it was accepted; nothing has changed if not.
+    /// `copy` writes the payload and returns whether it succeeded. `signed` is called afterwards
+    /// with the time of the message, and returns its sender and stamp. That time is `now`, or the
+    /// time of the newest message if that is later: another sender may have taken the lock first.
+    ///
+    /// Returns whether the message was accepted. If not, the queue is unchanged.
     #[inline(always)]
-    pub(crate) fn push_here(
+    pub(crate) fn try_push_contiguous(
         &mut self,
         len: usize,
-        place: Place,
+        place: Placement,
         now: u64,
         copy: impl FnOnce(&mut [u8]) -> bool,
         signed: impl FnOnce(u64) -> (Sender, Stamp),
     ) -> bool {
-        // A message of no bytes is none.
+        // A length of zero wraps around and is refused, too.
         if len.wrapping_sub(1) >= self.short as usize || self.is_full() {
             return false;
         }
         let time = self.time(now);
         if !self
             .store
-            .push_here(len as u32, place, copy, || signed(time))
+            .try_push_contiguous(len as u32, place, copy, || signed(time))
         {
             return false;
         }
@@ -177,8 +180,8 @@ impl Queue {
         true
     }
 
-    /// Where the record of a message and `len` bytes of its payload are to be written down, if
-    /// there is room and that can be done. It is not accepted before [`Queue::accept`].
+    /// Returns the places for the record and for `len` bytes of payload of the next message, if a
+    /// slot is free and each fits in one piece. The message is not queued before [`Queue::accept`].
     #[inline(always)]
     pub(crate) fn place(&mut self, len: usize) -> Option<(&mut [u8; Record::SIZE], &mut [u8])> {
         if self.is_full() {
@@ -187,10 +190,12 @@ impl Queue {
         self.store.place(len)
     }
 
-    /// Writes `messages` down, as long as there is room and each only has to be written down. Each
-    /// has its length, which is at least one and no longer than the queue takes, and its payload,
-    /// which goes up to a multiple of 8 bytes. All were sent as `sender` and `stamp` say, and are
-    /// not older than those before them. They are not accepted before [`Queue::accept`].
+    /// Writes `messages` to the store while slots are free and each message fits in one piece. They
+    /// are not queued before [`Queue::accept`].
+    ///
+    /// Each item is the length of a message, at least one and at most `msg_size`, and its payload,
+    /// padded to a multiple of 8 bytes. All get this `sender` and `stamp`, which must not be
+    /// earlier than the newest message.
     #[inline(always)]
     pub(crate) fn write_down<'a>(
         &mut self,
@@ -207,7 +212,8 @@ impl Queue {
         self.store.write_down(&record, room, messages)
     }
 
-    /// Accepts what was written down as `run`, which is something, sent at this `time`; nothing has
+    /// Accepts the messages of `run`, which must not be empty, with this `time`. They must have
+    /// been written through [`Queue::place`] or [`Queue::write_down`], and the queue must not have
     /// changed since.
     #[inline(always)]
     pub(crate) fn accept(&mut self, run: Run, time: u64) {
@@ -216,12 +222,12 @@ impl Queue {
         self.counted.arrive_all(run.tally, self.store.depth());
     }
 
-    /// Accepts a message of `len` bytes, which `copy` writes piece by piece, gives it its sequence
-    /// number, and puts it at the end. It must not be older than those before it. It uses up all
-    /// segments of `fresh`, which must be those that [`Store::provide`] asks for.
+    /// Slow path: accepts a message of `len` bytes, whose payload `copy` writes piece by piece.
+    /// `stamp` must not be earlier than the newest message. `fresh` must hold exactly the segments
+    /// that [`Store::provide`] asks for; all of them are used up.
     ///
-    /// Returns whether there is room for it and `copy` always said that it did so; nothing has
-    /// changed if not.
+    /// Returns whether a slot was free and every call of `copy` returned `true`. If not, the queue
+    /// is unchanged.
     #[inline]
     pub(crate) fn push(
         &mut self,
@@ -243,54 +249,57 @@ impl Queue {
         true
     }
 
-    /// Delivers the oldest message if that takes no more than reading it in one piece, which `copy`
-    /// does; it returns whether it did so. There must be no survey of the store.
+    /// Fast path: delivers the oldest message if its record and its payload are each in one piece.
+    /// `copy` reads the payload and returns whether it succeeded. The store must have no cursor.
     ///
-    /// Returns its length in bytes if it was delivered; nothing has changed if not.
+    /// Returns the length of the delivered message in bytes. If it was not delivered, the queue is
+    /// unchanged.
     #[inline(always)]
-    pub(crate) fn pop_here(&mut self, copy: impl FnOnce(&[u8]) -> bool) -> Option<u32> {
-        let len = Record::decode_len(self.store.front_here()?);
-        if !copy(self.store.payload_here(len as usize)?) {
+    pub(crate) fn pop_contiguous(&mut self, copy: impl FnOnce(&[u8]) -> bool) -> Option<u32> {
+        let len = Record::decode_len(self.store.front_contiguous()?);
+        if !copy(self.store.payload_contiguous(len as usize)?) {
             return None;
         }
         self.store.pop_seen(Run::one(len));
         Some(len)
     }
 
-    /// Removes the oldest message, of `len` bytes, which was delivered.
+    /// Removes the oldest message, of `len` bytes, after it was delivered.
     pub(crate) fn deliver(&mut self, len: u32) {
         self.store.pop(len);
     }
 
-    /// Removes the oldest messages, which were delivered and are those of `run`.
+    /// Removes the oldest messages, which must be those of `run`, after they were delivered.
     #[inline]
     pub(crate) fn deliver_all(&mut self, run: Run) {
         self.store.pop_all(run);
     }
 
-    /// Removes the oldest messages, which were delivered and are those of `run`. The store has just
-    /// shown them, and there is no survey.
+    /// Removes the messages of `run` after they were delivered. [`Store::look`] or
+    /// [`Store::front_contiguous`] must have returned them. The store must not have changed since,
+    /// and must have no cursor.
     #[inline(always)]
     pub(crate) fn deliver_seen(&mut self, run: Run) {
         self.store.pop_seen(run);
     }
 
-    /// Removes the only message, which was delivered. The store has just shown it, and there is no
-    /// survey.
+    /// Removes the only message after it was delivered. [`Store::front_contiguous`] must have
+    /// returned it, and the store must have no cursor.
     #[inline(always)]
     pub(crate) fn deliver_only(&mut self) {
         self.store.pop_only();
     }
 
-    /// The time at which a message counts as sent that is accepted `now`: it is not older than the
-    /// one before it.
+    /// Returns the time of a message that is accepted `now`: at least that of the newest message,
+    /// so that messages stay in order of time.
     #[inline]
     pub(crate) fn time(&self, now: u64) -> u64 {
         now.max(self.latest)
     }
 
-    /// Removes messages that are older than `cutoff`, in nanoseconds of `CLOCK_MONOTONIC`, but at
-    /// most `limit` of them, and fewer if they are long; returns how many.
+    /// Removes messages that were sent at or before `cutoff`, in nanoseconds of `CLOCK_MONOTONIC`.
+    /// Stops after `limit` messages or [`EXPIRED_AT_ONCE`] bytes. Returns the number of messages
+    /// removed.
     pub(crate) fn expire(&mut self, cutoff: u64, limit: u32) -> u32 {
         let mut expired = 0;
         let mut bytes = 0;
@@ -309,7 +318,7 @@ impl Queue {
         expired
     }
 
-    /// Drops every queued message. Returns what is to be freed when no lock is held any more.
+    /// Drops all messages. Returns their memory, to be freed after the lock is released.
     pub(crate) fn clear(&mut self) -> Segments {
         self.counted.drop_all(self.depth());
         self.store.clear()
@@ -330,16 +339,16 @@ mod tests {
         Ok(Queue::new(limits))
     }
 
-    /// Byte `at` of the payload of message `seq`.
+    /// Returns byte `at` of the payload of message `seq`.
     fn pattern(seq: u64, at: usize) -> u8 {
         (seq as usize).wrapping_mul(31).wrapping_add(at) as u8
     }
 
-    /// Sends a message of `len` bytes that arrives at the time of its sequence number; every second
-    /// one the short way, if that can be.
+    /// Sends a message of `len` bytes whose time is its sequence number. Every second one takes the
+    /// fast path if possible.
     fn push(queue: &mut Queue, len: u32) -> Result {
         let seq = queue.last_seq() + 1;
-        if seq % 2 == 0 && push_here(queue, len as usize) {
+        if seq % 2 == 0 && try_push_contiguous(queue, len as usize) {
             return Ok(());
         }
         let mut fresh = Segments::new();
@@ -362,8 +371,8 @@ mod tests {
         accepted.then_some(()).ok_or(EAGAIN)
     }
 
-    /// Sends one the short way, or returns that this is not possible.
-    fn push_here(queue: &mut Queue, len: usize) -> bool {
+    /// Sends a message of `len` bytes on the fast path, and returns whether that was possible.
+    fn try_push_contiguous(queue: &mut Queue, len: usize) -> bool {
         let seq = queue.last_seq() + 1;
         let fill = |piece: &mut [u8]| {
             assert_eq!(piece.len(), len);
@@ -373,12 +382,12 @@ mod tests {
             true
         };
         let sign = |now| (Sender::default(), stamp(now));
-        queue.push_here(len, Place::Last, seq, fill, sign)
-            || queue.push_here(len, Place::Spare, seq, fill, sign)
+        queue.try_push_contiguous(len, Placement::Last, seq, fill, sign)
+            || queue.try_push_contiguous(len, Placement::Spare, seq, fill, sign)
     }
 
-    /// Receives a message, checks its payload, and returns its sequence number and length; two of
-    /// four the short way, if that can be.
+    /// Receives a message, checks its payload, and returns its sequence number and length. Two of
+    /// four take the fast path if possible.
     fn pop(queue: &mut Queue) -> Option<(u64, u32)> {
         let seq = queue.first_seq();
         if seq % 4 < 2 {
@@ -388,7 +397,7 @@ mod tests {
                 }
                 true
             };
-            if let Some(len) = queue.pop_here(check) {
+            if let Some(len) = queue.pop_contiguous(check) {
                 return Some((seq, len));
             }
         }
@@ -429,8 +438,8 @@ mod tests {
         assert_eq!(pop(&mut queue), Some((1, 3)));
         assert_eq!(pop(&mut queue), Some((2, 5)));
         assert_eq!(pop(&mut queue), None);
-        assert_eq!(queue.account().dequeued, tally(2, 8));
-        assert_eq!(queue.account().peak, tally(2, 8));
+        assert_eq!(queue.counters().dequeued, tally(2, 8));
+        assert_eq!(queue.counters().peak, tally(2, 8));
         Ok(())
     }
 
@@ -442,7 +451,7 @@ mod tests {
         push(&mut queue, 1)?;
         assert!(queue.is_full());
         assert_eq!(push(&mut queue, 1), Err(EAGAIN));
-        assert_eq!(queue.account().enqueued, tally(2, 2));
+        assert_eq!(queue.counters().enqueued, tally(2, 2));
 
         assert_eq!(pop(&mut queue), Some((1, 1)));
         assert!(!queue.is_full());
@@ -458,7 +467,7 @@ mod tests {
         queue.hold(1);
         assert!(queue.is_full());
         assert_eq!(push(&mut queue, 1), Err(EAGAIN));
-        // More than there are.
+        // More slots than there are.
         queue.hold(3);
         assert!(queue.is_full());
         queue.hold(0);
@@ -477,13 +486,13 @@ mod tests {
     fn a_closed_fast_path_takes_nothing() -> Result {
         let mut queue = queue(16, 4)?;
         push(&mut queue, 1)?;
-        assert!(push_here(&mut queue, 1));
+        assert!(try_push_contiguous(&mut queue, 1));
         queue.close_fast_path(true);
-        assert!(!push_here(&mut queue, 1));
+        assert!(!try_push_contiguous(&mut queue, 1));
         queue.set_limits(queue.limits());
-        assert!(!push_here(&mut queue, 1));
+        assert!(!try_push_contiguous(&mut queue, 1));
         queue.close_fast_path(false);
-        assert!(push_here(&mut queue, 1));
+        assert!(try_push_contiguous(&mut queue, 1));
         assert_eq!(queue.depth(), tally(3, 3));
         Ok(())
     }
@@ -509,7 +518,7 @@ mod tests {
             },
         );
         assert_eq!((accepted, pieces), (false, 2));
-        assert_eq!(queue.account().enqueued, tally(1, 10));
+        assert_eq!(queue.counters().enqueued, tally(1, 10));
         assert_eq!(queue.last_seq(), 1);
         assert_eq!(pop(&mut queue), Some((1, 10)));
         assert_eq!(pop(&mut queue), None);
@@ -521,25 +530,25 @@ mod tests {
         let segment = SEGMENT_SIZE as u32;
         let mut queue = queue(segment, 2)?;
         // There is no segment yet.
-        assert!(!push_here(&mut queue, 8));
+        assert!(!try_push_contiguous(&mut queue, 8));
         push(&mut queue, segment - 8)?;
-        // None is a message, one too long, one split, one without a copy, and one too many.
+        // Empty, too long, split, and far too long.
         for len in [0, SEGMENT_SIZE + 1, 9, usize::MAX] {
-            assert!(!push_here(&mut queue, len));
+            assert!(!try_push_contiguous(&mut queue, len));
         }
-        assert!(!queue.push_here(8, Place::Last, 2, |_| false, |_| unreachable!()));
+        assert!(!queue.try_push_contiguous(8, Placement::Last, 2, |_| false, |_| unreachable!()));
         assert_eq!(queue.depth(), tally(1, u64::from(segment) - 8));
-        assert!(push_here(&mut queue, 8));
-        assert!(!push_here(&mut queue, 8));
+        assert!(try_push_contiguous(&mut queue, 8));
+        assert!(!try_push_contiguous(&mut queue, 8));
 
-        assert_eq!(queue.pop_here(|_| false), None);
+        assert_eq!(queue.pop_contiguous(|_| false), None);
         assert_eq!(queue.depth().msgs, 2);
         assert_eq!(
-            queue.pop_here(|payload| payload.len() > 8),
+            queue.pop_contiguous(|payload| payload.len() > 8),
             Some(segment - 8)
         );
-        assert_eq!(queue.pop_here(|payload| payload.len() == 8), Some(8));
-        assert_eq!(queue.pop_here(|_| true), None);
+        assert_eq!(queue.pop_contiguous(|payload| payload.len() == 8), Some(8));
+        assert_eq!(queue.pop_contiguous(|_| true), None);
         Ok(())
     }
 
@@ -548,28 +557,28 @@ mod tests {
         let segment = SEGMENT_SIZE as u32;
         let mut queue = queue(segment, 8)?;
         push(&mut queue, segment)?;
-        // There is no spare one yet.
-        assert!(!push_here(&mut queue, 8));
+        // There is no spare segment yet.
+        assert!(!try_push_contiguous(&mut queue, 8));
         let mut fresh = Segments::new();
         fresh.push_back(Segment::new()?);
         assert_eq!(queue.store_mut().provide(&mut fresh, 0), 0);
         assert!(queue.store_mut().trim(false).is_empty());
 
-        assert!(!queue.push_here(8, Place::Spare, 2, |_| false, |_| unreachable!()));
-        assert!(!push_here(&mut queue, SEGMENT_SIZE + 1));
+        assert!(!queue.try_push_contiguous(8, Placement::Spare, 2, |_| false, |_| unreachable!()));
+        assert!(!try_push_contiguous(&mut queue, SEGMENT_SIZE + 1));
         assert_eq!(queue.store().spare_segments(), 1);
-        assert!(push_here(&mut queue, 9));
+        assert!(try_push_contiguous(&mut queue, 9));
         assert_eq!(queue.store().spare_segments(), 0);
-        // It is not full.
+        // The last segment is not full, so no spare one may be used.
         let sign = |_| unreachable!();
-        assert!(!queue.push_here(8, Place::Spare, 3, |_| true, sign));
-        assert!(push_here(&mut queue, 8));
+        assert!(!queue.try_push_contiguous(8, Placement::Spare, 3, |_| true, sign));
+        assert!(try_push_contiguous(&mut queue, 8));
         assert_eq!(queue.depth(), tally(3, u64::from(segment) + 17));
         for (seq, len) in [(1, segment), (2, 9), (3, 8)] {
             assert_eq!(pop(&mut queue), Some((seq, len)));
         }
         assert_eq!(pop(&mut queue), None);
-        // There is one again, which was needed.
+        // One segment is spare again. The trim keeps it, as it was in use since the last one.
         assert_eq!(queue.store().spare_segments(), 1);
         assert!(queue.store_mut().trim(false).is_empty());
         Ok(())
@@ -585,20 +594,20 @@ mod tests {
                 signed = Some(now);
                 (Sender::default(), stamp(now))
             };
-            assert!(queue.push_here(1, Place::Last, now, |_| true, sign));
+            assert!(queue.try_push_contiguous(1, Placement::Last, now, |_| true, sign));
             assert_eq!(signed, Some(time));
         }
-        // One that waited for its turn.
+        // The slow path raises the time for later messages, too.
         let mut none = Segments::new();
         assert!(queue.push(1, Sender::default(), stamp(9), &mut none, |_| true));
         let sign = |now| (Sender::default(), stamp(now));
-        assert!(queue.push_here(1, Place::Last, 8, |_| true, sign));
+        assert!(queue.try_push_contiguous(1, Placement::Last, 8, |_| true, sign));
         for time in [1, 5, 5, 6, 9, 9] {
             assert_eq!(
                 queue.front().map(|record| record.stamp.monotonic),
                 Some(time)
             );
-            assert_eq!(queue.pop_here(|_| true), Some(1));
+            assert_eq!(queue.pop_contiguous(|_| true), Some(1));
         }
         Ok(())
     }
@@ -608,7 +617,7 @@ mod tests {
         let segment = SEGMENT_SIZE as u32;
         let longest = 3 * segment;
         let mut queue = queue(longest, 8)?;
-        // One that stays in front, so that the next does not begin at the beginning.
+        // A message of `before` bytes in front decides where the next one starts in its segment.
         for before in [
             1,
             8,
@@ -654,7 +663,8 @@ mod tests {
             let first = queue.first_seq();
             for seq in first..first + depth {
                 assert_eq!(pop(&mut queue), Some((seq, 8)));
-                // Never empty, never with more than one message at a time: on through the segments.
+                // The queue is never empty in this loop, so its streams never rewind and pass
+                // through all segments.
                 push(&mut queue, 8)?;
             }
             while pop(&mut queue).is_some() {}
@@ -708,13 +718,13 @@ mod tests {
         }
         while pop(&mut queue).is_some() {}
         assert_eq!(queue.store().spare_segments(), 8);
-        // They were all in use since the last time, as there has been none.
+        // The first trim takes all segments as needed.
         assert_eq!(queue.store_mut().trim(false).len(), 0);
         push(&mut queue, SEGMENT_SIZE as u32)?;
         push(&mut queue, SEGMENT_SIZE as u32)?;
         assert_eq!(pop(&mut queue), Some((10, SEGMENT_SIZE as u32)));
         assert_eq!(pop(&mut queue), Some((11, SEGMENT_SIZE as u32)));
-        // One of them was.
+        // The second message needed one of the eight.
         assert_eq!(queue.store_mut().trim(false).len(), 7);
         assert_eq!(queue.store().spare_segments(), 1);
 
@@ -735,10 +745,10 @@ mod tests {
         assert_eq!(queue.clear().len(), 4);
         assert!(queue.is_empty());
         assert_eq!(pop(&mut queue), None);
-        assert_eq!(queue.account().dropped, tally(2, u64::from(long) + 2));
-        assert_eq!(queue.account().dequeued, tally(0, 0));
+        assert_eq!(queue.counters().dropped, tally(2, u64::from(long) + 2));
+        assert_eq!(queue.counters().dequeued, tally(0, 0));
 
-        // The sequence goes on.
+        // Sequence numbers continue.
         push(&mut queue, 1)?;
         assert_eq!((queue.first_seq(), queue.front().is_some()), (3, true));
         assert_eq!(queue.clear().len(), 2);
@@ -754,25 +764,25 @@ mod tests {
         }
         assert_eq!(queue.expire(0, 8), 0);
         assert_eq!(queue.expire(3, 2), 2);
-        assert_eq!(queue.account().expired, tally(2, 20010));
+        assert_eq!(queue.counters().expired, tally(2, 20010));
         assert_eq!(queue.expire(3, 2), 1);
         assert_eq!(queue.expire(3, 2), 0);
         assert_eq!(pop(&mut queue), Some((4, 40)));
-        assert_eq!(queue.account().dequeued, tally(1, 40));
+        assert_eq!(queue.counters().dequeued, tally(1, 40));
         assert_eq!(queue.expire(u64::MAX, 2), 0);
         Ok(())
     }
 
-    /// Takes the next message out of a survey, `step` bytes at a time, and returns its length; it
-    /// must have this sequence number.
-    fn survey(queue: &mut Queue, seq: u64, step: usize) -> Option<u32> {
-        let record = queue.store_mut().survey_next()?;
+    /// Reads the next message of the cursor, `step` bytes at a time, and returns its length. It
+    /// must be message `seq`.
+    fn cursor(queue: &mut Queue, seq: u64, step: usize) -> Option<u32> {
+        let record = queue.store_mut().cursor_next()?;
         let mut at = 0;
         loop {
             let mut piece = [0; 512];
-            let before = queue.store_mut().survey_payload(&mut []);
+            let before = queue.store_mut().cursor_payload(&mut []);
             let piece = piece.get_mut(..step).unwrap_or_default();
-            let left = queue.store_mut().survey_payload(piece);
+            let left = queue.store_mut().cursor_payload(piece);
             for byte in piece.iter().take(before - left) {
                 assert_eq!(*byte, pattern(seq, at));
                 at += 1;
@@ -780,7 +790,7 @@ mod tests {
             if left == 0 {
                 break;
             }
-            assert!(queue.store_mut().survey_next().is_none());
+            assert!(queue.store_mut().cursor_next().is_none());
         }
         assert_eq!(at, record.len as usize);
         Some(record.len)
@@ -796,17 +806,17 @@ mod tests {
             }
             assert_eq!(pop(&mut queue), Some((1, 5000)));
 
-            queue.store_mut().survey_begin();
-            assert_eq!(queue.store().survey_left(), 5);
-            assert_eq!(survey(&mut queue, 2, 7), Some(100));
-            // In the middle of a payload.
+            queue.store_mut().cursor_begin();
+            assert_eq!(queue.store().cursor_left(), 5);
+            assert_eq!(cursor(&mut queue, 2, 7), Some(100));
+            // Stop in the middle of the payload.
             assert_eq!(
-                queue.store_mut().survey_next().map(|record| record.len),
+                queue.store_mut().cursor_next().map(|record| record.len),
                 Some(5000)
             );
             let mut most = [0; 500];
             for _ in 0..9 {
-                queue.store_mut().survey_payload(&mut most);
+                queue.store_mut().cursor_payload(&mut most);
             }
             match disturbance {
                 0 => {}
@@ -815,15 +825,15 @@ mod tests {
                 _ => assert_eq!(queue.expire(u64::MAX, 4), 4),
             }
             push(&mut queue, 3000)?;
-            assert_eq!(queue.store_mut().survey_payload(&mut most), 0);
+            assert_eq!(queue.store_mut().cursor_payload(&mut most), 0);
             assert_eq!(most.last().copied(), Some(pattern(3, 4999)));
 
-            assert_eq!(survey(&mut queue, 4, 512), Some(30000));
-            assert_eq!(survey(&mut queue, 5, 512), Some(1));
-            assert_eq!(survey(&mut queue, 6, 512), Some(8136));
-            assert!(queue.store_mut().survey_next().is_none());
-            assert_eq!(queue.store().survey_left(), 0);
-            drop(queue.store_mut().survey_end());
+            assert_eq!(cursor(&mut queue, 4, 512), Some(30000));
+            assert_eq!(cursor(&mut queue, 5, 512), Some(1));
+            assert_eq!(cursor(&mut queue, 6, 512), Some(8136));
+            assert!(queue.store_mut().cursor_next().is_none());
+            assert_eq!(queue.store().cursor_left(), 0);
+            drop(queue.store_mut().cursor_end());
 
             let mut last = None;
             while let Some((seq, len)) = pop(&mut queue) {

@@ -1,26 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where queued messages are kept: their records in one stream, their payloads in another.
+//! The store of queued messages: their records are in one stream, their payloads in another.
 //!
-//! So a message costs 32 bytes and at most 7 for rounding beyond its payload, whatever its length,
-//! and the memory in use does not depend on the limits of the pipe, but on what is queued: to that
-//! comes the rest of the last segment of each stream.
+//! A message costs its payload, at most 7 bytes of padding, and 32 bytes for its record. Memory use
+//! depends on what is queued, plus one partly filled segment per stream, and not on the limits of
+//! the pipe.
 //!
-//! Pure data: nothing here sleeps, allocates or frees, so that all of it may be called with the
-//! pipe's lock held. Segments come from the caller, are used again while they are needed, and are
-//! handed back to be freed.
+//! Pure data: no function here sleeps, allocates or frees, so all of them may be called with the
+//! pipe's lock held. The caller provides segments. The store recycles them as spare segments while
+//! they are needed, and returns them to the caller to be freed.
 
-use crate::{
-    kernel_ext::{
-        segment::SEGMENT_SIZE,
-        words, //
-    },
+use super::{
+    counters::Tally,
     message::{
         Record,
         Sender,
         Stamp, //
     },
-    stats::Tally,
     stream::{
         Pieces,
         Segments,
@@ -30,53 +26,59 @@ use crate::{
         Look,
         Run,
         Walk, //
-    },
+    }, //
+};
+use crate::kernel_ext::{
+    segment::SEGMENT_SIZE,
+    words, //
 };
 
-/// Payloads begin at multiples of this, so that they are copied fast.
+/// The alignment of payloads, in bytes. It allows them to be copied word by word.
 pub(crate) const ALIGN: u32 = 8;
 
-/// How many spare segments are taken out one by one: the lock is held meanwhile.
+/// The number of spare segments that [`Store::trim`] takes out one by one in one call. It bounds
+/// the critical section.
 const TRIMMED_AT_ONCE: usize = 256;
 
-// No record is split between segments.
+// So no record is split between segments.
 kernel::static_assert!(SEGMENT_SIZE % Record::SIZE == 0);
 
 /// Queued messages, oldest first, and spare segments.
 ///
 /// # Invariants
 ///
-/// - There are as many records in `records` as `depth` says, and behind each other in `payloads`
-///   their payloads, each beginning at a multiple of [`ALIGN`], with as many bytes as it says.
-/// - The spare segments were never fewer than `spare_low` since [`Store::trim`] was called last.
+/// - `records` holds `depth.msgs` packed records.
+/// - `payloads` holds their payloads in the same order, `depth.bytes` bytes in all. Each starts at
+///   a multiple of [`ALIGN`].
+/// - `spare` has not held fewer than `spare_low` segments since the last [`Store::trim`].
 pub(crate) struct Store {
     records: Stream,
     payloads: Stream,
     depth: Tally,
     spare: Segments,
     spare_low: usize,
-    survey: Option<Survey>,
+    cursor: Option<Cursor>,
 }
 
-/// Where a payload goes that is not split.
+/// Where [`Store::try_push_contiguous`] writes a payload.
 #[derive(Clone, Copy)]
-pub(crate) enum Place {
-    /// Behind the others, in the last segment.
+pub(crate) enum Placement {
+    /// Behind the newest payload, in the last segment.
     Last,
-    /// At the beginning of a spare segment, as the last one is full.
+    /// At the start of a spare segment, because the last segment is full.
     Spare,
 }
 
-/// How far a walk over the messages has got that were stored when it began.
-struct Survey {
-    /// How much of the payload of the current message is still to come, in bytes.
+/// The position of a walk over the messages that were stored when it began.
+struct Cursor {
+    /// Bytes of the current payload that are still to be copied.
     payload: usize,
-    /// How many records are still to come.
+    /// Records that are still to be copied.
     records: u32,
 }
 
 impl Store {
-    /// Makes an empty store.
+    /// Creates an empty store.
     pub(crate) const fn new() -> Self {
         Self {
             records: Stream::new(),
@@ -84,41 +86,44 @@ impl Store {
             depth: Tally::NONE,
             spare: Segments::new(),
             spare_low: 0,
-            survey: None,
+            cursor: None,
         }
     }
 
-    /// What is stored.
+    /// Returns how many messages and bytes of payload are stored.
     #[inline]
     pub(crate) fn depth(&self) -> Tally {
         self.depth
     }
 
-    /// The number of segments that hold messages, or did so last.
+    /// Returns the number of segments in both streams. A stream that is emptied keeps one for the
+    /// next message.
     pub(crate) fn segments(&self) -> usize {
         self.records.segments() + self.payloads.segments()
     }
 
-    /// The number of segments that hold none.
+    /// Returns the number of spare segments, which hold no message.
     pub(crate) fn spare_segments(&self) -> usize {
         self.spare.len()
     }
 
-    /// Moves spare segments to `fresh`, or back, so that there are as many as a message of `len`
-    /// bytes takes now; returns how many are missing then.
+    /// Moves spare segments to `fresh`, or from it, until it has exactly those that a message of
+    /// `len` bytes takes now. Returns the number of segments that are missing.
     #[inline]
     pub(crate) fn provide(&mut self, fresh: &mut Segments, len: usize) -> usize {
         let needed = self.records.segments_for(Record::SIZE) + self.payloads.segments_for(len);
         self.balance(fresh, needed)
     }
 
-    /// Likewise, so that there are as many as a message of `len` bytes may ever take.
+    /// Moves spare segments to `fresh`, or from it, until it has those that a message of `len`
+    /// bytes takes at most, wherever its payload starts. Returns the number of segments that are
+    /// missing.
     pub(crate) fn provide_most(&mut self, fresh: &mut Segments, len: usize) -> usize {
         self.balance(fresh, 1 + len.div_ceil(SEGMENT_SIZE))
     }
 
-    /// Moves spare segments to `fresh`, or back, so that there are `needed`; returns how many are
-    /// missing then.
+    /// Moves spare segments to `fresh`, or from it, until it has `needed` ones. Returns the number
+    /// of segments that are missing.
     #[inline]
     fn balance(&mut self, fresh: &mut Segments, needed: usize) -> usize {
         if needed == fresh.len() {
@@ -135,26 +140,28 @@ impl Store {
         needed - fresh.len()
     }
 
-    /// Stores a message of `len` bytes behind the others if its payload can be all in `place`, and
-    /// its record is in the last segment: `copy` writes the payload, and returns whether it did so.
-    /// `signed` says what else is to be stored.
+    /// Fast path: stores a message of `len` bytes if its payload fits in one piece at `place`, and
+    /// its record in the last segment of records.
     ///
-    /// Returns whether it was stored; nothing has changed if not.
+    /// `copy` writes the payload and returns whether it succeeded. `signed` is called afterwards,
+    /// and returns the sender and the stamp of the message.
+    ///
+    /// Returns whether the message was stored. If not, the store is unchanged.
     #[inline(always)]
-    pub(crate) fn push_here(
+    pub(crate) fn try_push_contiguous(
         &mut self,
         len: u32,
-        place: Place,
+        place: Placement,
         copy: impl FnOnce(&mut [u8]) -> bool,
         signed: impl FnOnce() -> (Sender, Stamp),
     ) -> bool {
         let payload = match place {
-            Place::Last => self.payloads.place(len as usize),
-            Place::Spare if self.payloads.is_at_end() => {
+            Placement::Last => self.payloads.place(len as usize),
+            Placement::Spare if self.payloads.is_at_end() => {
                 let segment = self.spare.front_mut();
                 segment.and_then(|segment| segment.get_mut(..len as usize))
             }
-            Place::Spare => None,
+            Placement::Spare => None,
         };
         let Some(payload) = payload else {
             return false;
@@ -168,8 +175,8 @@ impl Store {
         let (sender, stamp) = signed();
         *packed = Record { stamp, len, sender }.encode();
         match place {
-            Place::Last => self.payloads.fill_place(len as usize, ALIGN),
-            Place::Spare => {
+            Placement::Last => self.payloads.fill_place(len as usize, ALIGN),
+            Placement::Spare => {
                 if let Some(segment) = self.spare.pop_front() {
                     self.payloads.extend(segment, len as usize, ALIGN);
                 }
@@ -177,13 +184,14 @@ impl Store {
             }
         }
         self.records.fill_place(Record::SIZE, 1);
-        // INVARIANT: They were just written.
+        // INVARIANT: The record and the payload were just written.
         self.depth.add(len as usize);
         true
     }
 
-    /// Where the record of the next message and `len` bytes of payload go, if the payload can be
-    /// all in the last segment, and the record, too. They are not stored before [`Store::keep`].
+    /// Returns the places for the record and for `len` bytes of payload of the next message, if
+    /// each fits in the last segment of its stream. The message is not stored before
+    /// [`Store::keep`].
     #[inline(always)]
     pub(crate) fn place(&mut self, len: usize) -> Option<(&mut [u8; Record::SIZE], &mut [u8])> {
         let payload = self.payloads.place(len)?;
@@ -191,10 +199,11 @@ impl Store {
         Some((packed, payload))
     }
 
-    /// Writes `messages` down behind the others, but no more than `limit`, as long as each can be
-    /// all in the last segment, and its record, too. Each has its length and its payload, which
-    /// goes up to a multiple of [`ALIGN`] bytes. All were sent as `record` says. They are not
-    /// stored before [`Store::keep`].
+    /// Writes at most `limit` of `messages` behind the newest one, while each payload and each
+    /// record fits in the last segment of its stream. They are not stored before [`Store::keep`].
+    ///
+    /// Each item is the length of a message and its payload, padded to a multiple of [`ALIGN`]
+    /// bytes. The stamp and the sender of all are those of `record`.
     #[inline(always)]
     pub(crate) fn write_down<'a>(
         &mut self,
@@ -223,46 +232,50 @@ impl Store {
         run
     }
 
-    /// Stores what was written down as `run`; nothing has changed since.
+    /// Stores the messages of `run`, which must have been written through [`Store::place`] or
+    /// [`Store::write_down`]. The store must not have changed since.
     #[inline]
     pub(crate) fn keep(&mut self, run: Run) {
         let records = (run.tally.msgs as usize).wrapping_mul(Record::SIZE);
         self.records.fill_place(records, 1);
         self.payloads.fill_place(run.span, ALIGN);
-        // INVARIANT: They were written down.
+        // INVARIANT: By the precondition, the records and payloads of `run` were written.
         self.depth.merge(run.tally);
     }
 
-    /// The oldest messages, one after the other, as long as each is all in the first segment.
+    /// Returns an iterator over the oldest messages, which ends at the first whose record or
+    /// payload is not all in the first segment of its stream.
     #[inline(always)]
     pub(crate) fn look(&self) -> Look<'_> {
         let records = self.records.first();
-        // CAST: As many as there are fit into memory.
+        // CAST: All these records are in memory, so their size fits.
         let all = (self.depth.msgs as usize).wrapping_mul(Record::SIZE);
         let records = records.get(..all.min(records.len())).unwrap_or_default();
         Look::new(records, self.payloads.first())
     }
 
-    /// Removes the messages of `run`, which [`Store::look`] or [`Store::front_here`] has shown;
-    /// nothing has changed since. There must be no survey.
+    /// Removes the messages of `run`, which [`Store::look`] or [`Store::front_contiguous`] must
+    /// have returned. The store must not have changed since, and must have no cursor.
     #[inline(always)]
     pub(crate) fn pop_seen(&mut self, run: Run) {
-        // INVARIANT: They are removed here.
+        // INVARIANT: The records and payloads of `run` are removed below.
         self.depth = self.depth.without(run.tally);
         if self.depth.msgs == 0 {
-            // What passes at once stays in the cache. As the last message was all in the first
-            // segment, there is no other.
-            self.records.rewind_here();
-            self.payloads.rewind_here();
+            // Reusing the start of the segments keeps it in the cache. The newest message was all
+            // in the first segment, so each stream has no other one.
+            self.records.rewind_segment();
+            self.payloads.rewind_segment();
         } else {
             self.remove(run.tally.msgs as usize, run.span);
         }
     }
 
-    /// Stores a message behind the others, with `record.len` bytes of payload that `copy` provides
-    /// piece by piece. Uses up all segments of `fresh`, which must be those of [`Store::provide`].
+    /// Slow path: stores a message behind the newest one. `copy` writes the `record.len` bytes of
+    /// its payload piece by piece. `fresh` must hold exactly the segments that [`Store::provide`]
+    /// asks for; all of them are used up.
     ///
-    /// Returns whether `copy` always said that it did so; nothing has changed if not.
+    /// Returns whether every call of `copy` returned `true`. If not, the stored messages are
+    /// unchanged.
     #[inline]
     pub(crate) fn push(
         &mut self,
@@ -287,7 +300,7 @@ impl Store {
                         .is_some()
                 });
         if stored {
-            // INVARIANT: They were just written.
+            // INVARIANT: The record and the payload were just written.
             self.depth.add(len);
         } else {
             fresh.append(&mut for_record);
@@ -295,7 +308,7 @@ impl Store {
         stored
     }
 
-    /// The record of the oldest message.
+    /// Returns the record of the oldest message.
     #[inline]
     pub(crate) fn front(&self) -> Option<Record> {
         if self.depth.msgs == 0 {
@@ -305,51 +318,52 @@ impl Store {
         Some(Record::decode(bytes.first_chunk()?))
     }
 
-    /// The record and the payload, piece by piece, of the oldest message.
+    /// Returns the record of the oldest message, and its payload in pieces.
     #[inline]
     pub(crate) fn front_message(&self) -> Option<(Record, Pieces<'_>)> {
         let record = self.front()?;
         Some((record, self.payloads.read(record.len as usize)))
     }
 
-    /// All messages, oldest first.
+    /// Returns a walk over all messages, oldest first.
     #[inline]
     pub(crate) fn walk(&self) -> Walk<'_> {
-        // CAST: As many as there are fit into memory.
+        // CAST: All these records are in memory, so their size fits.
         let records = self.records.read(self.depth.msgs as usize * Record::SIZE);
         Walk::new(records, self.payloads.read(0))
     }
 
-    /// The number of bytes that all payloads take, each with what it is rounded up by.
+    /// Returns the number of bytes that all payloads take, including padding.
     pub(crate) fn payload_span(&self) -> usize {
         self.payloads.len()
     }
 
-    /// The packed record of the oldest message.
+    /// Returns the packed record of the oldest message, if it is all in the first segment of
+    /// records.
     #[inline(always)]
-    pub(crate) fn front_here(&self) -> Option<&[u8; Record::SIZE]> {
+    pub(crate) fn front_contiguous(&self) -> Option<&[u8; Record::SIZE]> {
         if self.depth.msgs == 0 {
             return None;
         }
         self.records.here(Record::SIZE)?.first_chunk()
     }
 
-    /// The first `len` bytes of the oldest payload, and of what it is rounded up by, if they are
-    /// not split.
+    /// Returns the first `len` bytes of the oldest payload and its padding, if they are all in the
+    /// first segment of payloads.
     #[inline(always)]
-    pub(crate) fn payload_here(&self, len: usize) -> Option<&[u8]> {
+    pub(crate) fn payload_contiguous(&self, len: usize) -> Option<&[u8]> {
         self.payloads.here(len)
     }
 
-    /// Removes the only message, which [`Store::front_here`] has shown, with its payload. There
-    /// must be no survey.
+    /// Removes the only message, which [`Store::front_contiguous`] and
+    /// [`Store::payload_contiguous`] must have returned. There must be no cursor.
     #[inline(always)]
     pub(crate) fn pop_only(&mut self) {
-        // INVARIANT: It is removed here.
+        // INVARIANT: The streams are emptied below.
         self.depth = Tally::NONE;
-        // As it was all in the first segment, there is no other.
-        self.records.rewind_here();
-        self.payloads.rewind_here();
+        // The message was all in the first segment, so each stream has no other one.
+        self.records.rewind_segment();
+        self.payloads.rewind_segment();
     }
 
     /// Removes the oldest message, whose payload has `len` bytes.
@@ -357,14 +371,14 @@ impl Store {
         self.pop_all(Run::one(len));
     }
 
-    /// Removes the oldest messages, which are those of `run`.
+    /// Removes the oldest messages, which must be those of `run`.
     #[inline]
     pub(crate) fn pop_all(&mut self, run: Run) {
-        // INVARIANT: They are removed here.
+        // INVARIANT: The records and payloads of `run` are removed below.
         self.depth = self.depth.without(run.tally);
         if self.depth.msgs > 0 {
             self.remove(run.tally.msgs as usize, run.span);
-        } else if self.survey.is_some() {
+        } else if self.cursor.is_some() {
             self.remove(run.tally.msgs as usize, run.span);
             self.records.restart(&mut self.spare);
             self.payloads.restart(&mut self.spare);
@@ -374,24 +388,26 @@ impl Store {
         }
     }
 
-    /// Goes on behind the oldest `msgs` messages, whose payloads take `span` bytes.
+    /// Removes the oldest `msgs` records, and the oldest `span` bytes of payload with the padding
+    /// behind them.
     #[inline(never)]
     fn remove(&mut self, msgs: usize, span: usize) {
         self.records.remove(msgs * Record::SIZE, 1, &mut self.spare);
         self.payloads.remove(span, ALIGN, &mut self.spare);
     }
 
-    /// Removes all messages. Returns what is to be freed when no lock is held any more.
+    /// Removes all messages. Returns their memory, to be freed after the lock is released.
     pub(crate) fn clear(&mut self) -> Segments {
-        // INVARIANT: All are removed.
+        // INVARIANT: Both streams are emptied below.
         self.depth = Tally::NONE;
         let mut gone = self.records.clear();
         gone.append(&mut self.payloads.clear());
         gone
     }
 
-    /// Takes the spare segments out that were not needed since the last call, to be freed when no
-    /// lock is held any more; of an `idle` store, all that hold no message.
+    /// Takes out the spare segments that were not needed since the last call, at most
+    /// [`TRIMMED_AT_ONCE`]. If the store is `idle`, takes out all segments that hold no message.
+    /// Returns them, to be freed after the lock is released.
     pub(crate) fn trim(&mut self, idle: bool) -> Segments {
         let mut surplus = Segments::new();
         if idle {
@@ -404,68 +420,69 @@ impl Store {
                 surplus.push_back(segment);
             }
         }
-        if idle && self.depth.msgs == 0 && self.survey.is_none() {
+        if idle && self.depth.msgs == 0 && self.cursor.is_none() {
             surplus.append(&mut self.records.take_empty());
             surplus.append(&mut self.payloads.take_empty());
         }
-        // INVARIANT: It begins anew.
+        // INVARIANT: The period that `spare_low` covers starts here.
         self.spare_low = self.spare.len();
         surplus
     }
 
-    /// Begins a survey of all messages that are stored now. There may be one at a time.
-    pub(crate) fn survey_begin(&mut self) {
-        self.records.survey_begin();
-        self.payloads.survey_begin();
-        self.survey = Some(Survey {
+    /// Starts a cursor over all messages that are stored now. There must be no other one.
+    pub(crate) fn cursor_begin(&mut self) {
+        self.records.cursor_begin();
+        self.payloads.cursor_begin();
+        self.cursor = Some(Cursor {
             payload: 0,
-            // CAST: There are fewer than the limits allow.
+            // CAST: The number of messages is at most `max_msgs`, a `u32`.
             records: self.depth.msgs as u32,
         });
     }
 
-    /// How many messages the survey has yet to begin with.
-    pub(crate) fn survey_left(&self) -> u32 {
-        self.survey.as_ref().map_or(0, |survey| survey.records)
+    /// Returns the number of messages that [`Store::cursor_next`] has yet to return.
+    pub(crate) fn cursor_left(&self) -> u32 {
+        self.cursor.as_ref().map_or(0, |cursor| cursor.records)
     }
 
-    /// Goes on to the next message of the survey and returns its record; none if there is none, or
-    /// if the payload of this one was not all copied.
-    pub(crate) fn survey_next(&mut self) -> Option<Record> {
-        let survey = self.survey.as_mut()?;
-        if survey.payload > 0 || survey.records == 0 {
+    /// Moves the cursor to the next message and returns its record. Returns [`None`] if there is
+    /// none, or if the current payload was not copied to its end.
+    pub(crate) fn cursor_next(&mut self) -> Option<Record> {
+        let cursor = self.cursor.as_mut()?;
+        if cursor.payload > 0 || cursor.records == 0 {
             return None;
         }
         let mut bytes = [0; Record::SIZE];
-        self.records.survey_read(&mut bytes, &mut self.spare);
+        self.records.cursor_read(&mut bytes, &mut self.spare);
         let record = Record::decode(&bytes);
-        survey.payload = record.len as usize;
-        survey.records -= 1;
+        cursor.payload = record.len as usize;
+        cursor.records -= 1;
         Some(record)
     }
 
-    /// Copies as much of the current payload of the survey as fits into `out`, and returns how much
-    /// is left of it, in bytes.
-    pub(crate) fn survey_payload(&mut self, out: &mut [u8]) -> usize {
-        let Some(survey) = &mut self.survey else {
+    /// Copies the next bytes of the cursor's current payload to `out`, as many as fit. Returns the
+    /// number of bytes of that payload that are left.
+    pub(crate) fn cursor_payload(&mut self, out: &mut [u8]) -> usize {
+        let Some(cursor) = &mut self.cursor else {
             return 0;
         };
-        let copied = survey.payload.min(out.len());
+        let copied = cursor.payload.min(out.len());
         if let Some(out) = out.get_mut(..copied) {
-            self.payloads.survey_read(out, &mut self.spare);
+            self.payloads.cursor_read(out, &mut self.spare);
         }
-        survey.payload -= copied;
-        if survey.payload == 0 {
-            self.payloads.survey_align(ALIGN);
+        cursor.payload -= copied;
+        if cursor.payload == 0 {
+            self.payloads.cursor_align(ALIGN);
         }
-        survey.payload
+        cursor.payload
     }
 
-    /// Ends the survey. Returns what is to be freed when no lock is held any more.
-    pub(crate) fn survey_end(&mut self) -> Segments {
-        self.survey = None;
-        let mut kept = self.records.survey_end();
-        kept.append(&mut self.payloads.survey_end());
+    /// Ends the cursor. Returns the segments that were kept for it, to be freed after the lock is
+    /// released.
+    pub(crate) fn cursor_end(&mut self) -> Segments {
+        self.cursor = None;
+        let mut kept = self.records.cursor_end();
+        kept.append(&mut self.payloads.cursor_end());
         kept
     }
 }

@@ -7,14 +7,14 @@ use kernel::{
     prelude::*, //
 };
 
+use super::super::OpenPipe;
 use crate::{
-    device::OpenPipe,
     kernel_ext::view::View,
     pipe::Snapshot,
     uapi, //
 };
 
-/// What a snapshot of the pipe shows to the calling task.
+/// Takes a snapshot of the pipe, and encodes it for the calling task.
 ///
 /// # Errors
 ///
@@ -22,21 +22,21 @@ use crate::{
 pub(super) fn get(open: &OpenPipe) -> Result<uapi::Stats> {
     let mut snapshot = open.pipe().snapshot_alive()?;
     if !open.access().read {
-        // Who may only write learns nothing of what others wrote.
+        // The head fields describe a message and its sender, which only a reader may know.
         snapshot.head = None;
     }
     Ok(encode(&snapshot))
 }
 
-/// Translates a snapshot for the calling task.
+/// Encodes a snapshot, with ids as the calling task's namespaces show them.
 fn encode(snapshot: &Snapshot) -> uapi::Stats {
     let Snapshot {
         id,
         limits,
         depth,
-        account,
+        counters,
         refused,
-        population,
+        open_counts,
         waiting_readers,
         waiting_writers,
         expiry,
@@ -50,22 +50,22 @@ fn encode(snapshot: &Snapshot) -> uapi::Stats {
         id,
         msg_size: limits.msg_size(),
         max_msgs: limits.max_msgs(),
-        readers: population.readers,
-        writers: population.writers,
+        readers: open_counts.readers,
+        writers: open_counts.writers,
         waiting_readers,
         waiting_writers,
         depth_msgs: depth.msgs,
         depth_bytes: depth.bytes,
-        peak_msgs: account.peak.msgs,
-        peak_bytes: account.peak.bytes,
-        enqueued_msgs: account.enqueued.msgs,
-        enqueued_bytes: account.enqueued.bytes,
-        dequeued_msgs: account.dequeued.msgs,
-        dequeued_bytes: account.dequeued.bytes,
-        expired_msgs: account.expired.msgs,
-        expired_bytes: account.expired.bytes,
-        dropped_msgs: account.dropped.msgs,
-        dropped_bytes: account.dropped.bytes,
+        peak_msgs: counters.peak.msgs,
+        peak_bytes: counters.peak.bytes,
+        enqueued_msgs: counters.enqueued.msgs,
+        enqueued_bytes: counters.enqueued.bytes,
+        dequeued_msgs: counters.dequeued.msgs,
+        dequeued_bytes: counters.dequeued.bytes,
+        expired_msgs: counters.expired.msgs,
+        expired_bytes: counters.expired.bytes,
+        dropped_msgs: counters.dropped.msgs,
+        dropped_bytes: counters.dropped.bytes,
         refused_full: refused.full,
         refused_size: refused.size,
         ..pin_init::zeroed()

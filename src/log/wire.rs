@@ -1,27 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Messages as programs read and write them in the mode `RECORDS`, and as `KMSGPIPE_DUMP` shows
-//! them: a header, the payload, and zeroes up to a multiple of 8 bytes.
+//! The wire format of messages in the mode `RECORDS` and in `KMSGPIPE_DUMP`: a header, the payload,
+//! and zeroes up to a multiple of 8 bytes.
 
 use core::mem::offset_of;
 use kernel::prelude::*;
 
+use super::message::{
+    field,
+    Record, //
+};
 use crate::{
     kernel_ext::view::View,
-    message::{
-        field,
-        Record, //
-    },
     uapi, //
 };
 
-/// Headers are aligned to this.
+/// The alignment of headers, in bytes.
 pub(crate) const ALIGN: usize = 8;
 
-/// The length of the header of a message that is shown, in bytes.
+/// The size of the header of a message that is read or dumped, in bytes.
 pub(crate) const RECORD: usize = size_of::<uapi::Record>();
 
-/// Writes one field of a [`uapi::Record`] to the bytes of that.
+/// Writes one field of a [`uapi::Record`] into the bytes of that structure.
 macro_rules! put {
     ($out:ident, $field:ident, $value:expr) => {{
         const AT: usize = offset_of!(uapi::Record, $field);
@@ -31,38 +31,38 @@ macro_rules! put {
     }};
 }
 
-// The priority and what is reserved are looked at as one number.
+// `Request::parse` reads `priority` and `reserved` as one number.
 kernel::static_assert!(offset_of!(uapi::Send, reserved) == offset_of!(uapi::Send, priority) + 4);
 
-/// The zeroes behind a payload: as many as there are at most.
+/// The longest padding of a payload.
 pub(crate) const ZEROES: [u8; ALIGN - 1] = [0; ALIGN - 1];
 
-/// How many zeroes there are behind a payload of `len` bytes.
+/// Returns the number of zeroes that pad a payload of `len` bytes.
 #[inline]
 pub(crate) const fn padding(len: usize) -> usize {
     len.wrapping_neg() % ALIGN
 }
 
-/// Whether there are none.
+/// Returns whether a payload of `len` bytes has no padding.
 #[inline(always)]
 pub(crate) const fn is_whole(len: u32) -> bool {
     len as usize % ALIGN == 0
 }
 
-/// The number of bytes that a payload of `len` bytes takes with the zeroes behind it.
+/// Returns the number of bytes that a payload of `len` bytes takes with its padding.
 #[inline(always)]
 pub(crate) const fn padded(len: u32) -> usize {
-    // Nothing wraps: no message is longer than MSG_SIZE_MAX.
+    // OVERFLOW: It does not wrap, as no message is longer than `MSG_SIZE_MAX`.
     (len as usize).wrapping_add(ALIGN - 1) & !(ALIGN - 1)
 }
 
-/// The number of bytes that a message with a payload of `len` bytes takes as a record.
+/// Returns the number of bytes that a message with a payload of `len` bytes takes as a record.
 #[inline]
 pub(crate) const fn record_len(len: u32) -> usize {
     RECORD.wrapping_add(padded(len))
 }
 
-/// Writes the zeroes behind a payload of `len` bytes to `padded`, which begins with that.
+/// Zeroes the padding in `padded`, which starts with a payload of `len` bytes.
 #[cold]
 #[inline(never)]
 pub(crate) fn pad(padded: &mut [u8], len: u32) {
@@ -71,8 +71,9 @@ pub(crate) fn pad(padded: &mut [u8], len: u32) {
     }
 }
 
-/// Writes what a task with this `view` is shown of the message with this sequence number, which has
-/// been delivered `deliveries` times.
+/// Writes the header of message `seq` to `out`, as a task with this `view` is to see it. A read
+/// passes as `deliveries` how often the message was delivered, including this time. A dump passes
+/// zero.
 #[inline(always)]
 pub(crate) fn show(
     view: &View<'_>,
@@ -96,14 +97,14 @@ pub(crate) fn show(
     put!(out, uid, view.uid(sender.uid));
     put!(out, gid, view.gid(sender.gid));
     put!(out, pid, view.pid(sender.pid));
-    // In this order the compiler writes two at a time.
+    // In this order, the compiler writes two fields with each store.
     put!(out, deliveries, deliveries);
     put!(out, reserved, 0u32);
     put!(out, flags, flags);
     put!(out, priority, 0u32);
 }
 
-/// The header of a message that is to be sent: what its bytes say.
+/// The parsed header of a message that is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
     /// The length of the payload, in bytes: at least one.
@@ -111,20 +112,20 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The length of the header, in bytes.
+    /// The size of the header, in bytes.
     pub(crate) const HEADER: usize = size_of::<uapi::Send>();
 
-    /// What a header says, if the pipe takes messages of `msg_size` bytes.
+    /// Parses a header for a pipe that takes messages of `msg_size` bytes.
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`]: it is none.
-    /// - [`EMSGSIZE`]: the message is longer than the pipe takes.
+    /// - [`EINVAL`]: the length is zero, or another field is not.
+    /// - [`EMSGSIZE`]: the message is longer than `msg_size`.
     #[inline(always)]
     pub(crate) fn parse(header: &[u8; Self::HEADER], msg_size: u32) -> Result<Self> {
         let word = |at| u32::from_ne_bytes(field(header, at));
         let len = word(offset_of!(uapi::Send, len));
-        // All that can be asked for beside the length is still to come.
+        // No other field than the length has a meaning yet, so they must be zero.
         let others = u64::from_ne_bytes(field(header, offset_of!(uapi::Send, ttl_ns)))
             | u64::from_ne_bytes(field(header, offset_of!(uapi::Send, priority)))
             | u64::from(word(offset_of!(uapi::Send, flags)));
@@ -137,43 +138,45 @@ impl Request {
         }
     }
 
-    /// The length of the payload with the zeroes behind it, in bytes.
+    /// Returns the length of the payload with its padding, in bytes.
     #[inline(always)]
     pub(crate) fn span(self) -> usize {
         padded(self.len)
     }
 
-    /// The length of the payload, in bytes.
+    /// Returns the length of the payload, in bytes.
     #[inline(always)]
     pub(crate) fn payload(self) -> usize {
         self.len as usize
     }
 }
 
-/// Whether zeroes are behind a payload of `len` bytes in `padded`, which begins with that.
+/// Returns whether the padding in `padded`, which starts with a payload of `len` bytes, is zero.
 #[cold]
 #[inline(never)]
 fn is_padded(padded: &[u8], len: u32) -> bool {
     padded.get(len as usize..).is_some_and(is_zero)
 }
 
-/// One message of those in memory.
+/// A message in a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Message<'a> {
     /// The length of the payload, in bytes: at least one.
     pub(crate) len: u32,
-    /// The payload, with the zeroes behind it.
+    /// The payload with its padding.
     pub(crate) padded: &'a [u8],
-    /// What is behind it.
+    /// The bytes after the message.
     pub(crate) behind: &'a [u8],
 }
 
 impl<'a> Message<'a> {
-    /// The first message in `bytes`, if the pipe takes messages of `msg_size` bytes.
+    /// Parses the first message in `bytes`, for a pipe that takes messages of `msg_size` bytes.
     ///
     /// # Errors
     ///
-    /// Those of [`Request::parse`], and [`EINVAL`]: it is cut off, or what is to be zero is not.
+    /// - [`EINVAL`]: the message is cut off, its length is zero, or a byte that must be zero is
+    ///   not.
+    /// - [`EMSGSIZE`]: the message is longer than `msg_size`.
     #[inline(always)]
     pub(crate) fn first(bytes: &'a [u8], msg_size: u32) -> Result<Self> {
         let (header, behind) = bytes.split_first_chunk().ok_or(EINVAL)?;
@@ -191,8 +194,8 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// The message in `bytes`, if that is all that is there, and can be sent to a pipe that takes
-    /// messages of `msg_size` bytes.
+    /// Parses the message in `bytes`, for a pipe that takes messages of `msg_size` bytes. Returns
+    /// [`None`] if it is not valid, or not all that is there.
     #[inline(always)]
     pub(crate) fn only(bytes: &'a [u8], msg_size: u32) -> Option<Self> {
         let (header, padded) = bytes.split_first_chunk()?;
@@ -206,22 +209,23 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// The payload.
+    /// Returns the payload.
     #[inline(always)]
     pub(crate) fn payload(&self) -> &'a [u8] {
         self.padded.get(..self.len as usize).unwrap_or_default()
     }
 }
 
-/// The messages in some memory, one behind the other, up to the first that cannot be sent.
+/// An iterator over the messages in a buffer, which ends at the first that is not valid.
 pub(crate) struct Messages<'a> {
-    /// What was not looked at yet.
+    /// The bytes that are left to be parsed.
     left: &'a [u8],
     msg_size: u32,
 }
 
 impl<'a> Messages<'a> {
-    /// Those in `bytes`, if the pipe takes messages of `msg_size` bytes.
+    /// Creates an iterator over the messages in `bytes`, for a pipe that takes messages of
+    /// `msg_size` bytes.
     #[inline(always)]
     pub(crate) fn new(bytes: &'a [u8], msg_size: u32) -> Self {
         Self {
@@ -230,7 +234,7 @@ impl<'a> Messages<'a> {
         }
     }
 
-    /// Looks at all.
+    /// Checks that the buffer consists of valid messages.
     ///
     /// # Errors
     ///
@@ -255,7 +259,7 @@ impl<'a> Iterator for Messages<'a> {
     }
 }
 
-/// Whether all bytes are zero.
+/// Returns whether all bytes are zero.
 #[inline]
 pub(crate) fn is_zero(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
@@ -265,7 +269,7 @@ pub(crate) fn is_zero(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// A message of this length behind its header, with one more byte at `at` of it.
+    /// Returns a header for `len` bytes, followed by a payload of zeroes. Byte `at` is set to one.
     fn message<const N: usize>(len: u32, at: usize) -> [u8; N] {
         let mut bytes = [0; N];
         bytes[..4].copy_from_slice(&len.to_ne_bytes());
@@ -275,7 +279,7 @@ mod tests {
         bytes
     }
 
-    /// No byte of a message.
+    /// An index for `message` that is outside of every message.
     const NOWHERE: usize = usize::MAX;
 
     #[test]
@@ -325,7 +329,7 @@ mod tests {
 
     #[test]
     fn messages_end_at_what_is_none() {
-        // Two of eight bytes each.
+        // Two messages of up to eight bytes each.
         let mut bytes = [0; 2 * (Request::HEADER + 8)];
         let (one, two) = bytes.split_at_mut(Request::HEADER + 8);
         one.copy_from_slice(&message::<{ Request::HEADER + 8 }>(8, NOWHERE));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A stream of bytes in a chain of segments, written at its end and removed from its beginning.
+//! A stream of bytes in a chain of segments. It is written at its end and removed from its start.
 //!
-//! Pure data: nothing here sleeps, allocates or frees. Segments come from the caller, and go to a
-//! chain of the caller's when they are done with.
+//! Pure data: no function here sleeps, allocates or frees. The caller provides segments, and gets
+//! back those that are no longer in use.
 
 use crate::kernel_ext::{
     chain::{
@@ -13,41 +13,42 @@ use crate::kernel_ext::{
     segment::{
         Segment,
         SEGMENT_SIZE, //
-    },
+    }, //
 };
 
 /// A chain of segments.
 pub(crate) type Segments = Chain<Segment>;
 
-/// The size of a segment, as positions in it are kept.
+/// [`SEGMENT_SIZE`] in the type of the offsets in a [`Stream`].
 const SIZE: u32 = SEGMENT_SIZE as u32;
 
 /// A stream of bytes.
 ///
 /// # Invariants
 ///
-/// - What is in the stream begins at `head` of the first segment, and what is written next does at
-///   `tail` of the last. Each is at most [`SEGMENT_SIZE`], and that stands for the beginning of the
-///   segment behind.
+/// - The first byte in the stream is at `head` of the first segment. The next byte to be written is
+///   at `tail` of the last segment. Each is at most [`SEGMENT_SIZE`], which means the start of the
+///   next segment.
 /// - Without segments, both are zero.
 pub(crate) struct Stream {
     segments: Segments,
     head: u32,
     tail: u32,
-    survey: Option<Survey>,
+    cursor: Option<Cursor>,
 }
 
-/// A walk over what was in a stream when it began, whatever happens to that meanwhile.
-struct Survey {
-    /// Segments that have left the stream before the walk was through with them. It goes on in the
-    /// marked one of these, or, if there is none, in the marked segment of the stream.
+/// A read position that walks over the bytes that were in a stream when it was created. Later
+/// writes and removals do not affect what it reads.
+struct Cursor {
+    /// Segments that left the stream before the cursor passed them. The cursor is in the marked
+    /// segment of this chain. If the chain is empty, it is in the marked segment of the stream.
     kept: Segments,
-    /// Where in that segment it goes on.
+    /// The offset of the cursor in that segment. [`SEGMENT_SIZE`] means the start of the next one.
     at: usize,
 }
 
-impl Survey {
-    /// Keeps a segment that has left the stream.
+impl Cursor {
+    /// Keeps a segment that left the stream.
     fn keep(&mut self, segment: Segment) {
         let first = self.kept.is_empty();
         self.kept.push_back(segment);
@@ -56,8 +57,8 @@ impl Survey {
         }
     }
 
-    /// Goes on to the next segment of those that are kept. When it is through with all of them,
-    /// they go to `spare`.
+    /// Moves to the next kept segment. After the last one, all of them move to `spare`, and the
+    /// cursor continues in the stream.
     fn advance(&mut self, spare: &mut Segments) {
         self.kept.advance_mark();
         if self.kept.marked().is_none() {
@@ -66,36 +67,36 @@ impl Survey {
     }
 }
 
-/// The next multiple of `align`, a power of two, from a place in a segment on.
+/// Rounds an offset in a segment up to a multiple of `align`, a power of two.
 #[inline]
 fn aligned(at: u32, align: u32) -> u32 {
-    // Neither wraps: they are far below the largest number.
+    // OVERFLOW: Neither wraps, as an offset and an alignment are far below `u32::MAX`.
     at.wrapping_add(align.wrapping_sub(1)) & align.wrapping_neg()
 }
 
 impl Stream {
-    /// Makes an empty stream.
+    /// Creates an empty stream.
     pub(crate) const fn new() -> Self {
         Self {
             segments: Segments::new(),
             head: 0,
             tail: 0,
-            survey: None,
+            cursor: None,
         }
     }
 
-    /// The number of its segments.
+    /// Returns the number of segments in the stream.
     pub(crate) fn segments(&self) -> usize {
         self.segments.len()
     }
 
-    /// The number of segments that `len` more bytes take.
+    /// Returns the number of segments that must be added for `len` more bytes.
     #[inline]
     pub(crate) fn segments_for(&self, len: usize) -> usize {
         len.saturating_sub(self.room()).div_ceil(SEGMENT_SIZE)
     }
 
-    /// The bytes that are free in the last segment.
+    /// Returns the number of free bytes in the last segment.
     #[inline]
     fn room(&self) -> usize {
         if self.segments.is_empty() {
@@ -105,31 +106,31 @@ impl Stream {
         }
     }
 
-    /// Returns whether what is written next begins a segment of its own, behind the last one.
+    /// Returns whether the last segment is full, so that the next byte starts a new one.
     #[inline]
     pub(crate) fn is_at_end(&self) -> bool {
         self.tail == SIZE
     }
 
-    /// Goes on in a new segment, in which `len` bytes were written, and skips to a multiple of
-    /// `align`. The last one must be full.
+    /// Adds a segment in which `len` bytes were written, and skips to a multiple of `align`. The
+    /// last segment must be full.
     #[inline]
     pub(crate) fn extend(&mut self, segment: Segment, len: usize, align: u32) {
         self.segments.push_back(segment);
-        // INVARIANT: That is behind what was just written, in the last segment.
+        // INVARIANT: This is the end of what was written to the new segment, rounded up.
         self.tail = aligned(len as u32, align);
     }
 
-    /// Where the next `len` bytes go, if they all fit into the last segment.
+    /// Returns the place for the next `len` bytes, if they fit in the last segment.
     #[inline]
     pub(crate) fn place(&mut self, len: usize) -> Option<&mut [u8]> {
         let tail = self.tail as usize;
-        // A range that wraps is in no segment.
+        // If `end` wraps, it is less than `tail`, and `get_mut` returns `None`.
         let end = tail.wrapping_add(len);
         self.segments.back_mut()?.get_mut(tail..end)
     }
 
-    /// Where what is written next goes: all that is free in the last segment.
+    /// Returns the free bytes of the last segment, to whose start the next bytes go.
     #[inline]
     pub(crate) fn last_mut(&mut self) -> &mut [u8] {
         let tail = self.tail as usize;
@@ -138,7 +139,7 @@ impl Stream {
             .unwrap_or_default()
     }
 
-    /// Where the next `N` bytes go, likewise.
+    /// Returns the place for the next `N` bytes, if they fit in the last segment.
     #[inline]
     pub(crate) fn place_array<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
         let tail = self.tail as usize;
@@ -149,19 +150,19 @@ impl Stream {
         place.first_chunk_mut()
     }
 
-    /// Keeps the `len` bytes that were written to their [`Stream::place`], and skips to a multiple
-    /// of `align`.
+    /// Appends the `len` bytes that were written to their [`Stream::place`], and skips to a
+    /// multiple of `align`.
     #[inline]
     pub(crate) fn fill_place(&mut self, len: usize, align: u32) {
-        // INVARIANT: That is behind what was just written, in the last segment.
+        // INVARIANT: This is the end of what was written to the last segment, rounded up.
         self.tail = aligned(self.tail.wrapping_add(len as u32), align);
     }
 
-    /// Writes `len` bytes, which `copy` provides piece by piece, and then skips to a multiple of
-    /// `align`. Uses up all segments of `fresh`, which must be as many as [`Stream::segments_for`]
-    /// asks for.
+    /// Appends `len` bytes, which `copy` writes piece by piece, and skips to a multiple of `align`.
+    /// `fresh` must hold exactly as many segments as [`Stream::segments_for`] asks for; all of them
+    /// are used up.
     ///
-    /// Returns whether `copy` always said that it did so; nothing has changed if not.
+    /// Returns whether every call of `copy` returned `true`. If not, the stream is unchanged.
     #[inline]
     pub(crate) fn write(
         &mut self,
@@ -199,20 +200,21 @@ impl Stream {
             }
             self.segments.append(fresh);
         }
-        // INVARIANT: That is behind what was just written, in the last segment, as none was
-        // provided beyond it.
+        // INVARIANT: This is the end of what was written to the last segment, rounded up. By the
+        // precondition, `fresh` had no segment beyond it.
         self.tail = aligned(end as u32, align);
         true
     }
 
-    /// The next `len` bytes, if they are all in the first segment.
+    /// Returns the first `len` bytes, if they are all in the first segment.
     #[inline]
     pub(crate) fn here(&self, len: usize) -> Option<&[u8]> {
         let head = self.head as usize;
         self.segments.front()?.get(head..head.wrapping_add(len))
     }
 
-    /// What comes next, as far as it is in the first segment. What was not written yet may follow.
+    /// Returns the rest of the first segment from the first byte of the stream on. Unwritten bytes
+    /// follow those of the stream if it has no other segment.
     #[inline]
     pub(crate) fn first(&self) -> &[u8] {
         let first = self.segments.front();
@@ -221,7 +223,7 @@ impl Stream {
             .unwrap_or_default()
     }
 
-    /// The next `len` bytes, piece by piece.
+    /// Returns the first `len` bytes in pieces.
     #[inline]
     pub(crate) fn read(&self, len: usize) -> Pieces<'_> {
         let mut segments = self.segments.iter();
@@ -235,172 +237,173 @@ impl Stream {
         }
     }
 
-    /// The number of bytes in it, with what was skipped.
+    /// Returns the number of bytes in the stream, including padding.
     pub(crate) fn len(&self) -> usize {
         let end = self.segments.len().saturating_sub(1) * SEGMENT_SIZE + self.tail as usize;
         end.saturating_sub(self.head as usize)
     }
 
-    /// Removes `len` bytes and what was skipped behind them. Segments that are done with go to
-    /// `spare`.
+    /// Removes `len` bytes and the padding behind them. Segments that are no longer in use move to
+    /// `spare`, or to the cursor if that has not passed them.
     #[inline]
     pub(crate) fn remove(&mut self, len: usize, align: u32, spare: &mut Segments) {
-        // INVARIANT: The beginning follows from that of what is removed as the end did when it was
-        // written.
+        // INVARIANT: The same rounding moved `tail` when these bytes were written, so `head`
+        // arrives at the start of the next ones.
         self.head += len as u32;
         while self.head > SIZE {
             self.head -= SIZE;
             self.release_front(spare);
         }
         self.head = aligned(self.head, align);
-        // The last segment is kept for what is written next.
+        // The last segment stays for the next write.
         if self.head == SIZE && self.segments.len() > 1 {
             self.head = 0;
             self.release_front(spare);
         }
     }
 
-    /// Begins anew in the first segment, as nothing in the stream is needed any more, nor is there
-    /// a survey. The other segments go to `spare`.
+    /// Empties the stream and moves its end to the start of the first segment. The stream must have
+    /// no cursor. The other segments move to `spare`.
     #[inline]
     pub(crate) fn rewind(&mut self, spare: &mut Segments) {
-        self.rewind_here();
+        self.rewind_segment();
         if self.segments.len() > 1 {
             self.release_rest(spare);
         }
     }
 
-    /// Takes all segments but the first out of the stream, in which nothing is.
+    /// Moves all segments but the first to `spare`. The stream must be empty.
     #[cold]
     fn release_rest(&mut self, spare: &mut Segments) {
         let mut rest = self.segments.take_rest();
-        // Those that were used last are used next.
+        // They go to the front, as what was used last may still be in the cache.
         rest.append(spare);
         *spare = rest;
     }
 
-    /// Begins anew in the only segment, likewise.
+    /// Empties the stream and moves its end to the start of its only segment. The stream must have
+    /// no cursor.
     #[inline]
-    pub(crate) fn rewind_here(&mut self) {
-        // INVARIANT: Nothing is in the stream.
+    pub(crate) fn rewind_segment(&mut self) {
+        // INVARIANT: The stream is empty, and starts at the first byte of its segment.
         self.head = 0;
         self.tail = 0;
     }
 
-    /// Begins anew, as nothing is in the stream any more, with a segment that is still to come: a
-    /// survey may not be through with the last one.
+    /// Removes the last segment of an empty stream. The next write starts a new one, because a
+    /// cursor may not have read all of this one.
     pub(crate) fn restart(&mut self, spare: &mut Segments) {
         self.release_front(spare);
-        // INVARIANT: Nothing is in the stream, nor is there a segment.
+        // INVARIANT: The stream is empty and has no segment.
         self.head = 0;
         self.tail = 0;
     }
 
-    /// Takes the first segment out of the stream.
+    /// Moves the first segment to the cursor if that has not passed it, and to `spare` otherwise.
     fn release_front(&mut self, spare: &mut Segments) {
         let marked = self.segments.is_front_marked();
         let Some(segment) = self.segments.pop_front() else {
             return;
         };
-        match &mut self.survey {
-            Some(survey) if marked => survey.keep(segment),
+        match &mut self.cursor {
+            Some(cursor) if marked => cursor.keep(segment),
             _ => spare.push_front(segment),
         }
     }
 
-    /// Removes everything, in one step. Returns segments that are done with.
+    /// Empties the stream in constant time. Returns the segments that are no longer in use.
     pub(crate) fn clear(&mut self) -> Segments {
-        // INVARIANT: There is no segment.
+        // INVARIANT: The stream is empty, and `take` leaves it no segment.
         self.head = 0;
         self.tail = 0;
         let mut segments = self.segments.take();
-        if let Some(survey) = &mut self.survey {
-            if !survey.kept.is_empty() {
-                survey.kept.append(&mut segments);
+        if let Some(cursor) = &mut self.cursor {
+            if !cursor.kept.is_empty() {
+                cursor.kept.append(&mut segments);
             } else if segments.marked().is_some() {
-                // The mark comes along.
-                survey.kept = segments.take();
+                // The mark moves along with the segments.
+                cursor.kept = segments.take();
             }
         }
         segments
     }
 
-    /// Begins a survey of all that is in the stream. There may be one at a time.
-    pub(crate) fn survey_begin(&mut self) {
+    /// Starts a cursor over all bytes in the stream. There must be no other one.
+    pub(crate) fn cursor_begin(&mut self) {
         self.segments.mark_front();
-        self.survey = Some(Survey {
+        self.cursor = Some(Cursor {
             kept: Segments::new(),
             at: self.head as usize,
         });
     }
 
-    /// Copies what comes next in the survey to `out`, as much as fits there; it must be in the
-    /// stream.
-    pub(crate) fn survey_read(&mut self, mut out: &mut [u8], spare: &mut Segments) {
-        while let Some(survey) = &mut self.survey {
+    /// Copies the next bytes of the cursor to `out` and fills it. The cursor must have that many
+    /// left. Kept segments that it has passed move to `spare`.
+    pub(crate) fn cursor_read(&mut self, mut out: &mut [u8], spare: &mut Segments) {
+        while let Some(cursor) = &mut self.cursor {
             if out.is_empty() {
                 return;
             }
-            if survey.at >= SEGMENT_SIZE {
-                survey.at -= SEGMENT_SIZE;
-                if survey.kept.is_empty() {
+            if cursor.at >= SEGMENT_SIZE {
+                cursor.at -= SEGMENT_SIZE;
+                if cursor.kept.is_empty() {
                     self.segments.advance_mark();
                 } else {
-                    survey.advance(spare);
+                    cursor.advance(spare);
                 }
                 continue;
             }
-            let len = out.len().min(SEGMENT_SIZE - survey.at);
-            let segment = survey.kept.marked().or_else(|| self.segments.marked());
-            let source = segment.and_then(|segment| segment.get(survey.at..survey.at + len));
+            let len = out.len().min(SEGMENT_SIZE - cursor.at);
+            let segment = cursor.kept.marked().or_else(|| self.segments.marked());
+            let source = segment.and_then(|segment| segment.get(cursor.at..cursor.at + len));
             let (Some(source), Some((place, rest))) = (source, out.split_at_mut_checked(len))
             else {
                 return;
             };
             place.copy_from_slice(source);
             out = rest;
-            survey.at += len;
+            cursor.at += len;
         }
     }
 
-    /// Skips to a multiple of `align` in the survey.
-    pub(crate) fn survey_align(&mut self, align: u32) {
-        if let Some(survey) = &mut self.survey {
-            survey.at = aligned(survey.at as u32, align) as usize;
+    /// Skips to a multiple of `align` in the cursor.
+    pub(crate) fn cursor_align(&mut self, align: u32) {
+        if let Some(cursor) = &mut self.cursor {
+            cursor.at = aligned(cursor.at as u32, align) as usize;
         }
     }
 
-    /// Ends the survey. Returns segments that are done with.
-    pub(crate) fn survey_end(&mut self) -> Segments {
-        self.survey
+    /// Ends the cursor. Returns the segments that were kept for it.
+    pub(crate) fn cursor_end(&mut self) -> Segments {
+        self.cursor
             .take()
-            .map_or(Segments::new(), |survey| survey.kept)
+            .map_or(Segments::new(), |cursor| cursor.kept)
     }
 
-    /// Takes the segment out that is kept although nothing is in the stream.
+    /// Takes out the segments of an empty stream.
     pub(crate) fn take_empty(&mut self) -> Segments {
-        // INVARIANT: There is no segment, and nothing in the stream.
+        // INVARIANT: The stream is empty, and `take` leaves it no segment.
         self.head = 0;
         self.tail = 0;
         self.segments.take()
     }
 }
 
-/// Bytes of a [`Stream`], piece by piece.
+/// An iterator over bytes of a [`Stream`], in pieces.
 pub(crate) struct Pieces<'a> {
     /// What is left of the current segment.
     here: &'a [u8],
-    /// The segments behind it.
+    /// The segments after it.
     segments: Iter<'a, Segment>,
     left: usize,
 }
 
 impl Pieces<'_> {
-    /// Skips to a multiple of `align` behind what was read, which had `len` bytes, and goes on with
-    /// the next `more` bytes. All of what was read must have been taken.
+    /// Skips the padding behind the last `len` bytes, up to a multiple of `align`, and continues
+    /// with the next `more` bytes. The iterator must have returned all bytes before.
     #[inline]
     pub(crate) fn go_on(&mut self, len: usize, align: usize, more: usize) {
-        // What is skipped is never split between segments.
+        // Padding is never split between segments.
         let skipped = len.wrapping_neg() % align;
         self.here = self.here.get(skipped..).unwrap_or_default();
         self.left = more;
@@ -415,7 +418,7 @@ impl<'a> Iterator for Pieces<'a> {
         if self.left == 0 {
             return None;
         }
-        // What comes next may begin in the segment behind.
+        // The next byte may be the first one of the next segment.
         if self.here.is_empty() {
             self.here = self.segments.next()?;
         }

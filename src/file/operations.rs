@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One open file of a pipe.
+//! The file operations of a pipe.
 
 use kernel::{
     fs::{
-        file::flags,
         File,
         Kiocb, //
     },
@@ -21,11 +20,16 @@ use kernel::{
         seq_print,
         SeqFile, //
     },
-    sync::Arc, //
+};
+
+use super::{
+    ioctl,
+    open::access_of,
+    OpenPipe, //
 };
 
 use crate::{
-    ioctl,
+    control::registry,
     kernel_ext::{
         call::Call,
         chrdev::{
@@ -46,101 +50,21 @@ use crate::{
         user::{
             UserDest,
             UserSource, //
-        },
+        }, //
     },
-    mode::Modes,
     pipe::{
-        Handle,
+        mode::Modes,
         Pipe,
         Readers, //
-    },
-    registry, //
+    }, //
 };
-
-/// What a file was opened for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Access {
-    /// It may be read from.
-    pub(crate) read: bool,
-    /// It may be written to.
-    pub(crate) write: bool,
-    /// It may be read from, and no other file may.
-    pub(crate) exclusive: bool,
-}
-
-impl Access {
-    /// What `file` was opened for; a file opened for ioctls only may do neither.
-    fn of(file: &File) -> Self {
-        let mode = file.flags() & flags::O_ACCMODE;
-        let read = matches!(mode, flags::O_RDONLY | flags::O_RDWR);
-        Self {
-            read,
-            write: matches!(mode, flags::O_WRONLY | flags::O_RDWR),
-            // The kernel takes the flag away when the file is open.
-            exclusive: read && file.flags() & flags::O_EXCL != 0,
-        }
-    }
-
-    /// As it is shown.
-    fn as_str(self) -> &'static str {
-        match (self.read, self.write) {
-            (true, true) => "rw",
-            (true, false) => "r",
-            (false, true) => "w",
-            (false, false) => "-",
-        }
-    }
-}
-
-/// One open file: what `open` made and `release` drops.
-#[repr(C)]
-pub(crate) struct OpenPipe {
-    // At the address of the object itself, which calls of the pipe then need not work out.
-    pipe: Arc<Pipe>,
-    handle: Handle,
-    opener: Opener,
-}
-
-impl OpenPipe {
-    /// The pipe that was opened.
-    pub(crate) fn pipe(&self) -> &Arc<Pipe> {
-        &self.pipe
-    }
-
-    /// What the pipe keeps for it.
-    pub(crate) fn handle(&self) -> &Handle {
-        &self.handle
-    }
-
-    /// What it was opened for.
-    pub(crate) fn access(&self) -> Access {
-        self.handle.access()
-    }
-}
-
-impl Drop for OpenPipe {
-    fn drop(&mut self) {
-        Pipe::detach(&self.pipe, &self.handle);
-    }
-}
-
-impl OpenFile<OpenPipe> {
-    /// Changes how `file`, which holds this, reads and writes.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Pipe::set_modes`].
-    pub(crate) fn set_modes(&self, file: &File, modes: Modes) -> Result {
-        let switch = || self.answer_framed(file, modes.contains(Modes::RECORDS));
-        self.pipe.set_modes(&self.handle, modes, switch)
-    }
-}
 
 #[vtable]
 impl MiscDevice for OpenPipe {
     type Ptr = KBox<OpenFile<Self>>;
 
-    /// Never called, as [`StreamDevice::open_stream`] is instead; a misc device knows no pipe.
+    /// Never called: [`StreamDevice::open_stream`] replaces it, as a misc device does not identify
+    /// a pipe.
     fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
         Err(ENODEV)
     }
@@ -163,8 +87,8 @@ impl MiscDevice for OpenPipe {
         seq_print!(m, "kmsgpipe-id:\t{}\n", open.pipe.id());
         seq_print!(m, "kmsgpipe-mode:\t{}\n", open.access().as_str());
         let shown = open.pipe.show(&open.handle);
-        let passed = shown.passed;
-        for (name, tally) in [("sent", passed.sent), ("received", passed.received)] {
+        let stats = shown.stats;
+        for (name, tally) in [("sent", stats.sent), ("received", stats.received)] {
             seq_print!(m, "kmsgpipe-{name}-msgs:\t{}\n", tally.msgs);
             seq_print!(m, "kmsgpipe-{name}-bytes:\t{}\n", tally.bytes);
         }
@@ -178,7 +102,7 @@ impl StreamDevice for OpenPipe {
     const OWNER: &'static ThisModule = compat::this_module();
 
     fn open_stream(minor: u32, file: &File) -> Result<Self> {
-        let access = Access::of(file);
+        let access = access_of(file);
         let pipe = registry::find_to_open(minor)?;
         let handle = match pipe.attach(access, Readers::OneIfSo) {
             Err(EBUSY) if cred::require_admin().is_ok() => pipe.attach(access, Readers::Any)?,

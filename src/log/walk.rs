@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Walks over the messages of a store, which stay there.
+//! Iteration over stored messages without removing them.
 
-use crate::{
+use super::{
+    counters::Tally,
     message::Record,
-    stats::Tally,
     store::ALIGN,
     stream::Pieces, //
 };
 
-/// Messages that are stored one behind the other.
+/// A number of messages that are stored one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
-    /// How many, and the bytes of their payloads.
+    /// The number of messages, and of the bytes of their payloads.
     pub(crate) tally: Tally,
-    /// The bytes of their payloads, each with what it is rounded up by; the last one may be without
-    /// that.
+    /// The bytes that their payloads take in the store. Each includes its padding, except that the
+    /// last one may lack it.
     pub(crate) span: usize,
 }
 
 impl Run {
-    /// None.
+    /// No message.
     pub(crate) const NONE: Self = Self {
         tally: Tally::NONE,
         span: 0,
     };
 
-    /// A message of `len` bytes.
+    /// Returns a run of one message of `len` bytes.
     #[inline(always)]
     pub(crate) fn one(len: u32) -> Self {
         Self {
@@ -38,38 +38,40 @@ impl Run {
         }
     }
 
-    /// Adds a message of `len` bytes, which are rounded up to `span`.
+    /// Adds a message of `len` bytes, which takes `span` bytes with its padding.
     #[inline(always)]
     pub(crate) fn add(&mut self, len: usize, span: usize) {
         self.tally.add(len);
-        // It does not wrap: it is far below the largest number.
+        // OVERFLOW: It does not wrap, as all these bytes are in memory.
         self.span = self.span.wrapping_add(span);
     }
 
-    /// Adds those of another one, which follows.
+    /// Adds a run that follows this one.
     pub(crate) fn merge(&mut self, other: Self) {
         self.tally.merge(other.tally);
         self.span = self.span.wrapping_add(other.span);
     }
 }
 
-/// The bytes that a payload of `len` bytes takes.
+/// Returns the number of bytes that a payload of `len` bytes takes with its padding.
 #[inline(always)]
 fn aligned(len: u32) -> usize {
     let len = len as usize;
-    // Nothing wraps on a machine of 64 bits: a length has 32.
+    // OVERFLOW: It does not wrap, as no message is longer than `MSG_SIZE_MAX`.
     len.wrapping_add(ALIGN as usize - 1) & !(ALIGN as usize - 1)
 }
 
-/// The messages in the first segments of a [`Store`](crate::store::Store): the packed record of
-/// each, and the payload with what it is rounded up by, which is any bytes.
+/// An iterator over the messages that are in the first segments of a
+/// [`Store`](crate::log::store::Store). It returns the packed record of each, and its payload with
+/// the padding, which may have any value.
 pub(crate) struct Look<'a> {
     records: &'a [u8],
     payloads: &'a [u8],
 }
 
 impl<'a> Look<'a> {
-    /// Those with these records and payloads, each of which begins with the first one.
+    /// Creates an iterator over messages whose packed records are in `records` and whose payloads
+    /// are in `payloads`, in the same order.
     #[inline(always)]
     pub(crate) fn new(records: &'a [u8], payloads: &'a [u8]) -> Self {
         Self { records, payloads }
@@ -89,18 +91,19 @@ impl<'a> Iterator for Look<'a> {
     }
 }
 
-/// A walk over the messages of a [`Store`](crate::store::Store), which stay there.
+/// A walk over all messages of a [`Store`](crate::log::store::Store).
 pub(crate) struct Walk<'a> {
     records: Pieces<'a>,
-    /// What is left of the current piece of these.
+    /// What is left of the current piece of records.
     here: &'a [u8],
     payloads: Pieces<'a>,
-    /// The length of the payload that was shown last, in bytes.
+    /// The length of the current payload, in bytes.
     len: usize,
 }
 
 impl<'a> Walk<'a> {
-    /// One over the messages with these records, and with the payloads that begin at `payloads`.
+    /// Creates a walk over the messages with these records, and with the payloads that start where
+    /// `payloads` does.
     pub(crate) fn new(records: Pieces<'a>, payloads: Pieces<'a>) -> Self {
         Self {
             records,
@@ -110,8 +113,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Goes on to the next message, and returns its record. All of the payload of the one before
-    /// must have been taken.
+    /// Moves to the next message, and returns its record. The payload of the message before must
+    /// have been taken to its end.
     #[inline(always)]
     pub(crate) fn record(&mut self) -> Option<Record> {
         if self.here.is_empty() {
@@ -126,7 +129,7 @@ impl<'a> Walk<'a> {
         Some(record)
     }
 
-    /// The payload of that message, piece by piece.
+    /// Returns the payload of the current message, in pieces.
     #[inline]
     pub(crate) fn payload(&mut self) -> impl Iterator<Item = &'a [u8]> + '_ {
         self.payloads.by_ref()

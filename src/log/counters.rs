@@ -2,23 +2,23 @@
 
 //! Counters of a pipe.
 
-/// A number of messages and of their bytes of payload.
+/// A number of messages, and of the bytes of their payloads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// Messages.
+    /// The number of messages.
     pub(crate) msgs: u64,
-    /// Their payload, in bytes.
+    /// The bytes of their payloads.
     pub(crate) bytes: u64,
 }
 
 impl Tally {
-    /// Nothing.
+    /// No message.
     pub(crate) const NONE: Self = Self { msgs: 0, bytes: 0 };
 
-    /// Counts one more message of `len` bytes.
+    /// Adds one message of `len` bytes.
     ///
-    /// Counters wrap instead of stopping the kernel: at a message a nanosecond the first does so
-    /// after five centuries.
+    /// Counters wrap, because an overflow check would panic the kernel. At one message per
+    /// nanosecond, the number of messages wraps after five centuries.
     #[inline]
     pub(crate) fn add(&mut self, len: usize) {
         self.msgs = self.msgs.wrapping_add(1);
@@ -32,7 +32,7 @@ impl Tally {
         self.bytes = self.bytes.wrapping_add(other.bytes);
     }
 
-    /// What is left of it without another tally.
+    /// Returns the difference to another tally.
     #[inline]
     pub(crate) fn without(self, other: Tally) -> Self {
         Self {
@@ -42,37 +42,38 @@ impl Tally {
     }
 }
 
-/// Where the messages of a queue have gone.
+/// What became of the messages of a queue.
 ///
-/// At every point at which its queue can be seen from outside, `enqueued` is the sum of `dequeued`,
-/// `expired`, `dropped` and what is queued, in messages and in bytes.
+/// Between any two calls of the queue, `enqueued` is the sum of `dequeued`, `expired`, `dropped`
+/// and the messages that are queued, in messages and in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Account {
-    /// The largest depth so far, in messages and in bytes, not necessarily at one moment.
+pub(crate) struct Counters {
+    /// The largest number of queued messages so far, and of queued bytes. The two may be of
+    /// different moments.
     pub(crate) peak: Tally,
-    /// Accepted.
+    /// Messages that were accepted.
     pub(crate) enqueued: Tally,
-    /// Delivered to a reader.
+    /// Messages that were delivered to a reader.
     pub(crate) dequeued: Tally,
-    /// Removed because they grew too old.
+    /// Messages that were removed because they grew too old.
     pub(crate) expired: Tally,
-    /// Accepted and then discarded unread.
+    /// Messages that were accepted and then discarded unread.
     pub(crate) dropped: Tally,
 }
 
-/// What a queue counts of where its messages go.
+/// The counters that a queue maintains.
 ///
-/// Those that were delivered are not counted, as that is done with each message: they follow from
-/// the others, and from what is queued.
-pub(crate) struct Counted {
+/// Deliveries are not counted, which keeps that off the fast path: [`Tallies::counters`] computes
+/// them.
+pub(crate) struct Tallies {
     peak: Tally,
     enqueued: Tally,
     expired: Tally,
     dropped: Tally,
 }
 
-impl Counted {
-    /// Nothing has happened.
+impl Tallies {
+    /// Creates counters that are all zero.
     pub(crate) const fn new() -> Self {
         Self {
             peak: Tally::NONE,
@@ -82,16 +83,16 @@ impl Counted {
         }
     }
 
-    /// What was accepted.
+    /// Returns the tally of the messages that were accepted.
     #[inline]
     pub(crate) fn enqueued(&self) -> Tally {
         self.enqueued
     }
 
-    /// Where the messages have gone, if `depth` is queued.
-    pub(crate) fn account(&self, depth: Tally) -> Account {
+    /// Returns all counters of a queue in which `depth` is queued.
+    pub(crate) fn counters(&self, depth: Tally) -> Counters {
         let gone = self.enqueued.without(depth);
-        Account {
+        Counters {
             peak: self.peak,
             enqueued: self.enqueued,
             dequeued: gone.without(self.expired).without(self.dropped),
@@ -100,21 +101,21 @@ impl Counted {
         }
     }
 
-    /// Counts the arrival of a message of `len` bytes, with which `depth` is queued.
+    /// Counts a message of `len` bytes that was accepted, after which `depth` is queued.
     #[inline]
     pub(crate) fn arrive(&mut self, len: usize, depth: Tally) {
         self.enqueued.add(len);
         self.reach(depth);
     }
 
-    /// Counts the arrival of the messages of `arrived`, with which `depth` is queued.
+    /// Counts the messages of `arrived` that were accepted, after which `depth` is queued.
     #[inline]
     pub(crate) fn arrive_all(&mut self, arrived: Tally, depth: Tally) {
         self.enqueued.merge(arrived);
         self.reach(depth);
     }
 
-    /// Notes that `depth` is queued.
+    /// Raises the peak to `depth` where that is larger.
     #[inline(always)]
     fn reach(&mut self, depth: Tally) {
         if depth.msgs > self.peak.msgs {
@@ -125,22 +126,22 @@ impl Counted {
         }
     }
 
-    /// Counts the removal of a message of `len` bytes that grew too old.
+    /// Counts a message of `len` bytes that expired.
     pub(crate) fn expire(&mut self, len: usize) {
         self.expired.add(len);
     }
 
-    /// Counts the loss of all of `depth`, which was queued.
+    /// Counts the messages of `depth` as dropped.
     pub(crate) fn drop_all(&mut self, depth: Tally) {
         self.dropped.merge(depth);
     }
 }
 
-/// Attempts to write that were refused: they are in no [`Account`], as no message came to be.
+/// Writes that were refused. They are in no [`Counters`], as no message was accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Refused {
-    /// The pipe was full and the writer would not wait.
+    /// Writes that were refused because the pipe was full and the call must not wait.
     pub(crate) full: u64,
-    /// The message was longer than the pipe takes.
+    /// Writes that were refused because the message was longer than `msg_size`.
     pub(crate) size: u64,
 }

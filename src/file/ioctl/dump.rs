@@ -16,6 +16,7 @@ use super::{
     require_zero,
     write, //
 };
+
 use crate::{
     pipe::{
         Pipe,
@@ -24,18 +25,19 @@ use crate::{
     uapi, //
 };
 
-/// The bytes that are copied in one lock section.
+/// The size of the bounce buffer, and so the number of bytes copied in one critical section.
 const BATCH: usize = 16384;
 
 /// Copies all messages of a pipe to the buffer that the caller's `struct kmsgpipe_dump` names.
 ///
-/// They pass through memory of the kernel, so that no page fault happens with the lock held.
+/// Messages pass through a bounce buffer, because user memory may fault, and no page fault may
+/// happen under the pipe's lock.
 ///
 /// # Errors
 ///
 /// - [`ENODEV`]: the pipe is destroyed.
-/// - [`ERESTARTSYS`]: a signal came while somebody else did so.
-/// - [`EFAULT`]: some of the memory cannot be accessed.
+/// - [`ERESTARTSYS`]: a signal arrived while another dump was in progress.
+/// - [`EFAULT`]: some of the user memory cannot be accessed.
 /// - [`EINVAL`]: a reserved field is not zero.
 /// - [`ENOMEM`].
 pub(super) fn dump(pipe: &Arc<Pipe>, arg: usize) -> Result {

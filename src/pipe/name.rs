@@ -4,17 +4,17 @@
 
 use crate::uapi::NAME_SIZE;
 
-/// A name that a pipe can be given: it is that of a file.
+/// Name of a pipe, which is also a valid file name.
 ///
 /// # Invariants
 ///
-/// It begins with one or more letters, digits, `.`, `_` and `-`, which are neither `.` nor `..`;
-/// the rest is zeroes, one at least.
+/// The name has at least one byte, consists of ASCII letters, digits, `.`, `_` and `-`, and is
+/// neither `.` nor `..`. All bytes behind it are zero, and there is at least one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Name([u8; NAME_SIZE as usize]);
 
 impl Name {
-    /// Checks a name.
+    /// Returns the name with this text, or [`None`] if the text is no valid name.
     pub(crate) fn new(text: &[u8]) -> Option<Self> {
         let mut name = [0; NAME_SIZE as usize];
         let (place, end) = name.split_at_mut_checked(text.len())?;
@@ -22,16 +22,17 @@ impl Name {
         if text.is_empty() || end.is_empty() || !text.iter().all(allowed) {
             return None;
         }
-        // The end of a name is kept for the other end of a pipe.
+        // The suffix `.peer` is reserved for the other end of a pipe.
         if matches!(text, b"." | b"..") || text.ends_with(b".peer") {
             return None;
         }
         place.copy_from_slice(text);
-        // INVARIANT: All of `text` was just checked, and there is room for a zero behind it.
+        // INVARIANT: `text` was just checked, and at least one zero is behind it.
         Some(Self(name))
     }
 
-    /// Checks a field of a structure: a name, a zero, and zeroes to the end.
+    /// Returns the name in a field of a structure, or [`None`] if the field is not a valid name
+    /// that zeroes fill up.
     pub(crate) fn from_field(field: &[u8; NAME_SIZE as usize]) -> Option<Self> {
         let end = field.iter().position(|byte| *byte == 0)?;
         let (text, zeroes) = field.split_at_checked(end)?;
@@ -41,7 +42,7 @@ impl Name {
         Self::new(text)
     }
 
-    /// The name.
+    /// Returns the text of the name.
     pub(crate) fn as_str(&self) -> &str {
         let len = self.0.iter().take_while(|byte| **byte != 0).count();
         let text = self.0.get(..len).unwrap_or_default();
@@ -49,18 +50,18 @@ impl Name {
     }
 }
 
-/// What somebody calls a pipe, in one word.
+/// Identifier of a pipe, as users write it in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
-    /// A number.
+    /// Number of the pipe.
     Number(u32),
-    /// A name.
+    /// Name of the pipe.
     Name(Name),
 }
 
 impl Word {
-    /// Understands a word: a number, alone or after `pipe` or `kmsgpipe`; a name after `kmsgpipe/`;
-    /// or a name. Digits are always a number, so that a name that looks like one needs `kmsgpipe/`.
+    /// Parses a word: a number, alone or behind `pipe` or `kmsgpipe`; a name behind `kmsgpipe/`; or
+    /// a name. Digits are always a number, so a name that looks like a number needs `kmsgpipe/`.
     pub(crate) fn new(text: &[u8]) -> Option<Self> {
         if let Some(name) = text.strip_prefix(b"kmsgpipe/") {
             return Name::new(name).map(Self::Name);

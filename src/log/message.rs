@@ -1,53 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is known of a message beside its payload, and how that is stored.
+//! The record of a message: what is stored beside its payload, and its packed form.
 
-/// Who sent a message: the kernel's own ids, which each reader sees translated for its namespace.
+/// The sender of a message. The ids are those of the initial namespaces, and are translated for
+/// each reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sender {
     /// Real user id.
     pub(crate) uid: u32,
     /// Real group id.
     pub(crate) gid: u32,
-    /// Process id (of the thread group) in the initial pid namespace, less than 2^31.
+    /// Process id (thread group id) in the initial pid namespace, less than 2^31.
     pub(crate) pid: u32,
-    /// It wrote with other ids than these, or the file was opened with others.
+    /// Whether the effective ids of the sender, or the ids of the opener of the file, differed from
+    /// `uid` and `gid`.
     pub(crate) privileged: bool,
 }
 
 impl Sender {
-    /// Whether both have the same ids of user and group. They may be different processes of these,
-    /// such as commands of one script.
+    /// Returns whether both have the same user and group ids. They may be different processes, such
+    /// as commands of one script.
     pub(crate) fn has_ids_of(&self, other: &Self) -> bool {
         (self.uid, self.gid, self.privileged) == (other.uid, other.gid, other.privileged)
     }
 }
 
-/// When a message was enqueued.
+/// The time at which a message was enqueued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stamp {
     /// Nanoseconds of `CLOCK_MONOTONIC`.
     pub(crate) monotonic: u64,
-    /// Nanoseconds of `CLOCK_REALTIME`: negative before 1970.
+    /// Nanoseconds of `CLOCK_REALTIME`, negative before 1970.
     pub(crate) realtime: i64,
 }
 
-/// What is known of a message beside its payload and its sequence number.
+/// What is stored of a message beside its payload.
+///
+/// The sequence number is not: it follows from the message's position in the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Record {
-    /// When it was enqueued.
+    /// When the message was enqueued.
     pub(crate) stamp: Stamp,
-    /// Length of the payload in bytes.
+    /// The length of the payload, in bytes.
     pub(crate) len: u32,
-    /// Who sent it.
+    /// Who sent the message.
     pub(crate) sender: Sender,
 }
 
-/// Beside a packed process id, which leaves that bit free: the sender is `privileged`.
+/// The bit of the packed process id, unused by the id, that stands for [`Sender::privileged`].
 const PRIVILEGED: u32 = 1 << 31;
 
 impl Record {
-    /// The number of bytes that a packed record takes.
+    /// The size of a packed record, in bytes.
     pub(crate) const SIZE: usize = 32;
 
     /// Packs the record.
@@ -68,13 +72,13 @@ impl Record {
         bytes
     }
 
-    /// The length in a packed record.
+    /// Returns the payload length in a packed record.
     #[inline(always)]
     pub(crate) fn decode_len(bytes: &[u8; Self::SIZE]) -> u32 {
         u32::from_ne_bytes(field(bytes, 16))
     }
 
-    /// Unpacks what [`Record::encode`] made.
+    /// Unpacks a record that [`Record::encode`] packed.
     #[inline]
     pub(crate) fn decode(bytes: &[u8; Self::SIZE]) -> Self {
         let pid = u32::from_ne_bytes(field(bytes, 28));
@@ -94,8 +98,8 @@ impl Record {
     }
 }
 
-/// The bytes of the field at `at` of so many, which is known: inlined, nothing of the check of its
-/// bounds is left.
+/// Returns the `N` bytes at `at` of `bytes`. Callers pass a constant `at`: once inlined, no bounds
+/// check is left.
 #[inline(always)]
 pub(crate) fn field<const S: usize, const N: usize>(bytes: &[u8; S], at: usize) -> [u8; N] {
     let mut field = [0; N];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Requests: decode, check the caller's right, dispatch.
+//! The ioctls: decoding, permission checks and dispatch.
 //!
-//! The only reader and writer of the structures of the UAPI header.
+//! No code outside of this module copies ioctl structures from or to user memory.
 
 mod dump;
 mod stats;
@@ -21,39 +21,39 @@ use kernel::{
     },
 };
 
+use super::OpenPipe;
 use crate::{
-    device::OpenPipe,
+    control::registry::{
+        self,
+        Spec, //
+    },
     kernel_ext::{
         chrdev::OpenFile,
         cred,
         file, //
     },
-    mode::Modes,
-    name::Name,
-    node::Node,
     pipe::{
+        mode::Modes,
+        name::Name,
+        node::Node,
         Expiry,
         Pipe, //
-    },
-    registry::{
-        self,
-        Spec, //
     },
     uapi, //
 };
 
-/// Carries out the request `cmd` with the argument `arg` on an open file.
+/// Executes the ioctl `cmd` with the argument `arg` on an open file.
 ///
-/// The caller's right is checked first, then whether the pipe still exists, then the argument.
+/// The checks are in this order: the privilege of the caller, that the pipe exists, the argument.
 ///
 /// # Errors
 ///
-/// - [`ENOTTY`]: there is no such request.
-/// - [`EPERM`]: the request needs `CAP_SYS_ADMIN`; nothing was read or changed.
+/// - [`ENOTTY`]: there is no such ioctl.
+/// - [`EPERM`]: the ioctl needs `CAP_SYS_ADMIN`; nothing was read or changed.
 /// - [`ENODEV`]: the pipe is destroyed.
 /// - [`EFAULT`]: `arg` points to memory that cannot be accessed.
-/// - [`EINVAL`]: the argument makes no sense; nothing was changed.
-/// - Those of the request.
+/// - [`EINVAL`]: the argument is invalid; nothing was changed.
+/// - Those of the ioctl.
 pub(crate) fn dispatch(
     open: &OpenFile<OpenPipe>,
     file: &File,
@@ -110,7 +110,7 @@ fn write<T: AsBytes>(arg: usize, value: &T) -> Result {
         .write(value)
 }
 
-/// Fails unless all `words`, which are reserved, are zero.
+/// Returns [`EINVAL`] unless all `words`, which are reserved, are zero.
 fn require_zero(words: &[u64]) -> Result {
     if words.iter().all(|word| *word == 0) {
         Ok(())
@@ -119,13 +119,13 @@ fn require_zero(words: &[u64]) -> Result {
     }
 }
 
-/// Changes what the pipe may hold.
+/// Sets the limits of the pipe.
 fn set_params(pipe: &Arc<Pipe>, params: uapi::Params) -> Result {
     require_zero(&params.reserved.map(u64::from))?;
     pipe.set_limits(registry::check_limits(params.msg_size, params.max_msgs)?)
 }
 
-/// Says what the pipe may hold.
+/// Returns the limits of the pipe.
 fn get_params(pipe: &Pipe) -> Result<uapi::Params> {
     let limits = pipe.limits()?;
     Ok(uapi::Params {
@@ -135,7 +135,7 @@ fn get_params(pipe: &Pipe) -> Result<uapi::Params> {
     })
 }
 
-/// Says how expiry changes.
+/// Decodes a change of the expiry settings.
 fn flush_periodic(flush: uapi::Flush) -> Result<impl FnOnce(Expiry) -> Expiry> {
     let uapi::Flush {
         enable,
@@ -156,7 +156,7 @@ fn flush_periodic(flush: uapi::Flush) -> Result<impl FnOnce(Expiry) -> Expiry> {
         if enabled {
             Expiry::new(true, interval_ms, expiry_ms)
         } else {
-            // The times stay for the next time.
+            // The times are kept for when expiry is enabled again.
             Expiry { enabled, ..old }
         }
     })
@@ -171,7 +171,8 @@ fn create_new(create: &uapi::Create) -> Result<u32> {
     if create.mode & !0o777 != 0 {
         return Err(EINVAL);
     }
-    // Who has the right to do this is in the initial user namespace.
+    // The caller is in the initial user namespace, as it has `CAP_SYS_ADMIN` there. So its ids are
+    // the kernel's, and only the invalid one must be refused.
     if create.uid == u32::MAX || create.gid == u32::MAX {
         return Err(EINVAL);
     }
@@ -192,13 +193,13 @@ fn create_new(create: &uapi::Create) -> Result<u32> {
     })
 }
 
-/// The mode with these bits.
+/// Decodes a set of modes.
 fn modes(bits: u32) -> Result<Modes> {
     Modes::from_bits(bits).ok_or(EINVAL)
 }
 
-/// The number of bytes that the next read can get at most, as `FIONREAD` wants it: the largest
-/// number that there is for it where records are longer than one read.
+/// Returns the largest number of bytes that the next read can get, for `FIONREAD`. The result is an
+/// `int`, so larger numbers, which records can add up to, become [`i32::MAX`].
 ///
 /// # Errors
 ///

@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Numbers of pipes.
+//! The allocator of pipe numbers.
 //!
-//! The number of a pipe is the minor number of its device. Others may have copies of its node, as
-//! container runtimes make them, and a copy outlives the pipe. It leads nowhere until the number is
-//! used again, so that this happens as late as can be: numbers go up and wrap around.
+//! The number of a pipe is the minor number of its device. A copy of its node, such as container
+//! runtimes make, outlives the pipe, and leads to the next pipe with the same number. To put that
+//! off, numbers are allocated cyclically.
 
 use kernel::{
     id_pool::IdPool,
     prelude::*, //
 };
 
-/// The numbers from zero on, and which of them are in use.
+/// Allocates numbers from zero on.
 ///
 /// # Invariants
 ///
 /// `next` is less than the capacity of `used`, which is not zero.
 pub(crate) struct Numbers {
     used: IdPool,
-    /// Follows the number that was taken last.
+    /// The number after the one that was taken last.
     next: usize,
 }
 
 impl Numbers {
-    /// Makes `count` numbers, none of them in use; the first one to be taken is zero.
+    /// Creates an allocator of at least `count` numbers, none of which is in use. It starts at
+    /// zero.
     ///
     /// # Errors
     ///
@@ -33,15 +34,15 @@ impl Numbers {
         if count == 0 {
             return Err(EINVAL);
         }
-        // INVARIANT: The capacity is at least `count`, and that is not zero.
+        // INVARIANT: `next` is zero. The capacity is at least `count`, which is not zero.
         Ok(Self {
             used: IdPool::with_capacity(count as usize, GFP_KERNEL)?,
             next: 0,
         })
     }
 
-    /// Takes the next number that is not in use. It is one that was taken before only if since then
-    /// every other number was in use.
+    /// Takes the next number that is not in use. A number is reused only after every other
+    /// number has been in use since.
     ///
     /// Returns [`None`] if all are in use.
     pub(crate) fn take(&mut self) -> Option<u32> {
@@ -51,12 +52,12 @@ impl Numbers {
         };
         let number = unused.as_u32();
         let next = unused.acquire() + 1;
-        // INVARIANT: It is less than the capacity.
+        // INVARIANT: `next` is less than the capacity: either it was just checked, or it is zero.
         self.next = if next < self.used.capacity() { next } else { 0 };
         Some(number)
     }
 
-    /// Gives a number back that was taken.
+    /// Frees a number that was taken.
     pub(crate) fn give_back(&mut self, number: u32) {
         self.used.release_id(number as usize);
     }
@@ -66,7 +67,7 @@ impl Numbers {
 mod tests {
     use super::*;
 
-    /// The kernel's pools have no fewer numbers than an integer has bits.
+    /// The number of numbers. An `IdPool` cannot have fewer numbers than a `usize` has bits.
     const COUNT: u32 = 100;
 
     #[test]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/sys/class/kmsgpipe`: pipes are created and destroyed there, and each has a directory with one
-//! value a file.
+//! `/sys/class/kmsgpipe`: two files that create and destroy pipes, and a directory for each pipe
+//! with one value per file.
 //!
 //! `docs/ABI/testing/sysfs-class-kmsgpipe` describes the files.
 
@@ -13,6 +13,11 @@ use kernel::{
     prelude::*,
     str::Formatter,
     sync::Arc, //
+};
+
+use super::registry::{
+    self,
+    Spec, //
 };
 
 use crate::{
@@ -27,35 +32,31 @@ use crate::{
         },
         cred, //
     },
-    mode::Modes,
-    name::{
-        Name,
-        Word, //
-    },
-    node::Node,
     pipe::{
+        mode::Modes,
+        name::{
+            Name,
+            Word, //
+        },
+        node::Node,
         Expiry,
         Pipe,
         Snapshot, //
     },
-    registry::{
-        self,
-        Spec, //
-    },
     uapi::{
         MAX_MSGS_DEFAULT,
         MSG_SIZE_DEFAULT, //
-    },
+    }, //
 };
 
-/// A file with one number of the pipe's statistics.
+/// Defines a read-only attribute whose value is a number from a snapshot of the pipe.
 macro_rules! value {
     ($name:literal, $snapshot:ident => $value:expr) => {
         DeviceAttribute::read_only($name, |pipe, f| show(pipe, f, |$snapshot| $value.into()))
     };
 }
 
-/// A file with one of the settings of expiry, which can be written to.
+/// Defines an attribute for one of the expiry settings. Writing it needs `CAP_SYS_ADMIN`.
 macro_rules! setting {
     ($name:literal, $expiry:ident => $value:expr, $new:ident => $change:expr) => {
         DeviceAttribute::read_write(
@@ -84,22 +85,22 @@ pub(crate) static ATTRIBUTES: [DeviceAttribute<Arc<Pipe>>; 25] = [
     }),
     value!(c"msg_size", s => s.limits.msg_size()),
     value!(c"max_msgs", s => s.limits.max_msgs()),
-    value!(c"readers", s => s.population.readers),
-    value!(c"writers", s => s.population.writers),
+    value!(c"readers", s => s.open_counts.readers),
+    value!(c"writers", s => s.open_counts.writers),
     value!(c"waiting_readers", s => s.waiting_readers),
     value!(c"waiting_writers", s => s.waiting_writers),
     value!(c"depth_msgs", s => s.depth.msgs),
     value!(c"depth_bytes", s => s.depth.bytes),
-    value!(c"peak_msgs", s => s.account.peak.msgs),
-    value!(c"peak_bytes", s => s.account.peak.bytes),
-    value!(c"enqueued_msgs", s => s.account.enqueued.msgs),
-    value!(c"enqueued_bytes", s => s.account.enqueued.bytes),
-    value!(c"dequeued_msgs", s => s.account.dequeued.msgs),
-    value!(c"dequeued_bytes", s => s.account.dequeued.bytes),
-    value!(c"expired_msgs", s => s.account.expired.msgs),
-    value!(c"expired_bytes", s => s.account.expired.bytes),
-    value!(c"dropped_msgs", s => s.account.dropped.msgs),
-    value!(c"dropped_bytes", s => s.account.dropped.bytes),
+    value!(c"peak_msgs", s => s.counters.peak.msgs),
+    value!(c"peak_bytes", s => s.counters.peak.bytes),
+    value!(c"enqueued_msgs", s => s.counters.enqueued.msgs),
+    value!(c"enqueued_bytes", s => s.counters.enqueued.bytes),
+    value!(c"dequeued_msgs", s => s.counters.dequeued.msgs),
+    value!(c"dequeued_bytes", s => s.counters.dequeued.bytes),
+    value!(c"expired_msgs", s => s.counters.expired.msgs),
+    value!(c"expired_bytes", s => s.counters.expired.bytes),
+    value!(c"dropped_msgs", s => s.counters.dropped.msgs),
+    value!(c"dropped_bytes", s => s.counters.dropped.bytes),
     value!(c"refused_full", s => s.refused.full),
     value!(c"refused_size", s => s.refused.size),
     DeviceAttribute::read_write(
@@ -133,13 +134,13 @@ pub(crate) static ATTRIBUTES: [DeviceAttribute<Arc<Pipe>>; 25] = [
         old => old.expiry_ms, new => Expiry::new(old.enabled, old.interval_ms, new)),
 ];
 
-/// The files of the class.
+/// The command files of the class.
 pub(crate) static COMMANDS: [ClassCommand; 2] = [
     ClassCommand::new(c"create", create),
     ClassCommand::new(c"destroy", destroy),
 ];
 
-/// Writes a number of the pipe's statistics.
+/// Writes a number from a snapshot of the pipe.
 fn show(
     pipe: &Attached<Arc<Pipe>>,
     f: &mut Formatter<'_>,
@@ -148,9 +149,9 @@ fn show(
     writeln!(f, "{}", value(pipe.data().snapshot()))
 }
 
-/// Reads a decimal number.
+/// Parses a decimal number.
 fn parse(text: &[u8]) -> Result<u32> {
-    // `parse` would take a sign, too.
+    // `str::parse` accepts a plus sign, but a number has none.
     if text.first() == Some(&b'+') {
         return Err(EINVAL);
     }
@@ -158,7 +159,7 @@ fn parse(text: &[u8]) -> Result<u32> {
     text.parse().map_err(|_| EINVAL)
 }
 
-/// Creates a pipe with a name, default limits, and a node for root alone.
+/// Creates a pipe with the name `text`, default limits, and a node for root only.
 fn create(text: &[u8]) -> Result {
     cred::require_admin()?;
     let name = Name::new(text).ok_or(EINVAL)?;
@@ -176,7 +177,7 @@ fn create(text: &[u8]) -> Result {
     Ok(())
 }
 
-/// Destroys a pipe, which may be called by its number, its name, or that of its device or its node.
+/// Destroys the pipe that `text` names: by its number, its name, its device or its node.
 fn destroy(text: &[u8]) -> Result {
     cred::require_admin()?;
     let pipe = match Word::new(text) {

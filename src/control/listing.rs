@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files with a line for each pipe.
+//! Lists of pipes for seq files, one line per pipe.
 
 use core::marker::PhantomData;
 use kernel::{
@@ -11,19 +11,19 @@ use kernel::{
     },
 };
 
+use super::registry;
 use crate::{
     kernel_ext::seq::List,
-    pipe::Pipe,
-    registry, //
+    pipe::Pipe, //
 };
 
-/// What a file says of a pipe.
+/// A format for the line of a pipe.
 pub(crate) trait Line: 'static {
     /// Writes the line of a pipe.
     fn write(pipe: &Pipe, file: &SeqFile);
 }
 
-/// All pipes, by number, in the words of an `L`.
+/// All pipes, ordered by number, each with a line in the format `L`.
 pub(crate) struct Pipes<L>(PhantomData<L>);
 
 impl<L: Line> List for Pipes<L> {

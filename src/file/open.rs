@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The state of an open file.
+
+use kernel::{
+    fs::{
+        file::flags,
+        File, //
+    },
+    prelude::*,
+    sync::Arc, //
+};
+
+use crate::{
+    kernel_ext::{
+        chrdev::OpenFile,
+        cred::Opener, //
+    },
+    pipe::{
+        mode::Modes,
+        Access,
+        Handle,
+        Pipe, //
+    },
+};
+
+/// The state of one open file: `open` creates it, and `release` drops it.
+#[repr(C)]
+pub(crate) struct OpenPipe {
+    // First, so that the fast paths find it at the address of the object.
+    pub(super) pipe: Arc<Pipe>,
+    pub(super) handle: Handle,
+    pub(super) opener: Opener,
+}
+
+impl OpenPipe {
+    /// Returns the pipe that was opened.
+    pub(crate) fn pipe(&self) -> &Arc<Pipe> {
+        &self.pipe
+    }
+
+    /// Returns what the pipe keeps for the file.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Returns what the file was opened for.
+    pub(crate) fn access(&self) -> Access {
+        self.handle.access()
+    }
+}
+
+impl Drop for OpenPipe {
+    fn drop(&mut self) {
+        Pipe::detach(&self.pipe, &self.handle);
+    }
+}
+
+impl OpenFile<OpenPipe> {
+    /// Sets the modes of `file`, whose private data this must be.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pipe::set_modes`].
+    pub(crate) fn set_modes(&self, file: &File, modes: Modes) -> Result {
+        let switch = || self.answer_framed(file, modes.contains(Modes::RECORDS));
+        self.pipe.set_modes(&self.handle, modes, switch)
+    }
+}
+
+/// Returns what `file` is being opened for. A file that is opened for ioctls only can neither read
+/// nor write.
+pub(super) fn access_of(file: &File) -> Access {
+    let mode = file.flags() & flags::O_ACCMODE;
+    let read = matches!(mode, flags::O_RDONLY | flags::O_RDWR);
+    Access {
+        read,
+        write: matches!(mode, flags::O_WRONLY | flags::O_RDWR),
+        // The kernel clears this flag after the open.
+        exclusive: read && file.flags() & flags::O_EXCL != 0,
+    }
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How messages are stored: pure data.
+//!
+//! No module here sleeps, takes a lock, or depends on pipes or files. The host compiles the same
+//! files and tests them against simple models.
+
+pub(crate) mod counters;
+pub(crate) mod limits;
+pub(crate) mod message;
+pub(crate) mod queue;
+pub(crate) mod store;
+pub(crate) mod stream;
+pub(crate) mod walk;
+pub(crate) mod wire;

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Wait lists for the readers and the writers of a pipe, and the wakeup in flight of each.
+
+use kernel::{
+    sync::aref::ARef,
+    task::{
+        CurrentTask,
+        Task, //
+    },
+};
+
+use super::{
+    Flag,
+    Handle,
+    State, //
+};
+
+use crate::kernel_ext::{
+    lock::{
+        StateGuard,
+        StateLock, //
+    },
+    wait_list::WaitList, //
+};
+
+/// Returns the tag of waiters for the file of `handle`: the address of the handle, which does not
+/// move while they wait.
+fn tag(handle: &Handle) -> usize {
+    core::ptr::from_ref(handle).addr()
+}
+
+/// Wait list for readers, which wait for a message, or for writers, which wait for a slot.
+///
+/// At most one wakeup is sent each time the flag `waits` is set: until the woken task runs, more
+/// messages or slots may arrive, and it may use them all. A woken task that leaves some passes the
+/// baton: it wakes the next waiter.
+pub(super) struct Waiters {
+    list: WaitList<State>,
+    /// Set when a task begins to wait, even while a wakeup is in flight, and by a woken task if
+    /// others wait. Cleared when a waiter is woken, and by a woken task if no other waits. Clear
+    /// means that no task waits or that a wakeup is in flight.
+    waits: Flag,
+}
+
+impl Waiters {
+    /// Creates an empty wait list for state that `lock` protects. Nothing else may change the flag
+    /// `waits`.
+    pub(super) fn new(lock: &StateLock<State>, waits: Flag) -> Self {
+        Self {
+            list: WaitList::new(lock),
+            waits,
+        }
+    }
+
+    /// Returns the number of tasks that wait and were not chosen yet.
+    pub(super) fn len(&self, state: &State) -> u32 {
+        self.list.len(state)
+    }
+
+    /// Takes the task that has waited longest off the list, unless a wakeup is in flight. The
+    /// caller wakes it after it has released the lock, which the woken task takes.
+    #[inline]
+    pub(super) fn choose(&self, state: &mut State) -> Option<ARef<Task>> {
+        if !state.flags.contains(self.waits) {
+            return None;
+        }
+        state.flags.set(self.waits, false);
+        self.list.choose(state)
+    }
+
+    /// Takes the task that has waited longest for the file of `handle` off the list, even if a
+    /// wakeup is in flight: no other file can take what this one keeps. The caller wakes the task
+    /// after it has released the lock. The task passes the baton like any woken task.
+    pub(super) fn choose_of(&self, state: &mut State, handle: &Handle) -> Option<ARef<Task>> {
+        self.list.choose_tagged(state, tag(handle))
+    }
+
+    /// Releases the lock and waits, for the file of `handle`, until another task chooses this one
+    /// or a signal arrives; then takes the lock again. Returns whether the task was chosen: it must
+    /// then wake the next waiter if it leaves a message or a slot.
+    pub(super) fn sleep<'a>(
+        &self,
+        mut state: StateGuard<'a, State>,
+        task: &CurrentTask,
+        handle: &Handle,
+    ) -> (StateGuard<'a, State>, bool) {
+        state.flags |= self.waits;
+        let (mut state, woken) = self.list.sleep(state, task, tag(handle));
+        if woken {
+            let more = self.list.len(&state) > 0;
+            state.flags.set(self.waits, more);
+        }
+        (state, woken)
+    }
+
+    /// Releases the lock. A task that was `woken` passes the baton: it wakes the next waiter for
+    /// what it leaves.
+    pub(super) fn pass_on(&self, mut state: StateGuard<'_, State>, woken: bool) {
+        let next = woken.then(|| self.choose(&mut state)).flatten();
+        drop(state);
+        if let Some(next) = next {
+            next.wake_up();
+        }
+    }
+
+    /// Wakes all waiters, and releases the lock between them.
+    pub(super) fn wake_all(&self, lock: &StateLock<State>) {
+        loop {
+            let chosen = self.list.choose(&mut lock.lock());
+            let Some(task) = chosen else {
+                break;
+            };
+            task.wake_up();
+        }
+    }
+}
