@@ -2,15 +2,23 @@
 
 //! The pure files of the module, compiled and tested on the host.
 //!
-//! They are the very files that go into the module, in the same module tree, on a stand-in for the
-//! `kernel` crate; the tests are their KUnit tests, and random operations compared with models.
-//! `cargo test -p hosttest` takes seconds, and `cargo miri test -p hosttest` checks the memory accesses
-//! of the former.
+//! The files are the same that are compiled into the module, on a stand-in for the `kernel` crate.
+//! The tests are the KUnit tests in the files, and random operations that are compared with models.
+//! `cargo test -p hosttest` runs them in seconds, and `cargo miri test -p hosttest` checks the memory
+//! accesses of the KUnit tests. `tests/model` has the tests with tasks.
 
 #![expect(
     dead_code,
     reason = "the rest of the module uses it, which is not here"
 )]
+
+/// Makes ordinary tests of the KUnit tests.
+macro_rules! kunit_tests {
+    ($module:item) => {
+        #[cfg(test)]
+        $module
+    };
+}
 
 #[path = "."]
 #[deny(unsafe_code)]
@@ -45,6 +53,7 @@ mod log {
     #[rustfmt::skip]
     pub(crate) mod walk;
 }
+mod page;
 #[path = "."]
 #[deny(unsafe_code)]
 mod pipe {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Random operations on the pure files, compared with the simplest model of each.
+//! Random operations on the pure files, compared with a simple model of each.
 //!
-//! A failure prints the smallest input that proptest could make of it, and keeps its seed in
-//! `proptest-regressions/`, which is to be committed.
+//! A failure prints the smallest failing input that proptest finds, and stores the seed in
+//! `proptest-regressions/`. Commit that file.
 
 use crate::{
     control::numbers::Numbers,
@@ -23,36 +23,36 @@ use crate::{
 use proptest::{collection::vec, prelude::*, sample::select};
 use std::collections::{HashMap, VecDeque};
 
-/// What can be done to a queue.
+/// Operation on a queue.
 #[derive(Clone, Debug)]
 enum Op {
-    /// Sends a message of so many bytes.
+    /// Sends a message of this many bytes.
     Push(u32),
-    /// Sends one whose copying fails at the piece with this number, if it has one.
+    /// Sends a message of this many bytes, but the copy fails at the piece with this index.
     Fail(u32, usize),
-    /// Receives.
+    /// Receives a message.
     Pop,
-    /// Receives so many at a time, if there are.
+    /// Receives this many messages at once, or all if there are fewer.
     PopMany(usize),
-    /// Likewise, but only those that are in one piece.
+    /// Receives this many messages at once, but only those that are contiguous.
     PopSeen(usize),
-    /// Sends messages of so many bytes each at a time, as long as that is only writing down.
+    /// Sends messages of these lengths at once, as long as the current segments have room.
     PushMany(Vec<u32>),
-    /// Removes what is older than so many messages, but only so many of them.
+    /// Drops the messages that are older than the given number of newest ones, up to a limit.
     Expire(u64, u32),
-    /// Discards all.
+    /// Drops all messages.
     Clear,
-    /// Gives memory back; whether all of it.
+    /// Frees memory: all that holds no message, or only part of it.
     Trim(bool),
-    /// Begins or goes on with a cursor, so many bytes of it.
+    /// Advances the cursor by this many bytes. Begins one if there is none.
     Cursor(usize),
-    /// Ends it.
-    EndSurvey,
-    /// Changes the limit on messages, if there are none.
+    /// Ends the cursor.
+    EndCursor,
+    /// Changes the maximum number of messages of an empty queue.
     Limit(u32),
 }
 
-/// Lengths around where segments end.
+/// Generates lengths of messages, many of them near the end of a segment.
 fn lengths() -> impl Strategy<Value = u32> {
     let segment = SEGMENT_SIZE as u32;
     prop_oneof![
@@ -64,7 +64,7 @@ fn lengths() -> impl Strategy<Value = u32> {
     ]
 }
 
-/// The longest message.
+/// Maximum length of a message.
 const LONGEST: u32 = 3 * SEGMENT_SIZE as u32 + 5;
 
 fn ops() -> impl Strategy<Value = Op> {
@@ -79,21 +79,21 @@ fn ops() -> impl Strategy<Value = Op> {
         1 => Just(Op::Clear),
         2 => any::<bool>().prop_map(Op::Trim),
         4 => (0..2 * SEGMENT_SIZE).prop_map(Op::Cursor),
-        1 => Just(Op::EndSurvey),
+        1 => Just(Op::EndCursor),
         1 => (1..200u32).prop_map(Op::Limit),
     ]
 }
 
-/// Byte `at` of the payload of message `seq`.
+/// Returns byte `at` of the payload of message `seq`.
 fn pattern(seq: u64, at: usize) -> u8 {
     (seq as usize).wrapping_mul(151).wrapping_add(at * 7) as u8
 }
 
-/// The model: sequence number and length of each message.
+/// Model of a queue: sequence number and length of each message, and the counters.
 #[derive(Default)]
 struct Model {
     queue: VecDeque<(u64, u32)>,
-    /// The first message of those that were sent at a time, for each of the others.
+    /// For each message that was sent together with others, the first one of them.
     firsts: HashMap<u64, u64>,
     last_seq: u64,
     max_msgs: u32,
@@ -102,12 +102,12 @@ struct Model {
     dequeued: Tally,
     expired: Tally,
     dropped: Tally,
-    /// What a cursor has yet to show, and how far it is in the payload of the first of them; nothing
-    /// for one that has not begun.
+    /// The cursor, if there is one.
     cursor: Option<Cursor>,
 }
 
-/// A cursor.
+/// Messages that a cursor has not returned completely, and the offset in the payload of the first of
+/// them, or [`None`] if the cursor has not returned its record.
 type Cursor = (VecDeque<(u64, u32)>, Option<usize>);
 
 impl Model {
@@ -121,12 +121,12 @@ impl Model {
         self.queue.len() >= self.max_msgs as usize
     }
 
-    /// The message as which message `seq` was sent, by its sender and its time.
+    /// Returns the message whose sender and time message `seq` has.
     fn first(&self, seq: u64) -> u64 {
         self.firsts.get(&seq).copied().unwrap_or(seq)
     }
 
-    /// Takes the oldest message, which must be this one.
+    /// Removes the oldest message, which must have this record and these bytes.
     fn take(&mut self, seq: u64, record: &Record, bytes: &[u8]) {
         let first = self.first(seq);
         assert_eq!(
@@ -141,7 +141,7 @@ impl Model {
     }
 }
 
-/// When message `seq` is said to have been sent.
+/// Returns the time stamp of message `seq`.
 fn stamp(seq: u64) -> Stamp {
     Stamp {
         monotonic: seq,
@@ -149,14 +149,14 @@ fn stamp(seq: u64) -> Stamp {
     }
 }
 
-/// The payload of message `seq`, which has `len` bytes, rounded up.
+/// Returns the payload of message `seq`, which has `len` bytes, with padding.
 fn padded(seq: u64, len: u32) -> Vec<u8> {
     let mut payload: Vec<u8> = (0..len as usize).map(|at| pattern(seq, at)).collect();
     payload.resize(payload.len().next_multiple_of(8), 0);
     payload
 }
 
-/// Who is said to send message `seq`.
+/// Returns the sender of message `seq`.
 fn sender(seq: u64) -> Sender {
     Sender {
         uid: seq as u32,
@@ -166,10 +166,10 @@ fn sender(seq: u64) -> Sender {
     }
 }
 
-/// Sends, with the copying failing at one piece; whether the message was accepted.
+/// Sends a message, of which the copy of one piece fails. Returns whether the message was accepted.
 fn push(queue: &mut Queue, seq: u64, len: u32, fails_at: Option<usize>) -> bool {
     let stamp = stamp(seq);
-    // Every second one the short way, if that can be.
+    // Every second message takes the fast path, if it is contiguous.
     if seq % 2 == 0 {
         let fill = |piece: &mut [u8]| {
             assert_eq!(piece.len(), len as usize);
@@ -205,13 +205,13 @@ fn push(queue: &mut Queue, seq: u64, len: u32, fails_at: Option<usize>) -> bool 
         assert!(fresh.is_empty());
         assert_eq!(at, len as usize);
     } else {
-        // As a sender does that comes back for it.
+        // The sender takes the memory back, as it does before a retry.
         queue.store_mut().provide(&mut fresh, 1);
     }
     accepted
 }
 
-/// Does `op` to both, and compares what it says.
+/// Applies `op` to the queue and the model, and compares the results.
 fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
     match op.clone() {
         Op::Push(len) => {
@@ -227,7 +227,7 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
             }
         }
         Op::Fail(len, piece) => {
-            // What is longer than a segment comes in two pieces at least.
+            // A message longer than a segment has at least two pieces.
             let fails_at = piece.min(usize::from(len as usize > SEGMENT_SIZE));
             assert!(!push(queue, model.last_seq + 1, len, Some(fails_at)));
         }
@@ -240,7 +240,7 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
             if let Some((seq, record, bytes)) = front {
                 model.take(seq, &record, &bytes);
                 let take = |payload: &[u8]| payload == bytes;
-                // Two of four the short way, if that can be.
+                // Two of four messages take the fast path, if they are contiguous.
                 if seq % 4 >= 2 || model.cursor.is_some() || queue.pop_contiguous(take).is_none() {
                     queue.deliver(record.len);
                 }
@@ -257,7 +257,7 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
                 };
                 let bytes: Vec<u8> = walk.payload().flatten().copied().collect();
                 model.take(seq, &record, &bytes);
-                // The last one with or without what it is rounded up by.
+                // The padding of the last message may be left out.
                 run.span = run.span.next_multiple_of(8);
                 run.add(bytes.len(), bytes.len());
             }
@@ -286,7 +286,7 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
             model.dequeued.merge(run.tally);
         }
         Op::PushMany(lens) => {
-            // All of them are of one sender, as those of a write.
+            // All messages have one sender, like those of one write.
             let first = model.last_seq + 1;
             let payloads: Vec<_> = (first..)
                 .zip(&lens)
@@ -296,7 +296,7 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
             let run = queue.write_down(sender(first), stamp(first), messages);
             let room = (model.max_msgs as usize).saturating_sub(model.queue.len());
             assert!(run.tally.msgs as usize <= room.min(lens.len()));
-            // What is written down and not accepted is not there.
+            // A message that is stored but not accepted is not in the queue.
             if run != Run::NONE && lens.len() % 4 > 0 {
                 queue.accept(run, first);
                 for len in lens.iter().take(run.tally.msgs as usize) {
@@ -340,7 +340,7 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
             }
         }
         Op::Cursor(bytes) => cursor(queue, model, bytes),
-        Op::EndSurvey => {
+        Op::EndCursor => {
             model.cursor = None;
             drop(queue.store_mut().cursor_end());
         }
@@ -353,7 +353,7 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
     }
 }
 
-/// Goes on with a cursor, or begins one.
+/// Advances the cursor of both by `bytes` bytes. Begins one if there is none.
 fn cursor(queue: &mut Queue, model: &mut Model, mut bytes: usize) {
     if model.cursor.is_none() {
         queue.store_mut().cursor_begin();
@@ -394,7 +394,7 @@ fn cursor(queue: &mut Queue, model: &mut Model, mut bytes: usize) {
     }
 }
 
-/// Compares all that can be seen of both.
+/// Compares the state of the queue with that of the model.
 fn compare(queue: &Queue, model: &Model) {
     let counters = queue.counters();
     assert_eq!(queue.depth(), model.depth());
@@ -412,7 +412,7 @@ fn compare(queue: &Queue, model: &Model) {
     );
     let front = model.queue.front().map(|(_, len)| *len);
     assert_eq!(queue.front().map(|record| record.len), front);
-    // What a message costs, and the rest of the first and the last segment of each stream.
+    // Besides the messages, the first and the last segment of each stream may be partly filled.
     let payloads: usize = model
         .queue
         .iter()
@@ -435,11 +435,11 @@ proptest! {
             step(&mut queue, &mut model, op);
             compare(&queue, &model);
         }
-        // Nothing is lost that was not taken out.
+        // All messages that were not removed are still there.
         while !model.queue.is_empty() {
             step(&mut queue, &mut model, &Op::Pop);
         }
-        step(&mut queue, &mut model, &Op::EndSurvey);
+        step(&mut queue, &mut model, &Op::EndCursor);
         step(&mut queue, &mut model, &Op::Trim(true));
         compare(&queue, &model);
     }
@@ -480,12 +480,12 @@ proptest! {
     #[test]
     fn a_number_is_taken_again_when_all_others_were_in_use(
         count in 64..80u32,
-        // Takes one, or gives one of those in use back.
+        // `None` takes a number, and `Some` gives one of those in use back.
         ops in vec(prop_oneof![3 => Just(None), 2 => any::<prop::sample::Index>().prop_map(Some)], 1..600),
     ) {
         let mut numbers = Numbers::new(count).expect("numbers");
         let mut used = Vec::new();
-        // For each number that was taken, those that were in use since then.
+        // For each number that was taken, the numbers that were in use since then.
         let mut since = vec![None; count as usize];
         for op in ops {
             match op {
@@ -527,8 +527,8 @@ proptest! {
         if let Some(name) = name {
             prop_assert_eq!(name.as_str().as_bytes(), &text[..]);
         }
-        // The same in a field that something else may follow in. It ends at its first zero, which may be
-        // within `text`.
+        // In a field, the name ends at the first zero, which may be within `text`. Other bytes may
+        // follow.
         let mut field = [rest; NAME_SIZE as usize];
         if text.len() < field.len() {
             field[..text.len()].copy_from_slice(&text);

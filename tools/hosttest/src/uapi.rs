@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The names that the module has for what the header defines.
+//! The constants of the header, under the names that the module has for them.
 
 pub(crate) use kmsgpipe_sys::{
     raw::KMSGPIPE_NAME_SIZE as NAME_SIZE, MAX_MSGS_MAX, MAX_MSGS_MIN, MODE_EOF, MODE_LINES,

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Scenarios: a few tasks on one pipe, in every interleaving.
+//!
+//! Each scenario checks the state in which all tasks have ended or sleep, whatever their order was.
+//! [`Bench::settle`] and [`Bench::finish`] check what holds in all scenarios.
+
+mod changes;
+mod expiry;
+mod looking;
+mod memory;
+mod modes;
+mod polling;
+mod readers;
+mod records;
+mod signals;
+mod writers;
+
+use crate::{
+    kernel_ext::{call::Call, cred::Opener, segment::SEGMENT_SIZE},
+    log::{counters::Tally, limits::Limits},
+    page,
+    pipe::{mode::Modes, node::Node, Access, Handle, Pipe, Readers, Snapshot},
+};
+use kernel::{
+    iov::{Behaviour, IovIterDest, IovIterSource},
+    model,
+    prelude::*,
+    sync::Arc,
+    workqueue,
+};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// Maximum length of a message in bytes.
+const LONGEST: u32 = 256;
+
+/// Access of a file that is open for reading and writing.
+const BOTH: Access = Access {
+    read: true,
+    write: true,
+    exclusive: false,
+};
+
+/// Device node of a pipe, which does not matter here.
+const NODE: Node = Node {
+    mode: 0,
+    uid: 0,
+    gid: 0,
+    name: None,
+};
+
+/// Returns the limits of a pipe for `max_msgs` messages.
+fn limits(max_msgs: u32) -> Limits {
+    match Limits::new(LONGEST, max_msgs, u64::MAX) {
+        Ok(limits) => limits,
+        Err(refusal) => panic!("{refusal}"),
+    }
+}
+
+/// Number of calls that have begun and not ended.
+#[derive(Default)]
+struct Calls {
+    readers: AtomicUsize,
+    writers: AtomicUsize,
+    /// Number of segments that these senders preallocate.
+    segments: AtomicUsize,
+}
+
+/// A pipe, a file that all its users share, and the calls in progress.
+struct Bench {
+    pipe: Arc<Pipe>,
+    handle: Arc<Handle>,
+    calls: Arc<Calls>,
+}
+
+impl Bench {
+    /// Makes a pipe for `max_msgs` messages that holds one for each tag in `queued`, and leaves
+    /// memory for `memory` more segments.
+    fn with_memory(max_msgs: u32, queued: &[u8], memory: usize) -> Self {
+        page::reset();
+        let pipe = Pipe::new(7, limits(max_msgs), NODE, Modes::NONE).expect("a pipe");
+        let handle = pipe.attach(BOTH, Readers::Any).expect("a file");
+        // The shared file must not count as open, or the pipe would never be idle.
+        Pipe::detach(&pipe, &handle);
+        let this = Self {
+            handle: Arc::new(handle),
+            pipe,
+            calls: Arc::default(),
+        };
+        for tag in queued {
+            assert_eq!(this.user().send(*tag), Ok(()));
+        }
+        page::leave(memory);
+        this
+    }
+
+    /// Makes a pipe for `max_msgs` messages that holds one for each tag in `queued`.
+    fn new(max_msgs: u32, queued: &[u8]) -> Self {
+        Self::with_memory(max_msgs, queued, usize::MAX)
+    }
+
+    /// Makes a user of the pipe.
+    fn user(&self) -> User {
+        User {
+            pipe: self.pipe.clone(),
+            handle: self.handle.clone(),
+            calls: self.calls.clone(),
+            behaviour: Behaviour::default(),
+            nonblocking: false,
+            len: 1,
+            room: LONGEST as usize,
+        }
+    }
+
+    /// Starts a task that receives one message.
+    fn receiver(&self) -> model::Spawned<Result<u8>> {
+        let user = self.user();
+        model::spawn(move || user.receive())
+    }
+
+    /// Starts a task that sends one message.
+    fn sender(&self, tag: u8) -> model::Spawned<Result> {
+        let user = self.user();
+        model::spawn(move || user.send(tag))
+    }
+
+    /// Starts a task that runs queued works, up to `works` of them.
+    fn worker(&self, works: usize) {
+        model::spawn(move || workqueue::run_pending(works));
+    }
+
+    /// Waits until all tasks sleep or have ended. Checks that no wakeup was lost, and that waiters,
+    /// messages and segments are counted.
+    fn settle(&self) -> Snapshot {
+        model::settle();
+        let view = self.pipe.snapshot();
+        self.look(&view);
+        let passed = self.pipe.show(&self.handle).stats;
+        assert_eq!(
+            (passed.sent, passed.received),
+            (view.counters.enqueued, view.counters.dequeued),
+            "what passed through the file"
+        );
+        let depth = view.depth.msgs;
+        if self.pipe.alive().is_ok() {
+            assert!(
+                view.waiting_readers == 0 || depth == 0,
+                "a reader waits, and there is a message"
+            );
+            let taken = depth + u64::from(view.internals.rests);
+            assert!(
+                view.waiting_writers == 0 || taken >= view.limits.max_msgs().into(),
+                "a writer waits, and there is room"
+            );
+        }
+        assert_eq!(
+            view.waiting_readers as usize,
+            self.calls.readers.load(Relaxed),
+            "waiting readers"
+        );
+        assert_eq!(
+            view.waiting_writers as usize,
+            self.calls.writers.load(Relaxed),
+            "waiting writers"
+        );
+        assert_eq!(
+            view.internals.segments
+                + view.internals.spare_segments
+                + self.calls.segments.load(Relaxed),
+            page::live(),
+            "segments of the store and of waiting senders"
+        );
+        view
+    }
+
+    /// Checks that each message that was sent is queued, received, expired or dropped.
+    fn look(&self, view: &Snapshot) {
+        let counters = view.counters;
+        let mut gone = view.depth;
+        for tally in [counters.dequeued, counters.expired, counters.dropped] {
+            gone.merge(tally);
+        }
+        assert_eq!(counters.enqueued, gone, "accounting identity");
+    }
+
+    /// Runs the works until the trimmer is no longer queued. Checks that no memory is kept that
+    /// holds no message.
+    fn rest(&self) {
+        let trims = || workqueue::pending().contains(&1);
+        for _ in 0..8 {
+            if trims() {
+                workqueue::run_pending(workqueue::pending().len());
+            }
+        }
+        assert!(!trims(), "an idle pipe is trimmed again and again");
+        let view = self.settle();
+        assert_eq!(view.internals.spare_segments, 0, "spare segments kept");
+        if view.depth == Tally::default() {
+            assert_eq!(view.internals.segments, 0, "empty segments kept");
+        }
+    }
+
+    /// Destroys the pipe, and checks that all tasks end and that nothing is left.
+    fn finish(self) {
+        self.rest();
+        Pipe::shutdown(&self.pipe);
+        self.dead();
+    }
+
+    /// Waits for all tasks, and checks that nothing is left of a destroyed pipe.
+    fn dead(self) {
+        model::join();
+        let view = self.pipe.snapshot();
+        self.look(&view);
+        assert_eq!(view.depth, Tally::default());
+        assert_eq!((view.waiting_readers, view.waiting_writers), (0, 0));
+        assert_eq!(page::live(), 0, "segments leaked");
+        assert_eq!(workqueue::pending(), [] as [u64; 0], "works left");
+        assert_eq!(Arc::strong_count(&self.pipe), 1, "references left");
+    }
+}
+
+/// User of a pipe. All bytes of a message are its tag.
+#[derive(Clone)]
+struct User {
+    pipe: Arc<Pipe>,
+    handle: Arc<Handle>,
+    calls: Arc<Calls>,
+    behaviour: Behaviour,
+    nonblocking: bool,
+    len: usize,
+    room: usize,
+}
+
+impl User {
+    /// Makes calls that do not wait.
+    fn nonblocking(mut self) -> Self {
+        self.nonblocking = true;
+        self
+    }
+
+    /// Makes the memory absent for the next `copies` copies.
+    fn absent(mut self, copies: u32) -> Self {
+        self.behaviour.absent = copies;
+        self
+    }
+
+    /// Limits how often the memory can be faulted in.
+    fn breaks_after(mut self, times: u32) -> Self {
+        self.behaviour.left = Some(times);
+        self
+    }
+
+    /// Sets the length of messages to `segments` segments.
+    fn long(mut self, segments: usize) -> Self {
+        self.len = segments * SEGMENT_SIZE;
+        self
+    }
+
+    /// Sets the length of messages to `len` bytes.
+    fn bytes(mut self, len: usize) -> Self {
+        self.len = len;
+        self
+    }
+
+    /// Sets the size of the buffer for messages, in bytes.
+    fn room(mut self, room: usize) -> Self {
+        self.room = room;
+        self
+    }
+
+    /// Sends a message of bytes `tag`.
+    fn send(&self, tag: u8) -> Result {
+        let message = [tag; LONGEST as usize];
+        let mut source = IovIterSource::new(&message[..self.len], self.behaviour);
+        let segments = 1 + self.len.div_ceil(SEGMENT_SIZE);
+        self.calls.writers.fetch_add(1, Relaxed);
+        self.calls.segments.fetch_add(segments, Relaxed);
+        let result = Pipe::send(&self.pipe, &self.handle, &Opener, &mut source, self);
+        self.calls.segments.fetch_sub(segments, Relaxed);
+        self.calls.writers.fetch_sub(1, Relaxed);
+        result.map(|len| assert_eq!(len, self.len))
+    }
+
+    /// Receives a message, and returns its tag.
+    fn receive(&self) -> Result<u8> {
+        let mut dest = IovIterDest::new(self.room, self.behaviour);
+        self.calls.readers.fetch_add(1, Relaxed);
+        let result = Pipe::receive(&self.pipe, &self.handle, &mut dest, || self.nonblocking);
+        self.calls.readers.fetch_sub(1, Relaxed);
+        result.map(|len| {
+            let tag = dest.written()[0];
+            assert_eq!(dest.written(), vec![tag; len]);
+            tag
+        })
+    }
+}
+
+impl Call for User {
+    fn is_nonblocking(&self) -> bool {
+        self.nonblocking
+    }
+
+    fn is_attempt(&self) -> bool {
+        false
+    }
+}
+
+/// A file that is not shared with [`Bench`].
+#[derive(Clone)]
+struct Opened {
+    pipe: Arc<Pipe>,
+    handle: Arc<Handle>,
+    /// The file is in the mode `RECORDS`.
+    records: bool,
+    behaviour: Behaviour,
+}
+
+impl Opened {
+    /// Opens a file, and sets its modes.
+    fn new(bench: &Bench, modes: Modes) -> Self {
+        let pipe = bench.pipe.clone();
+        let handle = Arc::new(pipe.attach(BOTH, Readers::Any).expect("a file"));
+        assert_eq!(pipe.set_modes(&handle, modes, || ()), Ok(()));
+        Self {
+            pipe,
+            handle,
+            records: modes.contains(Modes::RECORDS),
+            behaviour: Behaviour::default(),
+        }
+    }
+
+    /// Returns the same file, used with memory that is absent for the next `times` copies.
+    fn absent(&self, times: u32) -> Self {
+        let mut this = self.clone();
+        this.behaviour.absent = times;
+        this
+    }
+
+    /// Reads up to `room` bytes.
+    fn read(&self, room: usize) -> Result<Vec<u8>> {
+        let mut dest = IovIterDest::new(room, self.behaviour);
+        let len = if self.records {
+            Pipe::receive_records(&self.pipe, &self.handle, &mut dest, || false)
+        } else {
+            Pipe::receive(&self.pipe, &self.handle, &mut dest, || false)
+        }?;
+        assert_eq!(dest.written().len(), len);
+        Ok(dest.written().to_vec())
+    }
+
+    /// Writes `bytes`, with the call properties of `user`.
+    fn write(&self, bytes: &[u8], user: &User) -> Result<usize> {
+        let mut source = IovIterSource::new(bytes, self.behaviour);
+        if self.records {
+            Pipe::send_records(&self.pipe, &self.handle, &Opener, &mut source, user)
+        } else {
+            Pipe::send(&self.pipe, &self.handle, &Opener, &mut source, user)
+        }
+    }
+
+    /// Closes the file.
+    fn close(self) {
+        Pipe::detach(&self.pipe, &self.handle);
+    }
+}
+
+/// Returns the number of calls that have succeeded.
+fn done<T>(results: &[Option<Result<T>>]) -> usize {
+    results.iter().flatten().filter(|r| r.is_ok()).count()
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The constants and types of the header, under the names that the module has for them.
+
+pub(crate) use kmsgpipe_sys::{
+    raw::{
+        kmsgpipe_record as Record, kmsgpipe_send as Send, KMSGPIPE_NAME_SIZE as NAME_SIZE,
+        KMSGPIPE_RECORD_PRIVILEGED as RECORD_PRIVILEGED,
+    },
+    FLUSH_EXPIRY_DEFAULT, FLUSH_INTERVAL_DEFAULT, MAX_MSGS_MAX, MAX_MSGS_MIN, MODE_EOF, MODE_LINES,
+    MODE_RECORDS, MODE_WHOLE, MSG_SIZE_MAX, MSG_SIZE_MIN,
+};
