@@ -46,22 +46,24 @@ use crate::{
     },
     file::OpenPipe,
     kernel_ext::{
-        chrdev::Opened,
-        class::{
-            Class,
-            Commands, //
-        },
         compat,
-        param::mode_parameter,
-        region::Region,
-        users::Users, //
+        dev::{
+            chrdev::Opened,
+            class::{
+                Class,
+                Commands, //
+            },
+            param::mode_parameter,
+            region::Region, //
+        },
+        sync::quiesce::Quiesce, //
     },
     log::limits::Limits,
     pipe::{
         mode::Modes,
         node::Node,
         Pipe, //
-    },
+    }, //
 };
 
 /// The largest number of pipes that can be created when the module is loaded.
@@ -110,7 +112,7 @@ struct Kmsgpipe {
     // module.
     _pipes: AllPipes,
     // This comes last: it waits for tasks that are still on their way out of the module's code.
-    _users: Users,
+    _quiesce: Quiesce,
 }
 
 impl kernel::Module for Kmsgpipe {
@@ -136,7 +138,7 @@ impl kernel::Module for Kmsgpipe {
         }
 
         // Declared first, and so dropped last if a later step fails.
-        let users = Users::of(module);
+        let quiesce = Quiesce::of(module);
         let stats = procfs::stats_file()?;
         let spec = Spec {
             limits,
@@ -165,7 +167,7 @@ impl kernel::Module for Kmsgpipe {
             _pipes: all,
             // An open file in it holds a reference to the module, so no later step may fail.
             _debug: debugfs::pipes_dir(),
-            _users: users,
+            _quiesce: quiesce,
         })
     }
 }

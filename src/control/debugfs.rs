@@ -13,7 +13,7 @@ use super::listing::{
     Pipes, //
 };
 use crate::{
-    kernel_ext::debugfs::ListDir,
+    kernel_ext::dev::debugfs::ListDir,
     pipe::Pipe, //
 };
 

@@ -13,7 +13,7 @@ use kernel::{
 
 use super::registry;
 use crate::{
-    kernel_ext::seq::List,
+    kernel_ext::dev::seq::List,
     pipe::Pipe, //
 };
 

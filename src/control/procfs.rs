@@ -16,7 +16,7 @@ use super::listing::{
 };
 
 use crate::{
-    kernel_ext::proc::ListFile,
+    kernel_ext::dev::proc::ListFile,
     pipe::Pipe, //
 };
 

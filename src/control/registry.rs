@@ -28,18 +28,20 @@ use kernel::{
 use super::numbers::Numbers;
 use crate::{
     kernel_ext::{
-        class::{
-            Class,
-            Device,
-            HasNode,
-            Permissions, //
+        dev::{
+            class::{
+                Class,
+                Device,
+                HasNode,
+                Permissions, //
+            },
+            path,
+            region::Region, //
         },
-        global::{
+        sync::global::{
             Global,
             Published, //
-        },
-        path,
-        region::Region, //
+        }, //
     },
     log::limits::Limits,
     pipe::{
@@ -145,7 +147,7 @@ impl AllPipes {
     /// A pipe can be opened as soon as it has a node, which may be before the module is loaded. If
     /// loading failed then, an open file would keep the module in use. So a task that opens a pipe
     /// waits for [`AllPipes::loaded`], and finds no pipe if loading fails.
-    /// [`Users`](crate::kernel_ext::users::Users) waits for these tasks to leave the module.
+    /// [`Quiesce`](crate::kernel_ext::sync::quiesce::Quiesce) waits for these tasks to leave the module.
     ///
     /// # Errors
     ///

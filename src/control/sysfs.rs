@@ -22,15 +22,17 @@ use super::registry::{
 
 use crate::{
     kernel_ext::{
-        attribute::{
-            ClassCommand,
-            DeviceAttribute, //
-        },
-        class::{
-            Attached,
-            HasNode, //
-        },
-        cred, //
+        cred,
+        dev::{
+            attribute::{
+                ClassCommand,
+                DeviceAttribute, //
+            },
+            class::{
+                Attached,
+                HasNode, //
+            }, //
+        }, //
     },
     pipe::{
         mode::Modes,

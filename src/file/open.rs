@@ -13,15 +13,15 @@ use kernel::{
 
 use crate::{
     kernel_ext::{
-        chrdev::OpenFile,
-        cred::Opener, //
+        cred::Opener,
+        dev::chrdev::OpenFile, //
     },
     pipe::{
         mode::Modes,
         Access,
         Handle,
         Pipe, //
-    },
+    }, //
 };
 
 /// The state of one open file: `open` creates it, and `release` drops it.

@@ -31,25 +31,27 @@ use super::{
 use crate::{
     control::registry,
     kernel_ext::{
-        call::Call,
-        chrdev::{
-            OpenFile,
-            StreamDevice, //
-        },
         compat,
         cred::{
             self,
             Opener, //
         },
-        kiocb::is_nonblocking,
-        nofault::{
-            Dest,
-            Source, //
+        dev::chrdev::{
+            OpenFile,
+            StreamDevice, //
         },
-        notify::Notifier,
-        user::{
-            UserDest,
-            UserSource, //
+        sync::notify::Notifier,
+        uaccess::{
+            call::Call,
+            kiocb::is_nonblocking,
+            nofault::{
+                Dest,
+                Source, //
+            },
+            user::{
+                UserDest,
+                UserSource, //
+            }, //
         }, //
     },
     pipe::{

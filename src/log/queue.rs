@@ -328,7 +328,7 @@ impl Queue {
 #[kernel::macros::kunit_tests(kmsgpipe_queue)]
 mod tests {
     use super::*;
-    use crate::kernel_ext::segment::{
+    use crate::kernel_ext::mm::segment::{
         Segment,
         SEGMENT_SIZE, //
     };

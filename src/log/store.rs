@@ -28,7 +28,7 @@ use super::{
         Walk, //
     }, //
 };
-use crate::kernel_ext::{
+use crate::kernel_ext::mm::{
     segment::SEGMENT_SIZE,
     words, //
 };

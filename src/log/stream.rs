@@ -5,7 +5,7 @@
 //! Pure data: no function here sleeps, allocates or frees. The caller provides segments, and gets
 //! back those that are no longer in use.
 
-use crate::kernel_ext::{
+use crate::kernel_ext::mm::{
     chain::{
         Chain,
         Iter, //

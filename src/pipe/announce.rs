@@ -12,7 +12,7 @@ use super::{
     Pipe,
     State, //
 };
-use crate::kernel_ext::lock::StateGuard;
+use crate::kernel_ext::sync::lock::StateGuard;
 
 impl Pipe {
     /// Releases the lock after `added` messages were added, and announces them: wakes a reader,

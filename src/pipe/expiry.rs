@@ -27,8 +27,10 @@ use super::{
 use crate::{
     kernel_ext::{
         clock,
-        lock::StateGuard,
-        work, //
+        sync::{
+            lock::StateGuard,
+            work, //
+        }, //
     },
     uapi::{
         FLUSH_EXPIRY_DEFAULT,

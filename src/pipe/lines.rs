@@ -23,16 +23,18 @@ use super::{
 
 use crate::{
     kernel_ext::{
-        call::Call,
-        lock::StateGuard,
-        nofault::{
-            self,
-            Copied,
-            Source, //
-        },
-        segment::{
+        mm::segment::{
             Segment,
             SEGMENT_SIZE, //
+        },
+        sync::lock::StateGuard,
+        uaccess::{
+            call::Call,
+            nofault::{
+                self,
+                Copied,
+                Source, //
+            }, //
         }, //
     },
     log::{

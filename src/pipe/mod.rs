@@ -72,17 +72,19 @@ use kernel::{
 
 use crate::{
     kernel_ext::{
-        call::Call,
         clock,
-        lock::{
-            new_state_lock,
-            StateLock, //
+        sync::{
+            lock::{
+                new_state_lock,
+                StateLock, //
+            },
+            notify::{
+                events,
+                Notifier, //
+            },
+            work, //
         },
-        notify::{
-            events,
-            Notifier, //
-        },
-        work, //
+        uaccess::call::Call, //
     },
     log::{
         counters::{

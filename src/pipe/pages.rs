@@ -13,7 +13,7 @@ use super::{
     State, //
 };
 use crate::{
-    kernel_ext::segment::Segment,
+    kernel_ext::mm::segment::Segment,
     log::stream::Segments, //
 };
 

@@ -27,12 +27,12 @@ use super::{
 
 use crate::{
     kernel_ext::{
-        lock::StateGuard,
-        nofault::{
+        mm::pieces::part,
+        sync::lock::StateGuard,
+        uaccess::nofault::{
             self,
             Dest, //
-        },
-        pieces::part, //
+        }, //
     },
     log::stream::Segments, //
 };

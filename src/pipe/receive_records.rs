@@ -20,19 +20,21 @@ use super::{
 
 use crate::{
     kernel_ext::{
-        lock::StateGuard,
-        nofault::{
+        mm::{
+            segment::{
+                Bytes,
+                SEGMENT_SIZE, //
+            },
+            words, //
+        },
+        sync::lock::StateGuard,
+        uaccess::nofault::{
             self,
             Dest,
             NotPresent,
             Pour, //
         },
-        segment::{
-            Bytes,
-            SEGMENT_SIZE, //
-        },
-        view::View,
-        words, //
+        view::View, //
     },
     log::{
         message::Record,

@@ -21,18 +21,20 @@ use super::{
 
 use crate::{
     kernel_ext::{
-        nofault::{
+        mm::{
+            pieces::{
+                self,
+                part, //
+            },
+            segment::{
+                Segment,
+                SEGMENT_SIZE, //
+            }, //
+        },
+        uaccess::nofault::{
             self,
             Dest,
             NotPresent, //
-        },
-        pieces::{
-            self,
-            part, //
-        },
-        segment::{
-            Segment,
-            SEGMENT_SIZE, //
         }, //
     },
     log::stream::Segments, //

@@ -19,21 +19,23 @@ use super::{
 
 use crate::{
     kernel_ext::{
-        call::Call,
         clock,
         cred::{
             self,
             Ids,
             Opener, //
         },
-        lock::StateGuard,
-        nofault::{
-            self,
-            Source, //
-        },
-        segment::{
+        mm::segment::{
             Segment,
             SEGMENT_SIZE, //
+        },
+        sync::lock::StateGuard,
+        uaccess::{
+            call::Call,
+            nofault::{
+                self,
+                Source, //
+            }, //
         }, //
     },
     log::{

@@ -29,30 +29,34 @@ use super::{
 
 use crate::{
     kernel_ext::{
-        call::Call,
         clock,
         cred::Opener,
-        lock::StateGuard,
-        nofault::{
-            self,
-            Copied,
-            First,
-            Source, //
+        mm::{
+            segment::{
+                Segment,
+                SEGMENT_SIZE, //
+            },
+            words, //
         },
-        segment::{
-            Segment,
-            SEGMENT_SIZE, //
-        },
-        words, //
+        sync::lock::StateGuard,
+        uaccess::{
+            call::Call,
+            nofault::{
+                self,
+                Copied,
+                First,
+                Source, //
+            }, //
+        }, //
     },
     log::{
+        counters::Tally,
         message::{
             Record,
             Sender,
             Stamp, //
         },
         queue::Queue,
-        counters::Tally,
         store::Placement,
         stream::Segments,
         walk::Run,

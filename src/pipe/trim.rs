@@ -20,7 +20,7 @@ use super::{
     State, //
 };
 
-use crate::kernel_ext::work;
+use crate::kernel_ext::sync::work;
 
 /// Interval of the trimmer, in milliseconds.
 const INTERVAL_MS: u32 = 1000;

@@ -16,7 +16,7 @@ use super::{
     State, //
 };
 
-use crate::kernel_ext::{
+use crate::kernel_ext::sync::{
     lock::{
         StateGuard,
         StateLock, //

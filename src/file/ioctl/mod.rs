@@ -28,9 +28,11 @@ use crate::{
         Spec, //
     },
     kernel_ext::{
-        chrdev::OpenFile,
         cred,
-        file, //
+        dev::{
+            chrdev::OpenFile,
+            file, //
+        }, //
     },
     pipe::{
         mode::Modes,

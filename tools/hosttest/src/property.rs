@@ -7,7 +7,7 @@
 
 use crate::{
     control::numbers::Numbers,
-    kernel_ext::segment::{Segment, SEGMENT_SIZE},
+    kernel_ext::mm::segment::{Segment, SEGMENT_SIZE},
     log::{
         counters::Tally,
         limits::{Limits, Refusal},

@@ -17,7 +17,7 @@ mod signals;
 mod writers;
 
 use crate::{
-    kernel_ext::{call::Call, cred::Opener, segment::SEGMENT_SIZE},
+    kernel_ext::{cred::Opener, mm::segment::SEGMENT_SIZE, uaccess::call::Call},
     log::{counters::Tally, limits::Limits},
     page,
     pipe::{mode::Modes, node::Node, Access, Handle, Pipe, Readers, Snapshot},

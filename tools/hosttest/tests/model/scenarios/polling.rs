@@ -3,7 +3,7 @@
 //! Polling: no poller sleeps through the event that it waits for.
 
 use super::*;
-use crate::kernel_ext::notify::events;
+use crate::kernel_ext::sync::notify::events;
 
 /// Starts a task that polls for `events`.
 fn poller(bench: &Bench, wanted: u32) -> model::Spawned<u32> {

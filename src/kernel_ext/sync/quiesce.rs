@@ -16,9 +16,9 @@ use kernel::{
 
 /// Waits, when dropped, for the tasks that run code of the module. It must be the last object that
 /// is dropped when the module is unloaded or fails to load: the kernel then frees the code.
-pub(crate) struct Users(&'static ThisModule);
+pub(crate) struct Quiesce(&'static ThisModule);
 
-impl Users {
+impl Quiesce {
     /// Makes the object for the tasks of `module`.
     pub(crate) fn of(module: &'static ThisModule) -> Self {
         Self(module)
@@ -42,7 +42,7 @@ impl Users {
     }
 }
 
-impl Drop for Users {
+impl Drop for Quiesce {
     /// Waits until there are no other references and no task runs code of the module. All tasks in
     /// that code must be about to leave it, and no task must be able to enter it.
     fn drop(&mut self) {

@@ -47,7 +47,7 @@ pub(crate) struct UserSource(Range);
 impl UserSource {
     /// Makes a source of the `len` bytes at `at`.
     #[inline]
-    pub(super) fn new(at: *const c_char, len: usize) -> Self {
+    pub(in crate::kernel_ext) fn new(at: *const c_char, len: usize) -> Self {
         let at = at.cast_mut();
         Self(Range { at, len })
     }
@@ -104,7 +104,7 @@ pub(crate) struct UserDest(Range);
 impl UserDest {
     /// Makes a destination of the `len` bytes at `at`.
     #[inline]
-    pub(super) fn new(at: *mut c_char, len: usize) -> Self {
+    pub(in crate::kernel_ext) fn new(at: *mut c_char, len: usize) -> Self {
         Self(Range { at, len })
     }
 

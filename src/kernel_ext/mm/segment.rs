@@ -22,10 +22,9 @@ use kernel::{
     prelude::*, //
 };
 
-use super::{
-    chain::Linked,
-    layout::GFP_NORETRY, //
-};
+use super::chain::Linked;
+
+use crate::kernel_ext::layout::GFP_NORETRY;
 
 // Segments keep the permanent kernel address of a page, which highmem pages do not have.
 #[cfg(CONFIG_HIGHMEM)]

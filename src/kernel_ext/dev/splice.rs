@@ -12,7 +12,7 @@ use kernel::{
     page::PAGE_SIZE, //
 };
 
-use super::layout::{
+use crate::kernel_ext::layout::{
     PipeIndex,
     PIPE_HEAD,
     PIPE_MAX_USAGE,

@@ -34,9 +34,9 @@ use super::{
         ClassCommand,
         DeviceAttribute, //
     },
-    cache::Cache,
-    layout::GFP_NOFAIL,
+    cache::Cache, //
 };
+use crate::kernel_ext::layout::GFP_NOFAIL;
 
 /// Device class, `/sys/class/NAME`, each of whose devices has data of type `T`.
 ///

@@ -21,10 +21,9 @@ use kernel::{
 
 use super::seq::List;
 #[cfg(CONFIG_DEBUG_FS)]
-use super::{
-    compat,
-    seq::Operations, //
-};
+use crate::kernel_ext::compat;
+
+use super::seq::Operations;
 
 /// Directory in debugfs with one file, readable by root, that lists the objects of `T`.
 ///

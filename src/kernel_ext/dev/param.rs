@@ -22,7 +22,7 @@ use kernel::{
     },
 };
 
-use super::compat;
+use crate::kernel_ext::compat;
 
 /// All permission bits.
 const PERMISSIONS: u32 = 0o777;
@@ -147,12 +147,12 @@ macro_rules! mode_parameter {
     ($module:literal, $name:ident: $default:literal, $description:literal) => {
         #[doc = $description]
         #[allow(non_upper_case_globals, reason = "its name is that of the parameter")]
-        static $name: $crate::kernel_ext::param::ModeParam =
-            $crate::kernel_ext::param::ModeParam::new($default);
+        static $name: $crate::kernel_ext::dev::param::ModeParam =
+            $crate::kernel_ext::dev::param::ModeParam::new($default);
 
         #[allow(unsafe_code)]
         const _: () = {
-            use $crate::kernel_ext::param::{
+            use $crate::kernel_ext::dev::param::{
                 bytes,
                 Entry, //
             };

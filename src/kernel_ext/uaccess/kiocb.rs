@@ -18,12 +18,11 @@ use kernel::{
     types::ForeignOwnable, //
 };
 
-use super::{
-    call::Call,
-    layout::{
-        IOCB_AIO_RW,
-        IOCB_NOWAIT, //
-    }, //
+use super::call::Call;
+
+use crate::kernel_ext::layout::{
+    IOCB_AIO_RW,
+    IOCB_NOWAIT, //
 };
 
 /// Returns whether this call must fail with `EAGAIN` instead of waiting: the file has `O_NONBLOCK`,
@@ -59,7 +58,10 @@ impl<T: ForeignOwnable> Call for Kiocb<'_, T> {
 /// # Invariants
 ///
 /// The file is valid for `'a`.
-pub(super) struct FileCall<'a>(NonNull<bindings::file>, PhantomData<&'a bindings::file>);
+pub(in crate::kernel_ext) struct FileCall<'a>(
+    NonNull<bindings::file>,
+    PhantomData<&'a bindings::file>,
+);
 
 impl FileCall<'_> {
     /// Makes a call on `file`.
@@ -68,7 +70,7 @@ impl FileCall<'_> {
     ///
     /// `file` must be valid for the lifetime of the result.
     #[inline]
-    pub(super) unsafe fn new(file: *mut bindings::file) -> Self {
+    pub(in crate::kernel_ext) unsafe fn new(file: *mut bindings::file) -> Self {
         // SAFETY: By the safety requirements `file` is valid, so it is not null.
         // INVARIANT: By the safety requirements `file` is valid for the lifetime of the result.
         Self(unsafe { NonNull::new_unchecked(file) }, PhantomData)
@@ -92,7 +94,7 @@ impl Call for FileCall<'_> {
 /// # Safety
 ///
 /// `file` must be valid.
-pub(super) unsafe fn is_file_nonblocking(file: *mut bindings::file) -> bool {
+pub(in crate::kernel_ext) unsafe fn is_file_nonblocking(file: *mut bindings::file) -> bool {
     // SAFETY: By the safety requirements `file` is valid. A `LocalFile` may exist while the current
     // task uses the position of the file.
     let file = unsafe { LocalFile::from_raw_file(file) };

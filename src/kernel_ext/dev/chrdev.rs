@@ -42,28 +42,33 @@ use kernel::{
     types::ForeignOwnable, //
 };
 
-use super::{
-    call::Call,
-    kiocb::{
-        is_file_nonblocking,
-        is_nonblocking,
-        FileCall, //
-    },
+use crate::kernel_ext::{
     layout::FMODE_NOWAIT,
-    nofault::{
-        Dest,
-        Source, //
-    },
-    notify::Notifier,
+    sync::notify::Notifier,
+    uaccess::{
+        call::Call,
+        kiocb::{
+            is_file_nonblocking,
+            is_nonblocking,
+            FileCall, //
+        },
+        nofault::{
+            Dest,
+            Source, //
+        },
+        user::{
+            UserDest,
+            UserSource, //
+        }, //
+    }, //
+};
+
+use super::{
     region::{
         Region,
         MINOR_BITS, //
     },
-    splice,
-    user::{
-        UserDest,
-        UserSource, //
-    },
+    splice, //
 };
 
 /// A device with a stream of messages that can be polled, opened through a [`Region`].
@@ -102,7 +107,7 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
     /// Returns the notifier that pollers register with. Called once, when the file is opened.
     fn notifier(&self) -> &Notifier;
 
-    /// Returns the current [`events`](super::notify::events) for `poll`. Later changes of the
+    /// Returns the current [`events`](crate::kernel_ext::sync::notify::events) for `poll`. Later changes of the
     /// result must be reported to the [`Notifier`].
     fn poll(&self) -> u32;
 

@@ -17,7 +17,7 @@ use kernel::{
     task::CurrentTask, //
 };
 
-use super::{
+use crate::kernel_ext::mm::{
     chain::Chain,
     pieces::{
         self,
@@ -26,7 +26,7 @@ use super::{
     segment::{
         Bytes,
         Segment, //
-    },
+    }, //
 };
 
 /// Memory of the caller that a message is copied from, with a current position.

@@ -18,7 +18,7 @@ use kernel::{
     types::Opaque, //
 };
 
-use super::layout::{
+use crate::kernel_ext::layout::{
     FMODE_READ,
     FMODE_WRITE, //
 };
@@ -148,7 +148,7 @@ impl Notifier {
     /// - `file` must be a valid file that holds a reference to the owner of this notifier until it
     ///   is released.
     /// - `table` must be null or valid.
-    pub(super) unsafe fn register_poll(
+    pub(in crate::kernel_ext) unsafe fn register_poll(
         &self,
         file: *mut bindings::file,
         table: *mut bindings::poll_table,
@@ -165,7 +165,7 @@ impl Notifier {
     ///
     /// The arguments must be those of a `file_operations::fasync` call, for a file that holds a
     /// reference to the owner of this notifier until it is released.
-    pub(super) unsafe fn register_async(
+    pub(in crate::kernel_ext) unsafe fn register_async(
         &self,
         fd: c_int,
         file: *mut bindings::file,

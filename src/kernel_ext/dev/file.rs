@@ -12,7 +12,7 @@ use kernel::{
     },
 };
 
-use super::layout;
+use crate::kernel_ext::layout;
 
 /// `FIONREAD`: request for the number of readable bytes, as an `int`.
 pub(crate) const FIONREAD: u32 = layout::FIONREAD;

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Memory that messages are kept in: segments of one page, chains of them, and copies between
+//! sequences of byte slices.
+
+pub(crate) mod chain;
+pub(crate) mod pieces;
+pub(crate) mod segment;
+pub(crate) mod words;
