@@ -38,7 +38,7 @@ use crate::{
         },
         registry::{
             self,
-            AllPipes,
+            RegistryGuard,
             Spec,
             PIPES_MAX, //
         },
@@ -110,7 +110,7 @@ struct Kmsgpipe {
     _commands: Commands<Arc<Pipe>>,
     // Dropping it destroys all pipes. No file is open by then: each holds a reference to the
     // module.
-    _pipes: AllPipes,
+    _pipes: RegistryGuard,
     // This comes last: it waits for tasks that are still on their way out of the module's code.
     _quiesce: Quiesce,
 }
@@ -152,14 +152,14 @@ impl kernel::Module for Kmsgpipe {
         };
         let class = Arc::new(Class::new(c"kmsgpipe", &sysfs::ATTRIBUTES)?, GFP_KERNEL)?;
         let region = Arc::new(Region::new(c"kmsgpipe", PIPES_MAX)?, GFP_KERNEL)?;
-        let all = AllPipes::publish(max_bytes, class.clone(), region.clone())?;
+        let all = RegistryGuard::publish(max_bytes, class.clone(), region.clone())?;
         let opened = Opened::new(region)?;
         for _ in 0..pipes {
             registry::create(&spec)?;
         }
         let commands = Commands::new(class, &sysfs::COMMANDS)?;
         all.loaded();
-        registry::warn_of_strays(pipes);
+        registry::warn_of_foreign_nodes(pipes);
         Ok(Self {
             _stats: stats,
             _opened: opened,

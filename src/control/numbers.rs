@@ -58,7 +58,7 @@ impl Numbers {
     }
 
     /// Frees a number that was taken.
-    pub(crate) fn give_back(&mut self, number: u32) {
+    pub(crate) fn release(&mut self, number: u32) {
         self.used.release_id(number as usize);
     }
 }
@@ -77,7 +77,7 @@ mod tests {
         for _ in 0..3 {
             for number in 1..COUNT {
                 assert_eq!(numbers.take(), Some(number));
-                numbers.give_back(number);
+                numbers.release(number);
             }
         }
         Ok(())
@@ -91,7 +91,7 @@ mod tests {
         }
         assert_eq!(numbers.take(), None);
         for number in [COUNT - 1, 7, 64, 6] {
-            numbers.give_back(number);
+            numbers.release(number);
         }
         for number in [6, 7, 64, COUNT - 1] {
             assert_eq!(numbers.take(), Some(number));
@@ -105,7 +105,7 @@ mod tests {
         let mut numbers = Numbers::new(COUNT)?;
         while numbers.take().is_some() {}
         for number in [5, 5, COUNT - 1, COUNT - 1, 0] {
-            numbers.give_back(number);
+            numbers.release(number);
             assert_eq!(numbers.take(), Some(number));
             assert_eq!(numbers.take(), None);
         }

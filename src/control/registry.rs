@@ -29,8 +29,8 @@ use super::numbers::Numbers;
 use crate::{
     kernel_ext::{
         dev::{
-            class::{
-                Class,
+            class::Class,
+            device::{
                 Device,
                 HasNode,
                 Permissions, //
@@ -92,7 +92,7 @@ impl HasNode for Arc<Pipe> {
 
     fn write_node_name(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match &self.node().name {
-            Some(name) => write!(f, "kmsgpipe/{}", name.as_str()),
+            Some(name) => write!(f, "kmsgpipe/{name}"),
             None => write!(f, "kmsgpipe{}", self.id()),
         }
     }
@@ -134,24 +134,26 @@ struct Registry {
 ///
 /// When it is dropped, no task may be able to open or create a pipe any more. No file is open by
 /// then: each holds a reference to the module.
-pub(crate) struct AllPipes {
+pub(crate) struct RegistryGuard {
     registry: Arc<Registry>,
     // Dropped after all pipes are destroyed: until then, callbacks find the registry.
     _published: Published<Registry>,
 }
 
-impl AllPipes {
+impl RegistryGuard {
     /// Creates an empty registry and publishes it. The devices of pipes are added to `class` with
     /// the numbers of `region`; `max_bytes` bounds the payload of each pipe.
     ///
     /// A pipe can be opened as soon as it has a node, which may be before the module is loaded. If
     /// loading failed then, an open file would keep the module in use. So a task that opens a pipe
-    /// waits for [`AllPipes::loaded`], and finds no pipe if loading fails.
-    /// [`Quiesce`](crate::kernel_ext::sync::quiesce::Quiesce) waits for these tasks to leave the module.
+    /// waits for [`RegistryGuard::loaded`], and finds no pipe if loading fails.
+    /// [`Quiesce`](crate::kernel_ext::sync::quiesce::Quiesce) waits for these tasks to leave the
+    /// module.
     ///
     /// # Errors
     ///
-    /// [`ENOMEM`].
+    /// - [`EBUSY`]: another registry is published.
+    /// - [`ENOMEM`].
     pub(crate) fn publish(
         max_bytes: u64,
         class: Arc<Class<Arc<Pipe>>>,
@@ -179,7 +181,7 @@ impl AllPipes {
         )?;
         Ok(Self {
             registry: registry.clone(),
-            _published: REGISTRY.publish(registry),
+            _published: REGISTRY.publish(registry)?,
         })
     }
 
@@ -189,7 +191,7 @@ impl AllPipes {
     }
 }
 
-impl Drop for AllPipes {
+impl Drop for RegistryGuard {
     fn drop(&mut self) {
         while let Some(pipe) = self.registry.at_or_after(0) {
             // No other task can have destroyed it.
@@ -256,12 +258,12 @@ pub(crate) fn at_or_after(id: u32) -> Option<Arc<Pipe>> {
 /// Warns if the node of one of the first `pipes` pipes is not its device. devtmpfs does not replace
 /// an existing file, and the driver core ignores that error, so data for the pipe would go to the
 /// file.
-pub(crate) fn warn_of_strays(pipes: u32) {
+pub(crate) fn warn_of_foreign_nodes(pipes: u32) {
     let Some(registry) = REGISTRY.get() else {
         return;
     };
     for id in 0..pipes {
-        if registry.is_stray(id) == Ok(true) {
+        if registry.is_foreign_node(id) == Ok(true) {
             pr_warn!("/dev/kmsgpipe{id} is not pipe {id}: remove it, and load the module again\n");
         }
     }
@@ -342,7 +344,7 @@ impl Registry {
     /// Frees a number, and `name` if there is one.
     fn release(&self, id: u32, name: Option<Name>) {
         let mut table = self.table.lock();
-        table.numbers.give_back(id);
+        table.numbers.release(id);
         if let Some(name) = name {
             table.names.remove(&name);
         }
@@ -387,7 +389,7 @@ impl Registry {
     /// # Errors
     ///
     /// Those of [`path::device_at`].
-    fn is_stray(&self, id: u32) -> Result<bool> {
+    fn is_foreign_node(&self, id: u32) -> Result<bool> {
         let path = CString::try_from_fmt(fmt!("/dev/kmsgpipe{id}"))?;
         Ok(path::device_at(&path)? != Some(self.region.number(id)?))
     }

@@ -28,8 +28,8 @@ use crate::{
                 ClassCommand,
                 DeviceAttribute, //
             },
-            class::{
-                Attached,
+            device::{
+                ClassDevice,
                 HasNode, //
             }, //
         }, //
@@ -38,7 +38,7 @@ use crate::{
         mode::Modes,
         name::{
             Name,
-            Word, //
+            PipeId, //
         },
         node::Node,
         Expiry,
@@ -144,7 +144,7 @@ pub(crate) static COMMANDS: [ClassCommand; 2] = [
 
 /// Writes a number from a snapshot of the pipe.
 fn show(
-    pipe: &Attached<Arc<Pipe>>,
+    pipe: &ClassDevice<Arc<Pipe>>,
     f: &mut Formatter<'_>,
     value: impl FnOnce(Snapshot) -> u64,
 ) -> fmt::Result {
@@ -182,9 +182,9 @@ fn create(text: &[u8]) -> Result {
 /// Destroys the pipe that `text` names: by its number, its name, its device or its node.
 fn destroy(text: &[u8]) -> Result {
     cred::require_admin()?;
-    let pipe = match Word::new(text) {
-        Some(Word::Number(id)) => registry::find(id),
-        Some(Word::Name(name)) => registry::find_name(&name),
+    let pipe = match PipeId::new(text) {
+        Some(PipeId::Number(id)) => registry::find(id),
+        Some(PipeId::Name(name)) => registry::find_name(&name),
         None => None,
     };
     registry::destroy(&pipe.ok_or(ENODEV)?)

@@ -12,10 +12,7 @@ use kernel::{
 };
 
 use crate::{
-    kernel_ext::{
-        cred::Opener,
-        dev::chrdev::OpenFile, //
-    },
+    kernel_ext::dev::chrdev::OpenFile,
     pipe::{
         mode::Modes,
         Access,
@@ -30,7 +27,6 @@ pub(crate) struct OpenPipe {
     // First, so that the fast paths find it at the address of the object.
     pub(super) pipe: Arc<Pipe>,
     pub(super) handle: Handle,
-    pub(super) opener: Opener,
 }
 
 impl OpenPipe {

@@ -56,8 +56,8 @@ use crate::{
     },
     pipe::{
         mode::Modes,
-        Pipe,
-        Readers, //
+        Exclusivity,
+        Pipe, //
     }, //
 };
 
@@ -78,7 +78,7 @@ impl MiscDevice for OpenPipe {
 
     fn write_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
         let open = kiocb.file();
-        Pipe::send(&open.pipe, &open.handle, &open.opener, iov, &kiocb)
+        Pipe::send(&open.pipe, &open.handle, iov, &kiocb)
     }
 
     fn ioctl(open: &OpenFile<Self>, file: &File, cmd: u32, arg: usize) -> Result<isize> {
@@ -106,15 +106,12 @@ impl StreamDevice for OpenPipe {
     fn open_stream(minor: u32, file: &File) -> Result<Self> {
         let access = access_of(file);
         let pipe = registry::find_to_open(minor)?;
-        let handle = match pipe.attach(access, Readers::OneIfSo) {
-            Err(EBUSY) if cred::require_admin().is_ok() => pipe.attach(access, Readers::Any)?,
+        let attach = |readers| pipe.attach(access, Opener::of(file), readers);
+        let handle = match attach(Exclusivity::Enforced) {
+            Err(EBUSY) if cred::require_admin().is_ok() => attach(Exclusivity::Ignored)?,
             result => result?,
         };
-        Ok(Self {
-            pipe,
-            handle,
-            opener: Opener::of(file),
-        })
+        Ok(Self { pipe, handle })
     }
 
     fn notifier(&self) -> &Notifier {
@@ -132,7 +129,7 @@ impl StreamDevice for OpenPipe {
 
     #[inline]
     fn write(open: &OpenFile<Self>, source: UserSource, call: &impl Call) -> Result<usize> {
-        Pipe::send(&open.pipe, &open.handle, &open.opener, source, call)
+        Pipe::send(&open.pipe, &open.handle, source, call)
     }
 
     fn is_framed(&self) -> bool {
@@ -152,7 +149,7 @@ impl StreamDevice for OpenPipe {
 
     #[inline]
     fn write_framed(open: &OpenFile<Self>, source: impl Source, call: &impl Call) -> Result<usize> {
-        Pipe::send_records(&open.pipe, &open.handle, &open.opener, source, call)
+        Pipe::send_records(&open.pipe, &open.handle, source, call)
     }
 
     fn poll(&self) -> u32 {

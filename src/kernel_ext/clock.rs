@@ -18,6 +18,18 @@ use super::layout::TIME_NS_MONOTONIC;
 const NSEC_PER_SEC: i64 = 1_000_000_000;
 
 /// Reads `CLOCK_MONOTONIC`, in nanoseconds.
+///
+/// # Examples
+///
+/// ```ignore
+/// use crate::kernel_ext::clock;
+///
+/// let begin = clock::monotonic();
+/// run();
+/// let duration = clock::monotonic().saturating_sub(begin);
+/// let date = clock::monotonic_to_realtime(begin);
+/// pr_info!("began at {date} and took {duration} ns\n");
+/// ```
 #[inline]
 pub(crate) fn monotonic() -> u64 {
     // SAFETY: `ktime_get` has no preconditions.

@@ -2,6 +2,28 @@
 
 //! Differences between the kernels that the module supports: Linux 7.2 (`kmsgpipe_linux_7_2`, set
 //! by Kbuild) and later ones.
+//!
+//! # Examples
+//!
+//! ```ignore
+//! use crate::kernel_ext::compat;
+//!
+//! module! {
+//!     type: Counter,
+//!     name: "counter",
+//!     authors: ["Counter developers"],
+//!     description: "A counter",
+//!     license: "GPL",
+//!     params: {
+//!         start: u32 {
+//!             default: 1,
+//!             description: "First value",
+//!         },
+//!     },
+//! }
+//!
+//! let start: u32 = compat::parameter(&module_parameters::start);
+//! ```
 
 use kernel::{
     module_param::ModuleParamAccess,

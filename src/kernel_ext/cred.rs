@@ -34,6 +34,35 @@ fn effective(cred: &Credential) -> Pair {
 }
 
 /// Credentials with which a file was opened.
+///
+/// # Examples
+///
+/// ```ignore
+/// use crate::kernel_ext::cred::{self, Opener};
+/// use kernel::{fs::File, prelude::*};
+///
+/// /// An open file of a log that records the author of each entry.
+/// struct LogFile {
+///     opener: Opener,
+/// }
+///
+/// impl LogFile {
+///     fn open(file: &File) -> Self {
+///         Self { opener: Opener::of(file) }
+///     }
+///
+///     fn append(&self, entry: &CStr) {
+///         let author = cred::ids(current!(), &self.opener);
+///         pr_info!("user {}, process {}: {}\n", author.uid, author.pid, entry);
+///     }
+///
+///     fn clear(&self) -> Result {
+///         cred::require_admin()?;
+///         pr_info!("log cleared\n");
+///         Ok(())
+///     }
+/// }
+/// ```
 pub(crate) struct Opener {
     cred: ARef<Credential>,
     /// Address of `cred` if its real and effective ids are the same, else 0. A task whose

@@ -3,8 +3,8 @@
 //! Abstractions that the kernel crate lacks.
 //!
 //! Each file is a small, sound and safe interface in the style of the crate, in a form that could
-//! be submitted to it. No file knows of pipes. `unsafe` and `bindings::` occur in this directory
-//! and in `uapi` only.
+//! be submitted to it. No file uses another part of the module; `compat` finds the module itself.
+//! `unsafe` and `bindings::` occur in this directory and in `uapi` only.
 
 pub(crate) mod clock;
 pub(crate) mod compat;

@@ -22,6 +22,23 @@ use super::clock;
 ///
 /// The view is that of the current task, or [`View::INITIAL`], which does not depend on the task.
 /// It borrows a `CurrentTask`, so it cannot be sent to another task.
+///
+/// # Examples
+///
+/// ```ignore
+/// use crate::kernel_ext::{cred::Ids, view::View};
+///
+/// /// Returns the owner and the time of an entry as the current task must see them.
+/// fn entry_for_current(owner: &Ids, time: u64) -> (u32, u32, u64) {
+///     let task = current!();
+///     let view = if View::is_initial_for(task) {
+///         View::INITIAL
+///     } else {
+///         View::of(task)
+///     };
+///     (view.uid(owner.uid), view.pid(owner.pid), view.monotonic(time))
+/// }
+/// ```
 pub(crate) struct View<'a> {
     /// The task is in the initial user namespace, so ids need no translation.
     users_alike: bool,

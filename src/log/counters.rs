@@ -63,16 +63,16 @@ pub(crate) struct Counters {
 
 /// The counters that a queue maintains.
 ///
-/// Deliveries are not counted, which keeps that off the fast path: [`Tallies::counters`] computes
-/// them.
-pub(crate) struct Tallies {
+/// Deliveries are not counted, which keeps that off the fast path:
+/// [`RawCounters::counters`] computes them.
+pub(crate) struct RawCounters {
     peak: Tally,
     enqueued: Tally,
     expired: Tally,
     dropped: Tally,
 }
 
-impl Tallies {
+impl RawCounters {
     /// Creates counters that are all zero.
     pub(crate) const fn new() -> Self {
         Self {
@@ -103,14 +103,14 @@ impl Tallies {
 
     /// Counts a message of `len` bytes that was accepted, after which `depth` is queued.
     #[inline]
-    pub(crate) fn arrive(&mut self, len: usize, depth: Tally) {
+    pub(crate) fn count_enqueued(&mut self, len: usize, depth: Tally) {
         self.enqueued.add(len);
         self.reach(depth);
     }
 
     /// Counts the messages of `arrived` that were accepted, after which `depth` is queued.
     #[inline]
-    pub(crate) fn arrive_all(&mut self, arrived: Tally, depth: Tally) {
+    pub(crate) fn count_enqueued_all(&mut self, arrived: Tally, depth: Tally) {
         self.enqueued.merge(arrived);
         self.reach(depth);
     }

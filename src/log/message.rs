@@ -2,6 +2,23 @@
 
 //! The record of a message: what is stored beside its payload, and its packed form.
 
+/// The alignment of payloads, both in the store and in records, in bytes. It allows them to be
+/// copied word by word.
+pub(crate) const ALIGN: usize = 8;
+
+/// Returns the number of bytes that a payload of `len` bytes takes with its padding.
+#[inline(always)]
+pub(crate) const fn padded(len: u32) -> usize {
+    // OVERFLOW: It does not wrap, as no message is longer than `MSG_SIZE_MAX`.
+    (len as usize).wrapping_add(ALIGN - 1) & !(ALIGN - 1)
+}
+
+/// Returns the number of bytes that pad a payload of `len` bytes.
+#[inline]
+pub(crate) const fn padding(len: usize) -> usize {
+    len.wrapping_neg() % ALIGN
+}
+
 /// The sender of a message. The ids are those of the initial namespaces, and are translated for
 /// each reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +60,7 @@ pub(crate) struct Record {
     pub(crate) stamp: Stamp,
     /// The length of the payload, in bytes.
     pub(crate) len: u32,
-    /// Who sent the message.
+    /// The task that sent the message.
     pub(crate) sender: Sender,
 }
 

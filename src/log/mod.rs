@@ -9,6 +9,7 @@ pub(crate) mod counters;
 pub(crate) mod limits;
 pub(crate) mod message;
 pub(crate) mod queue;
+mod queue_tests;
 pub(crate) mod store;
 pub(crate) mod stream;
 pub(crate) mod walk;

@@ -15,7 +15,8 @@ use super::{
     message::{
         Record,
         Sender,
-        Stamp, //
+        Stamp,
+        ALIGN, //
     },
     stream::{
         Pieces,
@@ -23,18 +24,19 @@ use super::{
         Stream, //
     },
     walk::{
-        Look,
+        ContiguousMessages,
         Run,
         Walk, //
     }, //
 };
 use crate::kernel_ext::mm::{
+    pieces::{
+        prefix,
+        prefix_mut, //
+    },
     segment::SEGMENT_SIZE,
     words, //
 };
-
-/// The alignment of payloads, in bytes. It allows them to be copied word by word.
-pub(crate) const ALIGN: u32 = 8;
 
 /// The number of spare segments that [`Store::trim`] takes out one by one in one call. It bounds
 /// the critical section.
@@ -118,7 +120,7 @@ impl Store {
     /// Moves spare segments to `fresh`, or from it, until it has those that a message of `len`
     /// bytes takes at most, wherever its payload starts. Returns the number of segments that are
     /// missing.
-    pub(crate) fn provide_most(&mut self, fresh: &mut Segments, len: usize) -> usize {
+    pub(crate) fn preallocate(&mut self, fresh: &mut Segments, len: usize) -> usize {
         self.balance(fresh, 1 + len.div_ceil(SEGMENT_SIZE))
     }
 
@@ -191,31 +193,32 @@ impl Store {
 
     /// Returns the places for the record and for `len` bytes of payload of the next message, if
     /// each fits in the last segment of its stream. The message is not stored before
-    /// [`Store::keep`].
+    /// [`Store::commit`].
     #[inline(always)]
-    pub(crate) fn place(&mut self, len: usize) -> Option<(&mut [u8; Record::SIZE], &mut [u8])> {
+    pub(crate) fn reserve(&mut self, len: usize) -> Option<(&mut [u8; Record::SIZE], &mut [u8])> {
         let payload = self.payloads.place(len)?;
         let packed = self.records.place_array()?;
         Some((packed, payload))
     }
 
     /// Writes at most `limit` of `messages` behind the newest one, while each payload and each
-    /// record fits in the last segment of its stream. They are not stored before [`Store::keep`].
+    /// record fits in the last segment of its stream. They are not stored before [`Store::commit`].
     ///
     /// Each item is the length of a message and its payload, padded to a multiple of [`ALIGN`]
     /// bytes. The stamp and the sender of all are those of `record`.
     #[inline(always)]
-    pub(crate) fn write_down<'a>(
+    pub(crate) fn stage<'a>(
         &mut self,
         record: &Record,
         limit: usize,
         messages: impl Iterator<Item = (u32, &'a [u8])>,
     ) -> Run {
         let mut run = Run::NONE;
-        let records = self.records.last_mut();
-        let most = limit.saturating_mul(Record::SIZE).min(records.len());
-        let mut records = records.get_mut(..most).unwrap_or_default();
-        let mut places = self.payloads.last_mut();
+        let (Some(records), Some(mut places)) = (self.records.last_mut(), self.payloads.last_mut())
+        else {
+            return run;
+        };
+        let mut records = prefix_mut(records, limit.saturating_mul(Record::SIZE));
         for (len, payload) in messages {
             let here = (
                 records.split_first_chunk_mut(),
@@ -232,10 +235,10 @@ impl Store {
         run
     }
 
-    /// Stores the messages of `run`, which must have been written through [`Store::place`] or
-    /// [`Store::write_down`]. The store must not have changed since.
+    /// Stores the messages of `run`, which must have been written through [`Store::reserve`] or
+    /// [`Store::stage`]. The store must not have changed since.
     #[inline]
-    pub(crate) fn keep(&mut self, run: Run) {
+    pub(crate) fn commit(&mut self, run: Run) {
         let records = (run.tally.msgs as usize).wrapping_mul(Record::SIZE);
         self.records.fill_place(records, 1);
         self.payloads.fill_place(run.span, ALIGN);
@@ -246,18 +249,20 @@ impl Store {
     /// Returns an iterator over the oldest messages, which ends at the first whose record or
     /// payload is not all in the first segment of its stream.
     #[inline(always)]
-    pub(crate) fn look(&self) -> Look<'_> {
-        let records = self.records.first();
+    pub(crate) fn contiguous_messages(&self) -> ContiguousMessages<'_> {
+        let (Some(records), Some(payloads)) = (self.records.first(), self.payloads.first()) else {
+            return ContiguousMessages::new(&[], &[]);
+        };
         // CAST: All these records are in memory, so their size fits.
         let all = (self.depth.msgs as usize).wrapping_mul(Record::SIZE);
-        let records = records.get(..all.min(records.len())).unwrap_or_default();
-        Look::new(records, self.payloads.first())
+        ContiguousMessages::new(prefix(records, all), payloads)
     }
 
-    /// Removes the messages of `run`, which [`Store::look`] or [`Store::front_contiguous`] must
-    /// have returned. The store must not have changed since, and must have no cursor.
+    /// Removes the messages of `run`. [`Store::contiguous_messages`] or
+    /// [`Store::front_contiguous`] must have returned them. The store must not have changed since,
+    /// and must have no cursor.
     #[inline(always)]
-    pub(crate) fn pop_seen(&mut self, run: Run) {
+    pub(crate) fn pop_contiguous_run(&mut self, run: Run) {
         // INVARIANT: The records and payloads of `run` are removed below.
         self.depth = self.depth.without(run.tally);
         if self.depth.msgs == 0 {
@@ -274,8 +279,8 @@ impl Store {
     /// its payload piece by piece. `fresh` must hold exactly the segments that [`Store::provide`]
     /// asks for; all of them are used up.
     ///
-    /// Returns whether every call of `copy` returned `true`. If not, the stored messages are
-    /// unchanged.
+    /// Returns whether every call of `copy` returned `true` and `fresh` was right. If not, the
+    /// stored messages are unchanged.
     #[inline]
     pub(crate) fn push(
         &mut self,
@@ -284,28 +289,27 @@ impl Store {
         copy: impl FnMut(&mut [u8]) -> bool,
     ) -> bool {
         let mut for_record = Segments::new();
-        if self.records.segments_for(Record::SIZE) > 0 {
-            if let Some(segment) = fresh.pop_front() {
-                for_record.push_back(segment);
-            }
+        if self.records.is_at_end_or_empty() {
+            for_record = fresh.take_front(1);
         }
+        // The record has its place before the payload is written: nothing can fail after that.
+        let place = match for_record.front_mut() {
+            Some(segment) => segment.first_chunk_mut(),
+            None => self.records.place_array(),
+        };
         let len = record.len as usize;
-        let stored = self.payloads.write(len, ALIGN, fresh, copy)
-            && self
-                .records
-                .write(Record::SIZE, 1, &mut for_record, |place| {
-                    place
-                        .first_chunk_mut()
-                        .map(|packed| *packed = record.encode())
-                        .is_some()
-                });
-        if stored {
-            // INVARIANT: The record and the payload were just written.
-            self.depth.add(len);
-        } else {
+        let Some(packed) = place.filter(|_| self.payloads.write(len, ALIGN, fresh, copy)) else {
             fresh.append(&mut for_record);
+            return false;
+        };
+        *packed = record.encode();
+        match for_record.pop_front() {
+            Some(segment) => self.records.extend(segment, Record::SIZE, 1),
+            None => self.records.fill_place(Record::SIZE, 1),
         }
-        stored
+        // INVARIANT: The record and the payload were just written.
+        self.depth.add(len);
+        true
     }
 
     /// Returns the record of the oldest message.
@@ -380,8 +384,8 @@ impl Store {
             self.remove(run.tally.msgs as usize, run.span);
         } else if self.cursor.is_some() {
             self.remove(run.tally.msgs as usize, run.span);
-            self.records.restart(&mut self.spare);
-            self.payloads.restart(&mut self.spare);
+            self.records.release_last(&mut self.spare);
+            self.payloads.release_last(&mut self.spare);
         } else {
             self.records.rewind(&mut self.spare);
             self.payloads.rewind(&mut self.spare);
@@ -446,35 +450,44 @@ impl Store {
     }
 
     /// Moves the cursor to the next message and returns its record. Returns [`None`] if there is
-    /// none, or if the current payload was not copied to its end.
+    /// none, or if the current payload was not copied to its end. The former leaves no message in
+    /// [`Store::cursor_left`].
     pub(crate) fn cursor_next(&mut self) -> Option<Record> {
         let cursor = self.cursor.as_mut()?;
         if cursor.payload > 0 || cursor.records == 0 {
             return None;
         }
         let mut bytes = [0; Record::SIZE];
-        self.records.cursor_read(&mut bytes, &mut self.spare);
+        if !self.records.cursor_read(&mut bytes, &mut self.spare) {
+            return None;
+        }
         let record = Record::decode(&bytes);
         cursor.payload = record.len as usize;
         cursor.records -= 1;
         Some(record)
     }
 
+    /// Returns the number of bytes of the cursor's current payload that are still to be copied.
+    pub(crate) fn cursor_payload_left(&self) -> usize {
+        self.cursor.as_ref().map_or(0, |cursor| cursor.payload)
+    }
+
     /// Copies the next bytes of the cursor's current payload to `out`, as many as fit. Returns the
-    /// number of bytes of that payload that are left.
-    pub(crate) fn cursor_payload(&mut self, out: &mut [u8]) -> usize {
+    /// number of bytes copied, or [`None`] if the payloads end before the messages do, which is a
+    /// bug.
+    pub(crate) fn cursor_payload(&mut self, out: &mut [u8]) -> Option<usize> {
         let Some(cursor) = &mut self.cursor else {
-            return 0;
+            return Some(0);
         };
-        let copied = cursor.payload.min(out.len());
-        if let Some(out) = out.get_mut(..copied) {
-            self.payloads.cursor_read(out, &mut self.spare);
+        let out = prefix_mut(out, cursor.payload);
+        if !self.payloads.cursor_read(out, &mut self.spare) {
+            return None;
         }
-        cursor.payload -= copied;
+        cursor.payload -= out.len();
         if cursor.payload == 0 {
             self.payloads.cursor_align(ALIGN);
         }
-        cursor.payload
+        Some(out.len())
     }
 
     /// Ends the cursor. Returns the segments that were kept for it, to be freed after the lock is

@@ -69,7 +69,9 @@ impl Cursor {
 
 /// Rounds an offset in a segment up to a multiple of `align`, a power of two.
 #[inline]
-fn aligned(at: u32, align: u32) -> u32 {
+fn aligned(at: u32, align: usize) -> u32 {
+    // CAST: The callers' alignments are constants of at most the size of a segment.
+    let align = align as u32;
     // OVERFLOW: Neither wraps, as an offset and an alignment are far below `u32::MAX`.
     at.wrapping_add(align.wrapping_sub(1)) & align.wrapping_neg()
 }
@@ -112,10 +114,16 @@ impl Stream {
         self.tail == SIZE
     }
 
-    /// Adds a segment in which `len` bytes were written, and skips to a multiple of `align`. The
-    /// last segment must be full.
+    /// Returns whether the next byte starts a new segment: the last one is full, or there is none.
     #[inline]
-    pub(crate) fn extend(&mut self, segment: Segment, len: usize, align: u32) {
+    pub(crate) fn is_at_end_or_empty(&self) -> bool {
+        self.is_at_end() || self.segments.is_empty()
+    }
+
+    /// Adds a segment in which `len` bytes were written, and skips to a multiple of `align`. The
+    /// last segment, if there is one, must be full.
+    #[inline]
+    pub(crate) fn extend(&mut self, segment: Segment, len: usize, align: usize) {
         self.segments.push_back(segment);
         // INVARIANT: This is the end of what was written to the new segment, rounded up.
         self.tail = aligned(len as u32, align);
@@ -130,13 +138,12 @@ impl Stream {
         self.segments.back_mut()?.get_mut(tail..end)
     }
 
-    /// Returns the free bytes of the last segment, to whose start the next bytes go.
+    /// Returns the free bytes of the last segment, if there is one. The next bytes go to their
+    /// start.
     #[inline]
-    pub(crate) fn last_mut(&mut self) -> &mut [u8] {
+    pub(crate) fn last_mut(&mut self) -> Option<&mut [u8]> {
         let tail = self.tail as usize;
-        let last = self.segments.back_mut();
-        last.and_then(|segment| segment.get_mut(tail..))
-            .unwrap_or_default()
+        self.segments.back_mut()?.get_mut(tail..)
     }
 
     /// Returns the place for the next `N` bytes, if they fit in the last segment.
@@ -153,7 +160,7 @@ impl Stream {
     /// Appends the `len` bytes that were written to their [`Stream::place`], and skips to a
     /// multiple of `align`.
     #[inline]
-    pub(crate) fn fill_place(&mut self, len: usize, align: u32) {
+    pub(crate) fn fill_place(&mut self, len: usize, align: usize) {
         // INVARIANT: This is the end of what was written to the last segment, rounded up.
         self.tail = aligned(self.tail.wrapping_add(len as u32), align);
     }
@@ -162,15 +169,19 @@ impl Stream {
     /// `fresh` must hold exactly as many segments as [`Stream::segments_for`] asks for; all of them
     /// are used up.
     ///
-    /// Returns whether every call of `copy` returned `true`. If not, the stream is unchanged.
+    /// Returns whether every call of `copy` returned `true` and `fresh` was right. If not, the
+    /// stream is unchanged.
     #[inline]
     pub(crate) fn write(
         &mut self,
         len: usize,
-        align: u32,
+        align: usize,
         fresh: &mut Segments,
         mut copy: impl FnMut(&mut [u8]) -> bool,
     ) -> bool {
+        if fresh.len() != self.segments_for(len) {
+            return false;
+        }
         let mut left = len;
         let mut end = self.tail as usize;
         let here = left.min(self.room());
@@ -195,13 +206,10 @@ impl Stream {
                 end = piece;
                 left -= piece;
             }
-            if left > 0 {
-                return false;
-            }
             self.segments.append(fresh);
         }
-        // INVARIANT: This is the end of what was written to the last segment, rounded up. By the
-        // precondition, `fresh` had no segment beyond it.
+        // INVARIANT: This is the end of what was written to the last segment, rounded up. `fresh`
+        // had just the segments for these bytes.
         self.tail = aligned(end as u32, align);
         true
     }
@@ -213,27 +221,29 @@ impl Stream {
         self.segments.front()?.get(head..head.wrapping_add(len))
     }
 
-    /// Returns the rest of the first segment from the first byte of the stream on. Unwritten bytes
-    /// follow those of the stream if it has no other segment.
+    /// Returns the rest of the first segment, if there is one, from the first byte of the stream
+    /// on. Unwritten bytes follow those of the stream if it has no other segment.
     #[inline]
-    pub(crate) fn first(&self) -> &[u8] {
-        let first = self.segments.front();
-        first
-            .and_then(|segment| segment.get(self.head as usize..))
-            .unwrap_or_default()
+    pub(crate) fn first(&self) -> Option<&[u8]> {
+        self.segments.front()?.get(self.head as usize..)
     }
 
-    /// Returns the first `len` bytes in pieces.
+    /// Returns the first `len` bytes in pieces: fewer if there are no more in the stream.
     #[inline]
     pub(crate) fn read(&self, len: usize) -> Pieces<'_> {
         let mut segments = self.segments.iter();
-        let first = segments.next();
-        Pieces {
-            here: first
-                .and_then(|segment| segment.get(self.head as usize..))
-                .unwrap_or_default(),
-            segments,
-            left: len,
+        segments.next();
+        match self.first() {
+            Some(here) => Pieces {
+                here,
+                segments,
+                left: len,
+            },
+            None => Pieces {
+                here: &[],
+                segments,
+                left: 0,
+            },
         }
     }
 
@@ -246,7 +256,7 @@ impl Stream {
     /// Removes `len` bytes and the padding behind them. Segments that are no longer in use move to
     /// `spare`, or to the cursor if that has not passed them.
     #[inline]
-    pub(crate) fn remove(&mut self, len: usize, align: u32, spare: &mut Segments) {
+    pub(crate) fn remove(&mut self, len: usize, align: usize, spare: &mut Segments) {
         // INVARIANT: The same rounding moved `tail` when these bytes were written, so `head`
         // arrives at the start of the next ones.
         self.head += len as u32;
@@ -292,7 +302,7 @@ impl Stream {
 
     /// Removes the last segment of an empty stream. The next write starts a new one, because a
     /// cursor may not have read all of this one.
-    pub(crate) fn restart(&mut self, spare: &mut Segments) {
+    pub(crate) fn release_last(&mut self, spare: &mut Segments) {
         self.release_front(spare);
         // INVARIANT: The stream is empty and has no segment.
         self.head = 0;
@@ -337,13 +347,13 @@ impl Stream {
         });
     }
 
-    /// Copies the next bytes of the cursor to `out` and fills it. The cursor must have that many
-    /// left. Kept segments that it has passed move to `spare`.
-    pub(crate) fn cursor_read(&mut self, mut out: &mut [u8], spare: &mut Segments) {
-        while let Some(cursor) = &mut self.cursor {
-            if out.is_empty() {
-                return;
-            }
+    /// Copies the next bytes of the cursor to `out`. Kept segments that it has passed move to
+    /// `spare`. Returns whether the cursor had enough bytes left to fill `out`.
+    pub(crate) fn cursor_read(&mut self, mut out: &mut [u8], spare: &mut Segments) -> bool {
+        while !out.is_empty() {
+            let Some(cursor) = &mut self.cursor else {
+                return false;
+            };
             if cursor.at >= SEGMENT_SIZE {
                 cursor.at -= SEGMENT_SIZE;
                 if cursor.kept.is_empty() {
@@ -358,16 +368,17 @@ impl Stream {
             let source = segment.and_then(|segment| segment.get(cursor.at..cursor.at + len));
             let (Some(source), Some((place, rest))) = (source, out.split_at_mut_checked(len))
             else {
-                return;
+                return false;
             };
             place.copy_from_slice(source);
             out = rest;
             cursor.at += len;
         }
+        true
     }
 
     /// Skips to a multiple of `align` in the cursor.
-    pub(crate) fn cursor_align(&mut self, align: u32) {
+    pub(crate) fn cursor_align(&mut self, align: usize) {
         if let Some(cursor) = &mut self.cursor {
             cursor.at = aligned(cursor.at as u32, align) as usize;
         }
@@ -400,13 +411,18 @@ pub(crate) struct Pieces<'a> {
 
 impl Pieces<'_> {
     /// Skips the padding behind the last `len` bytes, up to a multiple of `align`, and continues
-    /// with the next `more` bytes. The iterator must have returned all bytes before.
+    /// with the next `more` bytes. The iterator must have returned all bytes before. It ends if the
+    /// padding is not there.
     #[inline]
-    pub(crate) fn go_on(&mut self, len: usize, align: usize, more: usize) {
+    pub(crate) fn skip_padding(&mut self, len: usize, align: usize, more: usize) {
         // Padding is never split between segments.
         let skipped = len.wrapping_neg() % align;
-        self.here = self.here.get(skipped..).unwrap_or_default();
-        self.left = more;
+        if let Some(here) = self.here.get(skipped..) {
+            self.here = here;
+            self.left = more;
+        } else {
+            self.left = 0;
+        }
     }
 }
 

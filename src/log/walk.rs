@@ -4,8 +4,11 @@
 
 use super::{
     counters::Tally,
-    message::Record,
-    store::ALIGN,
+    message::{
+        padded,
+        Record,
+        ALIGN, //
+    },
     stream::Pieces, //
 };
 
@@ -53,23 +56,15 @@ impl Run {
     }
 }
 
-/// Returns the number of bytes that a payload of `len` bytes takes with its padding.
-#[inline(always)]
-fn aligned(len: u32) -> usize {
-    let len = len as usize;
-    // OVERFLOW: It does not wrap, as no message is longer than `MSG_SIZE_MAX`.
-    len.wrapping_add(ALIGN as usize - 1) & !(ALIGN as usize - 1)
-}
-
 /// An iterator over the messages that are in the first segments of a
 /// [`Store`](crate::log::store::Store). It returns the packed record of each, and its payload with
 /// the padding, which may have any value.
-pub(crate) struct Look<'a> {
+pub(crate) struct ContiguousMessages<'a> {
     records: &'a [u8],
     payloads: &'a [u8],
 }
 
-impl<'a> Look<'a> {
+impl<'a> ContiguousMessages<'a> {
     /// Creates an iterator over messages whose packed records are in `records` and whose payloads
     /// are in `payloads`, in the same order.
     #[inline(always)]
@@ -78,13 +73,13 @@ impl<'a> Look<'a> {
     }
 }
 
-impl<'a> Iterator for Look<'a> {
+impl<'a> Iterator for ContiguousMessages<'a> {
     type Item = (&'a [u8; Record::SIZE], &'a [u8]);
 
     #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         let (packed, more_records) = self.records.split_first_chunk()?;
-        let span = aligned(Record::decode_len(packed));
+        let span = padded(Record::decode_len(packed));
         let (payload, more_payloads) = self.payloads.split_at_checked(span)?;
         (self.records, self.payloads) = (more_records, more_payloads);
         Some((packed, payload))
@@ -124,7 +119,7 @@ impl<'a> Walk<'a> {
         self.here = behind;
         let record = Record::decode(packed);
         self.payloads
-            .go_on(self.len, ALIGN as usize, record.len as usize);
+            .skip_padding(self.len, ALIGN, record.len as usize);
         self.len = record.len as usize;
         Some(record)
     }

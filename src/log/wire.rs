@@ -8,15 +8,18 @@ use kernel::prelude::*;
 
 use super::message::{
     field,
-    Record, //
+    padded,
+    padding,
+    Record,
+    ALIGN, //
 };
 use crate::{
-    kernel_ext::view::View,
+    kernel_ext::{
+        mm::pieces::prefix,
+        view::View, //
+    },
     uapi, //
 };
-
-/// The alignment of headers, in bytes.
-pub(crate) const ALIGN: usize = 8;
 
 /// The size of the header of a message that is read or dumped, in bytes.
 pub(crate) const RECORD: usize = size_of::<uapi::Record>();
@@ -31,29 +34,21 @@ macro_rules! put {
     }};
 }
 
-// `Request::parse` reads `priority` and `reserved` as one number.
+// `SendHeader::parse` reads `priority` and `reserved` as one number.
 kernel::static_assert!(offset_of!(uapi::Send, reserved) == offset_of!(uapi::Send, priority) + 4);
 
 /// The longest padding of a payload.
 pub(crate) const ZEROES: [u8; ALIGN - 1] = [0; ALIGN - 1];
 
-/// Returns the number of zeroes that pad a payload of `len` bytes.
-#[inline]
-pub(crate) const fn padding(len: usize) -> usize {
-    len.wrapping_neg() % ALIGN
+/// Returns the zeroes that pad a payload of `len` bytes.
+pub(crate) fn zeroes(len: usize) -> &'static [u8] {
+    prefix(&ZEROES, padding(len))
 }
 
 /// Returns whether a payload of `len` bytes has no padding.
 #[inline(always)]
 pub(crate) const fn is_whole(len: u32) -> bool {
     len as usize % ALIGN == 0
-}
-
-/// Returns the number of bytes that a payload of `len` bytes takes with its padding.
-#[inline(always)]
-pub(crate) const fn padded(len: u32) -> usize {
-    // OVERFLOW: It does not wrap, as no message is longer than `MSG_SIZE_MAX`.
-    (len as usize).wrapping_add(ALIGN - 1) & !(ALIGN - 1)
 }
 
 /// Returns the number of bytes that a message with a payload of `len` bytes takes as a record.
@@ -75,7 +70,7 @@ pub(crate) fn pad(padded: &mut [u8], len: u32) {
 /// passes as `deliveries` how often the message was delivered, including this time. A dump passes
 /// zero.
 #[inline(always)]
-pub(crate) fn show(
+pub(crate) fn encode_header(
     view: &View<'_>,
     seq: u64,
     record: &Record,
@@ -106,12 +101,12 @@ pub(crate) fn show(
 
 /// The parsed header of a message that is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Request {
+pub(crate) struct SendHeader {
     /// The length of the payload, in bytes: at least one.
     pub(crate) len: u32,
 }
 
-impl Request {
+impl SendHeader {
     /// The size of the header, in bytes.
     pub(crate) const HEADER: usize = size_of::<uapi::Send>();
 
@@ -180,7 +175,7 @@ impl<'a> Message<'a> {
     #[inline(always)]
     pub(crate) fn first(bytes: &'a [u8], msg_size: u32) -> Result<Self> {
         let (header, behind) = bytes.split_first_chunk().ok_or(EINVAL)?;
-        let request = Request::parse(header, msg_size)?;
+        let request = SendHeader::parse(header, msg_size)?;
         let (padded, behind) = behind.split_at_checked(request.span()).ok_or(EINVAL)?;
         let message = Self {
             len: request.len,
@@ -199,7 +194,7 @@ impl<'a> Message<'a> {
     #[inline(always)]
     pub(crate) fn only(bytes: &'a [u8], msg_size: u32) -> Option<Self> {
         let (header, padded) = bytes.split_first_chunk()?;
-        let request = Request::parse(header, msg_size).ok()?;
+        let request = SendHeader::parse(header, msg_size).ok()?;
         let is_only = request.span() == padded.len()
             && (is_whole(request.len) || is_padded(padded, request.len));
         is_only.then_some(Self {
@@ -212,7 +207,7 @@ impl<'a> Message<'a> {
     /// Returns the payload.
     #[inline(always)]
     pub(crate) fn payload(&self) -> &'a [u8] {
-        self.padded.get(..self.len as usize).unwrap_or_default()
+        prefix(self.padded, self.len as usize)
     }
 }
 
@@ -295,13 +290,13 @@ mod tests {
         for (len, needed) in [(1, 8), (8, 8), (9, 16), (100, 104)] {
             let bytes: [u8; 200] = message(len, NOWHERE);
             for end in 0..bytes.len() {
-                let found = Message::first(bytes.get(..end).unwrap_or_default(), 100);
-                if end < Request::HEADER + needed {
+                let found = Message::first(prefix(&bytes, end), 100);
+                if end < SendHeader::HEADER + needed {
                     assert_eq!(found, Err(EINVAL));
                     continue;
                 }
                 let seen = found.map(|one| (one.len, one.padded.len(), one.behind.len()));
-                assert_eq!(seen, Ok((len, needed, end - Request::HEADER - needed)));
+                assert_eq!(seen, Ok((len, needed, end - SendHeader::HEADER - needed)));
                 let payload = found.map(|one| one.payload().len());
                 assert_eq!(payload, Ok(len as usize));
             }
@@ -312,14 +307,14 @@ mod tests {
     fn what_is_no_message_is_refused() {
         let first = |bytes: [u8; 128]| Message::first(&bytes, 100).map(|one| one.len);
         assert_eq!(first(message(0, NOWHERE)), Err(EINVAL));
-        for at in 4..Request::HEADER {
+        for at in 4..SendHeader::HEADER {
             assert_eq!(first(message(13, at)), Err(EINVAL));
         }
         for at in 0..13 {
-            assert_eq!(first(message(13, Request::HEADER + at)), Ok(13));
+            assert_eq!(first(message(13, SendHeader::HEADER + at)), Ok(13));
         }
         for at in 13..16 {
-            assert_eq!(first(message(13, Request::HEADER + at)), Err(EINVAL));
+            assert_eq!(first(message(13, SendHeader::HEADER + at)), Err(EINVAL));
         }
         for len in [101, 1 << 31, u32::MAX] {
             assert_eq!(first(message(len, NOWHERE)), Err(EMSGSIZE));
@@ -330,16 +325,16 @@ mod tests {
     #[test]
     fn messages_end_at_what_is_none() {
         // Two messages of up to eight bytes each.
-        let mut bytes = [0; 2 * (Request::HEADER + 8)];
-        let (one, two) = bytes.split_at_mut(Request::HEADER + 8);
-        one.copy_from_slice(&message::<{ Request::HEADER + 8 }>(8, NOWHERE));
-        two.copy_from_slice(&message::<{ Request::HEADER + 8 }>(5, NOWHERE));
+        let mut bytes = [0; 2 * (SendHeader::HEADER + 8)];
+        let (one, two) = bytes.split_at_mut(SendHeader::HEADER + 8);
+        one.copy_from_slice(&message::<{ SendHeader::HEADER + 8 }>(8, NOWHERE));
+        two.copy_from_slice(&message::<{ SendHeader::HEADER + 8 }>(5, NOWHERE));
         assert_eq!(Messages::new(&bytes, 8).check(), Ok(()));
         let lens = Messages::new(&bytes, 8).map(|message| message.len);
         assert!(lens.eq([8, 5]));
         assert_eq!(Messages::new(&bytes, 7).check(), Err(EMSGSIZE));
         assert_eq!(Messages::new(&bytes, 7).count(), 0);
-        let cut = bytes.get(..bytes.len() - 1).unwrap_or_default();
+        let cut = prefix(&bytes, bytes.len() - 1);
         assert_eq!(Messages::new(cut, 8).check(), Err(EINVAL));
         assert_eq!(Messages::new(cut, 8).count(), 1);
         assert_eq!(Messages::new(&[], 8).check(), Ok(()));

@@ -19,7 +19,7 @@ impl Pipe {
     /// notifies pollers, and sends signals. Queues the sweeper and the trimmer if needed.
     #[inline]
     pub(super) fn announce_messages(self: &Arc<Self>, state: StateGuard<'_, State>, added: u64) {
-        let rarely = Flag::Expires | Flag::Untrimmed | Flag::Signalled | Flag::ReadersSleep;
+        let rarely = Flag::Expires | Flag::Untrimmed | Flag::Signalled | Flag::ReadersWait;
         if state.flags.contains_any(rarely | Flag::Polled) {
             if state.flags.contains_any(rarely) {
                 self.announce_messages_to_all(state, added);
@@ -35,7 +35,7 @@ impl Pipe {
     fn announce_messages_to_all(self: &Arc<Self>, mut state: StateGuard<'_, State>, added: u64) {
         self.arm_sweeper(&mut state);
         self.arm_trimmer(&mut state);
-        let reader = self.readers.choose(&mut state);
+        let reader = self.readers.take_next(&mut state);
         let signalled = state.flags.contains(Flag::Signalled);
         if state.flags.contains(Flag::Polled) {
             self.announce_messages_to_pollers(state, added);
@@ -70,7 +70,7 @@ impl Pipe {
     /// notifies pollers, and sends signals. Queues the trimmer if needed.
     #[inline]
     pub(super) fn announce_room(self: &Arc<Self>, state: StateGuard<'_, State>, freed: u64) {
-        let rarely = Flag::Untrimmed | Flag::WasFull | Flag::Signalled | Flag::WritersSleep;
+        let rarely = Flag::Untrimmed | Flag::WasFull | Flag::Signalled | Flag::WritersWait;
         if freed > 0 && state.flags.contains_any(rarely) {
             self.announce_room_to_all(state, freed);
         }
@@ -81,7 +81,7 @@ impl Pipe {
     #[inline(never)]
     fn announce_room_to_all(self: &Arc<Self>, mut state: StateGuard<'_, State>, freed: u64) {
         self.arm_trimmer(&mut state);
-        let writer = self.writers.choose(&mut state);
+        let writer = self.writers.take_next(&mut state);
         let polled = state.flags.contains(Flag::WasFull) && !self.notifier.is_unpolled();
         // Clearing the flag misses no poller: one that registers later checks for room itself.
         if !polled || state.queue.is_empty() {

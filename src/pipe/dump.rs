@@ -18,8 +18,14 @@ use super::{
 };
 
 use crate::{
-    kernel_ext::view::View,
-    log::wire, //
+    kernel_ext::{
+        mm::pieces::prefix_mut,
+        view::View, //
+    },
+    log::{
+        message::padding,
+        wire, //
+    }, //
 };
 
 /// A dump in progress.
@@ -56,7 +62,7 @@ impl Pipe {
     /// - [`ENODEV`]: the pipe is destroyed.
     /// - [`ERESTARTSYS`]: a signal arrived while the call waited.
     pub(crate) fn dump(self: &Arc<Self>) -> Result<Dump<'_>> {
-        let mut state = self.lock_fresh();
+        let mut state = self.lock_unexpired();
         loop {
             state.alive()?;
             if !state.flags.contains(Flag::Dumping) {
@@ -68,7 +74,7 @@ impl Pipe {
             }
             // Messages may have expired during the wait. A dump does not show them.
             drop(state);
-            state = self.lock_fresh();
+            state = self.lock_unexpired();
         }
         state.flags |= Flag::Dumping;
         state.queue.store_mut().cursor_begin();
@@ -85,7 +91,11 @@ impl Dump<'_> {
     /// Copies the next part of the dump to `out`, which must have room for a header. `room` is the
     /// number of bytes that the rest of the dump may take, and is reduced by each message that is
     /// begun. A message that does not fit into `room` as a whole ends the dump.
-    pub(crate) fn fill(&mut self, out: &mut [u8], room: &mut u64) -> Progress {
+    ///
+    /// # Errors
+    ///
+    /// [`EIO`]: the memory of the pipe does not hold what its records promise, which is a bug.
+    pub(crate) fn fill(&mut self, out: &mut [u8], room: &mut u64) -> Result<Progress> {
         let task = current!();
         let view = View::of(task);
         let mut state = self.pipe.state.lock();
@@ -93,49 +103,47 @@ impl Dump<'_> {
         let mut filled = 0;
         loop {
             // The rest of the current message, and the zeroes behind it.
-            let free = out.get_mut(filled..).unwrap_or_default();
-            let before = store.cursor_payload(&mut []);
-            let left = store.cursor_payload(free);
-            filled += before - left;
-            if left > 0 {
-                return Progress::More(filled);
+            let free = out.get_mut(filled..).ok_or(EIO)?;
+            let copied = store.cursor_payload(free).ok_or(EIO)?;
+            filled += copied;
+            if store.cursor_payload_left() > 0 {
+                return Ok(Progress::More(filled));
             }
-            let free = out.get_mut(filled..).unwrap_or_default();
-            let padding = self.padding.min(free.len());
-            free.iter_mut().take(padding).for_each(|byte| *byte = 0);
-            self.padding -= padding;
-            filled += padding;
+            let free = out.get_mut(filled..).ok_or(EIO)?;
+            let zeroes = prefix_mut(free, self.padding);
+            zeroes.fill(0);
+            self.padding -= zeroes.len();
+            filled += zeroes.len();
             if self.padding > 0 {
-                return Progress::More(filled);
+                return Ok(Progress::More(filled));
             }
 
-            let done = |copied_not: u32| Progress::Done {
-                bytes: filled,
-                copied: self.messages - copied_not,
-                missing: copied_not,
+            let messages = self.messages;
+            let done = |missing: u32| {
+                Ok(Progress::Done {
+                    bytes: filled,
+                    copied: messages - missing,
+                    missing,
+                })
             };
-            let size = wire::RECORD;
-            if store.cursor_left() > 0 && out.len() - filled < size {
-                return Progress::More(filled);
-            }
-            let Some(record) = store.cursor_next() else {
+            if store.cursor_left() == 0 {
                 return done(0);
+            }
+            let free = out.get_mut(filled..).ok_or(EIO)?;
+            let Some(header) = free.first_chunk_mut() else {
+                return Ok(Progress::More(filled));
             };
+            let record = store.cursor_next().ok_or(EIO)?;
             let whole = wire::record_len(record.len);
             if *room < whole as u64 {
                 return done(store.cursor_left().saturating_add(1));
             }
-            let header = out
-                .get_mut(filled..)
-                .and_then(|free| free.first_chunk_mut());
-            if let Some(header) = header {
-                // A dump is no delivery, so the number of deliveries is zero.
-                wire::show(&view, self.seq, &record, 0, header);
-            }
-            filled += size;
+            // A dump is no delivery, so the number of deliveries is zero.
+            wire::encode_header(&view, self.seq, &record, 0, header);
+            filled += header.len();
             *room -= whole as u64;
             self.seq = self.seq.wrapping_add(1);
-            self.padding = wire::padding(record.len as usize);
+            self.padding = padding(record.len as usize);
         }
     }
 }

@@ -124,7 +124,7 @@ impl State {
 impl Pipe {
     /// Takes the lock and removes all expired messages.
     #[inline]
-    pub(super) fn lock_fresh(self: &Arc<Self>) -> StateGuard<'_, State> {
+    pub(super) fn lock_unexpired(self: &Arc<Self>) -> StateGuard<'_, State> {
         let state = self.state.lock();
         if state.flags.contains(Flag::Expires) {
             self.drop_expired(state)
@@ -156,12 +156,12 @@ impl Pipe {
             return 0;
         };
         let freed = state.queue.expire(cutoff, BATCH);
-        state.untold = state.untold.wrapping_add(freed.into());
+        state.unlogged = state.unlogged.wrapping_add(freed.into());
         freed
     }
 
     /// Logs that `count` messages have expired, unless `count` is zero.
-    pub(super) fn tell_expired(&self, count: u64) {
+    pub(super) fn log_expired(&self, count: u64) {
         if count > 0 {
             pr_info!("kmsgpipe{}: cleaned {} msgs\n", self.id, count);
         }
@@ -183,10 +183,10 @@ impl Pipe {
         state.sweeping = false;
         this.arm_sweeper(&mut state);
         // The sweeper that was to log these messages may have been cancelled.
-        let untold = mem::take(&mut state.untold);
+        let unlogged = mem::take(&mut state.unlogged);
         drop(state);
         drop(stale);
-        this.tell_expired(untold);
+        this.log_expired(unlogged);
         Ok(())
     }
 
@@ -218,7 +218,7 @@ impl WorkItem<{ work_id::SWEEP }> for Pipe {
     /// the number of all that have expired since the last run, whichever task removed them.
     fn run(this: Arc<Self>) {
         let now = clock::monotonic();
-        let untold = loop {
+        let unlogged = loop {
             let mut state = this.state.lock();
             let freed = u64::from(this.expire(&mut state, now));
             if state.front_expired_at(now) {
@@ -226,11 +226,11 @@ impl WorkItem<{ work_id::SWEEP }> for Pipe {
                 continue;
             }
             this.requeue_sweeper(&mut state);
-            let untold = mem::take(&mut state.untold);
+            let unlogged = mem::take(&mut state.unlogged);
             this.announce_room(state, freed);
-            break untold;
+            break unlogged;
         };
-        this.tell_expired(untold);
+        this.log_expired(unlogged);
     }
 }
 

@@ -4,8 +4,8 @@
 //!
 //! The fast paths do not look at open files: they take a message from the queue, and add one. While
 //! an open file of a pipe needs more, calls of that pipe take the slow paths, which look at the
-//! file: reads while a file keeps a rest, writes while a file splits lines. Therefore these features
-//! cost the fast paths nothing.
+//! file: reads while a file keeps a rest, writes while a file splits lines. Therefore these
+//! features cost the fast paths nothing.
 
 use super::{
     Flag,
@@ -19,7 +19,7 @@ pub(super) struct Slow {
     /// occupies a slot of the queue.
     rests: u32,
     /// Number of files whose writes are split into lines.
-    splitters: u32,
+    line_writers: u32,
 }
 
 impl Slow {
@@ -34,12 +34,12 @@ impl State {
     pub(super) fn count_rests(&mut self, by: i32) {
         self.slow.rests = self.slow.rests.wrapping_add_signed(by);
         self.flags.set(Flag::Rests, self.slow.rests > 0);
-        self.queue.hold(self.slow.rests);
+        self.queue.set_reserved_slots(self.slow.rests);
     }
 
     /// Adds `by` to the number of open files whose writes are split into lines.
-    pub(super) fn count_splitters(&mut self, by: i32) {
-        self.slow.splitters = self.slow.splitters.wrapping_add_signed(by);
-        self.queue.close_fast_path(self.slow.splitters > 0);
+    pub(super) fn count_line_writers(&mut self, by: i32) {
+        self.slow.line_writers = self.slow.line_writers.wrapping_add_signed(by);
+        self.queue.close_fast_path(self.slow.line_writers > 0);
     }
 }

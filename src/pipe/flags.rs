@@ -28,10 +28,10 @@ impl_flags!(
         Signalled = 1 << 5,
         /// Readers may wait for a message, and the next message wakes one. Clear means that none
         /// waits or that a wakeup is in flight.
-        ReadersSleep = 1 << 6,
+        ReadersWait = 1 << 6,
         /// Writers may wait for a slot, and the next free slot wakes one. Clear means that none
         /// waits or that a wakeup is in flight.
-        WritersSleep = 1 << 7,
+        WritersWait = 1 << 7,
         /// An open file keeps the rest of a message, which it reads before any other.
         Rests = 1 << 8,
         /// A dump is in progress: segments that leave the queue are kept for it.

@@ -11,7 +11,7 @@ use kernel::{
 };
 
 use super::{
-    lines::Line,
+    line::Line,
     mode::Modes,
     pages::Pages,
     rest::Rest,
@@ -20,26 +20,31 @@ use super::{
     State, //
 };
 
-use crate::log::counters::Tally;
+use crate::{
+    kernel_ext::cred::Opener,
+    log::counters::Tally, //
+};
 
 /// One open file of a pipe. The lock of the pipe protects the part that changes: a call holds it
 /// anyway while a message passes, so counting takes no atomic operations.
 pub(crate) struct Handle {
     access: Access,
-    kept: LockedBy<Kept, State>,
+    /// The credentials with which the file was opened: a sender with other ids is privileged.
+    pub(super) opener: Opener,
+    state: LockedBy<HandleState, State>,
 }
 
 /// Whether an exclusive reader keeps out other readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Readers {
+pub(crate) enum Exclusivity {
     /// An exclusive reader must be the only reader.
-    OneIfSo,
+    Enforced,
     /// Any number of readers, for an administrator that inspects the pipe.
-    Any,
+    Ignored,
 }
 
 /// State of an open file that the lock of the pipe protects.
-pub(super) struct Kept {
+pub(super) struct HandleState {
     /// Messages that have passed through the file.
     pub(super) stats: FileStats,
     /// Mode of the file.
@@ -81,7 +86,7 @@ pub(crate) struct FileStats {
 }
 
 /// State of an open file that `fdinfo` shows.
-pub(crate) struct Shown {
+pub(crate) struct FileSnapshot {
     /// Messages that have passed through the file.
     pub(crate) stats: FileStats,
     /// Mode of the file.
@@ -92,7 +97,7 @@ pub(crate) struct Shown {
     pub(crate) line: usize,
 }
 
-impl Kept {
+impl HandleState {
     /// Returns the length in bytes of the rest of a message that the file keeps.
     #[inline]
     pub(super) fn rest_len(&self) -> usize {
@@ -113,25 +118,31 @@ impl Handle {
 
     /// Returns the part of the file's state that the lock of the pipe protects.
     #[inline]
-    pub(super) fn of<'a>(&'a self, state: &'a mut State) -> &'a mut Kept {
-        self.kept.access_mut(state)
+    pub(super) fn state<'a>(&'a self, state: &'a mut State) -> &'a mut HandleState {
+        self.state.access_mut(state)
     }
 }
 
 impl Pipe {
-    /// Registers a newly opened file with the pipe, with the default modes.
+    /// Registers a file with the pipe, in the default modes. It was just opened with the
+    /// credentials `opener`.
     ///
     /// # Errors
     ///
     /// - [`ENOMEM`]: there is no memory for the pages of the mode `RECORDS`.
     /// - [`ENODEV`]: the pipe is destroyed.
-    /// - [`EBUSY`]: `readers` is [`Readers::OneIfSo`], and the file conflicts with an exclusive
-    ///   reader, or is one itself and conflicts with another reader.
-    pub(crate) fn attach(&self, access: Access, readers: Readers) -> Result<Handle> {
+    /// - [`EBUSY`]: `readers` is [`Exclusivity::Enforced`], and the file conflicts with an
+    ///   exclusive reader, or is one itself and conflicts with another reader.
+    pub(crate) fn attach(
+        &self,
+        access: Access,
+        opener: Opener,
+        readers: Exclusivity,
+    ) -> Result<Handle> {
         // The default modes may change before the lock is taken. The pipe then gets pages that it
         // does not need, or lacks pages, and its calls take the slow paths.
         let mut pages = Pages::of_file(access, self.default_modes())?;
-        let kept = Kept {
+        let file = HandleState {
             stats: FileStats {
                 sent: Tally::NONE,
                 received: Tally::NONE,
@@ -142,11 +153,12 @@ impl Pipe {
         };
         let handle = Handle {
             access,
-            kept: LockedBy::new(&self.state, kept),
+            opener,
+            state: LockedBy::new(&self.state, file),
         };
         let mut state = self.state.lock();
         state.alive()?;
-        if readers == Readers::OneIfSo && state.open_counts.excludes(access) {
+        if readers == Exclusivity::Enforced && state.open_counts.excludes(access) {
             return Err(EBUSY);
         }
         state.open_counts.count(access, 1);
@@ -162,8 +174,8 @@ impl Pipe {
     /// the pipe; messages stay queued.
     pub(crate) fn detach(this: &Arc<Self>, handle: &Handle) {
         let mut state = this.state.lock();
-        let kept = handle.of(&mut state);
-        let extra = kept.extra.take();
+        let file = handle.state(&mut state);
+        let extra = file.extra.take();
         let has_rest = extra.as_ref().is_some_and(|extra| extra.rest.len() > 0);
         if has_rest {
             state.count_rests(-1);
@@ -189,7 +201,7 @@ impl Pipe {
     pub(crate) fn modes(&self, handle: &Handle) -> Result<Modes> {
         let mut state = self.state.lock();
         state.alive()?;
-        Ok(handle.of(&mut state).modes)
+        Ok(handle.state(&mut state).modes)
     }
 
     /// Changes the mode of an open file, from the next call on. Calls `switch` with the lock held,
@@ -206,8 +218,8 @@ impl Pipe {
         let mut pages = Pages::of_file(handle.access, modes)?;
         let mut state = self.state.lock();
         state.alive()?;
-        let kept = handle.of(&mut state);
-        if kept.rest_len() > 0 || kept.line_len() > 0 || kept.writing_lines {
+        let file = handle.state(&mut state);
+        if file.rest_len() > 0 || file.line_len() > 0 || file.writing_lines {
             return Err(EBUSY);
         }
         state.keep_pages(&mut pages);
@@ -227,14 +239,14 @@ impl Pipe {
     }
 
     /// Returns the state of an open file that `fdinfo` shows.
-    pub(crate) fn show(&self, handle: &Handle) -> Shown {
+    pub(crate) fn show(&self, handle: &Handle) -> FileSnapshot {
         let mut state = self.state.lock();
-        let kept = handle.of(&mut state);
-        Shown {
-            stats: kept.stats,
-            modes: kept.modes,
-            rest: kept.rest_len(),
-            line: kept.line_len(),
+        let file = handle.state(&mut state);
+        FileSnapshot {
+            stats: file.stats,
+            modes: file.modes,
+            rest: file.rest_len(),
+            line: file.line_len(),
         }
     }
 }
@@ -243,7 +255,7 @@ impl State {
     /// Changes the mode of an open file, and closes or opens the fast path of writes accordingly.
     fn change_modes(&mut self, handle: &Handle, modes: Modes) {
         let splits = |modes: Modes| handle.access.write && modes.contains(Modes::LINES);
-        let before = core::mem::replace(&mut handle.of(self).modes, modes);
-        self.count_splitters(i32::from(splits(modes)) - i32::from(splits(before)));
+        let before = core::mem::replace(&mut handle.state(self).modes, modes);
+        self.count_line_writers(i32::from(splits(modes)) - i32::from(splits(before)));
     }
 }

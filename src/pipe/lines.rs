@@ -6,6 +6,7 @@
 //! open file keeps the partial line behind the last newline, which occupies no slot of the queue.
 //! Writes of lines to one file take turns, as each continues the partial line of the one before.
 
+use core::mem;
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -16,111 +17,31 @@ use super::{
         Extra,
         Handle, //
     },
-    send::Partly,
+    line::Line,
     Pipe,
     State, //
 };
 
 use crate::{
     kernel_ext::{
-        mm::segment::{
-            Segment,
-            SEGMENT_SIZE, //
+        mm::{
+            pieces::prefix_mut,
+            segment::Segment, //
         },
         sync::lock::StateGuard,
         uaccess::{
             call::Call,
             nofault::{
                 self,
-                Copied,
                 Source, //
             }, //
         }, //
     },
-    log::{
-        message::Sender,
-        stream::Segments, //
-    }, //
+    log::message::Sender, //
 };
 
 /// Byte that ends a line, and is part of it.
 const NEWLINE: u8 = b'\n';
-
-/// A line that is being assembled.
-///
-/// # Invariants
-///
-/// The segments hold at least `len` bytes, and the line is the first `len` of them.
-#[derive(Default)]
-pub(super) struct Line {
-    segments: Segments,
-    len: usize,
-    /// Sender of the beginning of the line.
-    sender: Sender,
-    /// Maximum length, in bytes.
-    longest: usize,
-}
-
-impl Line {
-    /// Returns the length of the line, in bytes.
-    pub(super) fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Appends `bytes` to the line.
-    ///
-    /// # Errors
-    ///
-    /// On an error the line is unchanged.
-    ///
-    /// - [`EMSGSIZE`]: the line would become too long.
-    /// - [`ENOMEM`].
-    fn append(&mut self, bytes: &[u8]) -> Result {
-        let end = self.len + bytes.len();
-        if end > self.longest {
-            return Err(EMSGSIZE);
-        }
-        while self.segments.len() < end.div_ceil(SEGMENT_SIZE) {
-            self.segments.push_back(Segment::new()?);
-        }
-        let mut at = self.len % SEGMENT_SIZE;
-        let mut left = bytes;
-        for segment in self.segments.iter_mut().skip(self.len / SEGMENT_SIZE) {
-            let (piece, next) = left.split_at(left.len().min(SEGMENT_SIZE - at));
-            if let Some(place) = segment.get_mut(at..at + piece.len()) {
-                place.copy_from_slice(piece);
-            }
-            at = 0;
-            left = next;
-        }
-        // INVARIANT: The segments hold the old bytes, and `bytes` was just copied behind them.
-        self.len = end;
-        Ok(())
-    }
-
-    /// Begins a new line, which `sender` writes.
-    fn restart(&mut self, sender: Sender) {
-        self.truncate(0);
-        self.sender = sender;
-    }
-
-    /// Shortens the line to its first `len` bytes, if it is longer.
-    fn truncate(&mut self, len: usize) {
-        // INVARIANT: The line does not grow, and its segments stay.
-        self.len = self.len.min(len);
-    }
-
-    /// Takes out the segments that the line does not need. The caller frees them.
-    fn trim(&mut self) -> Segments {
-        let needed = self.segments.take_front(self.len.div_ceil(SEGMENT_SIZE));
-        core::mem::replace(&mut self.segments, needed)
-    }
-
-    /// Returns a source with the bytes of the line.
-    fn source(&self) -> Copied<'_> {
-        Copied::new(&self.segments, self.len)
-    }
-}
 
 /// The close of a file, as a call: it does not wait, and a failure is counted.
 struct Close;
@@ -160,9 +81,9 @@ impl Pipe {
         let surplus = line.trim();
 
         let mut state = self.state.lock();
-        let kept = handle.of(&mut state);
-        kept.writing_lines = false;
-        if let Some(extra) = &mut kept.extra {
+        let file = handle.state(&mut state);
+        file.writing_lines = false;
+        if let Some(extra) = &mut file.extra {
             extra.line = line;
         }
         drop(state);
@@ -190,38 +111,30 @@ impl Pipe {
         let mut state = locked;
         loop {
             state.alive()?;
-            let kept = handle.of(&mut state);
-            if kept.extra.is_none() {
-                if fresh.is_none() {
+            let longest = state.queue.limits().msg_size() as usize;
+            let file = handle.state(&mut state);
+            let Some(extra) = &mut file.extra else {
+                if fresh.is_some() {
+                    file.extra = fresh.take();
+                } else {
                     drop(state);
                     fresh = Some(Extra::new()?);
                     state = self.state.lock();
-                    continue;
                 }
-                kept.extra = fresh.take();
-            }
-            if !kept.writing_lines {
-                break;
+                continue;
+            };
+            if !file.writing_lines {
+                file.writing_lines = true;
+                return Ok(mem::take(&mut extra.line).with_longest(longest));
             }
             if call.is_nonblocking() {
                 return Err(EAGAIN);
             }
             let signalled = self.turns.wait_interruptible(&mut state);
-            if signalled && handle.of(&mut state).writing_lines && !state.is_dead() {
+            if signalled && handle.state(&mut state).writing_lines && !state.is_dead() {
                 return Err(ERESTARTSYS);
             }
         }
-        let longest = state.queue.limits().msg_size() as usize;
-        let kept = handle.of(&mut state);
-        kept.writing_lines = true;
-        let line = kept
-            .extra
-            .as_mut()
-            .map(|extra| core::mem::take(&mut extra.line));
-        Ok(Line {
-            longest,
-            ..line.unwrap_or_default()
-        })
     }
 
     /// Sends the lines of `source`, of which the first continues `line`, and leaves the partial
@@ -234,16 +147,16 @@ impl Pipe {
         mut source: S,
         call: &impl Call,
     ) -> Result<usize> {
-        if line.len > 0 && !line.sender.has_ids_of(&sender) {
+        if line.len() > 0 && !line.sender().has_ids_of(&sender) {
             // Different senders do not share a message: the partial line becomes a message of its
             // own.
-            self.deposit(self.state.lock(), handle, line.sender, line.source(), call)?;
+            self.send_line(handle, line, call, false)?;
             line.truncate(0);
         }
-        if line.len == 0 {
+        if line.len() == 0 {
             line.restart(sender);
         }
-        let before = line.len;
+        let before = line.len();
         let len = source.len();
         let mut accepted = 0;
         let result = self.split(handle, line, sender, &mut source, call, &mut accepted);
@@ -274,8 +187,7 @@ impl Pipe {
         let mut page = Segment::new()?;
         let mut read = 0;
         while source.len() > 0 {
-            let len = source.len().min(SEGMENT_SIZE);
-            let chunk = page.get_mut(..len).unwrap_or_default();
+            let chunk = prefix_mut(&mut page[..], source.len());
             nofault::read_patiently(source, chunk)?;
             for piece in chunk.split_inclusive(|byte| *byte == NEWLINE) {
                 if let Err(err) = line.append(piece) {
@@ -286,12 +198,7 @@ impl Pipe {
                 }
                 read += piece.len();
                 if piece.ends_with(&[NEWLINE]) {
-                    let state = self.state.lock();
-                    if *accepted == 0 {
-                        self.deposit(state, handle, line.sender, line.source(), call)?;
-                    } else {
-                        self.deposit(state, handle, line.sender, line.source(), &Partly(call))?;
-                    }
+                    self.send_line(handle, line, call, *accepted > 0)?;
                     *accepted = read;
                     line.restart(sender);
                 }
@@ -300,18 +207,28 @@ impl Pipe {
         Ok(())
     }
 
+    /// Sends `line` as a message. `partly_done` tells whether the call has sent one before.
+    ///
+    /// # Errors
+    ///
+    /// As for a message.
+    fn send_line(
+        self: &Arc<Self>,
+        handle: &Handle,
+        line: &Line,
+        call: &impl Call,
+        partly_done: bool,
+    ) -> Result {
+        self.send_one_of_several(handle, line.sender(), line.source(), call, partly_done)?;
+        Ok(())
+    }
+
     /// Sends the partial line of a file that is being closed. If the pipe is full, the message is
     /// discarded and counted as refused.
     pub(super) fn send_at_close(self: &Arc<Self>, handle: &Handle, line: &Line) {
-        if line.len > 0 {
+        if line.len() > 0 {
             // No caller is left to report an error to.
-            let _ = self.deposit(
-                self.state.lock(),
-                handle,
-                line.sender,
-                line.source(),
-                &Close,
-            );
+            let _ = self.send_line(handle, line, &Close, false);
         }
     }
 }

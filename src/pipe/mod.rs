@@ -20,16 +20,21 @@ mod expiry;
 mod fast;
 mod flags;
 mod handle;
+mod line;
 mod lines;
 pub(crate) mod mode;
 pub(crate) mod name;
 pub(crate) mod node;
 mod pages;
+mod partial;
 mod receive;
 mod receive_records;
+mod receive_rest;
 mod rest;
 mod send;
 mod send_records;
+mod snapshot;
+mod state;
 mod trim;
 mod waiters;
 
@@ -38,19 +43,16 @@ pub(crate) use self::{
     dump::Progress,
     expiry::Expiry,
     handle::{
-        Handle,
-        Readers, //
-    }, //
+        Exclusivity,
+        Handle, //
+    },
+    snapshot::Snapshot, //
 };
 use self::{
-    fast::Slow,
-    flags::{
-        Flag,
-        Flags, //
-    },
+    flags::Flag,
     mode::Modes,
     node::Node,
-    pages::Pages,
+    state::State,
     waiters::Waiters, //
 };
 
@@ -71,31 +73,20 @@ use kernel::{
 };
 
 use crate::{
-    kernel_ext::{
-        clock,
-        sync::{
-            lock::{
-                new_state_lock,
-                StateLock, //
-            },
-            notify::{
-                events,
-                Notifier, //
-            },
-            work, //
+    kernel_ext::sync::{
+        lock::{
+            new_state_lock,
+            StateLock, //
         },
-        uaccess::call::Call, //
+        notify::{
+            events,
+            Notifier, //
+        },
+        work, //
     },
     log::{
-        counters::{
-            Counters,
-            Refused,
-            Tally, //
-        },
         limits::Limits,
-        message::Record,
         queue::Queue,
-        stream::Segments,
         wire, //
     }, //
 };
@@ -103,151 +94,7 @@ use crate::{
 /// Maximum number of fault-in attempts per message before a fallback: a sender copies the message
 /// to a bounce buffer, a reader checks that its buffer is writable. One attempt nearly always
 /// suffices.
-const FAULTS_ON_TRUST: u32 = 4;
-
-/// Numbers of open files of a pipe.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct OpenCounts {
-    /// Files open for reading.
-    pub(crate) readers: u32,
-    /// Files open for writing.
-    pub(crate) writers: u32,
-    /// Files open for exclusive reading.
-    pub(crate) exclusive: u32,
-}
-
-impl OpenCounts {
-    /// Adds `by` to the counts of the rights in `access`: 1 when a file is opened, -1 when it is
-    /// closed.
-    fn count(&mut self, access: Access, by: i32) {
-        // No count wraps: the kernel limits the number of open files to far fewer than 2^32.
-        if access.read {
-            self.readers = self.readers.wrapping_add_signed(by);
-        }
-        if access.write {
-            self.writers = self.writers.wrapping_add_signed(by);
-        }
-        if access.exclusive {
-            self.exclusive = self.exclusive.wrapping_add_signed(by);
-        }
-    }
-
-    /// Returns whether opening a file for `access` conflicts with the files that are open. An
-    /// exclusive reader and another reader exclude each other.
-    fn excludes(&self, access: Access) -> bool {
-        access.read && (self.exclusive > 0 || access.exclusive && self.readers > 0)
-    }
-
-    /// Returns whether no file is open for reading or writing.
-    fn is_empty(&self) -> bool {
-        self.readers == 0 && self.writers == 0
-    }
-}
-
-/// State of a pipe, which its lock protects.
-struct State {
-    flags: Flags,
-    queue: Queue,
-    refused: Refused,
-    open_counts: OpenCounts,
-    /// Open files that close the fast paths.
-    slow: Slow,
-    /// Preallocated pages for calls in the mode `RECORDS`.
-    pages: Pages,
-    /// Modes of newly opened files.
-    default_modes: Modes,
-    /// Expiry settings.
-    expiry: Expiry,
-    /// The sweeper is queued, or runs and has yet to decide whether to queue itself again.
-    sweeping: bool,
-    /// Number of expired messages that are not logged yet.
-    untold: u64,
-    /// Number of messages accepted plus number of messages removed, at the last run of the trimmer.
-    passed_at_trim: u64,
-}
-
-impl State {
-    /// Returns the error [`ENODEV`] if the pipe is destroyed.
-    fn alive(&self) -> Result {
-        if self.is_dead() {
-            Err(ENODEV)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Returns [`EMSGSIZE`] for `call`, and counts it as refused. A call that is partly done is not
-    /// counted: it returns its progress instead of the error.
-    fn refuse_size(&mut self, call: &impl Call) -> Error {
-        if !call.is_partly_done() {
-            self.refused.size = self.refused.size.wrapping_add(1);
-        }
-        EMSGSIZE
-    }
-
-    /// Takes out all memory that holds no message. The caller frees it without the lock.
-    fn take_spare(&mut self) -> Segments {
-        let mut spare = self.queue.store_mut().trim(true);
-        spare.append(&mut self.pages.take());
-        spare
-    }
-
-    /// Returns whether the pipe is destroyed.
-    #[inline]
-    fn is_dead(&self) -> bool {
-        self.flags.contains(Flag::Dead)
-    }
-}
-
-/// Snapshot of a pipe, taken in one critical section.
-#[derive(Clone, Copy)]
-pub(crate) struct Snapshot {
-    /// Number of the pipe.
-    pub(crate) id: u32,
-    /// Limits of the queue.
-    pub(crate) limits: Limits,
-    /// Queued messages and their bytes.
-    pub(crate) depth: Tally,
-    /// Counters of accepted, delivered, expired and dropped messages.
-    pub(crate) counters: Counters,
-    /// Counts of refused writes.
-    pub(crate) refused: Refused,
-    /// Numbers of open files.
-    pub(crate) open_counts: OpenCounts,
-    /// Number of readers that wait for a message.
-    pub(crate) waiting_readers: u32,
-    /// Number of writers that wait for a slot.
-    pub(crate) waiting_writers: u32,
-    /// Expiry settings.
-    pub(crate) expiry: Expiry,
-    /// Record of the oldest message.
-    pub(crate) head: Option<Record>,
-    /// Sequence number of the oldest message, or of the next one if the queue is empty.
-    pub(crate) first_seq: u64,
-    /// Time of the snapshot: nanoseconds of `CLOCK_MONOTONIC`.
-    pub(crate) now: u64,
-    /// Debug state.
-    pub(crate) internals: Internals,
-}
-
-/// Debug state, shown in debugfs.
-#[derive(Clone, Copy)]
-pub(crate) struct Internals {
-    /// Sequence number of the newest message that was accepted.
-    pub(crate) last_seq: u64,
-    /// Number of segments in use by the two streams of the store.
-    pub(crate) segments: usize,
-    /// Number of spare segments, including the pages for the mode `RECORDS`.
-    pub(crate) spare_segments: usize,
-    /// Changes are announced to pollers, or by signals.
-    pub(crate) watched: bool,
-    /// The sweeper is queued or running.
-    pub(crate) sweeping: bool,
-    /// A dump is in progress.
-    pub(crate) dumping: bool,
-    /// Number of open files that keep the rest of a message, and a slot with it.
-    pub(crate) rests: u32,
-}
+const MAX_FAULT_INS: u32 = 4;
 
 /// One pipe.
 ///
@@ -305,23 +152,11 @@ impl Pipe {
                 id,
                 node,
                 state <- new_state_lock!(
-                    State {
-                        flags: Flag::Untrimmed.into(),
-                        queue: Queue::new(limits),
-                        refused: Refused::default(),
-                        open_counts: OpenCounts::default(),
-                        slow: Slow::default(),
-                        pages: Pages::default(),
-                        default_modes,
-                        expiry: Expiry::off(),
-                        sweeping: false,
-                        untold: 0,
-                        passed_at_trim: 0,
-                    },
+                    State::new(limits, default_modes),
                     "Pipe::state"
                 ),
-                readers: Waiters::new(&state, Flag::ReadersSleep),
-                writers: Waiters::new(&state, Flag::WritersSleep),
+                readers: Waiters::new(&state, Flag::ReadersWait),
+                writers: Waiters::new(&state, Flag::WritersWait),
                 turns <- new_condvar!("Pipe::turns"),
                 notifier <- Notifier::new(c"Pipe::notifier", static_lock_class!()),
                 sweeper <- new_delayed_work!("Pipe::sweeper"),
@@ -355,12 +190,12 @@ impl Pipe {
         state.flags |= Flag::Dead;
         let gone = state.queue.clear();
         let spare = state.take_spare();
-        let untold = mem::take(&mut state.untold);
+        let unlogged = mem::take(&mut state.unlogged);
         drop(state);
         drop(gone);
         drop(spare);
 
-        this.tell_expired(untold);
+        this.log_expired(unlogged);
         this.announce_end();
         work::disable::<Self, { work_id::SWEEP }>(this);
         work::disable::<Self, { work_id::TRIM }>(this);
@@ -399,7 +234,7 @@ impl Pipe {
     /// - [`EBUSY`]: the queue is not empty.
     /// - [`ENODEV`]: the pipe is destroyed.
     pub(crate) fn set_limits(self: &Arc<Self>, limits: Limits) -> Result {
-        let mut state = self.lock_fresh();
+        let mut state = self.lock_unexpired();
         state.alive()?;
         if !state.queue.is_empty() {
             return Err(EBUSY);
@@ -416,7 +251,7 @@ impl Pipe {
     /// Returns the [`events`] that `poll` reports for the file of `handle`.
     pub(crate) fn poll(self: &Arc<Self>, handle: &Handle) -> u32 {
         let access = handle.access();
-        let mut state = self.lock_fresh();
+        let mut state = self.lock_unexpired();
         // The poller has registered before this call. A change before this critical section is seen
         // below, and a change after it finds the flag set and notifies the poller.
         state.flags |= Flag::Polled;
@@ -424,8 +259,8 @@ impl Pipe {
             return events::GONE | events::IN | events::OUT;
         }
         let mut answer = 0;
-        let kept = handle.of(&mut state);
-        let readable = kept.rest_len() > 0 || kept.modes.contains(Modes::EOF);
+        let file = handle.state(&mut state);
+        let readable = file.rest_len() > 0 || file.modes.contains(Modes::EOF);
         if access.read && (readable || !state.queue.is_empty()) {
             answer |= events::IN;
         }
@@ -484,60 +319,17 @@ impl Pipe {
         handle: &Handle,
         records: impl Fn(&Queue) -> usize,
     ) -> Result<usize> {
-        let mut state = self.lock_fresh();
+        let mut state = self.lock_unexpired();
         state.alive()?;
-        let kept = handle.of(&mut state);
-        let rest = kept.rest_len();
+        let file = handle.state(&mut state);
+        let rest = file.rest_len();
         if rest > 0 {
             return Ok(rest);
         }
-        if kept.modes.contains(Modes::RECORDS) {
+        if file.modes.contains(Modes::RECORDS) {
             return Ok(records(&state.queue));
         }
         Ok(state.queue.front().map_or(0, |record| record.len as usize))
-    }
-
-    /// Takes a snapshot.
-    ///
-    /// # Errors
-    ///
-    /// [`ENODEV`]: the pipe is destroyed.
-    pub(crate) fn snapshot_alive(&self) -> Result<Snapshot> {
-        let state = self.state.lock();
-        state.alive()?;
-        Ok(self.snapshot_of(&state))
-    }
-
-    /// Takes a snapshot, also of a destroyed pipe.
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        self.snapshot_of(&self.state.lock())
-    }
-
-    /// Takes a snapshot of `state`, the locked state of this pipe.
-    fn snapshot_of(&self, state: &State) -> Snapshot {
-        Snapshot {
-            id: self.id,
-            limits: state.queue.limits(),
-            depth: state.queue.depth(),
-            counters: state.queue.counters(),
-            refused: state.refused,
-            open_counts: state.open_counts,
-            waiting_readers: self.readers.len(state),
-            waiting_writers: self.writers.len(state),
-            expiry: state.expiry,
-            head: state.queue.front(),
-            first_seq: state.queue.first_seq(),
-            now: clock::monotonic(),
-            internals: Internals {
-                last_seq: state.queue.last_seq(),
-                segments: state.queue.store().segments(),
-                spare_segments: state.queue.store().spare_segments() + state.pages.len(),
-                watched: state.flags.contains_any(Flag::Polled | Flag::Signalled),
-                sweeping: state.sweeping,
-                dumping: state.flags.contains(Flag::Dumping),
-                rests: state.slow.rests(),
-            },
-        }
     }
 
     /// Returns the error [`ENODEV`] if the pipe is destroyed.

@@ -153,7 +153,7 @@ mod tests {
             (Modes(MODE_EOF | MODE_RECORDS), "eof,records"),
             (Modes(MODE_WHOLE | MODE_EOF | MODE_LINES), "whole,eof,lines"),
         ] {
-            let mut shown = Shown::default();
+            let mut shown = Text::default();
             assert!(mode.write_to(&mut shown).is_ok());
             assert_eq!(shown.0.get(..shown.1), Some(expected.as_bytes()));
         }
@@ -161,9 +161,9 @@ mod tests {
 
     /// A buffer for the text that was written, and the length of the text.
     #[derive(Default)]
-    struct Shown([u8; 32], usize);
+    struct Text([u8; 32], usize);
 
-    impl fmt::Write for Shown {
+    impl fmt::Write for Text {
         fn write_str(&mut self, text: &str) -> fmt::Result {
             let end = self.1 + text.len();
             let place = self.0.get_mut(self.1..end).ok_or(fmt::Error)?;

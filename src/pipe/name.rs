@@ -2,6 +2,11 @@
 
 //! Names of pipes.
 
+use core::fmt::{
+    self,
+    Write, //
+};
+
 use crate::uapi::NAME_SIZE;
 
 /// Name of a pipe, which is also a valid file name.
@@ -42,24 +47,28 @@ impl Name {
         Self::new(text)
     }
 
-    /// Returns the text of the name.
-    pub(crate) fn as_str(&self) -> &str {
-        let len = self.0.iter().take_while(|byte| **byte != 0).count();
-        let text = self.0.get(..len).unwrap_or_default();
-        core::str::from_utf8(text).unwrap_or_default()
+    /// Returns the bytes of the name, without the zeroes behind it.
+    fn bytes(&self) -> impl Iterator<Item = u8> + '_ {
+        self.0.iter().copied().take_while(|byte| *byte != 0)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bytes().try_for_each(|byte| f.write_char(byte.into()))
     }
 }
 
 /// Identifier of a pipe, as users write it in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Word {
+pub(crate) enum PipeId {
     /// Number of the pipe.
     Number(u32),
     /// Name of the pipe.
     Name(Name),
 }
 
-impl Word {
+impl PipeId {
     /// Parses a word: a number, alone or behind `pipe` or `kmsgpipe`; a name behind `kmsgpipe/`; or
     /// a name. Digits are always a number, so a name that looks like a number needs `kmsgpipe/`.
     pub(crate) fn new(text: &[u8]) -> Option<Self> {
@@ -99,7 +108,7 @@ mod tests {
             b"A-b_c.9",
             &longest,
         ] {
-            let name = Name::new(text).map(|name| name.as_str().as_bytes() == text);
+            let name = Name::new(text).map(|name| name.bytes().eq(text.iter().copied()));
             assert_eq!(name, Some(true));
         }
         let too_long = [b'a'; NAME_SIZE as usize];
@@ -128,7 +137,7 @@ mod tests {
             (b"kmsgpipe7", 7),
             (b"4294967295", u32::MAX),
         ] {
-            assert_eq!(Word::new(text), Some(Word::Number(number)));
+            assert_eq!(PipeId::new(text), Some(PipeId::Number(number)));
         }
         for (text, name) in [
             (&b"log"[..], &b"log"[..]),
@@ -142,8 +151,8 @@ mod tests {
             (b"7a", b"7a"),
             (b"-1", b"-1"),
         ] {
-            let word = Word::new(text);
-            assert_eq!(word, Name::new(name).map(Word::Name));
+            let word = PipeId::new(text);
+            assert_eq!(word, Name::new(name).map(PipeId::Name));
             assert!(word.is_some());
         }
         for text in [
@@ -159,7 +168,7 @@ mod tests {
             b"7 ",
             b"..",
         ] {
-            assert_eq!(Word::new(text), None);
+            assert_eq!(PipeId::new(text), None);
         }
     }
 

@@ -2,6 +2,7 @@
 
 //! Receiving one message: the fast path and the slow path.
 
+use core::mem;
 use kernel::{
     current,
     prelude::*,
@@ -17,12 +18,12 @@ use kernel::{
 
 use super::{
     mode::Modes,
-    rest::Memory,
+    receive_rest::RestMemory,
     Flag,
     Handle,
     Pipe,
     State,
-    FAULTS_ON_TRUST, //
+    MAX_FAULT_INS, //
 };
 
 use crate::{
@@ -31,7 +32,8 @@ use crate::{
         sync::lock::StateGuard,
         uaccess::nofault::{
             self,
-            Dest, //
+            Dest,
+            NotPresent, //
         }, //
     },
     log::stream::Segments, //
@@ -57,7 +59,7 @@ impl State {
     /// Returns whether a task that only a signal has woken must return [`ERESTARTSYS`]: there is no
     /// message, its file keeps no rest, and the pipe is not destroyed.
     pub(super) fn has_nothing_for(&mut self, handle: &Handle) -> bool {
-        self.queue.is_empty() && handle.of(self).rest_len() == 0 && !self.is_dead()
+        self.queue.is_empty() && handle.state(self).rest_len() == 0 && !self.is_dead()
     }
 }
 
@@ -68,13 +70,13 @@ impl State {
 ///
 /// - [`EFAULT`]: part of the memory cannot be faulted in, or cannot be written.
 /// - [`ERESTARTSYS`]: a signal is pending.
-pub(super) fn bring_in(
+pub(super) fn fault_in_dest(
     dest: &mut impl Dest,
     len: usize,
     faults: u32,
     task: &CurrentTask,
 ) -> Result {
-    if faults < FAULTS_ON_TRUST {
+    if faults < MAX_FAULT_INS {
         return dest.fault_in(len);
     }
     // Either another task removes the pages of the buffer again and again, or the buffer can be
@@ -84,6 +86,118 @@ pub(super) fn bring_in(
         return Err(ERESTARTSYS);
     }
     nofault::overwrite(dest, len)
+}
+
+/// A slow read, with what it has obtained.
+struct Incoming<D> {
+    dest: D,
+    /// Memory for the rest that a message may leave.
+    memory: RestMemory,
+    /// Segments that a rest no longer needs. They are freed without the lock.
+    gone: Segments,
+    /// Number of attempts to fault in the destination.
+    fault_ins: u32,
+}
+
+/// Result of an attempt to receive in one critical section.
+enum Step {
+    /// `len` bytes were received, and `freed` slots are free now.
+    Received {
+        /// The number of bytes.
+        len: usize,
+        /// The number of slots.
+        freed: u64,
+    },
+    /// There is no message.
+    Empty,
+    /// The call must fail with this error. The queue is unchanged.
+    Failed(Error),
+    /// A rest of this many bytes needs memory. The queue is unchanged.
+    NeedsMemory(usize),
+    /// Part of the next bytes of the destination, of which there are this many, is not present. The
+    /// queue is unchanged.
+    NotPresent(usize),
+}
+
+impl<D: Dest> Incoming<D> {
+    /// Creates a read into `dest`, which has no memory yet.
+    fn new(dest: D) -> Self {
+        Self {
+            dest,
+            memory: RestMemory::none(),
+            gone: Segments::new(),
+            fault_ins: 0,
+        }
+    }
+
+    /// Receives from the rest that the file of `handle` keeps.
+    fn take_rest(&mut self, state: &mut State, handle: &Handle, task: &CurrentTask) -> Step {
+        match state.take_rest(handle, &mut self.dest, task, &mut self.gone) {
+            Ok(Some((len, was_last))) => Step::Received {
+                len,
+                freed: was_last.into(),
+            },
+            Ok(None) => {
+                let rest = handle.state(state).rest_len();
+                Step::NotPresent(rest.min(self.dest.len()))
+            }
+            Err(err) => Step::Failed(err),
+        }
+    }
+
+    /// Receives the oldest message, or its beginning if it is longer than the destination. The file
+    /// of `handle` then keeps the rest, unless its modes make the call fail.
+    fn take_front(&mut self, state: &mut State, handle: &Handle, task: &CurrentTask) -> Step {
+        let modes = handle.state(state).modes;
+        let Some((record, pieces)) = state.queue.store().front_message() else {
+            return Step::Empty;
+        };
+        let len = record.len as usize;
+        let first = len.min(self.dest.len());
+        if first < len {
+            // The file may have switched to the mode `RECORDS` while this call waited. It then
+            // keeps no rest.
+            if modes.contains(Modes::WHOLE) || modes.contains(Modes::RECORDS) {
+                return Step::Failed(EMSGSIZE);
+            }
+            if !self.memory.is_enough_for(len - first) {
+                return Step::NeedsMemory(len - first);
+            }
+        }
+        // Copy under the lock, however long the message is. If it left the queue first, a failed
+        // copy could put it back only out of order, and other readers would miss it in the
+        // meantime.
+        let delivered = if first == len {
+            nofault::deliver(&mut self.dest, task, pieces)
+        } else {
+            nofault::deliver(&mut self.dest, task, part(pieces, 0..first))
+        };
+        match delivered {
+            Ok(copied) if copied == first => {}
+            // The payloads do not hold what the record promises, which is a bug.
+            Ok(_) => return Step::Failed(EIO),
+            Err(NotPresent) => return Step::NotPresent(first),
+        }
+        let mut freed = 1;
+        if first < len {
+            state.keep_rest(handle, first, &mut self.memory);
+            freed = 0;
+        }
+        state.queue.deliver(record.len);
+        handle.state(state).stats.received.add(len);
+        Step::Received { len: first, freed }
+    }
+
+    /// Faults in the next `len` bytes of the destination. Must not be called with the lock held.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`fault_in_dest`].
+    fn fault_in(&mut self, len: usize, task: &CurrentTask) -> Result {
+        fault_in_dest(&mut self.dest, len, self.fault_ins, task)?;
+        self.fault_ins = self.fault_ins.saturating_add(1);
+        Ok(())
+    }
 }
 
 impl Pipe {
@@ -118,15 +232,14 @@ impl Pipe {
             this.finish_receive(state, handle, len, 1);
             return Ok(len);
         }
-        this.receive_slow(state, handle, dest, nonblocking, task)
+        this.receive_wait(state, handle, dest, nonblocking, task)
     }
 
     /// First slow path. Its usual cause is an empty pipe, whose next message the fast path can
-    /// take: this function waits once and retries, without the setup of
-    /// [`Pipe::receive_patiently`].
+    /// take: this function waits once and retries, without the setup of [`Pipe::receive_slow`].
     #[cold]
     #[inline(never)]
-    fn receive_slow<'a, D: Dest>(
+    fn receive_wait<'a, D: Dest>(
         self: &'a Arc<Self>,
         mut state: StateGuard<'a, State>,
         handle: &Handle,
@@ -138,9 +251,9 @@ impl Pipe {
         let must_wait = state.queue.is_empty()
             && !state.flags.contains_any(Flag::Dead | Flag::Rests)
             && dest.len() > 0
-            && !handle.of(&mut state).modes.contains(Modes::EOF);
+            && !handle.state(&mut state).modes.contains(Modes::EOF);
         if must_wait && !nonblocking() {
-            (state, woken) = self.readers.sleep(state, task, handle);
+            (state, woken) = self.wait_for_message(state, handle, || false, task)?;
             if let Some(len) = state.try_take_contiguous(&mut dest, task) {
                 let next = self.next_reader(&mut state, woken);
                 self.finish_receive(state, handle, len, 1);
@@ -149,110 +262,93 @@ impl Pipe {
                 }
                 return Ok(len);
             }
-            if !woken && state.has_nothing_for(handle) {
-                return Err(ERESTARTSYS);
-            }
         }
-        self.receive_patiently(state, handle, dest, nonblocking, task, woken)
+        self.receive_slow(state, handle, dest, nonblocking, task, woken)
     }
 
     /// Second slow path: receives rests, removes expired messages, waits for messages, allocates
     /// memory for a rest, and faults in `dest`. The task may have been `woken` for a message that
     /// it has not taken yet.
     #[inline(never)]
-    fn receive_patiently<'a, D: Dest>(
+    fn receive_slow<'a, D: Dest>(
         self: &'a Arc<Self>,
         locked: StateGuard<'a, State>,
         handle: &Handle,
-        mut dest: D,
+        dest: D,
         nonblocking: impl Fn() -> bool,
         task: &CurrentTask,
         mut woken: bool,
     ) -> Result<usize> {
-        // Memory for a new rest, and segments that a rest no longer needs. They are declared before
-        // the guard: wherever this function returns, the lock is released before they are freed.
-        let mut memory = Memory::none();
-        let mut gone = Segments::new();
-        let mut faults = 0;
+        // Declared before the guard: wherever this function returns, the lock is released before
+        // the memory of the call is freed.
+        let mut reader = Incoming::new(dest);
         let mut state = locked;
         loop {
             state.alive()?;
-            if dest.len() == 0 {
+            if reader.dest.len() == 0 {
                 return Ok(0);
             }
-            let kept = handle.of(&mut state);
-            let modes = kept.modes;
-            let rest = kept.rest_len();
-            let wanted = if rest > 0 {
-                if let Ok((len, was_last)) = state.take_rest(handle, &mut dest, task, &mut gone) {
-                    self.leave_receive(state, handle, was_last.into(), woken);
+            let step = if handle.state(&mut state).rest_len() > 0 {
+                reader.take_rest(&mut state, handle, task)
+            } else if state.front_expired() {
+                state = self.drop_expired(state);
+                continue;
+            } else {
+                reader.take_front(&mut state, handle, task)
+            };
+            match step {
+                Step::Received { len, freed } => {
+                    self.leave_receive(state, handle, freed, woken);
                     return Ok(len);
                 }
-                rest.min(dest.len())
-            } else {
-                if state.front_expired() {
-                    state = self.drop_expired(state);
-                    continue;
-                }
-                let Some((record, pieces)) = state.queue.store().front_message() else {
-                    if modes.contains(Modes::EOF) {
+                Step::Empty => {
+                    if handle.state(&mut state).modes.contains(Modes::EOF) {
                         return Ok(0);
                     }
-                    if nonblocking() {
-                        return Err(EAGAIN);
-                    }
-                    (state, woken) = self.readers.sleep(state, task, handle);
-                    if !woken && state.has_nothing_for(handle) {
-                        return Err(ERESTARTSYS);
-                    }
-                    continue;
-                };
-
-                let len = record.len as usize;
-                let first = len.min(dest.len());
-                if first < len {
-                    // The file may have switched to the mode `RECORDS` while this call waited. It
-                    // then keeps no rest.
-                    if modes.contains(Modes::WHOLE) || modes.contains(Modes::RECORDS) {
-                        self.readers.pass_on(state, woken);
-                        return Err(EMSGSIZE);
-                    }
-                    if !memory.is_enough_for(len - first) {
-                        self.readers.pass_on(state, woken);
-                        woken = false;
-                        memory.allocate(len - first)?;
-                        state = self.state.lock();
-                        continue;
-                    }
+                    (state, woken) = self.wait_for_message(state, handle, &nonblocking, task)?;
                 }
-                // Copy under the lock, however long the message is. If it left the queue first, a
-                // failed copy could put it back only out of order, and other readers would miss it
-                // in the meantime.
-                let delivered = if first == len {
-                    nofault::deliver(&mut dest, task, pieces)
-                } else {
-                    nofault::deliver(&mut dest, task, part(pieces, 0..first))
-                };
-                if delivered.is_ok() {
-                    let mut freed = 1;
-                    if first < len {
-                        state.keep_rest(handle, first, &mut memory);
-                        freed = 0;
-                    }
-                    state.queue.deliver(record.len);
-                    handle.of(&mut state).stats.received.add(len);
-                    self.leave_receive(state, handle, freed, woken);
-                    return Ok(first);
+                Step::Failed(err) => {
+                    self.readers.pass_baton(state, woken);
+                    return Err(err);
                 }
-                first
-            };
-
-            self.readers.pass_on(state, woken);
-            woken = false;
-            bring_in(&mut dest, wanted, faults, task)?;
-            faults = faults.saturating_add(1);
-            state = self.state.lock();
+                Step::NeedsMemory(len) => {
+                    self.readers.pass_baton(state, mem::take(&mut woken));
+                    reader.memory.allocate(len)?;
+                    state = self.state.lock();
+                }
+                Step::NotPresent(len) => {
+                    self.readers.pass_baton(state, mem::take(&mut woken));
+                    reader.fault_in(len, task)?;
+                    state = self.state.lock();
+                }
+            }
         }
+    }
+
+    /// Waits for a message, or for a rest that the file keeps. Returns with the lock held, and
+    /// whether this task was woken for a message that it has not taken yet. The caller checks
+    /// everything again.
+    ///
+    /// # Errors
+    ///
+    /// - [`EAGAIN`]: the call must not wait.
+    /// - [`ERESTARTSYS`]: a signal arrived while the call waited.
+    #[inline]
+    pub(super) fn wait_for_message<'a>(
+        self: &'a Arc<Self>,
+        state: StateGuard<'a, State>,
+        handle: &Handle,
+        nonblocking: impl Fn() -> bool,
+        task: &CurrentTask,
+    ) -> Result<(StateGuard<'a, State>, bool)> {
+        if nonblocking() {
+            return Err(EAGAIN);
+        }
+        let (mut state, woken) = self.readers.sleep(state, task, handle);
+        if !woken && state.has_nothing_for(handle) {
+            return Err(ERESTARTSYS);
+        }
+        Ok((state, woken))
     }
 
     /// Counts a received message of `len` bytes, releases the lock, and announces `freed` slots.
@@ -264,7 +360,7 @@ impl Pipe {
         len: usize,
         freed: u64,
     ) {
-        handle.of(&mut state).stats.received.add(len);
+        handle.state(&mut state).stats.received.add(len);
         self.announce_room(state, freed);
     }
 
@@ -273,7 +369,7 @@ impl Pipe {
     #[inline(always)]
     fn next_reader(&self, state: &mut State, woken: bool) -> Option<ARef<Task>> {
         (woken && !state.queue.is_empty())
-            .then(|| self.readers.choose(state))
+            .then(|| self.readers.take_next(state))
             .flatten()
     }
 
@@ -287,12 +383,12 @@ impl Pipe {
         freed: u64,
         woken: bool,
     ) {
-        let heir = (handle.of(&mut state).rest_len() > 0)
-            .then(|| self.readers.choose_of(&mut state, handle))
+        let for_rest = (handle.state(&mut state).rest_len() > 0)
+            .then(|| self.readers.take_next_of(&mut state, handle))
             .flatten();
         let next = self.next_reader(&mut state, woken);
         self.announce_room(state, freed);
-        for reader in [next, heir].into_iter().flatten() {
+        for reader in [next, for_rest].into_iter().flatten() {
             reader.wake_up();
         }
     }

@@ -11,7 +11,8 @@ use kernel::{
 
 use super::{
     mode::Modes,
-    receive::bring_in,
+    partial::done_or,
+    receive::fault_in_dest,
     Flag,
     Handle,
     Pipe,
@@ -21,6 +22,7 @@ use super::{
 use crate::{
     kernel_ext::{
         mm::{
+            pieces::prefix_mut,
             segment::{
                 Bytes,
                 SEGMENT_SIZE, //
@@ -48,7 +50,7 @@ use crate::{
 const BYTES_AT_ONCE: usize = SEGMENT_SIZE;
 
 /// Reason why a critical section copied no more records.
-enum End {
+enum Stop {
     /// The queue is empty.
     Empty,
     /// The limit of one critical section is reached.
@@ -57,6 +59,8 @@ enum End {
     Full,
     /// Part of the buffer is not present for the next record, which has this many bytes.
     NotPresent(usize),
+    /// The payloads do not hold what the next record promises, which is a bug.
+    Corrupt,
 }
 
 /// Returns the length of the records of the messages of `run`, in bytes.
@@ -72,11 +76,11 @@ fn len_of(run: Run) -> usize {
 /// bytes, and only messages in the first segment. Returns the messages whose records were
 /// assembled.
 #[inline(always)]
-fn gather(queue: &Queue, page: &mut Bytes, room: usize, view: &View<'_>) -> Run {
+fn assemble(queue: &Queue, page: &mut Bytes, room: usize, view: &View<'_>) -> Run {
     let mut run = Run::NONE;
     let mut seq = queue.first_seq();
-    let mut left = page.get_mut(..room.min(BYTES_AT_ONCE)).unwrap_or_default();
-    for (packed, payload) in queue.store().look() {
+    let mut left = prefix_mut(page, room.min(BYTES_AT_ONCE));
+    for (packed, payload) in queue.store().contiguous_messages() {
         let Some((header, behind)) = left.split_first_chunk_mut() else {
             break;
         };
@@ -87,7 +91,7 @@ fn gather(queue: &Queue, page: &mut Bytes, room: usize, view: &View<'_>) -> Run 
         // Decode the record after the copy: before, its fields would have to be saved across the
         // copy.
         let record = Record::decode(packed);
-        wire::show(view, seq, &record, 1, header);
+        wire::encode_header(view, seq, &record, 1, header);
         if !wire::is_whole(record.len) {
             wire::pad(padded, record.len);
         }
@@ -102,7 +106,12 @@ fn gather(queue: &Queue, page: &mut Bytes, room: usize, view: &View<'_>) -> Run 
 /// whose records were copied, and why there are no more of them.
 #[cold]
 #[inline(never)]
-fn pour(queue: &Queue, dest: &mut impl Dest, task: &CurrentTask, view: &View<'_>) -> (Run, End) {
+fn copy_records(
+    queue: &Queue,
+    dest: &mut impl Dest,
+    task: &CurrentTask,
+    view: &View<'_>,
+) -> (Run, Stop) {
     let mut run = Run::NONE;
     let mut seq = queue.first_seq();
     let mut walk = queue.store().walk();
@@ -110,43 +119,47 @@ fn pour(queue: &Queue, dest: &mut impl Dest, task: &CurrentTask, view: &View<'_>
         let payload = record.len as usize;
         let len = wire::record_len(record.len);
         if len > dest.len() {
-            return (run, End::Full);
+            return (run, Stop::Full);
         }
         let mut header = [0; wire::RECORD];
-        wire::show(view, seq, &record, 1, &mut header);
-        let zeroes = wire::padding(payload);
-        if pour_record(dest, task, &header, walk.payload(), zeroes).is_err() {
-            return (run, End::NotPresent(len));
+        wire::encode_header(view, seq, &record, 1, &mut header);
+        let zeroes = wire::zeroes(payload);
+        match copy_record(dest, task, &header, walk.payload(), zeroes) {
+            Ok(copied) if copied == payload => {}
+            Ok(_) => return (run, Stop::Corrupt),
+            Err(NotPresent) => return (run, Stop::NotPresent(len)),
         }
         seq = seq.wrapping_add(1);
-        run.add(payload, payload.wrapping_add(zeroes));
+        run.add(payload, payload.wrapping_add(zeroes.len()));
         if len_of(run) >= BYTES_AT_ONCE {
-            return (run, End::Enough);
+            return (run, Stop::Enough);
         }
     }
-    (run, End::Empty)
+    (run, Stop::Empty)
 }
 
-/// Copies a header, a payload, and `zeroes` zero bytes to `dest`.
+/// Copies a header, a payload, and zeroes to `dest`. Returns the length of the payload, in bytes.
 ///
 /// # Errors
 ///
 /// [`NotPresent`]: part of the memory is not present. The position in `dest` is unchanged.
-fn pour_record<'a>(
+fn copy_record<'a>(
     dest: &mut impl Dest,
     task: &CurrentTask,
     header: &[u8],
     payload: impl Iterator<Item = &'a [u8]>,
-    zeroes: usize,
-) -> Result<(), NotPresent> {
+    zeroes: &[u8],
+) -> Result<usize, NotPresent> {
+    let mut copied = 0;
     let mut pour = Pour::new(dest, task);
     pour.copy(header)?;
     for piece in payload {
         pour.copy(piece)?;
+        copied += piece.len();
     }
-    pour.copy(wire::ZEROES.get(..zeroes).unwrap_or_default())?;
+    pour.copy(zeroes)?;
     pour.finish();
-    Ok(())
+    Ok(copied)
 }
 
 impl State {
@@ -186,7 +199,7 @@ impl State {
         // Decode the record after the copy: before, its fields would have to be saved across the
         // copy.
         let record = Record::decode(packed);
-        wire::show(&View::INITIAL, self.queue.last_seq(), &record, 1, header);
+        wire::encode_header(&View::INITIAL, self.queue.last_seq(), &record, 1, header);
         if !wire::is_whole(payload_len) {
             wire::pad(padded, payload_len);
         }
@@ -208,12 +221,13 @@ impl State {
         let Some(page) = &mut self.pages.reading else {
             return Run::NONE;
         };
-        let run = gather(&self.queue, page, dest.len(), &View::INITIAL);
-        let all = page.get(..len_of(run)).unwrap_or_default();
-        if all.is_empty() || nofault::deliver(dest, task, [all]).is_err() {
-            return Run::NONE;
+        let run = assemble(&self.queue, page, dest.len(), &View::INITIAL);
+        match page.get(..len_of(run)) {
+            Some([]) | None => return Run::NONE,
+            Some(all) if nofault::deliver(dest, task, [all]).is_err() => return Run::NONE,
+            Some(_) => {}
         }
-        self.queue.deliver_seen(run);
+        self.queue.deliver_contiguous(run);
         run
     }
 
@@ -225,24 +239,24 @@ impl State {
         handle: &Handle,
         dest: &mut impl Dest,
         task: &CurrentTask,
-    ) -> (Run, End) {
+    ) -> (Run, Stop) {
         let view = View::of(task);
-        let mut taken = (Run::NONE, End::Enough);
+        let mut taken = (Run::NONE, Stop::Enough);
         if let Some(page) = &mut self.pages.reading {
-            let run = gather(&self.queue, page, dest.len(), &view);
-            let all = page.get(..len_of(run)).unwrap_or_default();
-            if nofault::deliver(dest, task, [all]).is_ok() {
+            let run = assemble(&self.queue, page, dest.len(), &view);
+            let all = page.get(..len_of(run));
+            if all.is_some_and(|all| nofault::deliver(dest, task, [all]).is_ok()) {
                 taken.0 = run;
             }
         }
         if taken.0 == Run::NONE {
-            taken = pour(&self.queue, dest, task, &view);
+            taken = copy_records(&self.queue, dest, task, &view);
         }
         let (run, end) = taken;
         self.queue.deliver_all(run);
-        handle.of(self).stats.received.merge(run.tally);
+        handle.state(self).stats.received.merge(run.tally);
         if self.queue.is_empty() {
-            (run, End::Empty)
+            (run, Stop::Empty)
         } else {
             (run, end)
         }
@@ -289,7 +303,7 @@ impl Pipe {
         let len = len_of(run);
         if len > 0 {
             let is_all = state.queue.is_empty() || dest.len() == 0;
-            handle.of(&mut state).stats.received.merge(run.tally);
+            handle.state(&mut state).stats.received.merge(run.tally);
             self.announce_room(state, run.tally.msgs);
             if is_all {
                 return Ok(len);
@@ -329,16 +343,10 @@ impl Pipe {
                 continue;
             }
             if state.queue.is_empty() {
-                if received > 0 || handle.of(&mut state).modes.contains(Modes::EOF) {
+                if received > 0 || handle.state(&mut state).modes.contains(Modes::EOF) {
                     return Ok(received);
                 }
-                if nonblocking() {
-                    return Err(EAGAIN);
-                }
-                (state, woken) = self.readers.sleep(state, task, handle);
-                if !woken && state.has_nothing_for(handle) {
-                    return Err(ERESTARTSYS);
-                }
+                (state, woken) = self.wait_for_message(state, handle, &nonblocking, task)?;
                 continue;
             }
 
@@ -350,18 +358,19 @@ impl Pipe {
             } else if msgs > 0 {
                 self.leave_receive(state, handle, msgs, woken);
             } else {
-                self.readers.pass_on(state, woken);
+                self.readers.pass_baton(state, woken);
             }
             woken = false;
             match end {
-                End::Empty => return Ok(received),
-                End::Enough => {}
-                End::Full => return done_or(received, EMSGSIZE),
-                End::NotPresent(len) => {
+                Stop::Empty => return Ok(received),
+                Stop::Enough => {}
+                Stop::Full => return done_or(received, EMSGSIZE),
+                Stop::Corrupt => return done_or(received, EIO),
+                Stop::NotPresent(len) => {
                     if msgs > 0 {
                         faults = 0;
                     }
-                    if let Err(err) = bring_in(&mut dest, len, faults, task) {
+                    if let Err(err) = fault_in_dest(&mut dest, len, faults, task) {
                         return done_or(received, err);
                     }
                     faults = faults.saturating_add(1);
@@ -369,15 +378,5 @@ impl Pipe {
             }
             state = self.state.lock();
         }
-    }
-}
-
-/// Returns the result of a call that `err` has ended: the `received` bytes, or `err` if there are
-/// none.
-fn done_or(received: usize, err: Error) -> Result<usize> {
-    if received > 0 {
-        Ok(received)
-    } else {
-        Err(err)
     }
 }

@@ -2,6 +2,7 @@
 
 //! Sending one message: the fast path and the slow path.
 
+use core::mem;
 use kernel::{
     current,
     prelude::*,
@@ -11,10 +12,11 @@ use kernel::{
 
 use super::{
     mode::Modes,
+    partial::PartlyDone,
     Handle,
     Pipe,
     State,
-    FAULTS_ON_TRUST, //
+    MAX_FAULT_INS, //
 };
 
 use crate::{
@@ -22,8 +24,7 @@ use crate::{
         clock,
         cred::{
             self,
-            Ids,
-            Opener, //
+            Ids, //
         },
         mm::segment::{
             Segment,
@@ -34,6 +35,7 @@ use crate::{
             call::Call,
             nofault::{
                 self,
+                Copied as KernelSource,
                 Source, //
             }, //
         }, //
@@ -60,14 +62,14 @@ fn allocate(segments: &mut Segments, count: usize) -> Result {
     Ok(())
 }
 
-/// Returns the sender and the timestamps of a message that `task` sends through a file of `opener`
-/// at the time `monotonic`, in nanoseconds of `CLOCK_MONOTONIC`.
+/// Returns the sender and the timestamps of a message that `task` sends through the file of
+/// `handle` at the time `monotonic`, in nanoseconds of `CLOCK_MONOTONIC`.
 #[inline(always)]
-pub(super) fn sign(task: &CurrentTask, opener: &Opener, monotonic: u64) -> (Sender, Stamp) {
+pub(super) fn sign(task: &CurrentTask, handle: &Handle, monotonic: u64) -> (Sender, Stamp) {
     // Computed first because it calls a function: ids that are loaded before would have to be saved
     // across the call.
     let stamp = stamp(monotonic);
-    (sender(task, opener), stamp)
+    (sender(task, handle), stamp)
 }
 
 /// Returns the time `monotonic`, in nanoseconds of `CLOCK_MONOTONIC`, by both clocks.
@@ -79,15 +81,15 @@ pub(super) fn stamp(monotonic: u64) -> Stamp {
     }
 }
 
-/// Returns the sender of a message that `task` sends through a file of `opener`.
+/// Returns the sender of a message that `task` sends through the file of `handle`.
 #[inline(always)]
-pub(super) fn sender(task: &CurrentTask, opener: &Opener) -> Sender {
+pub(super) fn sender(task: &CurrentTask, handle: &Handle) -> Sender {
     let Ids {
         uid,
         gid,
         pid,
         privileged,
-    } = cred::ids(task, opener);
+    } = cred::ids(task, &handle.opener);
     Sender {
         uid,
         gid,
@@ -96,24 +98,104 @@ pub(super) fn sender(task: &CurrentTask, opener: &Opener) -> Sender {
     }
 }
 
-/// A call that is partly done: it returns its progress instead of the error that ends it.
-pub(super) struct Partly<'a, C>(pub(super) &'a C);
+/// A message that the slow path sends, with what it has obtained for it.
+struct Outgoing<S> {
+    sender: Sender,
+    source: S,
+    /// Segments for the message beyond those of the store.
+    fresh: Segments,
+    /// Copy of the payload in kernel memory, after the source could not be kept present.
+    bounced: Option<Segments>,
+    /// Number of attempts to fault in the source.
+    fault_ins: u32,
+    /// Whether this task was woken for a slot that it has not used yet.
+    woken: bool,
+}
 
-impl<C: Call> Call for Partly<'_, C> {
-    fn is_nonblocking(&self) -> bool {
-        self.0.is_nonblocking()
+impl<S: Source> Outgoing<S> {
+    /// Creates a message from `sender` with the payload `source`, which has no memory yet.
+    fn new(sender: Sender, source: S) -> Self {
+        Self {
+            sender,
+            source,
+            fresh: Segments::new(),
+            bounced: None,
+            fault_ins: 0,
+            woken: false,
+        }
     }
 
-    fn is_attempt(&self) -> bool {
-        true
+    /// Takes the segments that the message needs now from the spare ones of the store, or returns
+    /// surplus ones. Returns the number of segments that are missing.
+    fn take_segments(&mut self, state: &mut State) -> usize {
+        let store = state.queue.store_mut();
+        store.provide(&mut self.fresh, self.source.len())
     }
 
-    fn is_partly_done(&self) -> bool {
-        true
+    /// Takes the segments that the message needs at most from the spare ones of the store. Returns
+    /// the number of segments that are missing.
+    fn take_most_segments(&mut self, state: &mut State) -> usize {
+        let store = state.queue.store_mut();
+        store.preallocate(&mut self.fresh, self.source.len())
+    }
+
+    /// Queues the message, of `len` bytes. Returns false, and leaves the queue unchanged, if part
+    /// of the source is not present.
+    fn push(&mut self, state: &mut State, len: u32) -> bool {
+        let stamp = stamp(clock::monotonic());
+        if let Some(bounced) = &self.bounced {
+            let mut payload = KernelSource::new(bounced, len as usize);
+            return state
+                .queue
+                .push(len, self.sender, stamp, &mut self.fresh, |piece| {
+                    payload.copy(piece) == piece.len()
+                });
+        }
+        let task = current!();
+        let mut reader = nofault::Fill::new(&mut self.source, task);
+        let accepted = state
+            .queue
+            .push(len, self.sender, stamp, &mut self.fresh, |piece| {
+                reader.copy(piece)
+            });
+        if accepted {
+            reader.finish();
+        }
+        accepted
+    }
+
+    /// Faults in the source. Must not be called with the lock held.
+    ///
+    /// # Errors
+    ///
+    /// [`EFAULT`].
+    fn fault_in(&mut self) -> Result {
+        self.fault_ins = self.fault_ins.saturating_add(1);
+        self.source.fault_in(self.source.len())
+    }
+
+    /// Copies the source to a bounce buffer. Must not be called with the lock held.
+    ///
+    /// # Errors
+    ///
+    /// [`EFAULT`], [`ENOMEM`].
+    fn bounce(&mut self) -> Result {
+        let len = self.source.len();
+        let mut payload = Segments::new();
+        allocate(&mut payload, len.div_ceil(SEGMENT_SIZE))?;
+        nofault::fill_patiently(&mut self.source, len, payload.iter_mut())?;
+        self.bounced = Some(payload);
+        Ok(())
     }
 }
 
 impl State {
+    /// Returns `len`, the length of a message in bytes, if the pipe allows a message so long.
+    fn accepted_len(&self, len: usize) -> Option<u32> {
+        let msg_size = self.queue.limits().msg_size();
+        u32::try_from(len).ok().filter(|len| *len <= msg_size)
+    }
+
     /// Fast path: accepts a message sent at the time `now` if there is a slot and its payload fits
     /// into `place` in one piece. `len` is the length of `source`, all of which becomes the
     /// payload.
@@ -126,7 +208,7 @@ impl State {
         place: Placement,
         now: u64,
         source: &mut impl Source,
-        opener: &Opener,
+        handle: &Handle,
         task: &CurrentTask,
     ) -> bool {
         // No check for a destroyed pipe: it has no segments and gets none, which makes the push
@@ -136,16 +218,16 @@ impl State {
             place,
             now,
             |piece| nofault::fill_all(source, task, piece),
-            |monotonic| sign(task, opener, monotonic),
+            |monotonic| sign(task, handle, monotonic),
         )
     }
 }
 
 impl Pipe {
-    /// Sends all of `source` as one message through the file of `handle`, which `opener` has
-    /// opened, and returns its length in bytes. An empty source makes no message. A file in the
-    /// mode `LINES` sends each line as a message, and returns the number of bytes that were
-    /// accepted. A file in the mode `RECORDS` uses [`Pipe::send_records`].
+    /// Sends all of `source` as one message through the file of `handle`, and returns its length in
+    /// bytes. An empty source makes no message. A file in the mode `LINES` sends each line as a
+    /// message, and returns the number of bytes that were accepted. A file in the mode `RECORDS`
+    /// uses [`Pipe::send_records`].
     ///
     /// # Errors
     ///
@@ -161,7 +243,6 @@ impl Pipe {
     pub(crate) fn send<S: Source>(
         this: &Arc<Self>,
         handle: &Handle,
-        opener: &Opener,
         mut source: S,
         call: &impl Call,
     ) -> Result<usize> {
@@ -171,29 +252,28 @@ impl Pipe {
         // overtakes this one, the message gets the time of the one before it.
         let now = clock::monotonic();
         let mut state = this.state.lock();
-        if state.try_put_contiguous(len, Placement::Last, now, &mut source, opener, task) {
+        if state.try_put_contiguous(len, Placement::Last, now, &mut source, handle, task) {
             this.finish_send(state, handle, len);
             return Ok(len);
         }
-        this.send_slow(state, handle, opener, now, source, call)
+        this.send_slow(state, handle, now, source, call)
     }
 
     /// Slow path: begins a spare segment, fails on a destroyed pipe, sends the lines of a file in
-    /// the mode `LINES`, or continues in [`Pipe::deposit`].
+    /// the mode `LINES`, or continues in [`Pipe::send_one_slow`].
     #[cold]
     #[inline(never)]
     fn send_slow<'a, S: Source>(
         self: &'a Arc<Self>,
         mut state: StateGuard<'a, State>,
         handle: &Handle,
-        opener: &Opener,
         now: u64,
         mut source: S,
         call: &impl Call,
     ) -> Result<usize> {
         let task = current!();
         let len = source.len();
-        if state.try_put_contiguous(len, Placement::Spare, now, &mut source, opener, task) {
+        if state.try_put_contiguous(len, Placement::Spare, now, &mut source, handle, task) {
             self.finish_send(state, handle, len);
             return Ok(len);
         }
@@ -201,132 +281,161 @@ impl Pipe {
         if len == 0 {
             return Ok(0);
         }
-        let sender = sender(task, opener);
-        if handle.of(&mut state).modes.contains(Modes::LINES) {
+        let sender = sender(task, handle);
+        if handle.state(&mut state).modes.contains(Modes::LINES) {
             return self.send_lines(state, handle, sender, source, call);
         }
-        self.deposit(state, handle, sender, source, call)
+        self.send_one_slow(state, handle, sender, source, call)
     }
 
-    /// Sends all of `source`, which must not be empty, as one message from `sender`, and returns
-    /// its length in bytes. Waits for a slot, allocates segments, and faults in the source.
+    /// Slow path: sends all of `source`, which must not be empty, as one message from `sender`, and
+    /// returns its length in bytes. Waits for a slot, allocates segments, and faults in the source.
     ///
     /// # Errors
     ///
     /// Those of [`Pipe::send`].
-    pub(super) fn deposit<'a, S: Source>(
+    pub(super) fn send_one_slow<'a, S: Source>(
         self: &'a Arc<Self>,
         locked: StateGuard<'a, State>,
         handle: &Handle,
         sender: Sender,
-        mut source: S,
+        source: S,
         call: &impl Call,
     ) -> Result<usize> {
-        let task = current!();
-        let len = source.len();
-        // Segments for the message beyond those of the store, and the bounce buffer. They are
-        // declared before the guard: wherever this function returns, the lock is released before
-        // they are freed.
-        let mut fresh = Segments::new();
-        let mut copy: Option<Segments> = None;
-        // Whether this task was woken for a slot that it has not used yet.
-        let mut woken = false;
-        let mut faults = 0;
+        // Declared before the guard: wherever this function returns, the lock is released before
+        // the memory of the message is freed.
+        let mut message = Outgoing::new(sender, source);
         let mut state = locked;
         loop {
             state.alive()?;
-            let msg_size = state.queue.limits().msg_size();
-            let Some(msg_len) = u32::try_from(len).ok().filter(|len| *len <= msg_size) else {
+            let Some(len) = state.accepted_len(message.source.len()) else {
                 let err = state.refuse_size(call);
-                self.writers.pass_on(state, woken);
+                self.writers.pass_baton(state, message.woken);
                 return Err(err);
             };
-
-            if state.queue.is_full() {
-                if state.front_expired() {
-                    state = self.drop_expired(state);
-                    continue;
-                }
-                if call.is_nonblocking() {
-                    if !call.is_attempt() {
-                        state.refused.full = state.refused.full.wrapping_add(1);
-                    }
-                    return Err(EAGAIN);
-                }
-                // Preallocate and prefault before queueing, so that a woken writer can use its slot
-                // at once.
-                let missing = state.queue.store_mut().provide_most(&mut fresh, len);
-                if missing > 0 || faults == 0 {
-                    drop(state);
-                    allocate(&mut fresh, missing)?;
-                    if faults == 0 {
-                        faults = 1;
-                        source.fault_in(len)?;
-                    }
-                    state = self.state.lock();
-                    continue;
-                }
-                (state, woken) = self.writers.sleep(state, task, handle);
-                if !woken && state.queue.is_full() && !state.is_dead() {
-                    return Err(ERESTARTSYS);
-                }
-                continue;
-            }
-
-            let missing = state.queue.store_mut().provide(&mut fresh, len);
-            if missing > 0 {
-                self.writers.pass_on(state, woken);
-                woken = false;
-                allocate(&mut fresh, missing)?;
-                state = self.state.lock();
-                continue;
-            }
-
-            let stamp = stamp(clock::monotonic());
-            let accepted = if let Some(copy) = &copy {
-                let mut bytes = copy.iter().flatten();
-                state
-                    .queue
-                    .push(msg_len, sender, stamp, &mut fresh, |piece| {
-                        for (to, from) in piece.iter_mut().zip(&mut bytes) {
-                            *to = *from;
-                        }
-                        true
-                    })
+            state = if state.queue.is_full() {
+                self.wait_for_slot(state, handle, &mut message, call)?
             } else {
-                let mut filling = nofault::Fill::new(&mut source, task);
-                let accepted = state
-                    .queue
-                    .push(msg_len, sender, stamp, &mut fresh, |piece| {
-                        filling.copy(piece)
-                    });
-                if accepted {
-                    filling.finish();
+                let missing = message.take_segments(&mut state);
+                if missing > 0 {
+                    self.provide_segments(state, &mut message, missing)?
+                } else if message.push(&mut state, len) {
+                    self.finish_send_slow(state, handle, len as usize, message.woken);
+                    return Ok(len as usize);
+                } else {
+                    self.fault_in_source(state, &mut message)?
                 }
-                accepted
             };
-            if accepted {
-                self.finish_send_slow(state, handle, len, woken);
-                return Ok(len);
-            }
-
-            // Part of the source is not present. Pass the baton before the fault-in, which can take
-            // arbitrarily long.
-            self.writers.pass_on(state, woken);
-            woken = false;
-            if faults < FAULTS_ON_TRUST {
-                faults += 1;
-                source.fault_in(len)?;
-            } else {
-                // Another task removes the pages of the source again and again. Copy it to a bounce
-                // buffer without the lock.
-                let mut payload = Segments::new();
-                allocate(&mut payload, len.div_ceil(SEGMENT_SIZE))?;
-                nofault::fill_patiently(&mut source, len, payload.iter_mut())?;
-                copy = Some(payload);
-            }
-            state = self.state.lock();
         }
+    }
+
+    /// Slow path: sends one of the messages of a call that sends several. `partly_done` tells
+    /// whether the call has sent one before.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pipe::send`].
+    pub(super) fn send_one_of_several<S: Source>(
+        self: &Arc<Self>,
+        handle: &Handle,
+        sender: Sender,
+        source: S,
+        call: &impl Call,
+        partly_done: bool,
+    ) -> Result<usize> {
+        let state = self.state.lock();
+        if partly_done {
+            self.send_one_slow(state, handle, sender, source, &PartlyDone(call))
+        } else {
+            self.send_one_slow(state, handle, sender, source, call)
+        }
+    }
+
+    /// Removes expired messages from a full queue, prepares `message` for the wait, or waits for a
+    /// slot. Returns with the lock held, after which the caller checks everything again.
+    ///
+    /// # Errors
+    ///
+    /// - [`EAGAIN`]: the call must not wait.
+    /// - [`ERESTARTSYS`]: a signal arrived while the call waited.
+    /// - [`EFAULT`]: part of the source cannot be read.
+    /// - [`ENOMEM`].
+    fn wait_for_slot<'a, S: Source>(
+        self: &'a Arc<Self>,
+        mut state: StateGuard<'a, State>,
+        handle: &Handle,
+        message: &mut Outgoing<S>,
+        call: &impl Call,
+    ) -> Result<StateGuard<'a, State>> {
+        if state.front_expired() {
+            return Ok(self.drop_expired(state));
+        }
+        if call.is_nonblocking() {
+            if !call.is_attempt() {
+                state.refused.full = state.refused.full.wrapping_add(1);
+            }
+            return Err(EAGAIN);
+        }
+        // Preallocate and prefault before queueing, so that a woken writer can use its slot at
+        // once.
+        let missing = message.take_most_segments(&mut state);
+        if missing > 0 || message.fault_ins == 0 {
+            drop(state);
+            allocate(&mut message.fresh, missing)?;
+            if message.fault_ins == 0 {
+                message.fault_in()?;
+            }
+            return Ok(self.state.lock());
+        }
+        (state, message.woken) = self.writers.sleep(state, current!(), handle);
+        if !message.woken && state.queue.is_full() && !state.is_dead() {
+            return Err(ERESTARTSYS);
+        }
+        Ok(state)
+    }
+
+    /// Passes the baton, and allocates the `missing` segments of `message` without the lock.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    fn provide_segments<'a, S: Source>(
+        self: &'a Arc<Self>,
+        state: StateGuard<'a, State>,
+        message: &mut Outgoing<S>,
+        missing: usize,
+    ) -> Result<StateGuard<'a, State>> {
+        self.writers
+            .pass_baton(state, mem::take(&mut message.woken));
+        allocate(&mut message.fresh, missing)?;
+        Ok(self.state.lock())
+    }
+
+    /// Passes the baton, and makes the payload of `message` readable with page faults disabled:
+    /// faults in its source, or copies it to a bounce buffer. Both can take arbitrarily long.
+    ///
+    /// # Errors
+    ///
+    /// - [`EFAULT`]: part of the source cannot be read.
+    /// - [`ENOMEM`].
+    /// - [`EIO`]: the bounce buffer could not be copied either, which is a bug.
+    fn fault_in_source<'a, S: Source>(
+        self: &'a Arc<Self>,
+        state: StateGuard<'a, State>,
+        message: &mut Outgoing<S>,
+    ) -> Result<StateGuard<'a, State>> {
+        self.writers
+            .pass_baton(state, mem::take(&mut message.woken));
+        if message.bounced.is_some() {
+            return Err(EIO);
+        }
+        if message.fault_ins < MAX_FAULT_INS {
+            message.fault_in()?;
+        } else {
+            // Another task removes the pages of the source again and again.
+            message.bounce()?;
+        }
+        Ok(self.state.lock())
     }
 
     /// Counts a sent message of `len` bytes, releases the lock, and announces the message.
@@ -337,7 +446,7 @@ impl Pipe {
         handle: &Handle,
         len: usize,
     ) {
-        handle.of(&mut state).stats.sent.add(len);
+        handle.state(&mut state).stats.sent.add(len);
         self.announce_messages(state, 1);
     }
 
@@ -351,7 +460,7 @@ impl Pipe {
         woken: bool,
     ) {
         let next = (woken && !state.queue.is_full())
-            .then(|| self.writers.choose(&mut state))
+            .then(|| self.writers.take_next(&mut state))
             .flatten();
         self.finish_send(state, handle, len);
         if let Some(next) = next {

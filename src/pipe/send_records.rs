@@ -16,11 +16,11 @@ use kernel::{
 
 use super::{
     pages::Pages,
+    partial::done_or,
     send::{
         sender,
         sign,
-        stamp,
-        Partly, //
+        stamp, //
     },
     Handle,
     Pipe,
@@ -30,8 +30,8 @@ use super::{
 use crate::{
     kernel_ext::{
         clock,
-        cred::Opener,
         mm::{
+            pieces::prefix_mut,
             segment::{
                 Segment,
                 SEGMENT_SIZE, //
@@ -52,6 +52,7 @@ use crate::{
     log::{
         counters::Tally,
         message::{
+            padding,
             Record,
             Sender,
             Stamp, //
@@ -64,7 +65,7 @@ use crate::{
             self,
             Message,
             Messages,
-            Request, //
+            SendHeader, //
         }, //
     },
     uapi, //
@@ -75,16 +76,16 @@ use crate::{
 ///
 /// # Errors
 ///
-/// - [`EINVAL`], [`EMSGSIZE`]: those of [`Request::parse`].
+/// - [`EINVAL`], [`EMSGSIZE`]: those of [`SendHeader::parse`].
 /// - [`EINVAL`]: the message is truncated.
 /// - [`EFAULT`]: part of the memory cannot be read.
-fn read_header(source: &mut impl Source, msg_size: u32) -> Result<Request> {
-    let mut header = [0; Request::HEADER];
+fn read_header(source: &mut impl Source, msg_size: u32) -> Result<SendHeader> {
+    let mut header = [0; SendHeader::HEADER];
     if source.len() < header.len() {
         return Err(EINVAL);
     }
     nofault::read_patiently(source, &mut header)?;
-    let request = Request::parse(&header, msg_size)?;
+    let request = SendHeader::parse(&header, msg_size)?;
     if request.span() <= source.len() {
         Ok(request)
     } else {
@@ -101,7 +102,7 @@ fn read_header(source: &mut impl Source, msg_size: u32) -> Result<Request> {
 /// - [`EFAULT`]: part of the memory cannot be read.
 fn read_zeroes(source: &mut impl Source, len: usize) -> Result {
     let mut zeroes = wire::ZEROES;
-    let zeroes = zeroes.get_mut(..wire::padding(len)).unwrap_or_default();
+    let zeroes = prefix_mut(&mut zeroes, padding(len));
     nofault::read_patiently(source, zeroes)?;
     if wire::is_zero(zeroes) {
         Ok(())
@@ -115,7 +116,7 @@ fn read_zeroes(source: &mut impl Source, len: usize) -> Result {
 fn len_of(run: Run) -> usize {
     // Neither operation wraps: both values are far below the maximum.
     (run.tally.msgs as usize)
-        .wrapping_mul(Request::HEADER)
+        .wrapping_mul(SendHeader::HEADER)
         .wrapping_add(run.span)
 }
 
@@ -123,9 +124,9 @@ fn len_of(run: Run) -> usize {
 /// first message that cannot be sent, has no slot, or does not fit into the last segment in one
 /// piece.
 #[inline(always)]
-fn write_down(queue: &mut Queue, bytes: &[u8], sender: Sender, stamp: Stamp) -> Run {
+fn stage(queue: &mut Queue, bytes: &[u8], sender: Sender, stamp: Stamp) -> Run {
     let messages = Messages::new(bytes, queue.limits().msg_size());
-    queue.write_down(
+    queue.stage(
         sender,
         stamp,
         messages.map(|message| (message.len, message.padded)),
@@ -133,7 +134,7 @@ fn write_down(queue: &mut Queue, bytes: &[u8], sender: Sender, stamp: Stamp) -> 
 }
 
 /// Result of [`State::try_put_record`].
-enum Put {
+enum FastSend {
     /// The page does not hold the write.
     Absent,
     /// The write was one message with this payload length in bytes, and was accepted.
@@ -151,12 +152,12 @@ impl State {
         &mut self,
         now: u64,
         source: &mut impl Source,
-        opener: &Opener,
+        handle: &Handle,
         task: &CurrentTask,
-    ) -> Put {
+    ) -> FastSend {
         let len = source.len();
         if len.wrapping_sub(1) >= SEGMENT_SIZE {
-            return Put::Absent;
+            return FastSend::Absent;
         }
         // No check for a destroyed pipe: it has no page, and gets none.
         let Some(bytes) = self
@@ -165,80 +166,77 @@ impl State {
             .as_mut()
             .and_then(|page| page.get_mut(..len))
         else {
-            return Put::Absent;
+            return FastSend::Absent;
         };
         if !nofault::fill_all(source, task, bytes) {
-            return Put::Absent;
+            return FastSend::Absent;
         }
         let msg_size = self.queue.limits().msg_size();
         let Some(message) = Message::only(bytes, msg_size) else {
-            return Put::InPage(len);
+            return FastSend::InPage(len);
         };
-        let time = self.queue.time(now);
-        let Some((packed, place)) = self.queue.place(message.padded.len()) else {
-            return Put::InPage(len);
+        let time = self.queue.monotonic_time(now);
+        let Some((packed, place)) = self.queue.reserve(message.padded.len()) else {
+            return FastSend::InPage(len);
         };
         words::copy(place, message.padded);
-        let (sender, stamp) = sign(task, opener, time);
+        let (sender, stamp) = sign(task, handle, time);
         let record = Record {
             stamp,
             len: message.len,
             sender,
         };
         *packed = record.encode();
-        self.queue.accept(Run::one(message.len), time);
-        Put::One(message.len as usize)
-    }
-
-    /// Accepts messages from the first `len` bytes of the page, which were checked: those of `run`,
-    /// which [`write_down`] has written, and then as many as need neither new memory nor a wait.
-    /// Returns what was accepted, and the offset of the next message.
-    fn accept_records(
-        &mut self,
-        run: Run,
-        len: usize,
-        sender: Sender,
-        stamp: Stamp,
-    ) -> (Tally, usize) {
-        let bytes = self.pages.writing.as_ref().and_then(|page| page.get(..len));
-        let bytes = bytes.unwrap_or_default();
-        let mut accepted = Run::NONE;
-        let mut run = run;
-        loop {
-            if run != Run::NONE {
-                self.queue.accept(run, stamp.monotonic);
-                accepted.merge(run);
-            }
-            // The next message did not fit into the last segment, or has no slot. Try a spare
-            // segment.
-            let left = bytes.get(len_of(accepted)..).unwrap_or_default();
-            let Ok(next) = Message::first(left, uapi::MSG_SIZE_MAX) else {
-                break;
-            };
-            let put = self.queue.try_push_contiguous(
-                next.len as usize,
-                Placement::Spare,
-                stamp.monotonic,
-                |piece| {
-                    piece.copy_from_slice(next.payload());
-                    true
-                },
-                |_| (sender, stamp),
-            );
-            if !put {
-                break;
-            }
-            accepted.add(next.len as usize, next.padded.len());
-            run = write_down(&mut self.queue, next.behind, sender, stamp);
-        }
-        (accepted.tally, len_of(accepted))
+        self.queue.commit(Run::one(message.len), time);
+        FastSend::One(message.len as usize)
     }
 }
 
+/// Accepts messages from `bytes`, which were checked: those of `run`, which [`stage`] has written,
+/// and then as many as need neither new memory nor a wait. Returns what was accepted, and the
+/// offset of the next message.
+fn accept_records(
+    queue: &mut Queue,
+    bytes: &[u8],
+    run: Run,
+    sender: Sender,
+    stamp: Stamp,
+) -> (Tally, usize) {
+    let mut accepted = Run::NONE;
+    let mut run = run;
+    loop {
+        if run != Run::NONE {
+            queue.commit(run, stamp.monotonic);
+            accepted.merge(run);
+        }
+        // The next message did not fit into the last segment, or has no slot. Try a spare segment.
+        let left = bytes.get(len_of(accepted)..);
+        let Some(Ok(next)) = left.map(|left| Message::first(left, uapi::MSG_SIZE_MAX)) else {
+            break;
+        };
+        let put = queue.try_push_contiguous(
+            next.len as usize,
+            Placement::Spare,
+            stamp.monotonic,
+            |piece| {
+                piece.copy_from_slice(next.payload());
+                true
+            },
+            |_| (sender, stamp),
+        );
+        if !put {
+            break;
+        }
+        accepted.add(next.len as usize, next.padded.len());
+        run = stage(queue, next.behind, sender, stamp);
+    }
+    (accepted.tally, len_of(accepted))
+}
+
 impl Pipe {
-    /// Sends all messages of `source` through the file of `handle`, which `opener` has opened, in
-    /// the mode `RECORDS`. Returns the number of bytes that were accepted, headers included, which
-    /// is less than the length of `source` if an error stopped the call.
+    /// Sends all messages of `source` through the file of `handle`, in the mode `RECORDS`. Returns
+    /// the number of bytes that were accepted, headers included, which is less than the length of
+    /// `source` if an error stopped the call.
     ///
     /// # Errors
     ///
@@ -251,7 +249,6 @@ impl Pipe {
     pub(crate) fn send_records<S: Source>(
         this: &Arc<Self>,
         handle: &Handle,
-        opener: &Opener,
         mut source: S,
         call: &impl Call,
     ) -> Result<usize> {
@@ -260,12 +257,12 @@ impl Pipe {
         // Read the clock without the lock, to keep the critical section short.
         let now = clock::monotonic();
         let mut state = this.state.lock();
-        match state.try_put_record(now, &mut source, opener, task) {
-            Put::One(payload) => {
+        match state.try_put_record(now, &mut source, handle, task) {
+            FastSend::One(payload) => {
                 this.finish_send(state, handle, payload);
                 Ok(len)
             }
-            other => this.send_several(state, handle, opener, other, source, call),
+            other => this.send_several(state, handle, other, source, call),
         }
     }
 
@@ -275,15 +272,14 @@ impl Pipe {
         self: &Arc<Self>,
         state: StateGuard<'_, State>,
         handle: &Handle,
-        opener: &Opener,
-        put: Put,
+        put: FastSend,
         source: S,
         call: &impl Call,
     ) -> Result<usize> {
-        if let Put::InPage(len) = put {
-            self.send_page(state, handle, opener, len, call)
+        if let FastSend::InPage(len) = put {
+            self.send_page(state, handle, len, call)
         } else {
-            self.send_patiently(state, handle, opener, source, call)
+            self.send_records_slow(state, handle, source, call)
         }
     }
 
@@ -293,18 +289,17 @@ impl Pipe {
         self: &Arc<Self>,
         mut state: StateGuard<'_, State>,
         handle: &Handle,
-        opener: &Opener,
         len: usize,
         call: &impl Call,
     ) -> Result<usize> {
         let this = &mut *state;
-        let stamp = stamp(this.queue.time(clock::monotonic()));
-        let sender = sender(current!(), opener);
-        let bytes = this.pages.writing.as_ref().and_then(|page| page.get(..len));
-        let bytes = bytes.unwrap_or_default();
-        let run = write_down(&mut this.queue, bytes, sender, stamp);
+        let stamp = stamp(this.queue.monotonic_time(clock::monotonic()));
+        let sender = sender(current!(), handle);
+        let page = this.pages.writing.as_ref();
+        let bytes = page.and_then(|page| page.get(..len)).ok_or(EIO)?;
+        let run = stage(&mut this.queue, bytes, sender, stamp);
         if len_of(run) == len {
-            this.queue.accept(run, stamp.monotonic);
+            this.queue.commit(run, stamp.monotonic);
             self.finish_records(state, handle, run.tally);
             return Ok(len);
         }
@@ -313,7 +308,7 @@ impl Pipe {
         if let Err(err) = Messages::new(bytes, msg_size).check() {
             return refuse(state, err, call);
         }
-        let (accepted, at) = this.accept_records(run, len, sender, stamp);
+        let (accepted, at) = accept_records(&mut this.queue, bytes, run, sender, stamp);
         if at == len {
             self.finish_records(state, handle, accepted);
             return Ok(len);
@@ -331,11 +326,10 @@ impl Pipe {
     /// write to a page first, and sends a long one message by message.
     #[cold]
     #[inline(never)]
-    fn send_patiently<S: Source>(
+    fn send_records_slow<S: Source>(
         self: &Arc<Self>,
         mut state: StateGuard<'_, State>,
         handle: &Handle,
-        opener: &Opener,
         source: S,
         call: &impl Call,
     ) -> Result<usize> {
@@ -344,7 +338,7 @@ impl Pipe {
         if len == 0 {
             return Ok(0);
         }
-        let sender = sender(current!(), opener);
+        let sender = sender(current!(), handle);
         if len > SEGMENT_SIZE {
             drop(state);
             return self.send_long(handle, sender, source, call);
@@ -362,7 +356,7 @@ impl Pipe {
         handle: &Handle,
         accepted: Tally,
     ) {
-        handle.of(&mut state).stats.sent.merge(accepted);
+        handle.state(&mut state).stats.sent.merge(accepted);
         self.announce_messages(state, accepted.msgs);
     }
 
@@ -383,13 +377,13 @@ impl Pipe {
             Some(page) => page,
             None => Segment::new()?,
         };
-        let bytes = page.get_mut(..len).unwrap_or_default();
+        let bytes = page.get_mut(..len).ok_or(EIO)?;
         let read = nofault::read_patiently(&mut source, bytes);
         let state = self.state.lock();
         let msg_size = state.queue.limits().msg_size();
         if let Err(err) = read.and_then(|()| Messages::new(bytes, msg_size).check()) {
             let result = refuse(state, err, call);
-            self.give_back(Some(page));
+            self.return_page(Some(page));
             return result;
         }
         drop(state);
@@ -416,27 +410,24 @@ impl Pipe {
         let mut result = Ok(());
         while at < range.end && result.is_ok() {
             let bytes = chain.front().and_then(|page| page.get(at..range.end));
-            result =
-                Message::first(bytes.unwrap_or_default(), uapi::MSG_SIZE_MAX).and_then(|message| {
-                    let begin = at + Request::HEADER;
+            result = bytes
+                .ok_or(EIO)
+                .and_then(|bytes| Message::first(bytes, uapi::MSG_SIZE_MAX))
+                .and_then(|message| {
+                    let begin = at + SendHeader::HEADER;
                     let payload = Copied::part(&chain, begin..begin + message.payload().len());
-                    let state = self.state.lock();
-                    if at == 0 {
-                        self.deposit(state, handle, sender, payload, call)?;
-                    } else {
-                        self.deposit(state, handle, sender, payload, &Partly(call))?;
-                    }
+                    self.send_one_of_several(handle, sender, payload, call, at > 0)?;
                     at = begin + message.padded.len();
                     Ok(())
                 });
         }
 
-        self.give_back(chain.pop_front());
-        accepted_or(at, result)
+        self.return_page(chain.pop_front());
+        result.map_or_else(|err| done_or(at, err), |()| Ok(at))
     }
 
     /// Gives the page for writes back to the pipe. Frees it if the pipe has one or is destroyed.
-    fn give_back(&self, writing: Option<Segment>) {
+    fn return_page(&self, writing: Option<Segment>) {
         let mut pages = Pages {
             writing,
             ..Pages::default()
@@ -478,7 +469,7 @@ impl Pipe {
             let result = self.send_next(handle, sender, &mut source, accepted, call);
             match result {
                 Ok(len) => accepted += len,
-                Err(err) => return accepted_or(accepted, Err(err)),
+                Err(err) => return done_or(accepted, err),
             }
         }
         Ok(accepted)
@@ -499,16 +490,11 @@ impl Pipe {
         let len = request.payload();
         let behind = source.len() - len;
         let payload = First::new(source, len);
-        let state = self.state.lock();
-        if accepted == 0 {
-            self.deposit(state, handle, sender, payload, call)?;
-        } else {
-            self.deposit(state, handle, sender, payload, &Partly(call))?;
-        }
+        self.send_one_of_several(handle, sender, payload, call, accepted > 0)?;
         source.advance(source.len() - behind);
         // Skip the zeroes: the check has read them. A later change does not affect the message.
-        source.advance(wire::padding(len));
-        Ok(Request::HEADER + request.span())
+        source.advance(padding(len));
+        Ok(SendHeader::HEADER + request.span())
     }
 }
 
@@ -519,12 +505,4 @@ fn refuse<T>(mut state: StateGuard<'_, State>, err: Error, call: &impl Call) -> 
     } else {
         err
     })
-}
-
-/// Returns the `result` of a call, or the number of bytes that were `accepted` before an error.
-fn accepted_or(accepted: usize, result: Result) -> Result<usize> {
-    match result {
-        Err(err) if accepted == 0 => Err(err),
-        _ => Ok(accepted),
-    }
 }

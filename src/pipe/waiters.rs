@@ -32,24 +32,24 @@ fn tag(handle: &Handle) -> usize {
 
 /// Wait list for readers, which wait for a message, or for writers, which wait for a slot.
 ///
-/// At most one wakeup is sent each time the flag `waits` is set: until the woken task runs, more
+/// At most one wakeup is sent each time the flag `may_wake` is set: until the woken task runs, more
 /// messages or slots may arrive, and it may use them all. A woken task that leaves some passes the
 /// baton: it wakes the next waiter.
 pub(super) struct Waiters {
     list: WaitList<State>,
     /// Set when a task begins to wait, even while a wakeup is in flight, and by a woken task if
-    /// others wait. Cleared when a waiter is woken, and by a woken task if no other waits. Clear
-    /// means that no task waits or that a wakeup is in flight.
-    waits: Flag,
+    /// others wait. Cleared when a waiter is woken, and by a woken task if no other task waits.
+    /// Clear means that no task waits or that a wakeup is in flight.
+    may_wake: Flag,
 }
 
 impl Waiters {
     /// Creates an empty wait list for state that `lock` protects. Nothing else may change the flag
-    /// `waits`.
-    pub(super) fn new(lock: &StateLock<State>, waits: Flag) -> Self {
+    /// `may_wake`.
+    pub(super) fn new(lock: &StateLock<State>, may_wake: Flag) -> Self {
         Self {
             list: WaitList::new(lock),
-            waits,
+            may_wake,
         }
     }
 
@@ -61,18 +61,18 @@ impl Waiters {
     /// Takes the task that has waited longest off the list, unless a wakeup is in flight. The
     /// caller wakes it after it has released the lock, which the woken task takes.
     #[inline]
-    pub(super) fn choose(&self, state: &mut State) -> Option<ARef<Task>> {
-        if !state.flags.contains(self.waits) {
+    pub(super) fn take_next(&self, state: &mut State) -> Option<ARef<Task>> {
+        if !state.flags.contains(self.may_wake) {
             return None;
         }
-        state.flags.set(self.waits, false);
+        state.flags.set(self.may_wake, false);
         self.list.choose(state)
     }
 
     /// Takes the task that has waited longest for the file of `handle` off the list, even if a
     /// wakeup is in flight: no other file can take what this one keeps. The caller wakes the task
     /// after it has released the lock. The task passes the baton like any woken task.
-    pub(super) fn choose_of(&self, state: &mut State, handle: &Handle) -> Option<ARef<Task>> {
+    pub(super) fn take_next_of(&self, state: &mut State, handle: &Handle) -> Option<ARef<Task>> {
         self.list.choose_tagged(state, tag(handle))
     }
 
@@ -85,19 +85,19 @@ impl Waiters {
         task: &CurrentTask,
         handle: &Handle,
     ) -> (StateGuard<'a, State>, bool) {
-        state.flags |= self.waits;
+        state.flags |= self.may_wake;
         let (mut state, woken) = self.list.sleep(state, task, tag(handle));
         if woken {
             let more = self.list.len(&state) > 0;
-            state.flags.set(self.waits, more);
+            state.flags.set(self.may_wake, more);
         }
         (state, woken)
     }
 
     /// Releases the lock. A task that was `woken` passes the baton: it wakes the next waiter for
     /// what it leaves.
-    pub(super) fn pass_on(&self, mut state: StateGuard<'_, State>, woken: bool) {
-        let next = woken.then(|| self.choose(&mut state)).flatten();
+    pub(super) fn pass_baton(&self, mut state: StateGuard<'_, State>, woken: bool) {
+        let next = woken.then(|| self.take_next(&mut state)).flatten();
         drop(state);
         if let Some(next) = next {
             next.wake_up();

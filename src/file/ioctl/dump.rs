@@ -39,6 +39,7 @@ const BATCH: usize = 16384;
 /// - [`ERESTARTSYS`]: a signal arrived while another dump was in progress.
 /// - [`EFAULT`]: some of the user memory cannot be accessed.
 /// - [`EINVAL`]: a reserved field is not zero.
+/// - [`EIO`]: the memory of the pipe does not hold what its records promise, which is a bug.
 /// - [`ENOMEM`].
 pub(super) fn dump(pipe: &Arc<Pipe>, arg: usize) -> Result {
     let mut request: uapi::Dump = read(arg)?;
@@ -52,7 +53,7 @@ pub(super) fn dump(pipe: &Arc<Pipe>, arg: usize) -> Result {
     let mut batch = KVec::from_elem(0, BATCH, GFP_KERNEL_ACCOUNT)?;
     let mut dump = pipe.dump()?;
     loop {
-        let progress = dump.fill(&mut batch, &mut room);
+        let progress = dump.fill(&mut batch, &mut room)?;
         let (Progress::More(bytes) | Progress::Done { bytes, .. }) = progress;
         let place = usize::try_from(request.used)
             .ok()
@@ -61,7 +62,7 @@ pub(super) fn dump(pipe: &Arc<Pipe>, arg: usize) -> Result {
         if bytes > 0 {
             UserSlice::new(UserPtr::from_addr(place), bytes)
                 .writer()
-                .write_slice(batch.get(..bytes).ok_or(EINVAL)?)?;
+                .write_slice(batch.get(..bytes).ok_or(EIO)?)?;
         }
         request.used += bytes as u64;
         if let Progress::Done {

@@ -18,14 +18,39 @@ use kernel::{
     types::Opaque, //
 };
 
-use super::class::Attached;
+use super::device::ClassDevice;
 
 /// Sysfs attribute of the devices of a class.
+///
+/// # Examples
+///
+/// [`Class`](super::class::Class) has an example of a class with such attributes.
+///
+/// ```ignore
+/// use crate::kernel_ext::dev::attribute::DeviceAttribute;
+/// use kernel::{
+///     fmt::Write,
+///     prelude::*,
+///     sync::atomic::{Atomic, Relaxed},
+/// };
+///
+/// struct Counter(Atomic<u64>);
+///
+/// static ATTRIBUTES: [DeviceAttribute<Counter>; 1] = [DeviceAttribute::read_write(
+///     c"value",
+///     |counter, f| writeln!(f, "{}", counter.data().0.load(Relaxed)),
+///     |counter, text| {
+///         let text = core::str::from_utf8(text).map_err(|_| EINVAL)?;
+///         counter.0.store(text.parse().map_err(|_| EINVAL)?, Relaxed);
+///         Ok(())
+///     },
+/// )];
+/// ```
 #[repr(C)]
 pub(crate) struct DeviceAttribute<T: 'static> {
     // Interior mutability: it contains a lock class key, which belongs to lockdep.
     raw: Opaque<bindings::device_attribute>,
-    show: fn(&Attached<T>, &mut Formatter<'_>) -> fmt::Result,
+    show: fn(&ClassDevice<T>, &mut Formatter<'_>) -> fmt::Result,
     store: Option<fn(&T, &[u8]) -> Result>,
 }
 
@@ -36,7 +61,7 @@ impl<T: 'static> DeviceAttribute<T> {
     /// Makes an attribute `name` that all users may read. `show` writes the value and a line feed.
     pub(crate) const fn read_only(
         name: &'static CStr,
-        show: fn(&Attached<T>, &mut Formatter<'_>) -> fmt::Result,
+        show: fn(&ClassDevice<T>, &mut Formatter<'_>) -> fmt::Result,
     ) -> Self {
         Self::new(name, 0o444, show, None)
     }
@@ -46,7 +71,7 @@ impl<T: 'static> DeviceAttribute<T> {
     /// feed.
     pub(crate) const fn read_write(
         name: &'static CStr,
-        show: fn(&Attached<T>, &mut Formatter<'_>) -> fmt::Result,
+        show: fn(&ClassDevice<T>, &mut Formatter<'_>) -> fmt::Result,
         store: fn(&T, &[u8]) -> Result,
     ) -> Self {
         Self::new(name, 0o644, show, Some(store))
@@ -55,7 +80,7 @@ impl<T: 'static> DeviceAttribute<T> {
     const fn new(
         name: &'static CStr,
         mode: bindings::umode_t,
-        show: fn(&Attached<T>, &mut Formatter<'_>) -> fmt::Result,
+        show: fn(&ClassDevice<T>, &mut Formatter<'_>) -> fmt::Result,
         store: Option<fn(&T, &[u8]) -> Result>,
     ) -> Self {
         // Set field by field: `show` and `store` are in unions or, with `CONFIG_CFI`, in structs.
@@ -80,7 +105,7 @@ impl<T: 'static> DeviceAttribute<T> {
 
     /// # Safety
     ///
-    /// `dev` must be the device of a registered [`Attached<T>`], `attr` the `raw` of a
+    /// `dev` must be the device of a registered [`ClassDevice<T>`], `attr` the `raw` of a
     /// `DeviceAttribute<T>`, and `buf` an initialised page without other users.
     unsafe extern "C" fn raw_show(
         dev: *mut bindings::device,
@@ -88,11 +113,11 @@ impl<T: 'static> DeviceAttribute<T> {
         buf: *mut c_char,
     ) -> isize {
         // SAFETY: By the safety requirements `attr` is the `raw` of a static `Self`, and `dev` is
-        // the device of an `Attached<T>` that is not released during this call.
+        // the device of a `ClassDevice<T>` that is not released during this call.
         let (this, attached) = unsafe {
             (
                 &*container_of!(Opaque::cast_from(attr), Self, raw),
-                Attached::<T>::from_raw(dev),
+                ClassDevice::<T>::from_raw(dev),
             )
         };
         // SAFETY: By the safety requirements `buf` is an initialised page (sysfs zeroes it), and
@@ -107,7 +132,7 @@ impl<T: 'static> DeviceAttribute<T> {
 
     /// # Safety
     ///
-    /// `dev` must be the device of a registered [`Attached<T>`], `attr` the `raw` of a
+    /// `dev` must be the device of a registered [`ClassDevice<T>`], `attr` the `raw` of a
     /// `DeviceAttribute<T>`, and `buf` must have `count` bytes.
     unsafe extern "C" fn raw_store(
         dev: *mut bindings::device,
@@ -116,12 +141,12 @@ impl<T: 'static> DeviceAttribute<T> {
         count: usize,
     ) -> isize {
         // SAFETY: By the safety requirements `attr` is the `raw` of a static `Self`, `dev` is the
-        // device of an `Attached<T>` that is not released during this call, and `buf` has `count`
+        // device of a `ClassDevice<T>` that is not released during this call, and `buf` has `count`
         // bytes.
         let (this, attached, text) = unsafe {
             (
                 &*container_of!(Opaque::cast_from(attr), Self, raw),
-                Attached::<T>::from_raw(dev),
+                ClassDevice::<T>::from_raw(dev),
                 slice::from_raw_parts(buf.cast::<u8>(), count),
             )
         };
@@ -133,6 +158,23 @@ impl<T: 'static> DeviceAttribute<T> {
 }
 
 /// Write-only class attribute that runs a command when its owner writes to it.
+///
+/// # Examples
+///
+/// ```ignore
+/// use crate::kernel_ext::dev::{attribute::ClassCommand, class::Commands};
+///
+/// static COMMANDS: [ClassCommand; 1] = [ClassCommand::new(c"greet", |text| {
+///     if text.is_empty() {
+///         return Err(EINVAL);
+///     }
+///     pr_info!("hello\n");
+///     Ok(())
+/// })];
+///
+/// // `/sys/class/counter/greet` exists until `commands` is dropped. `class` is an `Arc<Class<_>>`.
+/// let commands = Commands::new(class, &COMMANDS)?;
+/// ```
 #[repr(C)]
 pub(crate) struct ClassCommand {
     // Interior mutability: it contains a lock class key, which belongs to lockdep.

@@ -21,6 +21,14 @@ use kernel::{
 ///
 /// The pointer is that of a cache for objects of the size and alignment of `T`. The cache exists
 /// until this object is dropped.
+///
+/// # Examples
+///
+/// ```ignore
+/// let cache = Cache::new(c"counter")?;
+/// // SAFETY: `counter` is dropped before `cache`, as it is declared later.
+/// let counter: KBox<Counter> = unsafe { cache.allocate(Counter::new())? };
+/// ```
 pub(super) struct Cache<T>(NonNull<bindings::kmem_cache>, PhantomData<fn() -> T>);
 
 // SAFETY: A cache may be used and destroyed by any thread.

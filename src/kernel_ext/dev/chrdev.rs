@@ -71,9 +71,91 @@ use super::{
     splice, //
 };
 
-/// A device with a stream of messages that can be polled, opened through a [`Region`].
+/// A device that is read and written in order and can be polled, opened through a [`Region`].
 ///
 /// Reads and writes must never wait in a call with `IOCB_NOWAIT`.
+///
+/// # Examples
+///
+/// ```ignore
+/// use crate::kernel_ext::{
+///     compat,
+///     dev::{chrdev::{OpenFile, Opened, StreamDevice}, region::Region},
+///     sync::notify::{events, Notifier},
+///     uaccess::{call::Call, nofault::Dest, user::{UserDest, UserSource}},
+/// };
+///
+/// /// An open counter: each read returns its next value.
+/// struct OpenCounter {
+///     next: Atomic<u64>,
+///     notifier: Pin<KBox<Notifier>>,
+/// }
+///
+/// impl OpenCounter {
+///     fn read_next(&self, mut dest: impl Dest) -> Result<usize> {
+///         if dest.len() < self.needed_len() {
+///             return Err(EMSGSIZE);
+///         }
+///         let next = self.next.fetch_add(1, Relaxed).to_ne_bytes();
+///         if dest.copy_last(&next) { Ok(next.len()) } else { Err(EFAULT) }
+///     }
+/// }
+///
+/// #[vtable]
+/// impl MiscDevice for OpenCounter {
+///     type Ptr = KBox<OpenFile<Self>>;
+///
+///     // Never called: `open_stream` replaces it.
+///     fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
+///         Err(ENODEV)
+///     }
+///
+///     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
+///         kiocb.file().read_next(iov)
+///     }
+/// }
+///
+/// impl StreamDevice for OpenCounter {
+///     const OWNER: &'static ThisModule = compat::this_module();
+///
+///     fn open_stream(_minor: u32, _file: &File) -> Result<Self> {
+///         let notifier = Notifier::new(c"OpenCounter::notifier", static_lock_class!());
+///         Ok(Self { next: Atomic::new(0), notifier: KBox::pin_init(notifier, GFP_KERNEL)? })
+///     }
+///
+///     fn read(open: &OpenFile<Self>, dest: UserDest, _: impl Fn() -> bool) -> Result<usize> {
+///         open.read_next(dest)
+///     }
+///
+///     fn write(_: &OpenFile<Self>, _: UserSource, _: &impl Call) -> Result<usize> {
+///         Err(EINVAL)
+///     }
+///
+///     fn is_framed(&self) -> bool {
+///         false
+///     }
+///
+///     // ... `read_framed` and `write_framed`, which are not called if no file is in framed mode.
+///
+///     fn notifier(&self) -> &Notifier {
+///         &self.notifier
+///     }
+///
+///     fn poll(&self) -> u32 {
+///         events::IN
+///     }
+///
+///     fn signals_changed(&self) {}
+///
+///     fn needed_len(&self) -> usize {
+///         size_of::<u64>()
+///     }
+/// }
+///
+/// let region = Arc::new(Region::new(c"counter", 1)?, GFP_KERNEL)?;
+/// // The device can be opened until `opened` is dropped.
+/// let opened = Opened::<OpenCounter>::new(region)?;
+/// ```
 pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + Sync {
     /// Module with the code of this type. An open file holds a reference to it.
     const OWNER: &'static ThisModule;
@@ -107,8 +189,8 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
     /// Returns the notifier that pollers register with. Called once, when the file is opened.
     fn notifier(&self) -> &Notifier;
 
-    /// Returns the current [`events`](crate::kernel_ext::sync::notify::events) for `poll`. Later changes of the
-    /// result must be reported to the [`Notifier`].
+    /// Returns the current [`events`](crate::kernel_ext::sync::notify::events) for `poll`. Later
+    /// changes of the result must be reported to the [`Notifier`].
     fn poll(&self) -> u32;
 
     /// Called after a file was added to or removed from the `fasync` lists of the [`Notifier`].
@@ -271,8 +353,8 @@ impl<T: StreamDevice> Opened<T> {
     /// `inode` and `file` must be valid, and be in a call of `chrdev_open` for a number of a
     /// `Region` that is opened as a `T`.
     unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-        // Messages have no position: the file supports neither seeking nor `pread`, and reads do
-        // not take `f_pos_lock`.
+        // A stream has no position: the file supports neither seeking nor `pread`, and reads do not
+        // take `f_pos_lock`.
         //
         // SAFETY: By the safety requirements `inode` and `file` are valid and in the process of
         // being opened.
@@ -456,8 +538,8 @@ impl<T: StreamDevice> Opened<T> {
         // It is taken back on release only.
         let open = unsafe { T::Ptr::borrow((*file).private_data) };
         let next = open.device.needed_len();
-        // The kernel has limited `len` to the room in the pipe. If the message fits into the empty
-        // pipe, the caller may retry after the pipe was read from.
+        // The kernel has limited `len` to the room in the pipe. If the next read fits into the
+        // empty pipe, the caller may retry after the pipe was read from.
         //
         // SAFETY: The caller of `splice_read` holds the mutex of the pipe.
         if unsafe { splice::has_room_later(pipe, len, next) } {

@@ -21,9 +21,9 @@ use kernel::{
 
 use super::seq::List;
 #[cfg(CONFIG_DEBUG_FS)]
-use crate::kernel_ext::compat;
-
 use super::seq::Operations;
+#[cfg(CONFIG_DEBUG_FS)]
+use crate::kernel_ext::compat;
 
 /// Directory in debugfs with one file, readable by root, that lists the objects of `T`.
 ///
@@ -33,6 +33,17 @@ use super::seq::Operations;
 /// # Invariants
 ///
 /// The pointer is null, or that of a directory that was created and not removed.
+///
+/// # Examples
+///
+/// `Counters` is the list in the example of [`List`].
+///
+/// ```ignore
+/// use crate::kernel_ext::dev::debugfs::ListDir;
+///
+/// // The file `counter/values` in debugfs exists until `dir` is dropped.
+/// let dir = ListDir::<Counters>::new(c"counter", c"values");
+/// ```
 #[cfg(CONFIG_DEBUG_FS)]
 pub(crate) struct ListDir<T>(*mut bindings::dentry, PhantomData<T>);
 

@@ -7,6 +7,7 @@ mod cache;
 pub(crate) mod chrdev;
 pub(crate) mod class;
 pub(crate) mod debugfs;
+pub(crate) mod device;
 pub(crate) mod file;
 pub(crate) mod param;
 pub(crate) mod path;

@@ -31,6 +31,17 @@ const PERMISSIONS: u32 = 0o777;
 const SHOWN: usize = "0777\n".len();
 
 /// File permissions, set when the module is loaded.
+///
+/// # Examples
+///
+/// ```ignore
+/// use crate::kernel_ext::dev::param::mode_parameter;
+///
+/// mode_parameter! { "counter", mode: 0o600, "Permissions of the node (octal, default 0600)" }
+///
+/// // 0o640 if the module was loaded with `mode=640`, and 0o600 without the parameter.
+/// let permissions: u16 = mode.get();
+/// ```
 pub(crate) struct ModeParam(Atomic<u32>);
 
 impl ModeParam {

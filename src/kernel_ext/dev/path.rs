@@ -24,6 +24,16 @@ use kernel::{
 /// # Errors
 ///
 /// Those of a path lookup, such as [`ENOENT`].
+///
+/// # Examples
+///
+/// ```ignore
+/// use crate::kernel_ext::dev::path::device_at;
+///
+/// if device_at(c"/dev/counter")? != Some(region.number(0)?) {
+///     pr_warn!("/dev/counter is not the node of the counter\n");
+/// }
+/// ```
 pub(crate) fn device_at(path: &CStr) -> Result<Option<bindings::dev_t>> {
     // `O_PATH` opens the file without calling its driver or file system.
     //

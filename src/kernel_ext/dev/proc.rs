@@ -49,6 +49,17 @@ extern "C" {
 /// # Invariants
 ///
 /// The entry was created with the operations for `T` and was not removed.
+///
+/// # Examples
+///
+/// `Counters` is the list in the example of [`List`].
+///
+/// ```ignore
+/// use crate::kernel_ext::dev::proc::ListFile;
+///
+/// // `/proc/counters` exists until `file` is dropped.
+/// let file = ListFile::<Counters>::new(c"counters")?;
+/// ```
 pub(crate) struct ListFile<T> {
     entry: NonNull<ProcDirEntry>,
     _list: PhantomData<T>,

@@ -18,6 +18,17 @@ pub(super) const MINOR_BITS: u32 = 20;
 /// # Invariants
 ///
 /// The `minors` numbers from `first` on are allocated.
+///
+/// # Examples
+///
+/// ```ignore
+/// use crate::kernel_ext::dev::region::Region;
+///
+/// // A major number with the minor numbers 0 to 7, allocated until `region` is dropped.
+/// let region = Region::new(c"counter", 8)?;
+/// let last = region.number(7)?;
+/// assert!(region.number(8).is_err());
+/// ```
 pub(crate) struct Region {
     first: bindings::dev_t,
     minors: u32,

@@ -18,6 +18,46 @@ use kernel::{
 /// Objects that a file lists, ordered by number.
 ///
 /// Objects may be added and removed during a read. An object that exists throughout is listed once.
+///
+/// # Examples
+///
+/// ```ignore
+/// use crate::kernel_ext::{dev::seq::List, sync::global::Global};
+/// use kernel::{
+///     prelude::*,
+///     seq_file::{seq_print, SeqFile},
+///     sync::{atomic::{Atomic, Relaxed}, Arc, ArcBorrow},
+/// };
+///
+/// struct Counter {
+///     number: u32,
+///     value: Atomic<u64>,
+/// }
+///
+/// /// All counters, ordered by number.
+/// static COUNTERS: Global<KVec<Arc<Counter>>> = Global::new();
+///
+/// /// The list of all counters, one line per counter.
+/// struct Counters;
+///
+/// impl List for Counters {
+///     type Item = Arc<Counter>;
+///
+///     fn at_or_after(number: u32) -> Option<Arc<Counter>> {
+///         let counters = COUNTERS.get()?;
+///         let counter = counters.iter().find(|counter| counter.number >= number)?;
+///         Some(counter.clone())
+///     }
+///
+///     fn number(counter: ArcBorrow<'_, Counter>) -> u32 {
+///         counter.number
+///     }
+///
+///     fn show(counter: ArcBorrow<'_, Counter>, file: &SeqFile) {
+///         seq_print!(file, "{}: {}\n", counter.number, counter.value.load(Relaxed));
+///     }
+/// }
+/// ```
 pub(crate) trait List: 'static {
     /// Reference to an object.
     type Item: ForeignOwnable;

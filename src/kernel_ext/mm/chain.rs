@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Singly linked list of owning pointers.
+//! Singly linked list of owning pointers. [`Segment`](super::segment::Segment) has an example.
 //!
 //! Adding and removing elements, and taking the whole list, neither move an element nor allocate or
 //! free memory. All of them may be done under a lock.

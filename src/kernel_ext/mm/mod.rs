@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory that messages are kept in: segments of one page, chains of them, and copies between
+//! Memory for data of any length: segments of one page, chains of them, and copies between
 //! sequences of byte slices.
 
 pub(crate) mod chain;

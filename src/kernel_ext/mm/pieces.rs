@@ -4,6 +4,19 @@
 
 use core::ops::Range;
 
+/// Returns the first `len` bytes, or all if there are fewer.
+#[inline(always)]
+pub(crate) fn prefix(bytes: &[u8], len: usize) -> &[u8] {
+    bytes.get(..len).unwrap_or(bytes)
+}
+
+/// Returns the first `len` bytes, or all if there are fewer.
+#[inline(always)]
+pub(crate) fn prefix_mut(bytes: &mut [u8], len: usize) -> &mut [u8] {
+    let len = len.min(bytes.len());
+    bytes.split_at_mut(len).0
+}
+
 /// Returns the slices of the bytes in `range`, counted from the beginning of all `pieces`.
 pub(crate) fn part<'a>(
     pieces: impl Iterator<Item = &'a [u8]>,
@@ -28,6 +41,17 @@ pub(crate) fn part<'a>(
 
 /// Copies `pieces` to `places`, in order, until either runs out. Returns the number of bytes
 /// copied.
+///
+/// # Examples
+///
+/// ```ignore
+/// use crate::kernel_ext::mm::pieces::{copy, part};
+///
+/// let pieces: [&[u8]; 3] = [b"abc", b"", b"defg"];
+/// let mut middle = [0; 4];
+/// let copied = copy(part(pieces.into_iter(), 1..5), [middle.as_mut_slice()].into_iter());
+/// assert_eq!((copied, &middle), (4, b"bcde"));
+/// ```
 pub(crate) fn copy<'a, 'b>(
     mut pieces: impl Iterator<Item = &'a [u8]>,
     places: impl Iterator<Item = &'b mut [u8]>,

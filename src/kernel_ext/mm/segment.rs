@@ -49,6 +49,25 @@ pub(crate) struct RawSegment {
 ///
 /// The page is a single-page allocation that this object owns. `bytes` is the permanent kernel
 /// address of its memory, which is initialised.
+///
+/// # Examples
+///
+/// ```ignore
+/// use crate::kernel_ext::mm::{chain::Chain, segment::Segment};
+///
+/// // Allocate without a lock, and add in constant time with a lock held.
+/// let segment = Segment::new()?;
+/// let mut log: Chain<Segment> = Chain::new();
+/// log.push_back(segment);
+/// log.push_back(Segment::new()?);
+///
+/// if let Some(bytes) = log.front_mut() {
+///     bytes.fill(0xff);
+/// }
+/// let first: Option<Segment> = log.pop_front();
+/// assert!(first.is_some_and(|segment| segment.iter().all(|byte| *byte == 0xff)));
+/// assert_eq!(log.len(), 1);
+/// ```
 pub(crate) struct Segment(RawSegment);
 
 // SAFETY: A page is not bound to a thread.

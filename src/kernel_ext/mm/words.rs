@@ -4,6 +4,15 @@
 //!
 //! C headers: [`arch/x86/lib/memcpy_64.S`](srctree/arch/x86/lib/memcpy_64.S), which does the same
 //! with bytes on CPUs with fast string operations.
+//!
+//! # Examples
+//!
+//! ```ignore
+//! use crate::kernel_ext::mm::words;
+//!
+//! let mut entry = [0u8; 16];
+//! words::copy(&mut entry, b"a log entry.....");
+//! ```
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 use core::arch::asm;

@@ -5,10 +5,12 @@
 use core::ptr;
 use kernel::{
     bindings,
+    prelude::*,
     sync::{
         atomic::{
             Acquire,
             Atomic,
+            Full,
             Release, //
         },
         rcu,
@@ -23,6 +25,28 @@ use kernel::{
 ///
 /// The pointer is null, or that of an [`Arc`] that a [`Published`] holds. The [`Arc`] is dropped no
 /// earlier than a grace period after the pointer was set to null.
+///
+/// # Examples
+///
+/// ```ignore
+/// use crate::kernel_ext::sync::global::Global;
+/// use kernel::{
+///     prelude::*,
+///     sync::{atomic::{Atomic, Relaxed}, Arc},
+/// };
+///
+/// static CALLS: Global<Atomic<u64>> = Global::new();
+///
+/// /// A callback of the kernel, which gets no context.
+/// extern "C" fn callback() {
+///     if let Some(calls) = CALLS.get() {
+///         calls.fetch_add(1, Relaxed);
+///     }
+/// }
+///
+/// // Callbacks find the counter until `published` is dropped.
+/// let published = CALLS.publish(Arc::new(Atomic::new(0), GFP_KERNEL)?)?;
+/// ```
 pub(crate) struct Global<T: 'static>(Atomic<*mut T>);
 
 // SAFETY: Sharing the slot shares an `Arc<T>`, which `T: Send + Sync` allows.
@@ -35,15 +59,21 @@ impl<T> Global<T> {
         Self(Atomic::new(ptr::null_mut()))
     }
 
-    /// Makes `value` available to [`Global::get`] until the result is dropped. A second call before
-    /// that replaces the first value.
-    pub(crate) fn publish(&'static self, value: Arc<T>) -> Published<T> {
+    /// Makes `value` available to [`Global::get`] until the result is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`EBUSY`]: another value is published.
+    pub(crate) fn publish(&'static self, value: Arc<T>) -> Result<Published<T>> {
+        let new = Arc::as_ptr(&value).cast_mut();
         // INVARIANT: The pointer is that of the `Arc` that is moved to the `Published`.
-        self.0.store(Arc::as_ptr(&value).cast_mut(), Release);
-        Published {
+        self.0
+            .cmpxchg(ptr::null_mut(), new, Full)
+            .map_err(|_| EBUSY)?;
+        Ok(Published {
             place: self,
             _value: value,
-        }
+        })
     }
 
     /// Returns a reference to the published value, if there is one.

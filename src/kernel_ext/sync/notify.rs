@@ -38,6 +38,45 @@ pub(crate) mod events {
 }
 
 /// Pollers and `fasync` files that are notified of events.
+///
+/// # Examples
+///
+/// ```ignore
+/// use crate::kernel_ext::sync::notify::{events, Notifier};
+/// use kernel::{prelude::*, static_lock_class, sync::{new_mutex, Arc, Mutex}};
+///
+/// #[pin_data]
+/// struct Mailbox {
+///     #[pin]
+///     letters: Mutex<u32>,
+///     #[pin]
+///     notifier: Notifier,
+/// }
+///
+/// impl Mailbox {
+///     fn new() -> Result<Arc<Self>> {
+///         Arc::pin_init(
+///             pin_init!(Self {
+///                 letters <- new_mutex!(0, "Mailbox::letters"),
+///                 notifier <- Notifier::new(c"Mailbox::notifier", static_lock_class!()),
+///             }),
+///             GFP_KERNEL,
+///         )
+///     }
+///
+///     fn put(&self) {
+///         *self.letters.lock() += 1;
+///         self.notifier.readable(false);
+///         self.notifier.signal_readers();
+///     }
+///
+///     /// For [`StreamDevice::poll`](crate::kernel_ext::dev::chrdev::StreamDevice::poll).
+///     fn poll(&self) -> u32 {
+///         let letters = *self.letters.lock();
+///         if letters > 0 { events::OUT | events::IN } else { events::OUT }
+///     }
+/// }
+/// ```
 #[pin_data]
 pub(crate) struct Notifier {
     #[pin]
@@ -74,8 +113,8 @@ impl Notifier {
         })
     }
 
-    /// Wakes pollers that wait for a message to read: all non-exclusive ones, and one exclusive
-    /// one, or all exclusive ones with `many`.
+    /// Wakes pollers that wait for data to read: all non-exclusive ones, and one exclusive one, or
+    /// all exclusive ones with `many`.
     pub(crate) fn readable(&self, many: bool) {
         self.wake(events::IN, c_int::from(!many));
     }
@@ -86,7 +125,7 @@ impl Notifier {
         self.wake(events::OUT, c_int::from(!many));
     }
 
-    /// Sends `SIGIO` for a message to the owner of each `fasync` file that is open for reading.
+    /// Sends `SIGIO` for data to the owner of each `fasync` file that is open for reading.
     pub(crate) fn signal_readers(&self) {
         self.readers.signal(bindings::POLL_IN);
         self.both.signal(bindings::POLL_IN);

@@ -16,6 +16,29 @@ use kernel::{
 
 /// Waits, when dropped, for the tasks that run code of the module. It must be the last object that
 /// is dropped when the module is unloaded or fails to load: the kernel then frees the code.
+///
+/// # Examples
+///
+/// ```ignore
+/// use crate::kernel_ext::{dev::proc::ListFile, sync::quiesce::Quiesce};
+///
+/// struct Driver {
+///     _file: ListFile<Counters>,
+///     // The last field, as fields are dropped in order.
+///     _quiesce: Quiesce,
+/// }
+///
+/// impl kernel::Module for Driver {
+///     fn init(module: &'static ThisModule) -> Result<Self> {
+///         // Declared first, and so dropped last if a later step fails.
+///         let quiesce = Quiesce::of(module);
+///         Ok(Self {
+///             _file: ListFile::new(c"counters")?,
+///             _quiesce: quiesce,
+///         })
+///     }
+/// }
+/// ```
 pub(crate) struct Quiesce(&'static ThisModule);
 
 impl Quiesce {

@@ -3,6 +3,47 @@
 //! Cancelling and disabling of delayed work.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h).
+//!
+//! # Examples
+//!
+//! ```ignore
+//! use crate::kernel_ext::sync::work;
+//! use kernel::{
+//!     prelude::*,
+//!     sync::Arc,
+//!     time::Jiffies,
+//!     workqueue::{impl_has_delayed_work, DelayedWork, WorkItem},
+//! };
+//!
+//! #[pin_data]
+//! struct Alarm {
+//!     #[pin]
+//!     work: DelayedWork<Alarm>,
+//! }
+//!
+//! impl_has_delayed_work! {
+//!     impl HasDelayedWork<Self> for Alarm { self.work }
+//! }
+//!
+//! impl WorkItem for Alarm {
+//!     type Pointer = Arc<Self>;
+//!
+//!     fn run(_this: Arc<Self>) {
+//!         pr_info!("time is up\n");
+//!     }
+//! }
+//!
+//! /// Sets the alarm to `delay` from now, even if it is already set.
+//! fn set(alarm: &Arc<Alarm>, delay: Jiffies) {
+//!     drop(work::cancel::<Alarm, 0>(alarm));
+//!     let _ = work::queue().enqueue_delayed::<_, 0>(alarm.clone(), delay);
+//! }
+//!
+//! /// Turns the alarm off for good. It does not go off after this.
+//! fn remove(alarm: &Arc<Alarm>) {
+//!     work::disable::<Alarm, 0>(alarm);
+//! }
+//! ```
 
 use kernel::{
     bindings, container_of,

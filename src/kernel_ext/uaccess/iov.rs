@@ -1,8 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! I/O vectors as sources and destinations of messages.
+//! I/O vectors as sources and destinations of data.
 //!
 //! C header: [`include/linux/uio.h`](srctree/include/linux/uio.h).
+//!
+//! # Examples
+//!
+//! ```ignore
+//! use crate::kernel_ext::uaccess::nofault::Dest;
+//!
+//! /// Returns a value to a read call, as eight bytes, wherever its memory is.
+//! fn return_value(mut dest: impl Dest, value: u64) -> Result<usize> {
+//!     let bytes = value.to_ne_bytes();
+//!     if dest.len() < bytes.len() {
+//!         return Err(EINVAL);
+//!     }
+//!     if dest.copy_last(&bytes) {
+//!         Ok(bytes.len())
+//!     } else {
+//!         Err(EFAULT)
+//!     }
+//! }
+//!
+//! #[vtable]
+//! impl MiscDevice for OpenCounter {
+//!     // ...
+//!
+//!     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
+//!         return_value(iov, kiocb.file().value())
+//!     }
+//! }
+//! ```
 
 use kernel::{
     bindings,

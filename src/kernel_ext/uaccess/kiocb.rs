@@ -27,6 +27,28 @@ use crate::kernel_ext::layout::{
 
 /// Returns whether this call must fail with `EAGAIN` instead of waiting: the file has `O_NONBLOCK`,
 /// or the call has `RWF_NOWAIT` or comes from the submitting task of io_uring.
+///
+/// # Examples
+///
+/// ```ignore
+/// use crate::kernel_ext::uaccess::kiocb::is_nonblocking;
+///
+/// #[vtable]
+/// impl MiscDevice for OpenMailbox {
+///     // ...
+///
+///     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
+///         let mailbox = kiocb.file();
+///         while mailbox.is_empty() {
+///             if is_nonblocking(&kiocb) {
+///                 return Err(EAGAIN);
+///             }
+///             mailbox.wait()?;
+///         }
+///         mailbox.take(iov)
+///     }
+/// }
+/// ```
 pub(crate) fn is_nonblocking<T: ForeignOwnable>(kiocb: &Kiocb<'_, T>) -> bool {
     let raw = kiocb.as_raw();
     // SAFETY: By the type invariants of `Kiocb` it is valid, and so is its file.

@@ -406,7 +406,8 @@ impl<D: Dest> Drop for Pour<'_, D> {
     }
 }
 
-/// Copies all `pieces` to `dest`, in order, with page faults disabled.
+/// Copies all `pieces` to `dest`, in order, with page faults disabled. Returns their length in
+/// bytes.
 ///
 /// # Errors
 ///
@@ -416,13 +417,14 @@ pub(crate) fn deliver<'a>(
     dest: &mut impl Dest,
     task: &CurrentTask,
     pieces: impl IntoIterator<Item = &'a [u8]>,
-) -> Result<(), NotPresent> {
+) -> Result<usize, NotPresent> {
     let mut pour = Pour::new(dest, task);
     for piece in pieces {
         pour.copy(piece)?;
     }
+    let copied = pour.copied;
     pour.finish();
-    Ok(())
+    Ok(copied)
 }
 
 /// Copies `piece`, which must be the last copy to `dest`, with page faults disabled. Returns

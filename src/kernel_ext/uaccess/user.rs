@@ -7,7 +7,7 @@
 //!
 //! `kernel::uaccess::UserSlice` neither reports how much a failed copy has copied, nor can it go
 //! back. It also checks the kernel buffer (`CONFIG_HARDENED_USERCOPY`). A segment needs no such
-//! check: it is a whole page. I/O vectors and pipes copy from and to whole pages without that
+//! check: it is a whole page. I/O vectors and `pipe(2)` copy from and to whole pages without that
 //! check, too.
 
 use kernel::{
@@ -19,6 +19,10 @@ use super::nofault::{
     Dest,
     Source, //
 };
+use crate::kernel_ext::mm::pieces::{
+    prefix,
+    prefix_mut, //
+};
 
 /// Rest of a buffer in the address space of the current task. The address is not trusted.
 struct Range {
@@ -27,11 +31,12 @@ struct Range {
 }
 
 impl Range {
-    /// Advances by `by` bytes. The length saturates at zero.
+    /// Advances by `by` bytes, or to the end if there are fewer.
     #[inline]
     fn advance(&mut self, by: usize) {
+        let by = by.min(self.len);
         self.at = self.at.wrapping_add(by);
-        self.len = self.len.saturating_sub(by);
+        self.len -= by;
     }
 
     /// Moves the start back by `by` bytes.
@@ -41,7 +46,28 @@ impl Range {
     }
 }
 
-/// User buffer that a message is copied from.
+/// User buffer that data is copied from.
+///
+/// # Examples
+///
+/// [`StreamDevice::write`](crate::kernel_ext::dev::chrdev::StreamDevice::write) gets a source:
+///
+/// ```ignore
+/// use crate::kernel_ext::uaccess::{nofault::Source, user::UserSource};
+///
+/// /// Returns the value that a `write(2)` call passes, which must be eight bytes.
+/// fn value(mut source: UserSource) -> Result<u64> {
+///     let mut bytes = [0; size_of::<u64>()];
+///     if source.len() != bytes.len() {
+///         return Err(EINVAL);
+///     }
+///     if source.copy_all(&mut bytes) {
+///         Ok(u64::from_ne_bytes(bytes))
+///     } else {
+///         Err(EFAULT)
+///     }
+/// }
+/// ```
 pub(crate) struct UserSource(Range);
 
 impl UserSource {
@@ -70,8 +96,8 @@ impl Source for UserSource {
 
     #[inline]
     fn copy(&mut self, piece: &mut [u8]) -> usize {
-        let len = piece.len().min(self.0.len);
-        let copied = len.saturating_sub(self.missing(piece.get_mut(..len).unwrap_or_default()));
+        let piece = prefix_mut(piece, self.0.len);
+        let copied = piece.len().saturating_sub(self.missing(piece));
         self.0.advance(copied);
         copied
     }
@@ -98,7 +124,28 @@ impl Source for UserSource {
     }
 }
 
-/// User buffer that a message is copied to.
+/// User buffer that data is copied to.
+///
+/// # Examples
+///
+/// [`StreamDevice::read`](crate::kernel_ext::dev::chrdev::StreamDevice::read) gets a destination:
+///
+/// ```ignore
+/// use crate::kernel_ext::uaccess::{nofault::Dest, user::UserDest};
+///
+/// /// Returns a value to a `read(2)` call, as eight bytes.
+/// fn return_value(mut dest: UserDest, value: u64) -> Result<usize> {
+///     let bytes = value.to_ne_bytes();
+///     if dest.len() < bytes.len() {
+///         return Err(EINVAL);
+///     }
+///     if dest.copy_last(&bytes) {
+///         Ok(bytes.len())
+///     } else {
+///         Err(EFAULT)
+///     }
+/// }
+/// ```
 pub(crate) struct UserDest(Range);
 
 impl UserDest {
@@ -126,8 +173,8 @@ impl Dest for UserDest {
 
     #[inline]
     fn copy(&mut self, piece: &[u8]) -> usize {
-        let len = piece.len().min(self.0.len);
-        let copied = len.saturating_sub(self.missing(piece.get(..len).unwrap_or_default()));
+        let piece = prefix(piece, self.0.len);
+        let copied = piece.len().saturating_sub(self.missing(piece));
         self.0.advance(copied);
         copied
     }

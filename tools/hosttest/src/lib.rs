@@ -43,6 +43,9 @@ mod log {
     #[path = "../../../src/log/counters.rs"]
     #[rustfmt::skip]
     pub(crate) mod counters;
+    #[path = "../../../src/log/queue_tests.rs"]
+    #[rustfmt::skip]
+    mod queue_tests;
     #[path = "../../../src/log/store.rs"]
     #[rustfmt::skip]
     pub(crate) mod store;

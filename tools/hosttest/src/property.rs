@@ -272,14 +272,17 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
         Op::PopSeen(most) => {
             let first = queue.first_seq();
             let mut run = Run::NONE;
-            for (seq, (packed, payload)) in (first..).zip(queue.store().look()).take(most) {
+            for (seq, (packed, payload)) in (first..)
+                .zip(queue.store().contiguous_messages())
+                .take(most)
+            {
                 let record = Record::decode(packed);
                 assert_eq!(payload.len(), record.len.next_multiple_of(8) as usize);
                 model.take(seq, &record, &payload[..record.len as usize]);
                 run.add(record.len as usize, payload.len());
             }
             if run != Run::NONE && model.cursor.is_none() {
-                queue.deliver_seen(run);
+                queue.deliver_contiguous(run);
             } else if run != Run::NONE {
                 queue.deliver_all(run);
             }
@@ -293,12 +296,12 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
                 .map(|(seq, len)| padded(seq, *len))
                 .collect();
             let messages = lens.iter().copied().zip(payloads.iter().map(Vec::as_slice));
-            let run = queue.write_down(sender(first), stamp(first), messages);
+            let run = queue.stage(sender(first), stamp(first), messages);
             let room = (model.max_msgs as usize).saturating_sub(model.queue.len());
             assert!(run.tally.msgs as usize <= room.min(lens.len()));
             // A message that is stored but not accepted is not in the queue.
             if run != Run::NONE && lens.len() % 4 > 0 {
-                queue.accept(run, first);
+                queue.commit(run, first);
                 for len in lens.iter().take(run.tally.msgs as usize) {
                     model.last_seq += 1;
                     model.queue.push_back((model.last_seq, *len));
@@ -377,7 +380,9 @@ fn cursor(queue: &mut Queue, model: &mut Model, mut bytes: usize) {
             }
         };
         let mut piece = vec![0; bytes.min(len as usize - from)];
-        let left = queue.store_mut().cursor_payload(&mut piece);
+        let copied = queue.store_mut().cursor_payload(&mut piece);
+        assert_eq!(copied, Some(piece.len()));
+        let left = queue.store().cursor_payload_left();
         let same = |(offset, byte): (usize, &u8)| *byte == pattern(seq, from + offset);
         assert!(
             piece.iter().enumerate().all(same),
@@ -504,7 +509,7 @@ proptest! {
                     since[number as usize] = Some(used.iter().fold(0, |set, used| set | (1 << used)));
                 }
                 Some(index) if !used.is_empty() => {
-                    numbers.give_back(used.swap_remove(index.index(used.len())));
+                    numbers.release(used.swap_remove(index.index(used.len())));
                 }
                 Some(_) => {}
             }
@@ -525,7 +530,7 @@ proptest! {
         let name = Name::new(&text);
         prop_assert_eq!(name.is_some(), right);
         if let Some(name) = name {
-            prop_assert_eq!(name.as_str().as_bytes(), &text[..]);
+            prop_assert_eq!(name.to_string().into_bytes(), text.clone());
         }
         // In a field, the name ends at the first zero, which may be within `text`. Other bytes may
         // follow.

@@ -30,6 +30,8 @@ pub mod code {
 
     /// The object does not exist.
     pub const ENOENT: Error = Error(2);
+    /// An input or output failed.
+    pub const EIO: Error = Error(5);
     /// The call would block.
     pub const EAGAIN: Error = Error(11);
     /// No memory is available.

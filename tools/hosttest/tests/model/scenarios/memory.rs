@@ -43,7 +43,9 @@ fn the_last_close_takes_the_spare_segments() {
         let bench = Bench::new(2, b"");
         for tag in *b"ab" {
             let (pipe, user) = (bench.pipe.clone(), bench.user().long(2));
-            let file = pipe.attach(BOTH, Readers::Any).expect("a file");
+            let file = pipe
+                .attach(BOTH, Opener, Exclusivity::Ignored)
+                .expect("a file");
             model::spawn(move || {
                 assert_eq!(user.send(tag), Ok(()));
                 assert!(user.receive().is_ok());
@@ -65,7 +67,7 @@ fn dump(pipe: &Arc<Pipe>) -> Result<Vec<(u64, u8)>> {
     let mut room = u64::MAX;
     let expected = loop {
         let mut out = [0; 96];
-        let (bytes, end) = match dump.fill(&mut out, &mut room) {
+        let (bytes, end) = match dump.fill(&mut out, &mut room)? {
             Progress::More(bytes) => (bytes, None),
             Progress::Done {
                 bytes,

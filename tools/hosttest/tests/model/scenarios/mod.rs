@@ -20,7 +20,7 @@ use crate::{
     kernel_ext::{cred::Opener, mm::segment::SEGMENT_SIZE, uaccess::call::Call},
     log::{counters::Tally, limits::Limits},
     page,
-    pipe::{mode::Modes, node::Node, Access, Handle, Pipe, Readers, Snapshot},
+    pipe::{mode::Modes, node::Node, Access, Exclusivity, Handle, Pipe, Snapshot},
 };
 use kernel::{
     iov::{Behaviour, IovIterDest, IovIterSource},
@@ -79,7 +79,9 @@ impl Bench {
     fn with_memory(max_msgs: u32, queued: &[u8], memory: usize) -> Self {
         page::reset();
         let pipe = Pipe::new(7, limits(max_msgs), NODE, Modes::NONE).expect("a pipe");
-        let handle = pipe.attach(BOTH, Readers::Any).expect("a file");
+        let handle = pipe
+            .attach(BOTH, Opener, Exclusivity::Ignored)
+            .expect("a file");
         // The shared file must not count as open, or the pipe would never be idle.
         Pipe::detach(&pipe, &handle);
         let this = Self {
@@ -276,7 +278,7 @@ impl User {
         let segments = 1 + self.len.div_ceil(SEGMENT_SIZE);
         self.calls.writers.fetch_add(1, Relaxed);
         self.calls.segments.fetch_add(segments, Relaxed);
-        let result = Pipe::send(&self.pipe, &self.handle, &Opener, &mut source, self);
+        let result = Pipe::send(&self.pipe, &self.handle, &mut source, self);
         self.calls.segments.fetch_sub(segments, Relaxed);
         self.calls.writers.fetch_sub(1, Relaxed);
         result.map(|len| assert_eq!(len, self.len))
@@ -320,7 +322,10 @@ impl Opened {
     /// Opens a file, and sets its modes.
     fn new(bench: &Bench, modes: Modes) -> Self {
         let pipe = bench.pipe.clone();
-        let handle = Arc::new(pipe.attach(BOTH, Readers::Any).expect("a file"));
+        let handle = Arc::new(
+            pipe.attach(BOTH, Opener, Exclusivity::Ignored)
+                .expect("a file"),
+        );
         assert_eq!(pipe.set_modes(&handle, modes, || ()), Ok(()));
         Self {
             pipe,
@@ -353,9 +358,9 @@ impl Opened {
     fn write(&self, bytes: &[u8], user: &User) -> Result<usize> {
         let mut source = IovIterSource::new(bytes, self.behaviour);
         if self.records {
-            Pipe::send_records(&self.pipe, &self.handle, &Opener, &mut source, user)
+            Pipe::send_records(&self.pipe, &self.handle, &mut source, user)
         } else {
-            Pipe::send(&self.pipe, &self.handle, &Opener, &mut source, user)
+            Pipe::send(&self.pipe, &self.handle, &mut source, user)
         }
     }
 

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! State of a pipe, which its lock protects.
+
+use kernel::prelude::*;
+
+use super::{
+    access::OpenCounts,
+    expiry::Expiry,
+    fast::Slow,
+    flags::{
+        Flag,
+        Flags, //
+    },
+    mode::Modes,
+    pages::Pages, //
+};
+
+use crate::{
+    kernel_ext::uaccess::call::Call,
+    log::{
+        counters::Refused,
+        limits::Limits,
+        queue::Queue,
+        stream::Segments, //
+    }, //
+};
+
+/// State of a pipe, which its lock protects.
+pub(super) struct State {
+    pub(super) flags: Flags,
+    pub(super) queue: Queue,
+    pub(super) refused: Refused,
+    pub(super) open_counts: OpenCounts,
+    /// Open files that close the fast paths.
+    pub(super) slow: Slow,
+    /// Preallocated pages for calls in the mode `RECORDS`.
+    pub(super) pages: Pages,
+    /// Modes of newly opened files.
+    pub(super) default_modes: Modes,
+    /// Expiry settings.
+    pub(super) expiry: Expiry,
+    /// The sweeper is queued, or runs and has yet to decide whether to queue itself again.
+    pub(super) sweeping: bool,
+    /// Number of expired messages that are not logged yet.
+    pub(super) unlogged: u64,
+    /// Number of messages accepted plus number of messages removed, at the last run of the trimmer.
+    pub(super) passed_at_trim: u64,
+}
+
+impl State {
+    /// Returns the state of a pipe with an empty queue, no open file, and expiry switched off.
+    pub(super) fn new(limits: Limits, default_modes: Modes) -> Self {
+        Self {
+            flags: Flag::Untrimmed.into(),
+            queue: Queue::new(limits),
+            refused: Refused::default(),
+            open_counts: OpenCounts::default(),
+            slow: Slow::default(),
+            pages: Pages::default(),
+            default_modes,
+            expiry: Expiry::off(),
+            sweeping: false,
+            unlogged: 0,
+            passed_at_trim: 0,
+        }
+    }
+
+    /// Returns the error [`ENODEV`] if the pipe is destroyed.
+    pub(super) fn alive(&self) -> Result {
+        if self.is_dead() {
+            Err(ENODEV)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Returns [`EMSGSIZE`] for `call`, and counts it as refused. A call that is partly done is not
+    /// counted: it returns its progress instead of the error.
+    pub(super) fn refuse_size(&mut self, call: &impl Call) -> Error {
+        if !call.is_partly_done() {
+            self.refused.size = self.refused.size.wrapping_add(1);
+        }
+        EMSGSIZE
+    }
+
+    /// Takes out all memory that holds no message. The caller frees it without the lock.
+    pub(super) fn take_spare(&mut self) -> Segments {
+        let mut spare = self.queue.store_mut().trim(true);
+        spare.append(&mut self.pages.take());
+        spare
+    }
+
+    /// Returns whether the pipe is destroyed.
+    #[inline]
+    pub(super) fn is_dead(&self) -> bool {
+        self.flags.contains(Flag::Dead)
+    }
+}
