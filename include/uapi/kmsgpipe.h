@@ -2,9 +2,10 @@
 /*
  * kmsgpipe: bounded message queues that are files, /dev/kmsgpipeN.
  *
- * One layout for 32-bit and 64-bit programs: fixed-width fields, no implicit
- * padding. Reserved fields are zero, both ways. Times are in nanoseconds,
- * sizes in bytes. The man page kmsgpipe(4) describes each request.
+ * All structures have the same layout for 32-bit and 64-bit programs:
+ * fixed-width fields, no implicit padding. Reserved fields must be zero on
+ * input and are zero on output. Times are in nanoseconds and sizes in bytes
+ * unless the name of a field says otherwise. kmsgpipe(4) describes each request.
  */
 #ifndef _UAPI_LINUX_KMSGPIPE_H
 #define _UAPI_LINUX_KMSGPIPE_H
@@ -12,57 +13,57 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-/* Limits of a pipe's parameters; each is a count of bytes or of messages. */
+/* Bounds of the limits of a pipe, in bytes and in messages. */
 #define KMSGPIPE_MSG_SIZE_MIN	1
 #define KMSGPIPE_MSG_SIZE_MAX	1048576
 #define KMSGPIPE_MAX_MSGS_MIN	1
 #define KMSGPIPE_MAX_MSGS_MAX	65536
 
-/* What they are unless somebody says otherwise. */
+/* Default limits of a pipe. */
 #define KMSGPIPE_MSG_SIZE_DEFAULT	256
 #define KMSGPIPE_MAX_MSGS_DEFAULT	128
 
-/* What FLUSH_PERIODIC takes 0 for, in milliseconds. */
+/* Defaults for which 0 stands in FLUSH_PERIODIC, in milliseconds. */
 #define KMSGPIPE_FLUSH_INTERVAL_DEFAULT	1000
 #define KMSGPIPE_FLUSH_EXPIRY_DEFAULT	10000
 
-/* Room for a pipe's name and the zero behind it. */
+/* Size of a pipe's name, with the terminating zero. */
 #define KMSGPIPE_NAME_SIZE	32
 
 /* kmsgpipe_stats.flags: the head_* fields describe the oldest message. */
 #define KMSGPIPE_STATS_HEAD	(1U << 0)
-/* kmsgpipe_stats.flags: messages expire, as flush_* say. */
+/* kmsgpipe_stats.flags: messages expire, by the flush_* fields. */
 #define KMSGPIPE_STATS_FLUSH	(1U << 1)
-/* kmsgpipe_stats.flags: the oldest message is KMSGPIPE_RECORD_PRIVILEGED. */
+/* kmsgpipe_stats.flags: the oldest message has KMSGPIPE_RECORD_PRIVILEGED. */
 #define KMSGPIPE_STATS_HEAD_PRIVILEGED	(1U << 2)
 
 /*
- * kmsgpipe_record.flags: the sender had other effective ids than the real ones that
- * are shown, or the file was opened with other ids. So has a set-user-id program,
- * whose words may be its caller's.
+ * kmsgpipe_record.flags: the effective ids of the sender, or the ids with which the
+ * file was opened, differ from the real ids in the record. A set-user-id program
+ * sets it; such a program may write what its caller chose.
  */
 #define KMSGPIPE_RECORD_PRIVILEGED	(1U << 0)
 
 /*
- * The mode of an open file, as bits of a __u32. In no mode, a read whose buffer is
- * too short takes what fits of a message, and the next reads of the same open file
- * get the rest of it, never bytes of two messages; a write is one message.
+ * The mode of an open file, as bits of a __u32. Without any bit, a write is one
+ * message, and a read whose buffer is too short returns what fits of a message. The
+ * next reads of the same open file return the rest, never bytes of two messages.
  */
 /* A read fails with EMSGSIZE if the message does not fit; the message stays. */
 #define KMSGPIPE_MODE_WHOLE	(1U << 0)
 /* A read that would have to wait for a message returns 0. */
 #define KMSGPIPE_MODE_EOF	(1U << 1)
 /*
- * Each line of a write is a message, with its newline. What follows the last newline
- * is kept: it is the beginning of the next write of the same open file, or is sent
- * when that is closed.
+ * Each line of a write is a message, including its newline. The open file keeps the
+ * partial line behind the last newline. It is put before the next write of the same
+ * open file, or sent when the file is closed.
  */
 #define KMSGPIPE_MODE_LINES	(1U << 3)
 /*
- * A read gets as many whole records as fit, each a struct kmsgpipe_record with the
- * message behind it, or fails with EMSGSIZE if the first one does not fit. A write is
- * one or more messages, each behind a struct kmsgpipe_send. Goes with
- * KMSGPIPE_MODE_EOF alone.
+ * A read returns as many whole records as fit, each a struct kmsgpipe_record and the
+ * message, or fails with EMSGSIZE if the first one does not fit. A write is one or
+ * more messages, each after a struct kmsgpipe_send. Can be combined with
+ * KMSGPIPE_MODE_EOF only.
  */
 #define KMSGPIPE_MODE_RECORDS	(1U << 4)
 
@@ -74,35 +75,38 @@
  * @max_msgs: the number of messages that fit
  * @readers: open file descriptions that may read
  * @writers: open file descriptions that may write
- * @waiting_readers: tasks asleep because the pipe is empty
- * @waiting_writers: tasks asleep because the pipe is full
+ * @waiting_readers: tasks that wait in a read because the pipe is empty
+ * @waiting_writers: tasks that wait in a write because the pipe is full
  * @depth_msgs: messages queued now
- * @depth_bytes: their payload, in bytes
+ * @depth_bytes: payload of the queued messages
  * @peak_msgs: the largest @depth_msgs so far
  * @peak_bytes: the largest @depth_bytes so far
  * @enqueued_msgs: messages accepted
- * @enqueued_bytes: their payload
+ * @enqueued_bytes: payload of accepted messages
  * @dequeued_msgs: messages delivered to a reader
- * @dequeued_bytes: their payload
- * @expired_msgs: messages removed because they grew too old
- * @expired_bytes: their payload
+ * @dequeued_bytes: payload of delivered messages
+ * @expired_msgs: messages removed because they expired
+ * @expired_bytes: payload of expired messages
  * @dropped_msgs: messages accepted and then discarded unread
- * @dropped_bytes: their payload
- * @refused_full: writes that ended with EAGAIN because the pipe was full, and closes
- *	that found no room for what KMSGPIPE_MODE_LINES had kept; not writes of
- *	io_uring, whose attempts are followed by others
- * @refused_size: writes that ended with EMSGSIZE
+ * @dropped_bytes: payload of dropped messages
+ * @refused_full: writes that failed with EAGAIN because the pipe was full, and closes
+ *	that found no room for the partial line of KMSGPIPE_MODE_LINES. Writes of
+ *	io_uring are not counted: io_uring tries without waiting, then again
+ * @refused_size: writes that failed with EMSGSIZE
  * @head_seq: sequence number of the oldest message; the first ever sent has 1
- * @head_age_ns: how long it has been queued, by CLOCK_MONOTONIC: without the time
- *	for which the machine was suspended
- * @head_len: its length in bytes
- * @head_uid: real user id of its sender, in the caller's user namespace
- * @head_gid: real group id of its sender, likewise
- * @head_pid: process id of its sender, 0 for a caller in another pid namespace
- *	than the initial one
+ * @head_age_ns: age of the oldest message by CLOCK_MONOTONIC, which stops while the
+ *	machine is suspended
+ * @head_len: length of the oldest message
+ * @head_uid: real user id of the oldest message's sender, in the caller's user
+ *	namespace
+ * @head_gid: real group id of the oldest message's sender, in the caller's user
+ *	namespace
+ * @head_pid: process id of the oldest message's sender; 0 if the caller is not in the
+ *	initial pid namespace
  * @flush_interval_ms: how often expired messages are removed, in milliseconds;
  *	zero unless @flags has KMSGPIPE_STATS_FLUSH
- * @flush_expiry_ms: how old a message may grow, likewise; by the clock of @head_age_ns
+ * @flush_expiry_ms: age at which messages expire, in milliseconds of the clock of
+ *	@head_age_ns; zero unless @flags has KMSGPIPE_STATS_FLUSH
  * @reserved: zero
  *
  * At every snapshot enqueued = dequeued + expired + dropped + depth, in messages
@@ -144,14 +148,14 @@ struct kmsgpipe_stats {
 };
 
 /**
- * struct kmsgpipe_params - what a pipe may hold
+ * struct kmsgpipe_params - the limits of a pipe
  * @msg_size: the longest message that is accepted, in bytes:
  *	KMSGPIPE_MSG_SIZE_MIN to KMSGPIPE_MSG_SIZE_MAX
  * @max_msgs: the number of messages that fit: KMSGPIPE_MAX_MSGS_MIN to
  *	KMSGPIPE_MAX_MSGS_MAX
  * @reserved: zero
  *
- * The product of both is bounded by the module's parameter max_bytes.
+ * The product of @msg_size and @max_msgs is bounded by the module parameter max_bytes.
  */
 struct kmsgpipe_params {
 	__u32 msg_size;
@@ -161,11 +165,11 @@ struct kmsgpipe_params {
 
 /**
  * struct kmsgpipe_flush - whether and when messages expire
- * @enable: 1 to start removing messages that have grown too old, 0 to stop
- * @interval_ms: how often to look, in milliseconds; 0 is
- *	KMSGPIPE_FLUSH_INTERVAL_DEFAULT; must be 0 if @enable is
- * @expiry_ms: how old a message may grow; 0 is KMSGPIPE_FLUSH_EXPIRY_DEFAULT;
- *	must be 0 if @enable is
+ * @enable: 1 if messages expire, 0 if not
+ * @interval_ms: how often expired messages are removed, in milliseconds; 0 is
+ *	KMSGPIPE_FLUSH_INTERVAL_DEFAULT; must be 0 if @enable is 0
+ * @expiry_ms: age at which messages expire, in milliseconds; 0 is
+ *	KMSGPIPE_FLUSH_EXPIRY_DEFAULT; must be 0 if @enable is 0
  * @reserved: zero
  */
 struct kmsgpipe_flush {
@@ -176,17 +180,17 @@ struct kmsgpipe_flush {
 };
 
 /**
- * struct kmsgpipe_create - a pipe to be made
+ * struct kmsgpipe_create - a pipe to be created
  * @msg_size: as in struct kmsgpipe_params
- * @max_msgs: likewise
+ * @max_msgs: as in struct kmsgpipe_params
  * @mode: permissions of the node, 0001 to 0777; 0 is 0600
  * @uid: owner of the node
  * @gid: group of the node
  * @flags: zero
  * @name: letters, digits, '.', '_' and '-', then zeroes to the end; neither "."
  *	nor "..", and not ending in ".peer". The node is /dev/kmsgpipe/NAME.
- *	Empty: the node is /dev/kmsgpipeN
- * @default_mode: the mode of files when they are opened, KMSGPIPE_MODE_*
+ *	If empty, the node is /dev/kmsgpipeN
+ * @default_mode: the mode of newly opened files, KMSGPIPE_MODE_*
  * @reserved: zero
  */
 struct kmsgpipe_create {
@@ -203,21 +207,20 @@ struct kmsgpipe_create {
 
 /**
  * struct kmsgpipe_record - a message as KMSGPIPE_MODE_RECORDS and KMSGPIPE_DUMP show it
- * @seq: its sequence number; the first message ever sent has 1
- * @monotonic_ns: when it was enqueued, by CLOCK_MONOTONIC as the time namespace of
- *	the caller has it; 0 if that was before that clock began
- * @realtime_ns: when it was enqueued, by CLOCK_REALTIME as it was set then; 0 if
- *	that was before 1970
+ * @seq: sequence number; the first message ever sent has 1
+ * @monotonic_ns: time of the write by CLOCK_MONOTONIC, in the caller's time
+ *	namespace; 0 if that clock had not started there yet
+ * @realtime_ns: time of the write by CLOCK_REALTIME; 0 if that was before 1970
  * @lost: zero
- * @len: its length in bytes
- * @uid: real user id of its sender, in the caller's user namespace
- * @gid: real group id of its sender, likewise
- * @pid: process id of its sender, 0 for a caller in another pid namespace than
- *	the initial one
+ * @len: length of the message in bytes
+ * @uid: real user id of the sender, in the caller's user namespace
+ * @gid: real group id of the sender, in the caller's user namespace
+ * @pid: process id of the sender; 0 if the caller is not in the initial pid
+ *	namespace
  * @flags: KMSGPIPE_RECORD_*
  * @priority: zero
- * @deliveries: how often it was delivered, this time included: 1 for a read, 0 for
- *	KMSGPIPE_DUMP, which delivers nothing
+ * @deliveries: how often the message was delivered, this time included: 1 for a read,
+ *	0 for KMSGPIPE_DUMP, which delivers nothing
  * @reserved: zero
  *
  * The payload follows, then zeroes up to a multiple of 8 bytes.
@@ -239,16 +242,16 @@ struct kmsgpipe_record {
 
 /**
  * struct kmsgpipe_send - a message that is written in KMSGPIPE_MODE_RECORDS
- * @len: its length in bytes, at least 1
+ * @len: length of the message in bytes, at least 1
  * @flags: zero
  * @ttl_ns: zero
  * @priority: zero
  * @reserved: zero
  *
- * The payload follows, then zeroes up to a multiple of 8 bytes. All that a write has
- * is checked before the first message is accepted. It returns the number of bytes of
- * those that were accepted; one that may wait does so until all are, or a signal comes.
- * By io_uring it does not wait for room once one was accepted.
+ * The payload follows, then zeroes up to a multiple of 8 bytes. The whole write is
+ * checked before the first message is accepted. It returns the number of bytes of the
+ * accepted messages. A blocking write waits until all messages are accepted or a
+ * signal comes. An io_uring write does not wait once it has accepted a message.
  */
 struct kmsgpipe_send {
 	__u32 len;
@@ -260,10 +263,10 @@ struct kmsgpipe_send {
 
 /**
  * struct kmsgpipe_dump - a copy of all queued messages
- * @buffer: address of the memory for the records
- * @size: its length in bytes
- * @used: set to the number of bytes that were written to it
- * @records: set to the number of records in it, oldest message first
+ * @buffer: address of the buffer for the records
+ * @size: length of the buffer in bytes
+ * @used: set to the number of bytes that were written to the buffer
+ * @records: set to the number of records in the buffer, oldest message first
  * @missing: set to the number of messages that did not fit, each newer than those
  *	in the buffer
  * @reserved: zero
@@ -279,44 +282,44 @@ struct kmsgpipe_dump {
 
 #define KMSGPIPE_IOC_MAGIC	'Y'
 
-/* Any descriptor: a consistent snapshot of the pipe's statistics. */
+/* Any descriptor: get a consistent snapshot of the pipe's statistics. */
 #define KMSGPIPE_GET_STATS	_IOR(KMSGPIPE_IOC_MAGIC, 0x00, struct kmsgpipe_stats)
 
-/* CAP_SYS_ADMIN: discard every queued message; they count as dropped. */
+/* CAP_SYS_ADMIN: discard all queued messages, which count as dropped. */
 #define KMSGPIPE_CLEAR_QUEUE	_IO(KMSGPIPE_IOC_MAGIC, 0x01)
 
-/* CAP_SYS_ADMIN: change what an empty pipe may hold; EBUSY if it is not empty. */
+/* CAP_SYS_ADMIN: set the limits of the pipe; EBUSY if it is not empty. */
 #define KMSGPIPE_SET_PARAMS	_IOW(KMSGPIPE_IOC_MAGIC, 0x02, struct kmsgpipe_params)
 
-/* Any descriptor: what the pipe may hold. */
+/* Any descriptor: get the limits of the pipe. */
 #define KMSGPIPE_GET_PARAMS	_IOR(KMSGPIPE_IOC_MAGIC, 0x03, struct kmsgpipe_params)
 
-/* Any descriptor: turn O_NONBLOCK of the open file on if it is off, and off if on. */
+/* Any descriptor: toggle O_NONBLOCK of the open file. */
 #define KMSGPIPE_TOGGLE_BLOCK	_IO(KMSGPIPE_IOC_MAGIC, 0x04)
 
-/* CAP_SYS_ADMIN: let messages expire, or stop doing so. */
+/* CAP_SYS_ADMIN: enable or disable expiry of messages. */
 #define KMSGPIPE_FLUSH_PERIODIC	_IOW(KMSGPIPE_IOC_MAGIC, 0x05, struct kmsgpipe_flush)
 
-/* CAP_SYS_ADMIN: make another pipe; returns its number. */
+/* CAP_SYS_ADMIN: create a pipe; returns its number. */
 #define KMSGPIPE_CREATE_NEW	_IOW(KMSGPIPE_IOC_MAGIC, 0x06, struct kmsgpipe_create)
 
 /*
- * CAP_SYS_ADMIN: destroy the descriptor's own pipe; EBUSY for pipe 0. Whoever waits
- * for it, and every later call on a descriptor of it, gets ENODEV; only a vector
- * without bytes gets 0, as the kernel does not ask the pipe.
+ * CAP_SYS_ADMIN: destroy the pipe of the descriptor; EBUSY for pipe 0. Waiting tasks
+ * and all later calls on descriptors of the pipe get ENODEV. A call with a vector
+ * without bytes returns 0, as the kernel does not ask the pipe.
  */
 #define KMSGPIPE_DESTROY	_IO(KMSGPIPE_IOC_MAGIC, 0x07)
 
-/* CAP_SYS_ADMIN: copy all queued messages, as of one moment; none is consumed. */
+/* CAP_SYS_ADMIN: copy a snapshot of all queued messages; none is consumed. */
 #define KMSGPIPE_DUMP		_IOWR(KMSGPIPE_IOC_MAGIC, 0x08, struct kmsgpipe_dump)
 
 /*
- * Any descriptor: change the mode of the open file. EBUSY while it keeps the rest of a
- * message that it has begun to read, or the beginning of a line that it has written.
+ * Any descriptor: set the mode of the open file. EBUSY while the file keeps the rest
+ * of a message that was read in part, or a partial line.
  */
 #define KMSGPIPE_SET_MODE	_IOW(KMSGPIPE_IOC_MAGIC, 0x09, __u32)
 
-/* Any descriptor: the mode of the open file. */
+/* Any descriptor: get the mode of the open file. */
 #define KMSGPIPE_GET_MODE	_IOR(KMSGPIPE_IOC_MAGIC, 0x0a, __u32)
 
 #endif /* _UAPI_LINUX_KMSGPIPE_H */
