@@ -3,7 +3,8 @@
 //! What can be asked of a pipe beyond sending and receiving.
 
 use crate::{
-    error::{Action, Error, Result},
+    action::Action,
+    error::{Error, Result},
     hint,
     modes::Modes,
     params::{Create, Flush, Params},

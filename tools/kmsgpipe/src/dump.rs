@@ -3,7 +3,8 @@
 //! A copy of the queued messages.
 
 use crate::{
-    error::{Action, Result},
+    action::Action,
+    error::Result,
     pipe::Pipe,
     record::{now_ns, Records, ALIGNMENT, HEADER},
     sys,

@@ -2,137 +2,12 @@
 
 //! What can go wrong: each error names its object, the cause and what to do next.
 
-use crate::{hint, modes::Modes};
+use crate::{action::Action, class::Class, modes::Modes};
 use nix::errno::Errno;
-use std::{
-    fmt, io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
 
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = core::result::Result<T, E>;
-
-/// What was being done to a pipe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Opening it.
-    Open,
-    /// Looking for pipes in a directory.
-    List,
-    /// Asking for its statistics.
-    Stats,
-    /// Discarding its messages.
-    Clear,
-    /// Sending a message.
-    Send,
-    /// Receiving a message.
-    Receive,
-    /// Asking what it may hold.
-    Params,
-    /// Changing what it may hold.
-    SetParams,
-    /// Letting its messages expire, or stopping that.
-    Flush,
-    /// Making another pipe.
-    Create,
-    /// Destroying it.
-    Destroy,
-    /// Copying its messages.
-    Dump,
-    /// Switching between blocking and non-blocking mode.
-    Switch,
-    /// Asking for the length of the next message.
-    NextLen,
-    /// Asking for the mode of the open file.
-    Mode,
-    /// Changing the mode of the open file.
-    SetMode,
-}
-
-impl Action {
-    /// Whether it needs a privilege.
-    pub(crate) fn is_privileged(self) -> bool {
-        matches!(
-            self,
-            Self::Clear | Self::SetParams | Self::Flush | Self::Create | Self::Destroy | Self::Dump
-        )
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Open => "open",
-            Self::List => "look for pipes in",
-            Self::Stats => "read the statistics of",
-            Self::Clear => "clear",
-            Self::Send => "send to",
-            Self::Receive => "receive from",
-            Self::Params => "read the parameters of",
-            Self::SetParams => "change the parameters of",
-            Self::Flush => "change the expiry of",
-            Self::Create => "make another pipe through",
-            Self::Destroy => "destroy",
-            Self::Dump => "dump",
-            Self::Switch => "change the blocking mode of",
-            Self::NextLen => "ask for the next length in",
-            Self::Mode => "read the mode of the open file",
-            Self::SetMode => "change the mode of the open file",
-        })
-    }
-}
-
-/// What sort of failure it is, as scripts tell them apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Class {
-    /// Anything else.
-    Failed,
-    /// The call makes no sense.
-    Usage,
-    /// The module is not loaded, or there is no such pipe.
-    NotFound,
-    /// The caller may not do this.
-    Permission,
-    /// It would have to wait, and was told not to.
-    WouldBlock,
-    /// It has waited for as long as it was told to.
-    TimedOut,
-    /// This program and the module do not understand each other.
-    Mismatch,
-}
-
-impl Class {
-    /// The exit code of a program that ends with such an error.
-    ///
-    /// ```
-    /// assert_eq!(kmsgpipe::Class::NotFound.exit_code(), 3);
-    /// ```
-    pub const fn exit_code(self) -> u8 {
-        match self {
-            Self::Failed => 1,
-            Self::Usage => 2,
-            Self::NotFound => 3,
-            Self::Permission => 4,
-            Self::WouldBlock => 5,
-            Self::TimedOut => 6,
-            Self::Mismatch => 7,
-        }
-    }
-
-    /// The class of a plain error number.
-    pub const fn of(errno: Errno) -> Self {
-        match errno {
-            Errno::EACCES | Errno::EPERM => Self::Permission,
-            Errno::ENOENT | Errno::ENXIO | Errno::ENODEV | Errno::ENOTDIR => Self::NotFound,
-            Errno::EAGAIN => Self::WouldBlock,
-            Errno::ETIMEDOUT => Self::TimedOut,
-            Errno::ENOTTY => Self::Mismatch,
-            _ => Self::Failed,
-        }
-    }
-}
 
 /// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -243,24 +118,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// Makes an error of a failed system call.
-    pub(crate) fn system(action: Action, object: &Path, errno: Errno) -> Self {
-        Self::System {
-            action,
-            object: object.to_owned(),
-            errno,
-            hint: hint::after(action, object, errno),
-        }
-    }
-
-    /// Makes the error that there are no pipes at all.
-    pub(crate) fn no_pipes(directory: &Path) -> Self {
-        Self::NoPipes {
-            directory: directory.to_owned(),
-            hint: hint::no_pipes(),
-        }
-    }
-
     /// What sort of failure it is.
     ///
     /// ```
@@ -313,6 +170,14 @@ impl From<Error> for io::Error {
     }
 }
 
+impl FromStr for Modes {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::from_words(text).ok_or_else(|| Error::BadModes { text: text.into() })
+    }
+}
+
 /// What keeps `action` from being done at once.
 fn state(action: Action) -> &'static str {
     match action {
@@ -343,21 +208,7 @@ fn semicolon(hint: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn exit_codes_differ() {
-        let codes = [
-            Class::Failed,
-            Class::Usage,
-            Class::NotFound,
-            Class::Permission,
-            Class::WouldBlock,
-            Class::TimedOut,
-            Class::Mismatch,
-        ]
-        .map(Class::exit_code);
-        assert_eq!(codes, [1, 2, 3, 4, 5, 6, 7]);
-    }
+    use std::path::Path;
 
     #[test]
     fn error_numbers_have_their_class() {

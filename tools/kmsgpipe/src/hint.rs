@@ -3,12 +3,13 @@
 //! What to do about an error: the end of its message.
 
 use crate::{
-    error::Action,
+    action::Action,
+    devfs::pipe_at,
+    error::Error,
+    ident::is_name,
     modes::{Modes, ALONE},
-    name::is_name,
-    node::Node,
     params::{Create, Params},
-    sysfs::CLASS,
+    sysfs::{Class, CLASS},
 };
 use kmsgpipe_sys::{MAX_MSGS_MAX, MAX_MSGS_MIN, MSG_SIZE_MAX, MSG_SIZE_MIN};
 use nix::errno::Errno;
@@ -17,6 +18,26 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
 };
+
+impl Error {
+    /// Makes an error of a failed system call.
+    pub(crate) fn system(action: Action, object: &Path, errno: Errno) -> Self {
+        Self::System {
+            action,
+            object: object.to_owned(),
+            errno,
+            hint: after(action, object, errno),
+        }
+    }
+
+    /// Makes the error that there are no pipes at all.
+    pub(crate) fn no_pipes(directory: &Path) -> Self {
+        Self::NoPipes {
+            directory: directory.to_owned(),
+            hint: no_pipes(),
+        }
+    }
+}
 
 /// Says why there are no pipes, and how to get one.
 pub(crate) fn no_pipes() -> &'static str {
@@ -31,7 +52,7 @@ pub(crate) fn no_pipes() -> &'static str {
 /// Says what to do when `action` on `object` failed with `errno`; may be empty.
 pub(crate) fn after(action: Action, object: &Path, errno: Errno) -> String {
     match (action, errno) {
-        (Action::Open, Errno::ENOENT) if Node::at(object).is_known() => {
+        (Action::Open, Errno::ENOENT) if pipe_at(object).is_some_and(|id| Class::SYSTEM.has(id)) => {
             "the pipe is there, but not its node; `kmsgpipectl doctor` says what to do".into()
         }
         (Action::Open, Errno::ENOENT) if Path::new(CLASS).exists() => {
@@ -150,7 +171,7 @@ fn permission(object: &Path) -> String {
 
 /// Says who may open `object`, of which this is known.
 fn permission_of(object: &Path, metadata: &fs::Metadata) -> String {
-    let way = match Node::at(object).id() {
+    let way = match pipe_at(object) {
         Some(0) => "change the mode (`chmod`, or the module parameter `mode`)",
         _ => "change the mode (`chmod`), or make it with another (`kmsgpipectl create --mode`)",
     };

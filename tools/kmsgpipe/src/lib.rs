@@ -26,40 +26,53 @@
 
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 
-mod batch;
+mod action;
+mod class;
 mod control;
+mod deadline;
+mod devfs;
 mod dump;
 mod error;
 mod hint;
+mod ident;
+mod messages;
 mod modes;
 mod name;
 mod node;
+mod open;
 mod params;
 mod pipe;
+mod receive_batch;
 mod record;
 mod record_pipe;
+mod send_batch;
 mod stats;
 mod stray;
 mod sys;
 mod sysfs;
 mod wait;
 
-pub use batch::{ReceiveBatch, Received, SendBatch};
+pub use action::Action;
+pub use class::Class;
+pub use deadline::Deadline;
 pub use dump::Dump;
-pub use error::{Action, Class, Error, Result};
+pub use error::{Error, Result};
+pub use ident::is_name;
 pub use kmsgpipe_sys::{
     FLUSH_EXPIRY_DEFAULT, FLUSH_INTERVAL_DEFAULT, MAX_MSGS_DEFAULT, MAX_MSGS_MAX, MAX_MSGS_MIN,
     MSG_SIZE_DEFAULT, MSG_SIZE_MAX, MSG_SIZE_MIN,
 };
 pub use modes::Modes;
-pub use name::{is_name, PipeName};
+pub use name::PipeName;
 pub use nix::errno::Errno;
 pub use node::{pipes, Node};
+pub use open::Access;
 pub use params::{Create, Flush, Params};
-pub use pipe::{Access, Pipe};
+pub use pipe::Pipe;
+pub use receive_batch::{ReceiveBatch, Received};
 pub use record::{Record, Records};
 pub use record_pipe::RecordPipe;
+pub use send_batch::SendBatch;
 pub use stats::{Head, Stats};
 pub use stray::Stray;
 pub use sysfs::CLASS;
-pub use wait::Deadline;

@@ -2,10 +2,9 @@
 
 //! How an open file reads and writes.
 
-use crate::error::{Error, Result};
 use bitflags::bitflags;
 use kmsgpipe_sys::{MODE_EOF, MODE_LINES, MODE_RECORDS, MODE_WHOLE};
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 bitflags! {
     /// The mode of an open file: how it reads and writes.
@@ -64,6 +63,16 @@ impl Modes {
         !(self.contains(Self::RECORDS) && self.intersects(Self::WHOLE | Self::LINES))
     }
 
+    /// Understands words with commas between them, or the word for no mode.
+    pub(crate) fn from_words(text: &str) -> Option<Self> {
+        if text == NONE {
+            return Some(Self::empty());
+        }
+        let mode = |word: &str| WORDS.iter().find(|(known, _)| *known == word);
+        let modes: Option<Self> = text.split(',').map(|word| Some(mode(word)?.1)).collect();
+        modes.filter(|modes| modes.go_together())
+    }
+
     /// Says what the text of modes can be.
     pub(crate) fn choice() -> String {
         let words = WORDS.map(|(word, _)| word).join(", ");
@@ -87,21 +96,6 @@ impl fmt::Display for Modes {
     }
 }
 
-impl FromStr for Modes {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        if text == NONE {
-            return Ok(Self::empty());
-        }
-        let mode = |word: &str| WORDS.iter().find(|(known, _)| *known == word);
-        let modes: Option<Self> = text.split(',').map(|word| Some(mode(word)?.1)).collect();
-        modes
-            .filter(|modes| modes.go_together())
-            .ok_or_else(|| Error::BadModes { text: text.into() })
-    }
-}
-
 #[cfg(feature = "serde")]
 impl serde::Serialize for Modes {
     /// Makes text of it.
@@ -113,6 +107,7 @@ impl serde::Serialize for Modes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     #[test]
     fn every_mode_has_a_word() {

@@ -3,10 +3,11 @@
 //! The names that pipes are given by.
 
 use crate::{
+    devfs,
     error::{Error, Result},
-    node::{self, Node},
+    ident::{digits, is_name, number},
+    node::Node,
 };
-use kmsgpipe_sys::NAME_SIZE;
 use std::{
     ffi::{OsStr, OsString},
     fmt,
@@ -76,25 +77,15 @@ impl PipeName {
     pub fn locate(&self) -> Node {
         match &self.kind {
             Kind::Word(word) => match digits(word) {
-                Some(digits) => match node::number(digits) {
+                Some(digits) => match number(digits) {
                     Some(id) => Node::of(id),
-                    None => Node::at(&node::path_of_digits(digits)),
+                    None => Node::at(&devfs::path_of_digits(digits)),
                 },
-                None => Node::at(&node::path_of_name(word)),
+                None => Node::at(&devfs::path_of_name(word)),
             },
             Kind::Path(path) => Node::at(path),
         }
     }
-}
-
-/// The digits of a word that is a number, whether or not any pipe can have it.
-pub(crate) fn digits(word: &str) -> Option<&str> {
-    let digits = word
-        .strip_prefix(node::PREFIX)
-        .or_else(|| word.strip_prefix("pipe"))
-        .unwrap_or(word);
-    let all = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    all.then_some(digits)
 }
 
 impl fmt::Display for PipeName {
@@ -130,18 +121,6 @@ impl AsRef<OsStr> for PipeName {
             Kind::Path(path) => path.as_os_str(),
         }
     }
-}
-
-/// Whether a pipe can be made with this name: letters, digits, `.`, `_` and `-`, at most 31 of them. It
-/// is neither `.` nor `..`, and does not end in `.peer`.
-///
-/// ```
-/// assert!(kmsgpipe::is_name("web-1.log") && !kmsgpipe::is_name("web 1"));
-/// ```
-pub fn is_name(name: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    let kept = matches!(name, "." | "..") || name.ends_with(".peer");
-    !name.is_empty() && name.len() < NAME_SIZE && name.bytes().all(fits) && !kept
 }
 
 #[cfg(test)]

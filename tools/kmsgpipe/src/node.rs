@@ -3,31 +3,21 @@
 //! The device nodes of pipes.
 
 use crate::{
-    error::{Action, Error, Result},
+    action::Action,
+    devfs::{id_of_device, number_in, path_of_digits, path_of_name, pipe_at, DIRECTORY, NAMED},
+    error::{Error, Result},
+    ident::{digits, is_name, number, PREFIX},
     modes::Modes,
-    name::{digits, is_name},
     stats::Stats,
     sysfs::Class,
 };
-use nix::{
-    errno::Errno,
-    sys::stat::{major, minor},
-};
+use nix::errno::Errno;
 use std::{
     ffi::OsStr,
     fmt, fs, io,
-    os::unix::fs::{FileTypeExt, MetadataExt},
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
-
-/// Where the nodes of pipes are.
-const DIRECTORY: &str = "/dev";
-
-/// What the names of their nodes begin with; a number follows.
-pub(crate) const PREFIX: &str = "kmsgpipe";
-
-/// Where the nodes of pipes are that have a name.
-const NAMED: &str = "/dev/kmsgpipe";
 
 /// The device node of a pipe, which may have gone meanwhile.
 ///
@@ -59,7 +49,7 @@ impl Node {
     pub fn at(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
-            id: id_of(path),
+            id: pipe_at(path),
         }
     }
 
@@ -125,10 +115,7 @@ impl Node {
     /// 0, `ENODEV` when it was destroyed before, `ENOENT` when its number is not known.
     pub fn destroy(&self) -> Result<()> {
         let result = self.known_id().and_then(|id| Class::SYSTEM.destroy(id));
-        result.map_err(|error| {
-            let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
-            Error::system(Action::Destroy, &self.path, errno)
-        })
+        result.map_err(|error| Error::system(Action::Destroy, &self.path, errno_of(&error)))
     }
 
     /// Whether the kernel still shows this pipe in `/sys/class/kmsgpipe`.
@@ -155,56 +142,6 @@ impl AsRef<OsStr> for Node {
     }
 }
 
-/// Understands the number of a pipe as the kernel writes it: without sign and leading zeros.
-pub(crate) fn number(digits: &str) -> Option<u32> {
-    let id: u32 = digits.parse().ok()?;
-    (id.to_string() == digits).then_some(id)
-}
-
-/// Where the node of the pipe with this name is.
-pub(crate) fn path_of_name(name: &str) -> PathBuf {
-    Path::new(NAMED).join(name)
-}
-
-/// Where the node of the pipe with this number is, unless it has a name.
-pub(crate) fn path_of_digits(digits: &str) -> PathBuf {
-    Path::new(DIRECTORY).join(format!("{PREFIX}{digits}"))
-}
-
-/// The number of the pipe that a path stands for: that whose node it is to be, or whose device it leads to.
-fn id_of(path: &Path) -> Option<u32> {
-    let device = id_of_device(path);
-    if !path.starts_with(NAMED) && number_in(path).is_none() {
-        return device;
-    }
-    device
-        .filter(|id| Class::SYSTEM.node(*id).as_deref() == Some(path))
-        .or_else(|| Class::SYSTEM.find(path))
-        .or(device)
-        .or_else(|| number_in(path))
-}
-
-/// The major and the minor number of the character device that a path leads to.
-pub(crate) fn device_of(path: &Path) -> Option<(u64, u64)> {
-    let metadata = fs::metadata(path).ok()?;
-    let device = metadata.rdev();
-    let is_device = metadata.file_type().is_char_device();
-    is_device.then(|| (major(device), minor(device)))
-}
-
-/// The number of the pipe whose device node a path leads to, as the kernel says.
-fn id_of_device(path: &Path) -> Option<u32> {
-    let device = device_of(path)?;
-    let id = u32::try_from(device.1).ok()?;
-    (Class::SYSTEM.device(id)? == device).then_some(id)
-}
-
-/// The number of the pipe as the path of its node says.
-fn number_in(path: &Path) -> Option<u32> {
-    let name = path.strip_prefix(DIRECTORY).ok()?.to_str()?;
-    number(name.strip_prefix(PREFIX)?)
-}
-
 /// Lists the pipes there are, by number.
 ///
 /// # Errors
@@ -224,14 +161,17 @@ pub fn pipes() -> Result<Vec<Node>> {
     }
 
     let directory = Path::new(DIRECTORY);
-    let nodes = nodes_in(directory, Path::new(NAMED)).map_err(|error| {
-        let errno = Errno::from_raw(error.raw_os_error().unwrap_or(0));
-        Error::system(Action::List, directory, errno)
-    })?;
+    let nodes = nodes_in(directory, Path::new(NAMED))
+        .map_err(|error| Error::system(Action::List, directory, errno_of(&error)))?;
     if nodes.is_empty() {
         return Err(Error::no_pipes(directory));
     }
     Ok(nodes)
+}
+
+/// The error number of a failed access to a file; 0 if it has none.
+fn errno_of(error: &io::Error) -> Errno {
+    Errno::from_raw(error.raw_os_error().unwrap_or(0))
 }
 
 /// The nodes in a directory, and those with a name in another, which need not be there: those with a
@@ -304,15 +244,6 @@ mod tests {
             let back: crate::PipeName = short.parse().unwrap();
             assert_eq!(back.locate(), node);
             assert_eq!(node.name(), name);
-        }
-    }
-
-    #[test]
-    fn numbers_are_as_the_kernel_writes_them() {
-        assert_eq!(number("0"), Some(0));
-        assert_eq!(number("4294967295"), Some(u32::MAX));
-        for digits in ["", "00", "01", "+1", "-1", "0x0", " 0", "4294967296"] {
-            assert_eq!(number(digits), None, "{digits:?}");
         }
     }
 

@@ -3,11 +3,14 @@
 //! An open pipe through which messages pass with what is known of each, and several at a time.
 
 use crate::{
-    batch::{ReceiveBatch, SendBatch, ONE},
-    error::{Action, Error, Result},
+    action::Action,
+    error::{Error, Result},
     modes::Modes,
-    pipe::{Access, Pipe},
+    open::Access,
+    pipe::Pipe,
+    receive_batch::{ReceiveBatch, ONE},
     record::{record_len, Record},
+    send_batch::SendBatch,
     sys,
 };
 use kmsgpipe_sys::MSG_SIZE_MAX;
@@ -377,7 +380,7 @@ impl AsRawFd for RecordPipe {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Class;
+    use crate::class::Class;
     use std::{fs::File, path::Path};
 
     #[test]

@@ -5,7 +5,7 @@
 //! The kernel makes the nodes in devtmpfs, and does not tell when that fails: something may stand there
 //! already, devtmpfs may not be mounted on `/dev`, or somebody may have removed a node.
 
-use crate::node::{device_of, Node};
+use crate::{devfs::device_of, node::Node};
 use std::{
     fmt,
     fs::{self, FileType},

@@ -2,7 +2,7 @@
 
 //! What the kernel shows of pipes in `/sys/class/kmsgpipe`.
 
-use crate::{modes::Modes, node::number, stats::Stats};
+use crate::{ident::number, modes::Modes, stats::Stats};
 use kmsgpipe_sys::raw::KMSGPIPE_STATS_FLUSH;
 use std::{
     fs,
