@@ -408,7 +408,7 @@ is "ioctl KMSGPIPE_SET_MODE for records" "0:/0:eof,records" \
 	"$(run kmsgpipectl ioctl - SET_MODE records,eof <&6)/$(run kmsgpipectl ioctl - GET_MODE <&6)"
 exec 6>&-
 is "ioctl KMSGPIPE_SET_MODE needs no privilege" "0:" "$(nobody kmsgpipectl ioctl 0 SET_MODE whole)"
-like "a mode that there is not, as JSON" '2:*KMSGPIPE_SET_MODE: \\"hup\\" is no mode *"exit":2}}' "$(run kmsgpipectl --json ioctl 0 SET_MODE hup)"
+like "a mode that there is not, as JSON" '2:*KMSGPIPE_SET_MODE: \\"hup\\" is not a mode *"exit":2}}' "$(run kmsgpipectl --json ioctl 0 SET_MODE hup)"
 printf 'a\nb\n' >$modal
 is "where each line is a message, a message that is sent stays one" "2/0:a
 b/0:/1/0:a

@@ -1,48 +1,48 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What was being done to a pipe when a call failed.
+//! The operation that failed.
 
 use std::fmt;
 
-/// What was being done to a pipe.
+/// An operation on a pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Opening it.
+    /// Opening a pipe.
     Open,
-    /// Looking for pipes in a directory.
+    /// Listing the pipes in a directory.
     List,
-    /// Asking for its statistics.
+    /// Reading the statistics.
     Stats,
-    /// Discarding its messages.
+    /// Discarding all queued messages.
     Clear,
     /// Sending a message.
     Send,
     /// Receiving a message.
     Receive,
-    /// Asking what it may hold.
+    /// Reading the parameters.
     Params,
-    /// Changing what it may hold.
+    /// Changing the parameters.
     SetParams,
-    /// Letting its messages expire, or stopping that.
+    /// Enabling or disabling message expiry.
     Flush,
-    /// Making another pipe.
+    /// Creating another pipe.
     Create,
-    /// Destroying it.
+    /// Destroying a pipe.
     Destroy,
-    /// Copying its messages.
+    /// Copying the queued messages.
     Dump,
     /// Switching between blocking and non-blocking mode.
     Switch,
-    /// Asking for the length of the next message.
+    /// Reading the length of the next message.
     NextLen,
-    /// Asking for the mode of the open file.
+    /// Reading the mode of the open file.
     Mode,
     /// Changing the mode of the open file.
     SetMode,
 }
 
 impl Action {
-    /// Whether it needs a privilege.
+    /// Returns whether the operation requires `CAP_SYS_ADMIN`.
     pub(crate) fn is_privileged(self) -> bool {
         matches!(
             self,

@@ -4,28 +4,28 @@
 
 use nix::errno::Errno;
 
-/// What sort of failure it is, as scripts tell them apart.
+/// The kind of a failure, which decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Class {
-    /// Anything else.
+    /// Any failure without a class of its own.
     Failed,
-    /// The call makes no sense.
+    /// An invalid argument or option.
     Usage,
-    /// The module is not loaded, or there is no such pipe.
+    /// The module is not loaded, or the pipe does not exist.
     NotFound,
-    /// The caller may not do this.
+    /// The caller lacks the permission.
     Permission,
-    /// It would have to wait, and was told not to.
+    /// The operation would block, and blocking was not allowed.
     WouldBlock,
-    /// It has waited for as long as it was told to.
+    /// The timeout expired.
     TimedOut,
-    /// This program and the module do not understand each other.
+    /// The program and the loaded module are of incompatible versions.
     Mismatch,
 }
 
 impl Class {
-    /// The exit code of a program that ends with such an error.
+    /// Returns the exit code of a program that ends with such an error.
     ///
     /// ```
     /// assert_eq!(kmsgpipe::Class::NotFound.exit_code(), 3);
@@ -42,7 +42,7 @@ impl Class {
         }
     }
 
-    /// The class of a plain error number.
+    /// Classifies an error number without knowing the operation that failed.
     pub const fn of(errno: Errno) -> Self {
         match errno {
             Errno::EACCES | Errno::EPERM => Self::Permission,

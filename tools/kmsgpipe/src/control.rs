@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What can be asked of a pipe beyond sending and receiving.
+//! Requests on an open pipe other than sending and receiving.
 
 use crate::{
     action::Action,
@@ -19,11 +19,11 @@ use nix::{
 use std::os::fd::AsFd;
 
 impl Pipe {
-    /// Takes a consistent snapshot of its statistics.
+    /// Takes a consistent snapshot of the statistics.
     ///
     /// # Errors
     ///
-    /// [`Error::System`]: `ENOTTY` when it is no pipe, or the module is another version.
+    /// [`Error::System`]: `ENOTTY` if the file is not a pipe or the module is another version.
     pub fn stats(&self) -> Result<Stats> {
         match sys::get_stats(self.as_fd()) {
             Ok(raw) => Ok(raw.into()),
@@ -31,7 +31,7 @@ impl Pipe {
         }
     }
 
-    /// Discards every queued message.
+    /// Discards all queued messages.
     ///
     /// # Errors
     ///
@@ -40,11 +40,11 @@ impl Pipe {
         sys::clear_queue(self.as_fd()).map_err(|errno| self.failed(Action::Clear, errno))
     }
 
-    /// Asks what it may hold.
+    /// Reads the pipe's parameters.
     ///
     /// # Errors
     ///
-    /// [`Error::System`]: `ENOTTY` when the module is another version.
+    /// [`Error::System`]: `ENOTTY` if the module is another version.
     pub fn params(&self) -> Result<Params> {
         match sys::get_params(self.as_fd()) {
             Ok(raw) => Ok(raw.into()),
@@ -52,21 +52,21 @@ impl Pipe {
         }
     }
 
-    /// Changes what it may hold, while it is empty.
+    /// Changes the parameters of an empty pipe.
     ///
     /// # Errors
     ///
-    /// [`Error::System`]: `EPERM` without `CAP_SYS_ADMIN`, `EBUSY` unless it is empty, `EINVAL` for
-    /// what no pipe may hold.
+    /// [`Error::System`]: `EPERM` without `CAP_SYS_ADMIN`, `EBUSY` unless the pipe is empty, `EINVAL` for
+    /// parameters out of range.
     pub fn set_params(&self, params: Params) -> Result<()> {
         sys::set_params(self.as_fd(), &params.into()).map_err(|errno| match errno {
-            Errno::EINVAL => self.refused(Action::SetParams, hint::broken_limit(params)),
+            Errno::EINVAL => self.invalid(Action::SetParams, hint::violated_limit(params)),
             errno => self.failed(Action::SetParams, errno),
         })
     }
 
-    /// Makes the error that the kernel refuses what it was asked for, and why.
-    fn refused(&self, action: Action, hint: String) -> Error {
+    /// Creates an `EINVAL` error whose hint says what the kernel rejected.
+    fn invalid(&self, action: Action, hint: String) -> Error {
         Error::System {
             action,
             object: self.path().to_owned(),
@@ -75,7 +75,7 @@ impl Pipe {
         }
     }
 
-    /// Lets messages expire, or stops doing so.
+    /// Enables message expiry, or disables it if `flush` is `None`.
     ///
     /// # Errors
     ///
@@ -85,42 +85,42 @@ impl Pipe {
             .map_err(|errno| self.failed(Action::Flush, errno))
     }
 
-    /// Makes another pipe, and returns its number. This pipe only serves to reach the module.
+    /// Creates another pipe and returns its number. The open pipe serves only to reach the module.
     ///
     /// # Errors
     ///
     /// [`Error::BadName`] for a name that is too long, and [`Error::System`]: `EPERM` without
-    /// `CAP_SYS_ADMIN`, `EEXIST` when the name is in use, `ENOSPC` when there are too many pipes,
-    /// `EINVAL` for what no pipe can be.
+    /// `CAP_SYS_ADMIN`, `EEXIST` if the name is in use, `ENOSPC` if the maximum number of pipes exists,
+    /// `EINVAL` for invalid attributes.
     pub fn create(&self, create: &Create) -> Result<u32> {
         let request = create.request()?;
         sys::create_new(self.as_fd(), &request).map_err(|errno| match errno {
-            Errno::EINVAL => self.refused(Action::Create, hint::broken_limit_of_create(create)),
+            Errno::EINVAL => self.invalid(Action::Create, hint::violated_limit_of_create(create)),
             errno => self.failed(Action::Create, errno),
         })
     }
 
-    /// Destroys it: whoever waits for it, and every later call on it, gets `ENODEV`.
+    /// Destroys the pipe: blocked calls and all later calls on it fail with `ENODEV`.
     ///
     /// # Errors
     ///
-    /// [`Error::System`]: `EPERM` without `CAP_SYS_ADMIN`, `EBUSY` for pipe 0, `ENODEV` when it was
-    /// destroyed before.
+    /// [`Error::System`]: `EPERM` without `CAP_SYS_ADMIN`, `EBUSY` for pipe 0, `ENODEV` if the pipe is already
+    /// destroyed.
     pub fn destroy(&self) -> Result<()> {
         sys::destroy(self.as_fd()).map_err(|errno| self.failed(Action::Destroy, errno))
     }
 
-    /// Switches the open file between blocking and non-blocking mode. Who shares it, as a child
-    /// process does, has it switched too; the methods of `Pipe` behave the same in both.
+    /// Toggles the open file between blocking and non-blocking mode. This affects every process that shares
+    /// the open file, such as a child process. The methods of `Pipe` behave the same in both modes.
     ///
     /// # Errors
     ///
-    /// [`Error::System`]: `ENOTTY` when the module is another version.
+    /// [`Error::System`]: `ENOTTY` if the module is another version.
     pub fn toggle_block(&self) -> Result<()> {
         sys::toggle_block(self.as_fd()).map_err(|errno| self.failed(Action::Switch, errno))
     }
 
-    /// Puts the open file into non-blocking mode, or out of it, as `fcntl(2)` does.
+    /// Sets or clears non-blocking mode of the open file, as `fcntl(2)` does with `O_NONBLOCK`.
     ///
     /// # Errors
     ///
@@ -129,7 +129,7 @@ impl Pipe {
         sys::set_nonblocking(self.as_fd(), on).map_err(|errno| self.failed(Action::Switch, errno))
     }
 
-    /// Whether the open file is in non-blocking mode.
+    /// Returns whether the open file is in non-blocking mode.
     ///
     /// # Errors
     ///
@@ -140,11 +140,11 @@ impl Pipe {
         Ok(OFlag::from_bits_truncate(flags).contains(OFlag::O_NONBLOCK))
     }
 
-    /// Asks for the mode of the open file.
+    /// Reads the mode of the open file.
     ///
     /// # Errors
     ///
-    /// [`Error::System`]: `ENOTTY` when the module is another version.
+    /// [`Error::System`]: `ENOTTY` if the module is another version.
     pub fn mode(&self) -> Result<Modes> {
         match sys::get_mode(self.as_fd()) {
             Ok(bits) => Ok(Modes::from_bits_retain(bits)),
@@ -152,39 +152,38 @@ impl Pipe {
         }
     }
 
-    /// Changes the mode of the open file. A process that shares it, as a child does, has it changed too.
+    /// Changes the mode of the open file, for every process that shares it.
     ///
-    /// The methods of `Pipe` need the mode that [`Pipe::open`] has set. Without [`Modes::WHOLE`], a buffer
-    /// that is too short gets a part of a message, and with [`Modes::LINES`], a message that is sent is
-    /// split: those are for a program that reads and writes the descriptor by itself. With [`Modes::RECORDS`],
-    /// what is received is no message, and nothing can be sent: that is the mode of a
-    /// [`RecordPipe`](crate::RecordPipe). With [`Modes::EOF`], a method that receives never waits.
+    /// The methods of `Pipe` require the mode that [`Pipe::open`] sets. Without [`Modes::WHOLE`], a buffer that
+    /// is too small receives a part of a message. With [`Modes::LINES`], a message is split into lines. Both
+    /// are for programs that read and write the descriptor directly. [`Modes::RECORDS`] changes the format of
+    /// reads and writes, which only [`RecordPipe`](crate::RecordPipe) supports. With [`Modes::EOF`], receiving
+    /// never blocks.
     ///
     /// # Errors
     ///
-    /// [`Error::System`]: `EBUSY` while the file keeps the rest of a message or the beginning of a line,
-    /// `EINVAL` for a mode that the module does not know or modes that do not go together, `ENOTTY` when it
-    /// is another version.
+    /// [`Error::System`]: `EBUSY` while the file holds the rest of a message or an incomplete line, `EINVAL`
+    /// for flags that the module does not support or that conflict, `ENOTTY` if the module is another version.
     pub fn set_mode(&self, modes: Modes) -> Result<()> {
         sys::set_mode(self.as_fd(), modes.bits()).map_err(|errno| match errno {
-            Errno::EINVAL => self.refused(Action::SetMode, hint::refused_modes(modes)),
+            Errno::EINVAL => self.invalid(Action::SetMode, hint::rejected_modes(modes)),
             errno => self.failed(Action::SetMode, errno),
         })
     }
 
-    /// How many bytes the next read can get at most: the length of the next message, or of the rest of one
-    /// that the open file has begun to read; 0 if there is neither. In [`Modes::RECORDS`], it is that of the
-    /// records of all messages.
+    /// Returns the maximum that the next read can return, in bytes: the length of the next message, or of the
+    /// rest of a message that the open file has partly read; 0 if there is neither. In [`Modes::RECORDS`], this
+    /// is the length of the records of all messages.
     ///
     /// # Errors
     ///
-    /// [`Error::System`]: `EBADF` when it is not open for reading.
+    /// [`Error::System`]: `EBADF` unless the file is open for reading.
     pub fn next_len(&self) -> Result<u32> {
         sys::next_len(self.as_fd()).map_err(|errno| self.failed(Action::NextLen, errno))
     }
 
-    /// The requests of this library that the module does not know, by their names in the header:
-    /// none unless the two are of different versions. Nothing is changed.
+    /// Returns the requests of this library that the module does not support, by their names in the header.
+    /// The list is empty if both are of the same version. Probing has no side effects.
     pub fn unknown_requests(&self) -> Vec<&'static str> {
         let unknown = |&&(_, request): &&(&str, u32)| !sys::is_known(self.as_fd(), request);
         let requests = sys::PROBED.iter().filter(unknown);
@@ -197,13 +196,13 @@ mod tests {
     use super::*;
     use std::{fs::File, os::fd::OwnedFd};
 
-    /// Something that knows none of the requests.
+    /// A device that supports none of the requests.
     fn null() -> Pipe {
         Pipe::from(OwnedFd::from(File::open("/dev/null").unwrap()))
     }
 
     #[test]
-    fn another_device_knows_no_request() {
+    fn another_device_supports_no_request() {
         let pipe = null();
         let errors = [
             pipe.stats().unwrap_err(),
@@ -227,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mode_of_an_open_file_is_told() {
+    fn is_nonblocking_reports_the_flag() {
         let (reader, _writer) = nix::unistd::pipe().unwrap();
         let pipe = Pipe::from(reader);
         for on in [true, false] {
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_tell_how_much_there_is() {
+    fn next_len_reports_available_bytes() {
         let (reader, writer) = nix::unistd::pipe().unwrap();
         let pipe = Pipe::from(reader);
         assert_eq!(pipe.next_len(), Ok(0));
@@ -246,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_too_long_asks_nothing() {
+    fn create_rejects_a_long_name_before_the_request() {
         let create = Create {
             name: Some("n".repeat(32)),
             ..Create::default()

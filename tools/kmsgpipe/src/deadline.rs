@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Waiting until a moment, and no longer.
+//! Polling with a deadline.
 
 use nix::poll::{poll, PollFd, PollFlags, PollTimeout};
 use std::{
@@ -8,28 +8,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The longest single wait. A longer one is made of several.
+/// Maximum of a single `poll(2)`, whose timeout is limited. Longer waits poll repeatedly.
 const SLICE: Duration = Duration::from_secs(3600);
 
-/// A moment of the monotonic clock, or never.
+/// A point in time of the monotonic clock, or never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline(Option<Instant>);
 
 impl Deadline {
-    /// Waits for ever.
+    /// The deadline that never passes.
     pub const NEVER: Self = Self(None);
 
-    /// Waits for `timeout` from now on; for one that the clock cannot express, for ever.
+    /// Returns the deadline `timeout` from now, or [`Deadline::NEVER`] if the clock cannot represent it.
     pub fn after(timeout: Duration) -> Self {
         Self(Instant::now().checked_add(timeout))
     }
 
-    /// Whether it has come.
+    /// Returns whether the deadline has passed.
     pub fn has_passed(self) -> bool {
         self.0.is_some_and(|moment| moment <= Instant::now())
     }
 
-    /// How long to wait in one go, in milliseconds, rounded up so as not to wake early.
+    /// Returns the timeout of the next `poll(2)`, rounded up so that it does not return early.
     fn slice(self) -> PollTimeout {
         let Some(moment) = self.0 else {
             return PollTimeout::NONE;
@@ -39,14 +39,14 @@ impl Deadline {
         PollTimeout::try_from(millis).unwrap_or(PollTimeout::MAX)
     }
 
-    /// Waits until one of `fds` has an event, which it then carries, and returns whether one does.
+    /// Polls `fds` until one has an event or the deadline passes. Returns whether one has an event.
     ///
     /// # Errors
     ///
-    /// Those of `poll(2)`: `EINTR` when a signal was caught.
+    /// Those of `poll(2)`, such as `EINTR`.
     pub fn poll(self, fds: &mut [PollFd<'_>]) -> nix::Result<bool> {
         loop {
-            // What has come is asked for before the clock, so that a wait of no time is a look.
+            // Poll before checking the deadline, so that a timeout of zero polls once.
             if poll(fds, self.slice())? > 0 {
                 return Ok(true);
             }
@@ -56,7 +56,7 @@ impl Deadline {
         }
     }
 
-    /// Waits until `fd` has one of `events`, and returns whether it does.
+    /// Polls `fd` until it has one of `events` or the deadline passes. Returns whether it has one.
     pub(crate) fn poll_one(self, fd: BorrowedFd<'_>, events: PollFlags) -> nix::Result<bool> {
         self.poll(&mut [PollFd::new(fd, events)])
     }
@@ -68,7 +68,7 @@ mod tests {
     use std::os::{fd::AsFd, unix::net::UnixDatagram};
 
     #[test]
-    fn waits_as_long_as_told() {
+    fn poll_lasts_until_the_deadline() {
         let (one, _other) = UnixDatagram::pair().unwrap();
         let start = Instant::now();
         let deadline = Deadline::after(Duration::from_millis(30));
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn no_time_is_a_look() {
+    fn zero_timeout_polls_once() {
         let (one, other) = UnixDatagram::pair().unwrap();
         let now = Deadline::after(Duration::ZERO);
         assert_eq!(now.poll_one(one.as_fd(), PollFlags::POLLIN), Ok(false));
@@ -87,14 +87,14 @@ mod tests {
     }
 
     #[test]
-    fn more_than_the_clock_has_is_for_ever() {
+    fn unrepresentable_timeout_is_never() {
         assert_eq!(Deadline::after(Duration::MAX), Deadline::NEVER);
         assert!(!Deadline::NEVER.has_passed());
         assert!(!Deadline::after(Duration::from_secs(1 << 40)).has_passed());
     }
 
     #[test]
-    fn readiness_ends_an_endless_wait() {
+    fn readiness_ends_an_infinite_wait() {
         let (one, other) = UnixDatagram::pair().unwrap();
         other.send(b"x").unwrap();
         assert_eq!(

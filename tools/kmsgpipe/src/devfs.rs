@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Where the device nodes of pipes are, and which pipe a path leads to.
+//! Paths of the device nodes of pipes, and the pipe that a path leads to.
 
 use crate::{
     ident::{number, PREFIX},
@@ -13,23 +13,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Where the nodes of pipes are.
+/// Directory of the nodes of pipes without a name.
 pub(crate) const DIRECTORY: &str = "/dev";
 
-/// Where the nodes of pipes are that have a name.
+/// Directory of the nodes of named pipes.
 pub(crate) const NAMED: &str = "/dev/kmsgpipe";
 
-/// Where the node of the pipe with this name is.
+/// Returns the node path of the pipe with this name.
 pub(crate) fn path_of_name(name: &str) -> PathBuf {
     Path::new(NAMED).join(name)
 }
 
-/// Where the node of the pipe with this number is, unless it has a name.
+/// Returns the node path of the pipe with this number, if it has no name.
 pub(crate) fn path_of_digits(digits: &str) -> PathBuf {
     Path::new(DIRECTORY).join(format!("{PREFIX}{digits}"))
 }
 
-/// The number of the pipe that a path stands for: that whose node it is to be, or whose device it leads to.
+/// Returns the number of the pipe that `path` denotes: the pipe whose node belongs at `path`, else the pipe
+/// whose device is there.
 pub(crate) fn pipe_at(path: &Path) -> Option<u32> {
     let device = id_of_device(path);
     if !path.starts_with(NAMED) && number_in(path).is_none() {
@@ -42,7 +43,7 @@ pub(crate) fn pipe_at(path: &Path) -> Option<u32> {
         .or_else(|| number_in(path))
 }
 
-/// The major and the minor number of the character device that a path leads to.
+/// Returns the major and minor number of the character device at `path`.
 pub(crate) fn device_of(path: &Path) -> Option<(u64, u64)> {
     let metadata = fs::metadata(path).ok()?;
     let device = metadata.rdev();
@@ -50,14 +51,14 @@ pub(crate) fn device_of(path: &Path) -> Option<(u64, u64)> {
     is_device.then(|| (major(device), minor(device)))
 }
 
-/// The number of the pipe whose device node a path leads to, as the kernel says.
+/// Returns the number of the pipe whose device is at `path`, according to sysfs.
 pub(crate) fn id_of_device(path: &Path) -> Option<u32> {
     let device = device_of(path)?;
     let id = u32::try_from(device.1).ok()?;
     (Class::SYSTEM.device(id)? == device).then_some(id)
 }
 
-/// The number of the pipe as the path of its node says.
+/// Returns the pipe number in the name of a node.
 pub(crate) fn number_in(path: &Path) -> Option<u32> {
     let name = path.strip_prefix(DIRECTORY).ok()?.to_str()?;
     number(name.strip_prefix(PREFIX)?)

@@ -12,62 +12,62 @@ use crate::{
 use nix::errno::Errno;
 use std::os::fd::AsFd;
 
-/// How often a dump is tried with more memory, as messages may keep coming.
-const TRIES: u32 = 8;
+/// Maximum attempts with a growing buffer, because messages may keep arriving.
+const MAX_ATTEMPTS: u32 = 8;
 
-/// What is added to the memory that should do.
+/// Additional buffer space in bytes, for messages that arrive before the copy.
 const SPARE: usize = 4096;
 
 /// A copy of all messages that were queued at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dump {
-    /// Records, one behind the other.
+    /// Records back to back.
     bytes: Vec<u8>,
-    /// The number of records.
+    /// Number of records.
     records: u32,
-    /// The number of newer messages that did not fit.
+    /// Number of newer messages that did not fit.
     missing: u32,
-    /// The monotonic clock when the copy was there, in nanoseconds.
+    /// `CLOCK_MONOTONIC` after the copy, in nanoseconds.
     now_ns: u64,
 }
 
 impl Dump {
-    /// The messages, oldest first.
+    /// Iterates over the messages, oldest first.
     pub fn records(&self) -> Records<'_> {
         Records::new(&self.bytes, self.now_ns)
     }
 
-    /// How many messages there are in it.
+    /// Returns the number of messages in the copy.
     pub fn len(&self) -> u32 {
         self.records
     }
 
-    /// Whether there is no message in it.
+    /// Returns whether the copy contains no messages.
     pub fn is_empty(&self) -> bool {
         self.records == 0
     }
 
-    /// How many newer messages did not fit into the memory for it.
+    /// Returns the number of newer messages that did not fit into the buffer.
     pub fn missing(&self) -> u32 {
         self.missing
     }
 }
 
 impl Pipe {
-    /// Copies all queued messages, as of one moment; none is consumed.
+    /// Copies all queued messages at one moment and consumes none.
     ///
-    /// When more and more messages come, the newest ones may be missing nevertheless: see
+    /// If messages keep arriving faster than the buffer grows, the newest ones may be missing: see
     /// [`Dump::missing`].
     ///
     /// # Errors
     ///
-    /// [`Error::System`](crate::Error::System): `EPERM` without `CAP_SYS_ADMIN`, `ENOMEM` without
-    /// the memory for the copy.
+    /// [`Error::System`](crate::Error::System): `EPERM` without `CAP_SYS_ADMIN`, `ENOMEM` if there is no memory
+    /// for the copy.
     pub fn dump(&self) -> Result<Dump> {
         let mut size = 0;
-        let mut tries = 0;
+        let mut attempts = 0;
         loop {
-            // What the queue took a moment ago, and somewhat more each time.
+            // The current size of the queue, plus a growing reserve.
             let stats = self.stats()?;
             let messages = usize::try_from(stats.depth_msgs).unwrap_or(usize::MAX);
             let payload = usize::try_from(stats.depth_bytes).unwrap_or(usize::MAX);
@@ -77,8 +77,8 @@ impl Pipe {
                 .saturating_add(SPARE);
             size = needed.max(size).saturating_add(size / 2);
             let dump = self.dump_into(size)?;
-            tries += 1;
-            if dump.missing == 0 || tries == TRIES {
+            attempts += 1;
+            if dump.missing == 0 || attempts == MAX_ATTEMPTS {
                 return Ok(dump);
             }
         }
@@ -88,7 +88,7 @@ impl Pipe {
     ///
     /// # Errors
     ///
-    /// As [`Pipe::dump`].
+    /// Those of [`Pipe::dump`].
     pub fn dump_into(&self, size: usize) -> Result<Dump> {
         let failed = |errno| self.failed(Action::Dump, errno);
         let mut bytes = Vec::new();
@@ -114,7 +114,7 @@ mod tests {
     use crate::record::tests::record;
 
     #[test]
-    fn a_dump_has_its_records() {
+    fn dump_iterates_over_its_records() {
         let dump = Dump {
             bytes: [record(4, b"four"), record(5, b"")].concat(),
             records: 2,

@@ -1,60 +1,59 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What can go wrong: each error names its object, the cause and what to do next.
+//! Errors of the library: each message names the object, the cause and the next step.
 
 use crate::{action::Action, class::Class, modes::Modes};
 use nix::errno::Errno;
-use std::{fmt, io, path::PathBuf, str::FromStr, time::Duration};
+use std::{io, path::PathBuf, str::FromStr, time::Duration};
 
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
-/// Why a call failed.
+/// Why an operation failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A name that no pipe can have.
+    /// The text is not a valid pipe name.
     #[error(
-        "{name:?} is no name of a pipe; give a number such as 0, the name of a pipe (letters, \
-         digits, '.', '_' and '-', at most 31, but '.', '..' and what ends in '.peer'), or a path such \
-         as /dev/kmsgpipe0"
+        "{name:?} is not a valid pipe name; give a number such as 0, a name (at most 31 letters, \
+         digits, '.', '_' and '-', but not '.', '..' or *.peer), or a path such as /dev/kmsgpipe0"
     )]
     BadName {
-        /// What was given.
+        /// The rejected text.
         name: String,
     },
 
-    /// A text that stands for no [`Modes`].
-    #[error("{text:?} is no mode of an open file; give {}", Modes::choice())]
+    /// The text is not a valid set of [`Modes`].
+    #[error("{text:?} is not a mode of an open file; give {}", Modes::choice())]
     BadModes {
-        /// What was given.
+        /// The rejected text.
         text: String,
     },
 
-    /// There are no pipes at all.
+    /// No pipes exist.
     #[error("there is no pipe in {}; {hint}", directory.display())]
     NoPipes {
-        /// Where pipes were looked for.
+        /// The directory that was searched.
         directory: PathBuf,
-        /// What to do about it.
+        /// The likely cause and the next step.
         hint: &'static str,
     },
 
-    /// Something else than a pipe.
+    /// The opened file is not a pipe of kmsgpipe.
     #[error(
-        "{} is no pipe of kmsgpipe: {why}; `kmsgpipectl list` shows the pipes",
+        "{} is not a kmsgpipe pipe: {why}; `kmsgpipectl list` lists the pipes",
         object.display()
     )]
     NotAPipe {
-        /// What was opened.
+        /// The opened file.
         object: PathBuf,
-        /// What tells it from a pipe.
+        /// How it differs from a pipe.
         why: &'static str,
     },
 
-    /// A message of no bytes.
+    /// The message has no payload.
     #[error(
-        "cannot send an empty message to {}: the kernel makes no message of 0 bytes",
+        "cannot send an empty message to {}: a message has at least 1 byte",
         object.display()
     )]
     EmptyMessage {
@@ -62,7 +61,7 @@ pub enum Error {
         object: PathBuf,
     },
 
-    /// A message that is longer than the pipe takes. It was not sent.
+    /// The message exceeds the pipe's maximum message size. It was not sent.
     #[error(
         "a message of {len} bytes is too long for {}, which takes at most {msg_size} (EMSGSIZE); \
          split it, or raise the limit with `kmsgpipectl set-params` while the pipe is empty",
@@ -73,52 +72,53 @@ pub enum Error {
         object: PathBuf,
         /// Length of the message in bytes.
         len: u64,
-        /// The longest message that the pipe takes, in bytes.
+        /// Maximum message size of the pipe in bytes.
         msg_size: u32,
     },
 
-    /// The pipe is full or empty, and the call was not to wait, or the open file is in [`Modes::EOF`].
+    /// The operation would block: the pipe is full or empty, and the call does not wait or the open file is in
+    /// [`Modes::EOF`].
     #[error(
         "cannot {action} {} without waiting: it is {} (EAGAIN)",
         object.display(), state(*action)
     )]
     WouldBlock {
-        /// What was to be done.
+        /// The operation.
         action: Action,
         /// The pipe.
         object: PathBuf,
     },
 
-    /// The pipe stayed full or empty for as long as the call was to wait.
+    /// The timeout expired while the pipe was full or empty.
     #[error(
         "cannot {action} {}: it stayed {} for {after:?} (ETIMEDOUT)",
         object.display(), state(*action)
     )]
     TimedOut {
-        /// What was to be done.
+        /// The operation.
         action: Action,
         /// The pipe.
         object: PathBuf,
-        /// For how long the call has waited.
+        /// The timeout.
         after: Duration,
     },
 
     /// A system call failed for another reason.
-    #[error("cannot {action} {}: {}{}{hint}", object.display(), words(*errno), semicolon(hint))]
+    #[error("cannot {action} {}: {}{}{hint}", object.display(), describe(*errno), separator(hint))]
     System {
-        /// What was to be done.
+        /// The operation.
         action: Action,
         /// The pipe.
         object: PathBuf,
-        /// Why it failed.
+        /// The error number.
         errno: Errno,
-        /// What to do about it; may be empty.
+        /// The next step; may be empty.
         hint: String,
     },
 }
 
 impl Error {
-    /// What sort of failure it is.
+    /// Returns the kind of failure.
     ///
     /// ```
     /// use kmsgpipe::{Access, Class, Pipe};
@@ -142,7 +142,7 @@ impl Error {
         }
     }
 
-    /// The error number, if one describes the error.
+    /// Returns the error number, if there is one for this error.
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::BadName { .. } | Self::BadModes { .. } | Self::EmptyMessage { .. } => {
@@ -159,8 +159,8 @@ impl Error {
 }
 
 impl From<Error> for io::Error {
-    /// Keeps the kind, [`io::ErrorKind::WouldBlock`] for one, which event loops go by, and the error
-    /// itself, which [`io::Error::downcast`] gives back.
+    /// Preserves the kind, which event loops check for [`io::ErrorKind::WouldBlock`], and the error itself,
+    /// which [`io::Error::downcast`] returns.
     fn from(error: Error) -> Self {
         let kind = match error.errno() {
             Some(errno) => Self::from(errno).kind(),
@@ -174,11 +174,11 @@ impl FromStr for Modes {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::from_words(text).ok_or_else(|| Error::BadModes { text: text.into() })
+        Self::parse_words(text).ok_or_else(|| Error::BadModes { text: text.into() })
     }
 }
 
-/// What keeps `action` from being done at once.
+/// Names the state of the pipe that makes `action` block.
 fn state(action: Action) -> &'static str {
     match action {
         Action::Send => "full",
@@ -186,18 +186,18 @@ fn state(action: Action) -> &'static str {
     }
 }
 
-/// An error number in words, and by its name.
-fn words(errno: Errno) -> String {
+/// Describes an error number in words, followed by its symbol.
+fn describe(errno: Errno) -> String {
     let words = match errno {
-        // The traditional words for this one help nobody.
-        Errno::ENOTTY => "it does not know this request",
+        // strerror says "Inappropriate ioctl for device", which does not help users.
+        Errno::ENOTTY => "it does not support this request",
         _ => errno.desc(),
     };
     format!("{words} ({errno:?})")
 }
 
-/// What stands between the cause and a hint.
-fn semicolon(hint: &str) -> &'static str {
+/// Separates the cause from a hint that is not empty.
+fn separator(hint: &str) -> &'static str {
     if hint.is_empty() {
         ""
     } else {
@@ -211,7 +211,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn error_numbers_have_their_class() {
+    fn each_error_number_has_its_class() {
         for (errno, class) in [
             (Errno::ENOENT, Class::NotFound),
             (Errno::ENODEV, Class::NotFound),
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_of_the_standard_library_keep_kind_and_cause() {
+    fn io_error_preserves_kind_and_cause() {
         let object = PathBuf::from("/dev/kmsgpipe0");
         let system = |errno| Error::system(Action::Receive, &object, errno);
         for (error, kind) in [
@@ -264,7 +264,7 @@ mod tests {
             (
                 Error::NotAPipe {
                     object: object.clone(),
-                    why: "it is no character device",
+                    why: "it is not a character device",
                 },
                 io::ErrorKind::Other,
             ),
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_pipe_can_be_is_bad_usage() {
+    fn einval_of_a_setting_is_bad_usage() {
         let path = Path::new("/dev/kmsgpipe0");
         for action in [
             Action::SetParams,
@@ -324,8 +324,8 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "cannot change the mode of the open file /dev/kmsgpipe0: Device or resource busy (EBUSY); \
-             it keeps the rest of a message or the beginning of a line: read that rest, write the end of \
-             that line, or open the pipe again"
+             the file holds the rest of a message or an incomplete line: read the rest, complete the line, \
+             or open the pipe again"
         );
         let error = Error::system(Action::Receive, &object, Errno::EIO);
         assert_eq!(

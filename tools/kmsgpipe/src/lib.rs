@@ -2,9 +2,8 @@
 
 //! Bounded message queues that are files: `/dev/kmsgpipeN` and `/dev/kmsgpipe/NAME`.
 //!
-//! A pipe is a device node of the kmsgpipe module. Each call that sends makes one message, each call that
-//! receives takes exactly one, and the kernel keeps them in order. Any number of processes may have a pipe
-//! open.
+//! A pipe is a character device of the kmsgpipe module. Each send queues one message and each receive takes
+//! exactly one, in FIFO order. Any number of processes may have a pipe open.
 //!
 //! ```no_run
 //! use kmsgpipe::{Access, Pipe};
@@ -22,7 +21,16 @@
 //! # }
 //! ```
 //!
-//! A [`RecordPipe`] receives messages with what is known of each, and sends and receives several by one call.
+//! A [`RecordPipe`] receives messages with their metadata, and sends and receives several in one system call.
+//!
+//! Modules depend only on modules above them in this list:
+//!
+//! - `action`, `class`, `modes`, `ident`: what was attempted, how it failed, mode flags, names as text
+//! - `sys`, `stats`, `error`, `params`, `record`, `deadline`: system calls and the types that they exchange
+//! - `sysfs`, `devfs`, `hint`: what the system shows of pipes, and advice that depends on it
+//! - `node`, `stray`, `name`: device nodes and the names that lead to them
+//! - `pipe`, `control`, `wait`, `open`, `messages`, `dump`: an open pipe and its operations
+//! - `receive_batch`, `send_batch`, `record_pipe`: several messages in one call
 
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Sending and receiving messages, one at a time.
+//! Sending and receiving one message at a time.
 
 use crate::{
     action::Action,
@@ -16,82 +16,82 @@ use std::{
 };
 
 impl Pipe {
-    /// Sends a message, and waits for room as long as need be.
+    /// Sends a message, and blocks while the pipe is full.
     ///
     /// # Errors
     ///
-    /// Nothing was sent then. [`Error::EmptyMessage`], [`Error::TooLong`], and [`Error::System`]:
-    /// `EINTR` when a signal was caught.
+    /// The message was not sent. [`Error::EmptyMessage`], [`Error::TooLong`], and [`Error::System`]: `EINTR` if
+    /// a signal was caught.
     pub fn send(&self, message: &[u8]) -> Result<()> {
         self.check_not_empty(message)?;
-        self.insist(Action::Send, || {
+        self.retry_blocking(Action::Send, || {
             self.sent(message, unistd::write(self, message))
         })
     }
 
-    /// Sends a message if there is room at once.
+    /// Sends a message without blocking.
     ///
     /// # Errors
     ///
-    /// Nothing was sent then. As [`Pipe::send`], and [`Error::WouldBlock`].
+    /// The message was not sent. Those of [`Pipe::send`], and [`Error::WouldBlock`] if the pipe is full.
     pub fn try_send(&self, message: &[u8]) -> Result<()> {
         self.check_not_empty(message)?;
         self.sent(message, sys::write_nowait(self.as_fd(), message))
     }
 
-    /// Sends a message, and waits for room for `timeout` at most, whoever else sends meanwhile.
+    /// Sends a message, and waits at most `timeout` for space, also when other senders take it first.
     ///
     /// # Errors
     ///
-    /// Nothing was sent then. As [`Pipe::send`], and [`Error::TimedOut`].
+    /// The message was not sent. Those of [`Pipe::send`], and [`Error::TimedOut`].
     pub fn send_timeout(&self, message: &[u8], timeout: Duration) -> Result<()> {
         self.check_not_empty(message)?;
-        self.within(Action::Send, timeout, || self.try_send(message))
+        self.retry_until(Action::Send, timeout, || self.try_send(message))
     }
 
-    /// Receives a message into `buffer`, and waits for one as long as need be.
+    /// Receives a message into `buffer`, and blocks while the pipe is empty.
     ///
-    /// The buffer is made large enough for any message of the pipe, and never smaller, so that it is
-    /// best used again. The message is at its beginning.
+    /// The buffer grows to the pipe's maximum message size and never shrinks, so it is best reused. The message
+    /// is at its start.
     ///
-    /// An open file in [`Modes::EOF`] never waits: while the pipe is empty, the error is
+    /// An open file in [`Modes::EOF`](crate::Modes::EOF) never blocks: while the pipe is empty, the error is
     /// [`Error::WouldBlock`].
     ///
     /// # Errors
     ///
-    /// No message was taken then. [`Error::WouldBlock`] in [`Modes::EOF`], and [`Error::System`]: `EINTR`
-    /// when a signal was caught, `ENOTTY` for another file that has come to its end.
+    /// No message was consumed. [`Error::WouldBlock`] in [`Modes::EOF`](crate::Modes::EOF), and
+    /// [`Error::System`]: `EINTR` if a signal was caught, `ENOTTY` at the end of a file that is not a pipe.
     pub fn receive<'b>(&self, buffer: &'b mut Vec<u8>) -> Result<&'b [u8]> {
         let len = self.receive_len(buffer)?;
-        Ok(message_in(buffer, len))
+        Ok(&buffer[..len])
     }
 
     /// Receives a message as [`Pipe::receive`] does, and returns its length.
     ///
     /// # Errors
     ///
-    /// Those of [`Pipe::receive`]; no message was taken then.
+    /// No message was consumed. Those of [`Pipe::receive`].
     pub fn receive_len(&self, buffer: &mut Vec<u8>) -> Result<usize> {
-        let len = self.insist(Action::Receive, || {
+        let len = self.retry_blocking(Action::Receive, || {
             self.read(buffer, |fd, buffer| unistd::read(fd, buffer))
         })?;
         self.received(len)
     }
 
-    /// Receives a message into `buffer` if there is one at once; otherwise like [`Pipe::receive`].
+    /// Receives a message as [`Pipe::receive`] does, but without blocking.
     ///
     /// # Errors
     ///
-    /// No message was taken then. As [`Pipe::receive`], and [`Error::WouldBlock`].
+    /// No message was consumed. Those of [`Pipe::receive`], and [`Error::WouldBlock`] if the pipe is empty.
     pub fn try_receive<'b>(&self, buffer: &'b mut Vec<u8>) -> Result<&'b [u8]> {
         let len = self.try_receive_len(buffer)?;
-        Ok(message_in(buffer, len))
+        Ok(&buffer[..len])
     }
 
     /// Receives a message as [`Pipe::try_receive`] does, and returns its length.
     ///
-    /// The length does not borrow the buffer, as the message does: a function that tries again until
-    /// there is one, and then returns it, is only accepted by the compiler with this.
+    /// Unlike the message, the length does not borrow the buffer. The borrow checker accepts a function that
+    /// retries in a loop and then returns the message only in this form.
     ///
     /// ```no_run
     /// use kmsgpipe::{Error, Pipe};
@@ -109,40 +109,40 @@ impl Pipe {
     ///
     /// # Errors
     ///
-    /// Those of [`Pipe::try_receive`]; no message was taken then.
+    /// No message was consumed. Those of [`Pipe::try_receive`].
     pub fn try_receive_len(&self, buffer: &mut Vec<u8>) -> Result<usize> {
         self.received(self.read(buffer, sys::read_nowait)?)
     }
 
-    /// Receives a message into `buffer`, and waits for one for `timeout` at most, whoever else
-    /// receives meanwhile; otherwise like [`Pipe::receive`].
+    /// Receives a message as [`Pipe::receive`] does, but waits at most `timeout`, also when other receivers take
+    /// messages first.
     ///
     /// # Errors
     ///
-    /// No message was taken then. As [`Pipe::receive`], and [`Error::TimedOut`].
+    /// No message was consumed. Those of [`Pipe::receive`], and [`Error::TimedOut`].
     pub fn receive_timeout<'b>(
         &self,
         buffer: &'b mut Vec<u8>,
         timeout: Duration,
     ) -> Result<&'b [u8]> {
         let len = self.receive_timeout_len(buffer, timeout)?;
-        Ok(message_in(buffer, len))
+        Ok(&buffer[..len])
     }
 
     /// Receives a message as [`Pipe::receive_timeout`] does, and returns its length.
     ///
     /// # Errors
     ///
-    /// Those of [`Pipe::receive_timeout`]; no message was taken then.
+    /// No message was consumed. Those of [`Pipe::receive_timeout`].
     pub fn receive_timeout_len(&self, buffer: &mut Vec<u8>, timeout: Duration) -> Result<usize> {
-        let len = self.within(Action::Receive, timeout, || {
+        let len = self.retry_until(Action::Receive, timeout, || {
             self.read(buffer, sys::read_nowait)
         })?;
         self.received(len)
     }
 
-    /// Reads one message with `call`, into a buffer that is made large enough for it; returns 0 if there is
-    /// none and the open file is in a mode that says so.
+    /// Reads one message with `call`, and grows the buffer if necessary. Returns 0 if the pipe is empty and the
+    /// open file is in `Modes::EOF`.
     fn read(
         &self,
         buffer: &mut Vec<u8>,
@@ -153,10 +153,10 @@ impl Pipe {
         }
         loop {
             match call(self.as_fd(), buffer) {
-                // A message is never empty: it is a pipe in the mode EOF, or something that has no mode.
+                // Messages are never empty: this is a pipe in `Modes::EOF`, or not a pipe, which has no mode.
                 Ok(0) => return self.mode().map(|_| 0),
                 Ok(len) => return Ok(len),
-                // The message stays where it is. The pipe may take longer ones by now, too.
+                // The message stays queued. The maximum message size may also have grown since.
                 Err(Errno::EMSGSIZE) if buffer.len() < MSG_SIZE_MAX as usize => {
                     let needed = self.stats()?.msg_size as usize;
                     let grown = if buffer.len() < needed {
@@ -171,9 +171,10 @@ impl Pipe {
         }
     }
 
-    /// Makes a result of the length of a message, which is 0 if there was none and the mode is not to wait.
+    /// Converts the length of a message, which is 0 if the pipe was empty and the open file is in
+    /// `Modes::EOF`.
     ///
-    /// Nobody may wait then: poll(2) says of such a file that it can be read.
+    /// The caller must not wait in this case: `poll(2)` reports such a file as readable, so it would spin.
     pub(crate) fn received(&self, len: usize) -> Result<usize> {
         match len {
             0 => Err(self.failed(Action::Receive, Errno::EAGAIN)),
@@ -181,7 +182,7 @@ impl Pipe {
         }
     }
 
-    /// Refuses what the kernel would make no message of.
+    /// Rejects an empty message, which the kernel would ignore.
     fn check_not_empty(&self, message: &[u8]) -> Result<()> {
         match message {
             [] => Err(self.empty_message()),
@@ -189,27 +190,27 @@ impl Pipe {
         }
     }
 
-    /// Makes the error that a message has no bytes.
+    /// Creates the error for an empty message.
     pub(crate) fn empty_message(&self) -> Error {
         Error::EmptyMessage {
             object: self.path().to_owned(),
         }
     }
 
-    /// Makes a result of what a write of `message` returned.
+    /// Converts the result of writing `message`.
     fn sent(&self, message: &[u8], result: nix::Result<usize>) -> Result<()> {
         match result {
             Ok(len) if len == message.len() => Ok(()),
             Ok(_) => Err(Error::NotAPipe {
                 object: self.path().to_owned(),
-                why: "it took a part of a message",
+                why: "it accepted a part of a message",
             }),
             Err(Errno::EMSGSIZE) => Err(self.too_long(message.len() as u64)),
             Err(errno) => Err(self.failed(Action::Send, errno)),
         }
     }
 
-    /// Makes the error that a message of `len` bytes is too long.
+    /// Creates the error for a message of `len` bytes that is too long.
     pub fn too_long(&self, len: u64) -> Error {
         match self.stats() {
             Ok(stats) => Error::TooLong {
@@ -222,18 +223,13 @@ impl Pipe {
     }
 }
 
-/// The message of `len` bytes at the beginning of a buffer.
-fn message_in(buffer: &[u8], len: usize) -> &[u8] {
-    buffer.get(..len).unwrap_or(buffer)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{class::Class, pipe::tests::null};
 
     #[test]
-    fn nothing_where_the_mode_is_not_to_wait_is_an_empty_pipe() {
+    fn zero_length_is_would_block() {
         let pipe = null();
         assert_eq!(pipe.received(3), Ok(3));
         let error = pipe.received(0).unwrap_err();
@@ -245,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn no_bytes_are_no_message() {
+    fn empty_message_is_rejected() {
         let pipe = null();
         let expected = Error::EmptyMessage {
             object: "/dev/null".into(),
@@ -256,11 +252,11 @@ mod tests {
     }
 
     #[test]
-    fn an_end_of_file_is_no_message() {
+    fn end_of_file_is_a_mismatch() {
         let error = null().receive(&mut vec![0; 8]).unwrap_err();
         assert_eq!(error.class(), Class::Mismatch);
         let start =
-            "cannot read the mode of the open file /dev/null: it does not know this request";
+            "cannot read the mode of the open file /dev/null: it does not support this request";
         assert!(error.to_string().starts_with(start), "{error}");
     }
 }

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! How an open file reads and writes.
+//! Mode flags of an open file.
 
 use bitflags::bitflags;
 use kmsgpipe_sys::{MODE_EOF, MODE_LINES, MODE_RECORDS, MODE_WHOLE};
 use std::fmt;
 
 bitflags! {
-    /// The mode of an open file: how it reads and writes.
+    /// The mode of an open file, which selects how it reads and writes.
     ///
-    /// In no mode, a read takes what fits of a message, and the next reads of the same open file get the
-    /// rest of it. A write is one message.
+    /// With no flag set, a read returns as much of a message as fits, and later reads of the same open file
+    /// return the rest. Each write queues one message.
     ///
-    /// As text it is what sysfs has: words with commas between them, or `none`.
+    /// The text form is that of sysfs: comma-separated words, or `none`.
     ///
     /// ```
     /// use kmsgpipe::Modes;
@@ -22,26 +22,26 @@ bitflags! {
     /// ```
     #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
     pub struct Modes: u32 {
-        /// A read fails if the message does not fit, and the message stays.
+        /// A read fails if the message does not fit into the buffer, and the message stays queued.
         const WHOLE = MODE_WHOLE;
-        /// A read of an empty pipe returns 0 instead of waiting.
+        /// A read of an empty pipe returns 0 instead of blocking.
         const EOF = MODE_EOF;
-        /// Each line of a write is a message. What follows the last newline is kept for the next write of
-        /// the same open file, or sent when that is closed.
+        /// Each line of a write is a message. An incomplete last line is kept for the next write through the
+        /// same open file, and sent when the file is closed.
         const LINES = MODE_LINES;
-        /// A read gets as many whole records as fit: messages with what is known of each. A write is one or
-        /// more messages, each behind a header. It goes with [`Modes::EOF`] alone. [`RecordPipe`] reads and
-        /// writes so.
+        /// A read returns as many whole records as fit: messages with their metadata. A write queues one or more
+        /// messages, each preceded by a header. Only [`Modes::EOF`] can be combined with it. [`RecordPipe`] uses
+        /// this mode.
         ///
         /// [`RecordPipe`]: crate::RecordPipe
         const RECORDS = MODE_RECORDS;
     }
 }
 
-/// The word for no mode.
+/// The word for an empty set.
 const NONE: &str = "none";
 
-/// The words for the modes, in the order in which the kernel has them.
+/// The word for each flag, in the kernel's order.
 const WORDS: [(&str, Modes); 4] = [
     ("whole", Modes::WHOLE),
     ("eof", Modes::EOF),
@@ -49,39 +49,40 @@ const WORDS: [(&str, Modes); 4] = [
     ("records", Modes::RECORDS),
 ];
 
-/// What there is to say about modes that do not go together.
-pub(crate) const ALONE: &str = "records goes with eof alone";
+/// The rule on flags that conflict.
+pub(crate) const CONFLICT: &str = "records goes with eof alone";
 
 impl Modes {
-    /// The words for no mode and for each mode.
+    /// Returns the word for the empty set and the word for each flag.
     pub fn words() -> impl Iterator<Item = &'static str> {
         std::iter::once(NONE).chain(WORDS.iter().map(|(word, _)| *word))
     }
 
-    /// Whether an open file can be in all of them at a time.
-    pub(crate) fn go_together(self) -> bool {
+    /// Returns whether the flags can be combined.
+    pub(crate) fn are_compatible(self) -> bool {
         !(self.contains(Self::RECORDS) && self.intersects(Self::WHOLE | Self::LINES))
     }
 
-    /// Understands words with commas between them, or the word for no mode.
-    pub(crate) fn from_words(text: &str) -> Option<Self> {
+    /// Parses comma-separated words, or the word for the empty set. `FromStr` is implemented beside its error
+    /// type, in `error`.
+    pub(crate) fn parse_words(text: &str) -> Option<Self> {
         if text == NONE {
             return Some(Self::empty());
         }
         let mode = |word: &str| WORDS.iter().find(|(known, _)| *known == word);
         let modes: Option<Self> = text.split(',').map(|word| Some(mode(word)?.1)).collect();
-        modes.filter(|modes| modes.go_together())
+        modes.filter(|modes| modes.are_compatible())
     }
 
-    /// Says what the text of modes can be.
+    /// Describes the valid text forms.
     pub(crate) fn choice() -> String {
         let words = WORDS.map(|(word, _)| word).join(", ");
-        format!("{NONE}, or some of {words} with commas between them; {ALONE}")
+        format!("{NONE}, or some of {words} with commas between them; {CONFLICT}")
     }
 }
 
 impl fmt::Display for Modes {
-    /// Writes what sysfs has; bits that have no word as a number.
+    /// Writes the text form of sysfs; unknown flags are written as a hexadecimal number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_empty() {
             return f.pad(NONE);
@@ -98,7 +99,7 @@ impl fmt::Display for Modes {
 
 #[cfg(feature = "serde")]
 impl serde::Serialize for Modes {
-    /// Makes text of it.
+    /// Serializes the text form.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_understood_again() {
+    fn text_form_parses_back() {
         for bits in 0..=Modes::all().bits() {
             let Some(modes) = Modes::from_bits(bits) else {
                 continue;
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_understood() {
+    fn invalid_text_is_rejected() {
         for text in [
             "",
             ",",
@@ -155,13 +156,13 @@ mod tests {
         let error = "hup".parse::<Modes>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "\"hup\" is no mode of an open file; give none, or some of whole, eof, lines, records with \
+            "\"hup\" is not a mode of an open file; give none, or some of whole, eof, lines, records with \
              commas between them; records goes with eof alone"
         );
     }
 
     #[test]
-    fn bits_without_a_word_are_a_number() {
+    fn unknown_flags_are_printed_as_a_number() {
         let modes = |bits| Modes::from_bits_retain(bits).to_string();
         assert_eq!(modes(1 << 2), "0x4");
         assert_eq!(modes((1 << 2) | 1), "whole,0x4");
@@ -169,7 +170,7 @@ mod tests {
 
     #[cfg(feature = "serde")]
     #[test]
-    fn json_has_the_text() {
+    fn json_is_the_text_form() {
         let json = serde_json::to_value(Modes::WHOLE | Modes::LINES).unwrap();
         assert_eq!(json, "whole,lines");
     }

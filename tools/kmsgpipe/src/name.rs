@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The names that pipes are given by.
+//! Pipe names as users give them.
 
 use crate::{
     devfs,
@@ -16,11 +16,11 @@ use std::{
     str::FromStr,
 };
 
-/// What somebody calls a pipe, which need not exist.
+/// The name by which a user refers to a pipe, which need not exist.
 ///
-/// That is its number as in `0`, `pipe0` or `kmsgpipe0`, its name, or a path with at least one slash.
-/// Digits, alone or after `pipe` or `kmsgpipe`, are always a number; a pipe that was given such a name
-/// is called by its path.
+/// Valid names are a number such as `0`, `pipe0` or `kmsgpipe0`, the pipe's name, or a path that contains a
+/// slash. Digits, alone or after `pipe` or `kmsgpipe`, are always a number; a pipe whose name looks like a
+/// number is reachable by its path only.
 ///
 /// ```
 /// use kmsgpipe::PipeName;
@@ -43,7 +43,7 @@ pub struct PipeName {
     kind: Kind,
 }
 
-/// What sort of name it is.
+/// The two forms of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     /// A name or a number.
@@ -53,7 +53,7 @@ enum Kind {
 }
 
 impl PipeName {
-    /// Understands a name, a number, or a path with at least one slash.
+    /// Parses a name, a number, or a path that contains a slash.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl PipeName {
         }
     }
 
-    /// Finds out which pipe it is; if there is none, where its node would be.
+    /// Finds the node of the pipe. If there is no such pipe, returns where its node would be.
     pub fn locate(&self) -> Node {
         match &self.kind {
             Kind::Word(word) => match digits(word) {
@@ -89,7 +89,7 @@ impl PipeName {
 }
 
 impl fmt::Display for PipeName {
-    /// Writes it as it was given.
+    /// Writes the name as it was given.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             Kind::Word(word) => f.write_str(word),
@@ -129,7 +129,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn understands_every_form() {
+    fn every_form_leads_to_its_node() {
         for (word, path) in [
             ("0", "/dev/kmsgpipe0"),
             ("pipe0", "/dev/kmsgpipe0"),
@@ -142,7 +142,7 @@ mod tests {
             ("pipe-1", "/dev/kmsgpipe/pipe-1"),
             ("-1", "/dev/kmsgpipe/-1"),
             ("7a", "/dev/kmsgpipe/7a"),
-            // Numbers that no pipe has.
+            // Numbers that no pipe can have.
             ("00", "/dev/kmsgpipe00"),
             ("pipe07", "/dev/kmsgpipe07"),
             ("4294967296", "/dev/kmsgpipe4294967296"),
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_names_are_understood() {
+    fn names_have_at_most_31_characters() {
         let longest = "n".repeat(31);
         let name: PipeName = longest.parse().unwrap();
         let node = format!("/dev/kmsgpipe/{longest}");
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_no_pipe_is_called() {
+    fn invalid_names_are_rejected() {
         for name in [
             "",
             " 0",

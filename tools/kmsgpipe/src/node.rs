@@ -19,9 +19,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The device node of a pipe, which may have gone meanwhile.
+/// The device node of a pipe, which may no longer exist.
 ///
-/// It can be given to [`Pipe::open`](crate::Pipe::open).
+/// [`Pipe::open`](crate::Pipe::open) accepts a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     path: PathBuf,
@@ -29,7 +29,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// The node of the pipe with the number `id`; if there is none, where it would be.
+    /// Returns the node of the pipe with the number `id`. If there is no such pipe, returns where it would be.
     pub fn of(id: u32) -> Self {
         let path = Class::SYSTEM
             .node(id)
@@ -37,7 +37,7 @@ impl Node {
         Self { path, id: Some(id) }
     }
 
-    /// The node of the pipe with the name `name` and the number `id`.
+    /// Returns the node of the pipe with the name `name` and the number `id`.
     pub fn named(name: &str, id: u32) -> Self {
         Self {
             path: path_of_name(name),
@@ -45,7 +45,7 @@ impl Node {
         }
     }
 
-    /// The node at a path.
+    /// Returns the node at a path.
     pub fn at(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -53,79 +53,79 @@ impl Node {
         }
     }
 
-    /// Its path.
+    /// Returns the path of the node.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The pipe's number, where that is known.
+    /// Returns the pipe's number, if it is known.
     pub fn id(&self) -> Option<u32> {
         self.id
     }
 
-    /// The name that the pipe was made with.
+    /// Returns the name that the pipe was created with.
     pub fn name(&self) -> Option<&str> {
         let name = self.path.strip_prefix(NAMED).ok()?.to_str()?;
         is_name(name).then_some(name)
     }
 
-    /// Reads the pipe's statistics where everybody may, below `/sys/class/kmsgpipe`.
+    /// Reads the pipe's statistics from `/sys/class/kmsgpipe`, which needs no privilege.
     ///
-    /// One value is read after the other: unlike with [`Pipe::stats`](crate::Pipe::stats), they need
-    /// not have been true at one moment, and nothing is said about the oldest message.
+    /// The values are read one by one: unlike those of [`Pipe::stats`](crate::Pipe::stats), they are not a
+    /// consistent snapshot, and they do not include the oldest message.
     ///
     /// # Errors
     ///
-    /// Those of reading files; `ENOENT` when the pipe's number is not known.
+    /// Errors of reading files; `ENOENT` if the pipe's number is not known.
     pub fn public_stats(&self) -> io::Result<Stats> {
         Class::SYSTEM.stats(self.known_id()?)
     }
 
-    /// Reads the mode of the pipe's files when they are opened, below `/sys/class/kmsgpipe`.
+    /// Reads the mode that files of the pipe have when they are opened, from `/sys/class/kmsgpipe`.
     ///
     /// # Errors
     ///
-    /// Those of reading files; `ENOENT` when the pipe's number is not known.
+    /// Errors of reading files; `ENOENT` if the pipe's number is not known.
     pub fn default_mode(&self) -> io::Result<Modes> {
         Class::SYSTEM.default_mode(self.known_id()?)
     }
 
-    /// The pipe's number, without which nothing is found in `/sys/class/kmsgpipe`.
+    /// Returns the pipe's number, which is the key in `/sys/class/kmsgpipe`.
     fn known_id(&self) -> io::Result<u32> {
         self.id.ok_or_else(|| Errno::ENOENT.into())
     }
 
-    /// Whether there is a device at its path, and it is this pipe as far as can be told.
+    /// Returns whether a character device is at the path and, if sysfs lists the pipe, is this pipe's device.
     pub fn is_there(&self) -> bool {
         let is_device =
             fs::metadata(&self.path).is_ok_and(|metadata| metadata.file_type().is_char_device());
         is_device && (!self.is_known() || id_of_device(&self.path) == self.id)
     }
 
-    /// The major and the minor number of the pipe's device, as the kernel says.
+    /// Returns the major and minor number of the pipe's device, according to sysfs.
     pub(crate) fn device(&self) -> Option<(u64, u64)> {
         Class::SYSTEM.device(self.id?)
     }
 
-    /// Destroys the pipe as [`Pipe::destroy`](crate::Pipe::destroy) does, without a need for its node.
+    /// Destroys the pipe as [`Pipe::destroy`](crate::Pipe::destroy) does, but does not need its node.
     ///
     /// # Errors
     ///
-    /// [`Error::System`]: `EACCES` or `EPERM` for who is not root with `CAP_SYS_ADMIN`, `EBUSY` for pipe
-    /// 0, `ENODEV` when it was destroyed before, `ENOENT` when its number is not known.
+    /// [`Error::System`]: `EACCES` or `EPERM` unless the caller is root and has `CAP_SYS_ADMIN`, `EBUSY` for
+    /// pipe 0, `ENODEV` if the pipe is already destroyed, `ENOENT` if its number is not known.
     pub fn destroy(&self) -> Result<()> {
         let result = self.known_id().and_then(|id| Class::SYSTEM.destroy(id));
         result.map_err(|error| Error::system(Action::Destroy, &self.path, errno_of(&error)))
     }
 
-    /// Whether the kernel still shows this pipe in `/sys/class/kmsgpipe`.
+    /// Returns whether sysfs lists this pipe.
     pub fn is_known(&self) -> bool {
         self.id.is_some_and(|id| Class::SYSTEM.has(id))
     }
 }
 
 impl fmt::Display for Node {
-    /// Writes what a pipe is called in short, or its path if that would be taken for something else.
+    /// Writes the short name of the pipe, or its path if the short name would denote another pipe.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name().filter(|name| digits(name).is_none());
         match (name, number_in(&self.path)) {
@@ -142,11 +142,11 @@ impl AsRef<OsStr> for Node {
     }
 }
 
-/// Lists the pipes there are, by number.
+/// Lists all pipes, ordered by number.
 ///
 /// # Errors
 ///
-/// [`Error::NoPipes`] when there is none, mostly because the module is not loaded.
+/// [`Error::NoPipes`] if there are none, usually because the module is not loaded.
 ///
 /// ```no_run
 /// for node in kmsgpipe::pipes()? {
@@ -169,13 +169,12 @@ pub fn pipes() -> Result<Vec<Node>> {
     Ok(nodes)
 }
 
-/// The error number of a failed access to a file; 0 if it has none.
+/// Returns the error number of a failed file access, 0 if it has none.
 fn errno_of(error: &io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(0))
 }
 
-/// The nodes in a directory, and those with a name in another, which need not be there: those with a
-/// number first, in order.
+/// Lists the nodes in `directory`, ordered by number, then those in `named`, which need not exist.
 fn nodes_in(directory: &Path, named: &Path) -> io::Result<Vec<Node>> {
     let mut nodes = Vec::new();
     for entry in fs::read_dir(directory)? {
@@ -202,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_by_number_and_nothing_else() {
+    fn nodes_are_listed_by_number() {
         let directory = std::env::temp_dir().join(format!("kmsgpipe-node-{}", std::process::id()));
         let named = directory.join("kmsgpipe");
         fs::create_dir(&directory).unwrap();
@@ -227,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn short_names_can_be_given_back() {
+    fn short_names_parse_back_to_the_node() {
         for (path, short, name) in [
             ("/dev/kmsgpipe0", "kmsgpipe0", None),
             ("/dev/kmsgpipe/log", "log", Some("log")),

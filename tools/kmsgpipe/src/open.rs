@@ -15,19 +15,19 @@ use nix::{
 };
 use std::ffi::OsStr;
 
-/// What a pipe is opened for.
+/// The access with which a pipe is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// To receive.
+    /// Receive only.
     Read,
-    /// To send.
+    /// Send only.
     Write,
-    /// To receive and to send.
+    /// Receive and send.
     ReadWrite,
 }
 
 impl Access {
-    /// The flags for `open(2)`.
+    /// Returns the flags for `open(2)`.
     fn flags(self) -> OFlag {
         let mode = match self {
             Self::Read => OFlag::O_RDONLY,
@@ -37,7 +37,7 @@ impl Access {
         mode | OFlag::O_CLOEXEC | OFlag::O_NOCTTY
     }
 
-    /// The mode for sending and receiving whole messages, and otherwise as `default` has it.
+    /// Returns `default` with the changes that sending and receiving whole messages require.
     fn modes(self, default: Modes) -> Modes {
         let mut modes = default - Modes::RECORDS;
         if self != Self::Write {
@@ -51,18 +51,18 @@ impl Access {
 }
 
 impl Pipe {
-    /// Opens a pipe by its name, its number or its path, as [`PipeName`] has them.
+    /// Opens a pipe by its name, number or path, as described at [`PipeName`].
     ///
-    /// Its file is in blocking mode and is closed by `execve(2)`. It is in the default mode of the pipe, with
-    /// these changes: to receive, [`Modes::WHOLE`] is added, so that no message is received in parts; to send,
-    /// [`Modes::LINES`] is taken away, so that each call sends one message; and [`Modes::RECORDS`] is taken away
-    /// for both.
+    /// The file is in blocking mode and has close-on-exec set. Its mode is the default mode of the pipe with
+    /// these changes: for read access, [`Modes::WHOLE`] is added, so that a receive never returns a part of a
+    /// message; for write access, [`Modes::LINES`] is removed, so that a send queues one message;
+    /// [`Modes::RECORDS`] is always removed.
     ///
     /// # Errors
     ///
-    /// [`Error::BadName`], [`Error::NotAPipe`] for what is no character device, and
-    /// [`Error::System`]: `ENOENT` when there is no such pipe, `EACCES` without permission, `ENOTTY`
-    /// for another device, or when the module is another version.
+    /// [`Error::BadName`], [`Error::NotAPipe`] if the file is not a character device, and [`Error::System`]:
+    /// `ENOENT` if there is no such pipe, `EACCES` without permission, `ENOTTY` if the file is another device
+    /// or the module is another version.
     pub fn open(name: impl AsRef<OsStr>, access: Access) -> Result<Self> {
         let pipe = Self::open_as_is(name, access)?;
         let default = pipe.mode()?;
@@ -73,8 +73,8 @@ impl Pipe {
         Ok(pipe)
     }
 
-    /// Opens a pipe as [`Pipe::open`] does, and leaves the file in the default mode of the pipe: for what
-    /// neither sends nor receives, or reads and writes the descriptor by itself.
+    /// Opens a pipe as [`Pipe::open`] does, but leaves the file in the pipe's default mode. This is for programs
+    /// that neither send nor receive, or that read and write the descriptor directly.
     ///
     /// # Errors
     ///
@@ -83,17 +83,17 @@ impl Pipe {
         let path = PipeName::parse(name.as_ref())?.locate().path().to_owned();
         let failed = |errno| Error::system(Action::Open, &path, errno);
 
-        // Looked at first, as opening another sort of file may already wait or change something.
+        // Checked before opening, because the open of another file may block or have side effects.
         let kind = SFlag::from_bits_truncate(stat(&path).map_err(failed)?.st_mode) & SFlag::S_IFMT;
         if kind != SFlag::S_IFCHR {
             return Err(Error::NotAPipe {
                 object: path,
-                why: "it is no character device",
+                why: "it is not a character device",
             });
         }
         let fd = open(&path, access.flags(), Mode::empty()).map_err(failed)?;
         let pipe = Self::new(fd, path);
-        // A message must not end up on somebody's disk because of a wrong name.
+        // Verifies that this is a pipe, so that a wrong name does not write messages to a disk.
         pipe.stats()?;
         Ok(pipe)
     }
@@ -107,7 +107,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn what_is_not_there_is_not_found() {
+    fn missing_pipe_is_not_found() {
         let error = Pipe::open("4294967295", Access::Read).unwrap_err();
         assert_eq!(error.class(), Class::NotFound);
         let text = error.to_string();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_whole_whatever_the_default_mode() {
+    fn open_mode_keeps_messages_whole() {
         let (whole, eof, lines) = (Modes::WHOLE, Modes::EOF, Modes::LINES);
         for (access, default, modes) in [
             (Access::Read, Modes::empty(), whole),
@@ -135,14 +135,14 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_file_is_no_pipe_and_stays_as_it_is() {
+    fn regular_file_is_not_a_pipe() {
         let error = Pipe::open("/proc/self/exe", Access::Write).unwrap_err();
         assert!(matches!(error, Error::NotAPipe { .. }), "{error}");
         assert_eq!(error.class(), Class::NotFound);
     }
 
     #[test]
-    fn another_device_disagrees() {
+    fn another_device_is_a_mismatch() {
         let error = Pipe::open("/dev/null", Access::ReadWrite).unwrap_err();
         assert_eq!(error.class(), Class::Mismatch);
         assert_eq!(error.errno(), Some(Errno::ENOTTY));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What a pipe can be told to be.
+//! Parameters of pipes, and the requests that set them.
 
 use crate::{
     error::{Error, Result},
@@ -10,18 +10,18 @@ use crate::{
 use kmsgpipe_sys::{MAX_MSGS_DEFAULT, MSG_SIZE_DEFAULT, NAME_SIZE};
 use std::ffi::c_char;
 
-/// What a pipe may hold.
+/// Limits of a pipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Params {
-    /// The longest message that is accepted, in bytes.
+    /// Maximum message size in bytes.
     pub msg_size: u32,
-    /// The number of messages that fit.
+    /// Maximum number of queued messages.
     pub max_msgs: u32,
 }
 
 impl Default for Params {
-    /// What the module's own default is.
+    /// Returns the defaults of the module.
     fn default() -> Self {
         Self {
             msg_size: MSG_SIZE_DEFAULT,
@@ -54,14 +54,14 @@ impl From<Params> for RawParams {
 /// When messages expire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flush {
-    /// How often expired messages are removed, in milliseconds; 0 is the kernel's default of 1 s.
+    /// Interval in which expired messages are removed, in milliseconds; 0 selects the kernel's default of 1 s.
     pub interval_ms: u32,
-    /// How old a message may grow, in milliseconds; 0 is the kernel's default of 10 s.
+    /// Age at which messages expire, in milliseconds; 0 selects the kernel's default of 10 s.
     pub expiry_ms: u32,
 }
 
 impl Flush {
-    /// What the kernel is asked for: to let messages expire so, or not at all.
+    /// Returns the request that enables expiry, or disables it if `flush` is `None`.
     pub(crate) fn request(flush: Option<Self>) -> RawFlush {
         let Self {
             interval_ms,
@@ -76,33 +76,33 @@ impl Flush {
     }
 }
 
-/// A pipe to be made.
+/// Attributes of a pipe to be created.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Create {
-    /// What it may hold.
+    /// Limits of the pipe.
     pub params: Params,
-    /// The permissions of its node; 0 is 0600.
+    /// Permissions of its node; 0 selects 0600.
     pub mode: u32,
-    /// The owner of its node.
+    /// Owner of its node.
     pub uid: u32,
-    /// The group of its node.
+    /// Group of its node.
     pub gid: u32,
-    /// Its name, if it is to have one.
+    /// Name of the pipe, if it has one.
     pub name: Option<String>,
-    /// The mode of files when they are opened.
+    /// Mode that its files have when they are opened.
     pub default_mode: Modes,
 }
 
 impl Create {
-    /// What the kernel is asked for.
+    /// Returns the request.
     ///
     /// # Errors
     ///
-    /// [`Error::BadName`] for a name that does not fit; what is in it is for the kernel to judge.
+    /// [`Error::BadName`] for a name that does not fit; the kernel checks its characters.
     pub(crate) fn request(&self) -> Result<RawCreate> {
         let name = self.name.as_deref().unwrap_or_default();
         let mut bytes = [0; NAME_SIZE];
-        // A zero byte has to be left behind it, and would end it.
+        // The field is terminated by a zero byte, so the name must not fill it or contain one.
         if name.len() >= bytes.len() || name.bytes().any(|byte| byte == 0) {
             return Err(Error::BadName { name: name.into() });
         }
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parameters_survive_the_way() {
+    fn params_round_trip() {
         let params = Params {
             msg_size: 1,
             max_msgs: u32::MAX,
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn to_stop_is_to_say_nothing_else() {
+    fn disabling_flush_zeroes_the_request() {
         assert_eq!(Flush::request(None), RawFlush::default());
         let raw = Flush::request(Some(Flush::default()));
         assert_eq!((raw.enable, raw.interval_ms, raw.expiry_ms), (1, 0, 0));
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_followed_by_zeroes() {
+    fn create_request_pads_the_name() {
         let create = |name: &str| Create {
             name: Some(name.into()),
             mode: 0o640,

@@ -12,10 +12,10 @@ use std::{
 
 /// An open pipe.
 ///
-/// Each method may be called by several threads at a time: every message goes to one of them.
+/// Threads may call methods concurrently: each message is delivered to one of them.
 ///
-/// It can be registered with any event loop, as `tokio::io::unix::AsyncFd` does; then use
-/// [`Pipe::try_send`] and [`Pipe::try_receive`], which never wait.
+/// Any event loop can poll it, for example through `tokio::io::unix::AsyncFd`; in that case use
+/// [`Pipe::try_send`] and [`Pipe::try_receive`], which never block.
 ///
 /// ```no_run
 /// use kmsgpipe::{Access, Pipe};
@@ -36,17 +36,17 @@ pub struct Pipe {
 }
 
 impl Pipe {
-    /// Takes a descriptor that was opened at `path`.
+    /// Wraps a descriptor that was opened at `path`.
     pub(crate) fn new(fd: OwnedFd, path: PathBuf) -> Self {
         Self { fd, path }
     }
 
-    /// The path it was opened by.
+    /// Returns the path that the pipe was opened by.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Makes an error of a failed system call.
+    /// Creates the error of a failed system call.
     pub(crate) fn failed(&self, action: Action, errno: Errno) -> Error {
         match errno {
             Errno::EAGAIN => Error::WouldBlock {
@@ -59,9 +59,10 @@ impl Pipe {
 }
 
 impl From<OwnedFd> for Pipe {
-    /// Takes an open file for a pipe; what is none fails when it is used.
+    /// Wraps an open file. If it is not a pipe, the methods fail.
     ///
-    /// It stays in its mode, as others may share it: [`Pipe::set_mode`] says which mode the methods need.
+    /// The mode stays as it is, because other processes may share the file: [`Pipe::set_mode`] says which mode
+    /// the methods require.
     fn from(fd: OwnedFd) -> Self {
         let link = format!("/proc/self/fd/{}", fd.as_raw_fd());
         let path = fs::read_link(&link).unwrap_or_else(|_| link.into());
@@ -97,7 +98,7 @@ impl IntoRawFd for Pipe {
 pub(crate) mod tests {
     use super::*;
 
-    /// A descriptor that somebody else has opened, of another device.
+    /// Wraps a descriptor of another device.
     pub(crate) fn null() -> Pipe {
         let file = fs::File::options().read(true).write(true).open("/dev/null");
         Pipe::from(OwnedFd::from(file.unwrap()))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Messages that are received together.
+//! A buffer of messages that were received in one call.
 
 use crate::{
     error::Result,
@@ -8,28 +8,28 @@ use crate::{
 };
 use std::iter::FusedIterator;
 
-/// Room for so many bytes is made unless somebody says otherwise: a batch of messages is worth its call then.
+/// Default capacity in bytes: enough messages to amortize the system call.
 const ROOM: usize = 64 * 1024;
 
-/// The largest room that two records never fit into, in bytes.
+/// The largest read size that cannot return two records, in bytes.
 pub(crate) const ONE: usize = 2 * record_len(1) - ALIGNMENT;
 
-/// Messages that were received together, and memory for them that is used again and again.
+/// Messages that were received in one call, in a reusable buffer.
 ///
-/// [`RecordPipe::receive_batch`](crate::RecordPipe::receive_batch) shows how it is used.
+/// [`RecordPipe::receive_batch`](crate::RecordPipe::receive_batch) has an example.
 #[derive(Clone, Debug)]
 pub struct ReceiveBatch {
-    /// Records, one behind the other, and what there was before.
+    /// The buffer: records back to back, then stale bytes.
     bytes: Vec<u8>,
-    /// Where the records begin that were not handed out yet.
+    /// Start of the first record that was not returned yet.
     begin: usize,
-    /// Where they end.
+    /// End of the last record.
     end: usize,
-    /// How many they are.
+    /// Number of records that were not returned yet.
     len: usize,
-    /// The monotonic clock when they were received, in nanoseconds.
+    /// `CLOCK_MONOTONIC` when the records were received, in nanoseconds.
     now_ns: u64,
-    /// How many bytes of records are received together.
+    /// Read size in bytes.
     room: usize,
 }
 
@@ -40,13 +40,13 @@ impl Default for ReceiveBatch {
 }
 
 impl ReceiveBatch {
-    /// Makes one that has no messages, with room for 64 KiB of records.
+    /// Creates an empty batch that receives up to 64 KiB of records.
     pub fn new() -> Self {
         Self::with_room(ROOM)
     }
 
-    /// Makes one that has no messages, with room for `bytes` of records: each message takes
-    /// [`ReceiveBatch::room_for`] of them. Room for one message is made when there is too little for it.
+    /// Creates an empty batch that receives up to `bytes` of records; [`ReceiveBatch::room_for`] returns how
+    /// many bytes messages take. A longer message is received nevertheless, alone.
     pub fn with_room(bytes: usize) -> Self {
         Self {
             bytes: Vec::new(),
@@ -58,7 +58,7 @@ impl ReceiveBatch {
         }
     }
 
-    /// How many bytes of records are made of `messages` that have a length of `len` bytes each.
+    /// Returns how many bytes the records of `messages` messages of `len` bytes take.
     ///
     /// ```
     /// use kmsgpipe::ReceiveBatch;
@@ -70,20 +70,20 @@ impl ReceiveBatch {
         messages.saturating_mul(record_len(len))
     }
 
-    /// How many messages there are that were not handed out yet.
+    /// Returns the number of messages that were not returned yet.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether all messages were handed out.
+    /// Returns whether all messages were returned.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Hands out messages, oldest first. What was handed out is not there any more; what the iterator was not
-    /// asked for stays.
+    /// Iterates over the messages, oldest first, and removes each from the batch as it is returned. Messages
+    /// that the iterator did not return stay.
     pub fn records(&mut self) -> Received<'_> {
-        let bytes = self.bytes.get(self.begin..self.end).unwrap_or_default();
+        let bytes = &self.bytes[self.begin..self.end];
         Received {
             records: Records::new(bytes, self.now_ns),
             begin: &mut self.begin,
@@ -91,16 +91,16 @@ impl ReceiveBatch {
         }
     }
 
-    /// How many bytes of records are received together.
+    /// Returns the read size in bytes.
     pub(crate) fn room(&self) -> usize {
         self.room
     }
 
-    /// Receives records with `read` into `room` bytes, and returns how many they are, or none if what was read
-    /// is something else. `read` returns the number of bytes, or none if the first record did not fit; then
-    /// `grow` says which room is needed instead of that it is given.
+    /// Receives records through `read` into `room` bytes. Returns their number, or `None` if the data is not
+    /// a sequence of records. `read` returns the number of bytes, or `None` if the first record did not fit;
+    /// `grow` then maps the size that was too small to a new one.
     ///
-    /// There must be no messages that were not handed out.
+    /// The batch must be empty.
     pub(crate) fn fill(
         &mut self,
         mut room: usize,
@@ -112,13 +112,13 @@ impl ReceiveBatch {
             if self.bytes.len() < room {
                 self.bytes.resize(room, 0);
             }
-            match read(self.bytes.get_mut(..room).unwrap_or_default())? {
+            match read(&mut self.bytes[..room])? {
                 Some(end) => break end,
                 None => room = grow(room)?,
             }
         };
         self.now_ns = now_ns();
-        let mut records = Records::new(self.bytes.get(..end).unwrap_or_default(), self.now_ns);
+        let mut records = Records::new(&self.bytes[..end], self.now_ns);
         let len = records.by_ref().count();
         if records.rest_len() > 0 {
             return Ok(None);
@@ -128,7 +128,7 @@ impl ReceiveBatch {
     }
 }
 
-/// Hands out the messages of a [`ReceiveBatch`].
+/// Iterator over the messages of a [`ReceiveBatch`].
 #[derive(Debug)]
 pub struct Received<'a> {
     records: Records<'a>,
@@ -162,7 +162,7 @@ mod tests {
     use crate::record::tests::record;
     use std::{cell::RefCell, collections::VecDeque};
 
-    /// What the kernel does of a queue of records.
+    /// Reads records from a queue as the kernel does.
     fn read(queue: &mut VecDeque<Vec<u8>>, bytes: &mut [u8]) -> Result<Option<usize>> {
         let mut end = 0;
         while let Some(first) = queue.front() {
@@ -176,20 +176,20 @@ mod tests {
         Ok(Some(end))
     }
 
-    /// A queue of messages of these lengths.
+    /// Creates a queue of messages with these lengths.
     fn queue(lengths: &[usize]) -> RefCell<VecDeque<Vec<u8>>> {
         let records = lengths.iter().zip(1..);
         let records = records.map(|(len, seq)| record(seq, &vec![seq as u8; *len]));
         RefCell::new(records.collect())
     }
 
-    /// The sequence numbers that are handed out.
+    /// Returns the sequence numbers of the remaining messages.
     fn seqs(batch: &mut ReceiveBatch) -> Vec<u64> {
         batch.records().map(|record| record.seq).collect()
     }
 
     #[test]
-    fn a_batch_is_handed_out_fully() {
+    fn batch_returns_each_record_once() {
         let queue = queue(&[1, 2, 3, 4, 5]);
         let mut batch = ReceiveBatch::with_room(4 * 72);
         let room = batch.room();
@@ -205,7 +205,7 @@ mod tests {
         assert_eq!((first.seq, first.payload), (1, &[1][..]));
         assert_eq!(records.next().map(|record| record.seq), Some(2));
         assert_eq!(records.len(), 2);
-        // One that was not asked for everything leaves the rest to the next one.
+        // An iterator that is dropped early leaves the rest to the next one.
         assert_eq!(batch.len(), 2);
         assert_eq!(seqs(&mut batch), [3, 4]);
         assert_eq!((batch.len(), batch.is_empty()), (0, true));
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn one_at_a_time_is_received_whatever_its_length() {
+    fn reads_of_one_record_grow_as_needed() {
         let lengths = [72, 1, 1, 73, 1, 2, 500, 1, 64, 8, 80];
         let queue = queue(&lengths);
         let mut batch = ReceiveBatch::new();
@@ -234,11 +234,11 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_in_the_place_of_a_long_message_is_not_lost() {
+    fn records_in_place_of_a_long_message_are_kept() {
         let queue = queue(&[1000, 1, 2, 3, 2000]);
         let mut batch = ReceiveBatch::new();
         let read = |bytes: &mut [u8]| read(&mut queue.borrow_mut(), bytes);
-        // Another reader receives the message whose length was just told.
+        // Another reader takes the message after its length was read.
         let grow = |_| {
             Ok(queue
                 .borrow_mut()
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_told() {
+    fn truncated_record_is_reported() {
         let mut bytes = [record(1, b"one"), record(2, b"two")].concat();
         bytes.pop();
         let mut batch = ReceiveBatch::new();

@@ -1,63 +1,61 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Messages with what is known of each, as the kernel writes them.
+//! Messages with their metadata, parsed from the kernel's format.
 
 use crate::sys::RawRecord;
 use kmsgpipe_sys::raw::KMSGPIPE_RECORD_PRIVILEGED;
 use nix::time::ClockId;
 use std::{iter::FusedIterator, mem::offset_of, time::Duration};
 
-/// The length of a record without its payload.
+/// Length of a record without its payload.
 pub(crate) const HEADER: usize = size_of::<RawRecord>();
 
-/// Records begin at multiples of so many bytes.
+/// Alignment of records in bytes.
 pub(crate) const ALIGNMENT: usize = 8;
 
-/// The length of a record with a payload of `len` bytes.
+/// Returns the length of a record with a payload of `len` bytes.
 pub(crate) const fn record_len(len: u32) -> usize {
     HEADER + (len as usize).next_multiple_of(ALIGNMENT)
 }
 
-/// The monotonic clock, in nanoseconds.
+/// Returns `CLOCK_MONOTONIC` in nanoseconds.
 pub(crate) fn now_ns() -> u64 {
-    // A clock that cannot be read makes no age.
+    // If the clock cannot be read, all ages are 0.
     let now = ClockId::CLOCK_MONOTONIC.now().map(Duration::from);
     now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
 }
 
-/// A message, and what is known of it.
+/// A message and its metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// Sequence number; the first message ever sent has 1.
+    /// Sequence number; the first message of the pipe has 1.
     pub seq: u64,
-    /// When it was sent, by `CLOCK_MONOTONIC` as the caller's time namespace has it.
+    /// Time of sending, in `CLOCK_MONOTONIC` of the caller's time namespace.
     pub monotonic_ns: u64,
-    /// When it was sent, by `CLOCK_REALTIME`.
+    /// Time of sending, in `CLOCK_REALTIME`.
     pub realtime_ns: u64,
-    /// For how long it had been queued, in nanoseconds, without the time for which the machine was
-    /// suspended.
+    /// Time that the message was queued, in nanoseconds, excluding system suspend.
     pub age_ns: u64,
-    /// How many messages before it were lost; 0, as the kernel loses none.
+    /// Number of messages lost before it; 0, because the kernel does not drop messages silently.
     pub lost: u64,
-    /// Real user id of its sender, in the caller's user namespace.
+    /// Real user ID of the sender, in the caller's user namespace.
     pub uid: u32,
-    /// Real group id of its sender, likewise.
+    /// Real group ID of the sender, in the caller's user namespace.
     pub gid: u32,
-    /// Process id of its sender, 0 when that has none here.
+    /// Process ID of the sender, 0 if it has none in the caller's PID namespace.
     pub pid: u32,
-    /// Whether its sender had other effective ids than these, or its file was opened with others,
-    /// as in a set-user-id program.
+    /// Whether the credentials of the sender or of its open file differ from the real IDs, as in a set-user-ID
+    /// program.
     pub privileged: bool,
-    /// Its priority; 0, as all messages are equal.
+    /// Priority; 0, because all messages have the same.
     pub priority: u32,
-    /// How often it was delivered: 1 when it was received, 0 in a [`Dump`](crate::Dump), which delivers
-    /// nothing.
+    /// Number of deliveries: 1 for a received message, 0 in a [`Dump`](crate::Dump).
     pub deliveries: u32,
-    /// The message.
+    /// The payload.
     pub payload: &'a [u8],
 }
 
-/// The messages of a [`Dump`](crate::Dump).
+/// Iterator over the messages of a [`Dump`](crate::Dump).
 #[derive(Clone, Debug)]
 pub struct Records<'a> {
     rest: &'a [u8],
@@ -65,7 +63,7 @@ pub struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// The records in `bytes`, one behind the other, as they were at a time `now_ns`.
+    /// Iterates over the records in `bytes`, whose ages are relative to `now_ns`.
     pub(crate) fn new(bytes: &'a [u8], now_ns: u64) -> Self {
         Self {
             rest: bytes,
@@ -73,7 +71,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// How many bytes there are behind the records that were handed out.
+    /// Returns the number of bytes after the records that were returned.
     pub(crate) fn rest_len(&self) -> usize {
         self.rest.len()
     }
@@ -109,12 +107,12 @@ impl<'a> Iterator for Records<'a> {
 
 impl FusedIterator for Records<'_> {}
 
-/// The 32-bit integer at an offset.
+/// Returns the 32-bit integer at an offset.
 pub(crate) fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-/// The 64-bit integer at an offset.
+/// Returns the 64-bit integer at an offset.
 fn long(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
 }
@@ -123,7 +121,7 @@ fn long(bytes: &[u8], at: usize) -> Option<u64> {
 pub(crate) mod tests {
     use super::*;
 
-    /// A record as the kernel writes it; that of an odd number is privileged.
+    /// Returns a record in the kernel's format; odd sequence numbers are marked privileged.
     pub(crate) fn record(seq: u64, payload: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for value in [seq, 1_000 + seq, 2_000 + seq, 3] {
@@ -140,7 +138,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn records_are_read_one_after_the_other() {
+    fn records_are_parsed_in_order() {
         let payloads: [&[u8]; 4] = [b"1", b"12345678", b"\0\xff", &[7; 1001]];
         let mut bytes = Vec::new();
         for (seq, payload) in payloads.iter().enumerate() {
@@ -167,12 +165,12 @@ pub(crate) mod tests {
             }
         );
         assert!(!read[2].privileged);
-        // A clock that seems to run backwards makes no age.
+        // A clock that appears to run backwards results in age 0.
         assert_eq!(read[3].age_ns, 0);
     }
 
     #[test]
-    fn what_is_cut_off_is_no_record() {
+    fn truncated_record_ends_the_iteration() {
         let whole = record(1, b"123456789");
         for len in 0..whole.len() {
             let mut records = Records::new(&whole[..len], 0);

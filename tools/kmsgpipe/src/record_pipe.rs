@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! An open pipe through which messages pass with what is known of each, and several at a time.
+//! An open pipe that transfers messages with their metadata, several in one call.
 
 use crate::{
     action::Action,
@@ -21,15 +21,15 @@ use std::{
     time::Duration,
 };
 
-/// The room that every record fits into.
+/// The largest record, in bytes.
 const ANY: usize = record_len(MSG_SIZE_MAX);
 
-/// An open pipe whose file is in [`Modes::RECORDS`]: messages are received with what is known of each, and
-/// several are sent or received by one call.
+/// An open pipe in [`Modes::RECORDS`]: messages are received with their metadata, and one call sends or
+/// receives several.
 ///
-/// Each method may be called by several threads at a time, each with a batch of its own: every message goes to
-/// one of them. As a [`Pipe`], it can be registered with any event loop; then use the methods whose names begin
-/// with `try`, which never wait.
+/// Threads may call methods concurrently, each with its own batch: each message is delivered to one of them.
+/// Any event loop can poll it, like a [`Pipe`]; in that case use the methods whose names start with `try`,
+/// which never block.
 ///
 /// ```no_run
 /// use kmsgpipe::{Access, ReceiveBatch, RecordPipe};
@@ -48,20 +48,20 @@ pub struct RecordPipe {
     pipe: Pipe,
 }
 
-/// How many messages a call is to receive.
+/// How many messages a call receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Amount {
-    /// One, as far as that can be had.
+    /// One, if possible.
     One,
-    /// As many as there is room for.
+    /// As many as fit.
     Many,
 }
 
 impl RecordPipe {
-    /// Opens a pipe by its name, its number or its path, as [`Pipe::open`] does.
+    /// Opens a pipe by its name, number or path, as [`Pipe::open`] does.
     ///
-    /// Its file is in blocking mode and is closed by `execve(2)`. It is in [`Modes::RECORDS`], and in
-    /// [`Modes::EOF`] if the default mode of the pipe has that.
+    /// The file is in blocking mode and has close-on-exec set. Its mode is [`Modes::RECORDS`], plus
+    /// [`Modes::EOF`] if that is set in the default mode of the pipe.
     ///
     /// # Errors
     ///
@@ -76,47 +76,47 @@ impl RecordPipe {
         Ok(Self { pipe })
     }
 
-    /// The pipe, to be asked and administered. Its methods that send and receive messages do not work in
-    /// [`Modes::RECORDS`].
+    /// Returns the pipe for queries and administration. Its methods that send and receive messages do not
+    /// work in [`Modes::RECORDS`].
     pub fn pipe(&self) -> &Pipe {
         &self.pipe
     }
 
-    /// Hands out the next message of `batch`. If there is none, receives one first, and waits for it as long
-    /// as need be.
+    /// Returns the next message of `batch`. If the batch is empty, receives a message first, and blocks while
+    /// the pipe is empty.
     ///
-    /// The kernel has no call for exactly one record, only for as many as fit. So this receives into so little
-    /// memory that two never fit. A message of more than 72 bytes needs more memory than that: the pipe is asked
-    /// for its length, and it is received into memory of just that size. If it leaves the pipe in between, as
-    /// another program receives it or it expires, several short ones may come in its place. They are in
-    /// `batch` then, and the next calls hand them out: [`ReceiveBatch::len`] tells how many there are. Many
-    /// messages are received faster by [`RecordPipe::receive_batch`].
+    /// A read returns as many records as fit, so this reads into a buffer that is too small for two. A message
+    /// of more than 72 bytes does not fit either: its length is queried, and the read repeated with exactly that
+    /// size. If another reader takes the message or it expires in between, several shorter messages may be
+    /// returned instead. They stay in `batch` for the next calls: [`ReceiveBatch::len`] returns their number.
+    /// [`RecordPipe::receive_batch`] is faster for many messages.
     ///
     /// # Errors
     ///
-    /// No message was taken then. [`Error::WouldBlock`] in [`Modes::EOF`], and [`Error::System`]: `EINTR`
-    /// when a signal was caught, `ENOTTY` for another file.
+    /// No message was consumed. [`Error::WouldBlock`] in [`Modes::EOF`], and [`Error::System`]: `EINTR` if a
+    /// signal was caught, `ENOTTY` if the file is not a pipe.
     pub fn receive_record<'b>(&self, batch: &'b mut ReceiveBatch) -> Result<Record<'b>> {
         self.receive(batch, Amount::One)?;
         self.next(batch)
     }
 
-    /// Hands out the next message of `batch` as [`RecordPipe::receive_record`] does, but does not wait.
+    /// Returns the next message of `batch` as [`RecordPipe::receive_record`] does, but without blocking.
     ///
     /// # Errors
     ///
-    /// No message was taken then. As [`RecordPipe::receive_record`], and [`Error::WouldBlock`].
+    /// No message was consumed. Those of [`RecordPipe::receive_record`], and [`Error::WouldBlock`] if the pipe is
+    /// empty.
     pub fn try_receive_record<'b>(&self, batch: &'b mut ReceiveBatch) -> Result<Record<'b>> {
         self.try_receive(batch, Amount::One)?;
         self.next(batch)
     }
 
-    /// Hands out the next message of `batch` as [`RecordPipe::receive_record`] does, but waits for `timeout` at
-    /// most, whoever else receives meanwhile.
+    /// Returns the next message of `batch` as [`RecordPipe::receive_record`] does, but waits at most `timeout`,
+    /// also when other receivers take messages first.
     ///
     /// # Errors
     ///
-    /// No message was taken then. As [`RecordPipe::receive_record`], and [`Error::TimedOut`].
+    /// No message was consumed. Those of [`RecordPipe::receive_record`], and [`Error::TimedOut`].
     pub fn receive_record_timeout<'b>(
         &self,
         batch: &'b mut ReceiveBatch,
@@ -126,10 +126,10 @@ impl RecordPipe {
         self.next(batch)
     }
 
-    /// Receives messages into `batch`, as many as are there and fit, and waits for the first one as long as
-    /// need be. Returns how many there are, which is at least one.
+    /// Receives as many messages as are queued and fit into `batch`, and blocks while the pipe is empty. Returns
+    /// the number of messages in the batch, which is at least 1.
     ///
-    /// Messages that are in `batch` already are not lost: while there are some, no more are received.
+    /// If `batch` is not empty, this receives nothing and returns the number of messages that are left.
     ///
     /// ```no_run
     /// use kmsgpipe::{Access, ReceiveBatch, RecordPipe};
@@ -148,26 +148,26 @@ impl RecordPipe {
     ///
     /// # Errors
     ///
-    /// No message was taken then. Those of [`RecordPipe::receive_record`].
+    /// No message was consumed. Those of [`RecordPipe::receive_record`].
     pub fn receive_batch(&self, batch: &mut ReceiveBatch) -> Result<usize> {
         self.receive(batch, Amount::Many)
     }
 
-    /// Receives messages as [`RecordPipe::receive_batch`] does, but does not wait for the first one.
+    /// Receives messages as [`RecordPipe::receive_batch`] does, but without blocking.
     ///
     /// # Errors
     ///
-    /// No message was taken then. Those of [`RecordPipe::try_receive_record`].
+    /// No message was consumed. Those of [`RecordPipe::try_receive_record`].
     pub fn try_receive_batch(&self, batch: &mut ReceiveBatch) -> Result<usize> {
         self.try_receive(batch, Amount::Many)
     }
 
-    /// Receives messages as [`RecordPipe::receive_batch`] does, but waits for the first one for `timeout` at
-    /// most, whoever else receives meanwhile.
+    /// Receives messages as [`RecordPipe::receive_batch`] does, but waits at most `timeout` for the first one,
+    /// also when other receivers take messages first.
     ///
     /// # Errors
     ///
-    /// No message was taken then. Those of [`RecordPipe::receive_record_timeout`].
+    /// No message was consumed. Those of [`RecordPipe::receive_record_timeout`].
     pub fn receive_batch_timeout(
         &self,
         batch: &mut ReceiveBatch,
@@ -176,9 +176,9 @@ impl RecordPipe {
         self.receive_timeout(batch, Amount::Many, timeout)
     }
 
-    /// Sends the messages of `batch` by one call, and waits for room as long as need be. Returns how many were
-    /// accepted: all, unless a signal was caught or the pipe was destroyed after the first one, or somebody has
-    /// put the file into non-blocking mode. They are taken out of `batch`.
+    /// Sends the messages of `batch` in one call, and blocks while the pipe is full. Removes the accepted
+    /// messages from `batch` and returns their number. That is all of them, unless, after the first one, a
+    /// signal was caught, the pipe was destroyed, or the shared open file is in non-blocking mode.
     ///
     /// ```no_run
     /// use kmsgpipe::{Access, RecordPipe, SendBatch};
@@ -196,73 +196,73 @@ impl RecordPipe {
     ///
     /// # Errors
     ///
-    /// Nothing was sent then, and `batch` is as it was. [`Error::EmptyMessage`] and [`Error::TooLong`] if one
-    /// of the messages is so, and [`Error::System`]: `EINTR` when a signal was caught.
+    /// Nothing was sent, and `batch` is unchanged. [`Error::EmptyMessage`] or [`Error::TooLong`] if a message is
+    /// invalid, and [`Error::System`]: `EINTR` if a signal was caught.
     pub fn send_batch(&self, batch: &mut SendBatch) -> Result<usize> {
-        self.pipe.insist(Action::Send, || {
+        self.pipe.retry_blocking(Action::Send, || {
             self.write(batch, |fd, bytes| unistd::write(fd, bytes))
         })
     }
 
-    /// Sends those of the first messages of `batch` for which there is room at once, as
-    /// [`RecordPipe::send_batch`] does. Returns how many were accepted.
+    /// Sends as many messages of `batch`, in order, as fit without blocking. Removes them from `batch` and
+    /// returns their number.
     ///
     /// # Errors
     ///
-    /// Nothing was sent then, and `batch` is as it was. As [`RecordPipe::send_batch`], and
-    /// [`Error::WouldBlock`].
+    /// Nothing was sent, and `batch` is unchanged. Those of [`RecordPipe::send_batch`], and
+    /// [`Error::WouldBlock`] if the pipe is full.
     pub fn try_send_batch(&self, batch: &mut SendBatch) -> Result<usize> {
         self.write(batch, sys::write_nowait)
     }
 
-    /// Waits for room for `timeout` at most, whoever else sends meanwhile, and then sends those of the first
-    /// messages of `batch` for which there is room at once. Returns how many were accepted.
+    /// Waits at most `timeout` for space, also when other senders take it first, then sends as many messages of
+    /// `batch`, in order, as fit without blocking. Removes them from `batch` and returns their number.
     ///
     /// # Errors
     ///
-    /// Nothing was sent then, and `batch` is as it was. As [`RecordPipe::send_batch`], and [`Error::TimedOut`].
+    /// Nothing was sent, and `batch` is unchanged. Those of [`RecordPipe::send_batch`], and [`Error::TimedOut`].
     pub fn send_batch_timeout(&self, batch: &mut SendBatch, timeout: Duration) -> Result<usize> {
-        // What cannot be sent needs no time.
+        // An empty or invalid batch does not wait for space.
         if batch.is_empty() || batch.has_empty() {
             return self.try_send_batch(batch);
         }
         self.pipe
-            .within(Action::Send, timeout, || self.try_send_batch(batch))
+            .retry_until(Action::Send, timeout, || self.try_send_batch(batch))
     }
 
-    /// Receives messages unless there are some, and waits for the first one as long as need be.
+    /// Receives messages if `batch` is empty, and blocks for the first one.
     fn receive(&self, batch: &mut ReceiveBatch, amount: Amount) -> Result<usize> {
-        let len = self.pipe.insist(Action::Receive, || {
+        let len = self.pipe.retry_blocking(Action::Receive, || {
             self.read(batch, amount, |fd, bytes| unistd::read(fd, bytes))
         })?;
         self.pipe.received(len)
     }
 
-    /// Receives messages unless there are some, without waiting.
+    /// Receives messages if `batch` is empty, without blocking.
     fn try_receive(&self, batch: &mut ReceiveBatch, amount: Amount) -> Result<usize> {
         self.pipe
             .received(self.read(batch, amount, sys::read_nowait)?)
     }
 
-    /// Receives messages unless there are some, and waits for the first one for `timeout` at most.
+    /// Receives messages if `batch` is empty, and waits at most `timeout` for the first one.
     fn receive_timeout(
         &self,
         batch: &mut ReceiveBatch,
         amount: Amount,
         timeout: Duration,
     ) -> Result<usize> {
-        // What is there already needs no time.
+        // Received messages are returned without waiting.
         if !batch.is_empty() {
             return Ok(batch.len());
         }
-        let len = self.pipe.within(Action::Receive, timeout, || {
+        let len = self.pipe.retry_until(Action::Receive, timeout, || {
             self.read(batch, amount, sys::read_nowait)
         })?;
         self.pipe.received(len)
     }
 
-    /// Receives messages with `call` unless there are some; returns how many there are, which is 0 if there is
-    /// none and the open file is in a mode that says so.
+    /// Receives messages with `call` if `batch` is empty, and returns the number of messages in it: 0 if the pipe
+    /// is empty and the open file is in [`Modes::EOF`].
     fn read(
         &self,
         batch: &mut ReceiveBatch,
@@ -274,7 +274,7 @@ impl RecordPipe {
         }
         let room = match amount {
             Amount::One => ONE,
-            // No bytes at all would always be read.
+            // A read of 0 bytes would always succeed.
             Amount::Many => batch.room().max(ONE),
         };
         let read = |bytes: &mut [u8]| match call(self.as_fd(), bytes) {
@@ -283,40 +283,40 @@ impl RecordPipe {
             Err(errno) => Err(self.pipe.failed(Action::Receive, errno)),
         };
         match batch.fill(room, read, |room| self.room_for_next(amount, room))? {
-            // A record is never empty: it is a pipe in the mode EOF, or something that has no mode.
+            // Records are never empty: this is a pipe in `Modes::EOF`, or not a pipe, which has no mode.
             Some(0) => self.pipe.mode().map(|_| 0),
             Some(len) => Ok(len),
-            None => Err(self.no_record()),
+            None => Err(self.not_a_record()),
         }
     }
 
-    /// The room for the next record, which did not fit into `room`. It stays where it is meanwhile, unless
-    /// another program receives it.
+    /// Returns a read size for the next record, which did not fit into `room` bytes. The record stays queued,
+    /// unless another reader takes it.
     fn room_for_next(&self, amount: Amount, room: usize) -> Result<usize> {
         let stats = self.pipe.stats()?;
         match amount {
             Amount::One => Ok(stats.head.map_or(ONE, |head| record_len(head.len)).max(ONE)),
             Amount::Many if room >= ANY => Err(self.pipe.failed(Action::Receive, Errno::EMSGSIZE)),
             Amount::Many => {
-                // The pipe may have taken longer messages a moment ago than it does now.
+                // The message may predate a reduction of the pipe's maximum message size.
                 let longest = record_len(stats.msg_size);
                 Ok(if room < longest { longest } else { ANY })
             }
         }
     }
 
-    /// The next message of a batch that has some.
+    /// Returns the next message of a batch that is not empty.
     fn next<'b>(&self, batch: &'b mut ReceiveBatch) -> Result<Record<'b>> {
-        batch.records().next().ok_or_else(|| self.no_record())
+        batch.records().next().ok_or_else(|| self.not_a_record())
     }
 
-    /// Makes the error that something else was read than records.
-    fn no_record(&self) -> Error {
-        self.no_pipe("what it returned is no record")
+    /// Creates the error for data that is not a sequence of records.
+    fn not_a_record(&self) -> Error {
+        self.not_a_pipe("its data is not a record")
     }
 
-    /// Makes the error that it does what no pipe does.
-    fn no_pipe(&self, why: &'static str) -> Error {
+    /// Creates the error for a file that does not behave like a pipe.
+    fn not_a_pipe(&self, why: &'static str) -> Error {
         Error::NotAPipe {
             object: self.pipe.path().to_owned(),
             why,
@@ -338,22 +338,23 @@ impl RecordPipe {
         match call(self.as_fd(), batch.bytes()) {
             Ok(written) => batch
                 .sent(written)
-                .ok_or_else(|| self.no_pipe("it took a part of a message")),
+                .ok_or_else(|| self.not_a_pipe("it accepted a part of a message")),
             Err(Errno::EMSGSIZE) => Err(self.pipe.too_long(batch.longest().into())),
             Err(errno) => Err(self.pipe.failed(Action::Send, errno)),
         }
     }
 }
 
-/// The mode for records, and otherwise as `default` has it.
+/// Returns the records mode, plus [`Modes::EOF`] if `default` has it.
 fn modes(default: Modes) -> Modes {
     Modes::RECORDS | (default & Modes::EOF)
 }
 
 impl From<OwnedFd> for RecordPipe {
-    /// Takes an open file for a pipe; what is none fails when it is used.
+    /// Wraps an open file. If it is not a pipe, the methods fail.
     ///
-    /// It stays in its mode, as others may share it: the methods need [`Modes::RECORDS`].
+    /// The mode stays as it is, because other processes may share the file: the methods require
+    /// [`Modes::RECORDS`].
     fn from(fd: OwnedFd) -> Self {
         Self { pipe: fd.into() }
     }
@@ -384,7 +385,7 @@ mod tests {
     use std::{fs::File, path::Path};
 
     #[test]
-    fn records_come_whatever_the_default_mode() {
+    fn records_mode_keeps_only_eof() {
         let (records, eof) = (Modes::RECORDS, Modes::EOF);
         for (default, expected) in [
             (Modes::empty(), records),
@@ -397,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pipe_is_none() {
+    fn other_files_are_rejected() {
         let error = RecordPipe::open("4294967295", Access::Read).unwrap_err();
         assert_eq!(error.class(), Class::NotFound);
         let error = RecordPipe::open("/dev/null", Access::Read).unwrap_err();
@@ -407,7 +408,7 @@ mod tests {
         let file = File::options().read(true).write(true).open("/dev/null");
         let pipe = RecordPipe::from(OwnedFd::from(file.unwrap()));
         assert_eq!(pipe.pipe().path(), Path::new("/dev/null"));
-        // An end of the file is no message.
+        // The end of a file is not a message.
         let mut batch = ReceiveBatch::new();
         let error = pipe.receive_record(&mut batch).unwrap_err();
         assert_eq!(error.class(), Class::Mismatch);
@@ -419,8 +420,7 @@ mod tests {
         assert_eq!(error.class(), Class::NotFound);
         assert_eq!(
             error.to_string(),
-            "/dev/zero is no pipe of kmsgpipe: what it returned is no record; `kmsgpipectl list` shows \
-             the pipes"
+            "/dev/zero is not a kmsgpipe pipe: its data is not a record; `kmsgpipectl list` lists the pipes"
         );
         assert!(batch.is_empty());
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Messages that are sent together.
+//! A buffer of messages to be sent in one call.
 
 use crate::{
     record::{word, ALIGNMENT},
@@ -8,37 +8,35 @@ use crate::{
 };
 use std::mem::offset_of;
 
-/// The length of a message to be sent without its payload.
+/// Length of the header that precedes each payload.
 const HEADER: usize = size_of::<RawSend>();
 
-/// Messages to be sent together, and memory for them that is used again and again.
+/// Messages to be sent in one call, in a reusable buffer.
 ///
-/// [`RecordPipe::send_batch`](crate::RecordPipe::send_batch) shows how it is used.
+/// [`RecordPipe::send_batch`](crate::RecordPipe::send_batch) has an example.
 #[derive(Clone, Debug, Default)]
 pub struct SendBatch {
-    /// Messages, each behind its header, with zeroes behind it.
+    /// Messages back to back, each with a header and zero padding.
     bytes: Vec<u8>,
-    /// How many they are.
+    /// Number of messages.
     len: usize,
-    /// Whether one of them has no bytes.
+    /// Whether a message has no payload.
     has_empty: bool,
 }
 
 impl SendBatch {
-    /// Makes one that has no messages.
+    /// Creates an empty batch.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a message at the end. The kernel makes no message of 0 bytes: with such a one, the batch cannot
-    /// be sent: it has to be cleared.
+    /// Appends a message. A message of 0 bytes is invalid: sending a batch that contains one fails until the
+    /// batch is cleared.
     pub fn push(&mut self, message: &[u8]) {
-        // A pipe takes no message that is longer: it says so of this number, too.
+        // Saturation is safe: no pipe accepts a message of u32::MAX bytes either.
         let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
         let mut header = [0; HEADER];
-        if let Some(place) = header[offset_of!(RawSend, len)..].first_chunk_mut() {
-            *place = len.to_ne_bytes();
-        }
+        header[offset_of!(RawSend, len)..][..size_of_val(&len)].copy_from_slice(&len.to_ne_bytes());
         self.bytes.extend_from_slice(&header);
         self.bytes.extend_from_slice(message);
         let end = self.bytes.len().next_multiple_of(ALIGNMENT);
@@ -47,40 +45,40 @@ impl SendBatch {
         self.has_empty |= message.is_empty();
     }
 
-    /// How many messages there are that were not sent yet.
+    /// Returns the number of messages that were not sent yet.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is no message in it.
+    /// Returns whether the batch contains no messages.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Takes all messages out of it.
+    /// Removes all messages.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.len = 0;
         self.has_empty = false;
     }
 
-    /// What is to be written.
+    /// Returns the bytes to be written.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Whether one of the messages has no bytes.
+    /// Returns whether a message has no payload.
     pub(crate) fn has_empty(&self) -> bool {
         self.has_empty
     }
 
-    /// The length of the longest message, in bytes.
+    /// Returns the length of the longest message, in bytes.
     pub(crate) fn longest(&self) -> u32 {
         self.ends().map(|(len, _)| len).max().unwrap_or(0)
     }
 
-    /// Takes out the messages that make up the first `written` bytes, and returns how many they are; none if
-    /// these are not whole messages.
+    /// Removes the messages in the first `written` bytes and returns their number, or `None` if `written` is
+    /// not the end of a message.
     pub(crate) fn sent(&mut self, written: usize) -> Option<usize> {
         let sent = match written {
             all if all == self.bytes.len() => self.len,
@@ -91,7 +89,7 @@ impl SendBatch {
         Some(sent)
     }
 
-    /// The length of each message, and where it ends, both in bytes.
+    /// Iterates over the length and the end offset of each message, in bytes.
     fn ends(&self) -> impl Iterator<Item = (u32, usize)> + '_ {
         let mut at = 0;
         std::iter::from_fn(move || {
@@ -106,14 +104,14 @@ impl SendBatch {
 mod tests {
     use super::*;
 
-    /// A message to be sent as the kernel wants it.
+    /// Returns a message in the kernel's format.
     fn message(payload: &[u8], zeroes: usize) -> Vec<u8> {
         let len = payload.len() as u32;
         [&len.to_ne_bytes(), &[0; 20][..], payload, &vec![0; zeroes]].concat()
     }
 
     #[test]
-    fn messages_to_be_sent_have_headers() {
+    fn each_message_has_a_header() {
         let mut batch = SendBatch::new();
         assert_eq!((batch.len(), batch.is_empty()), (0, true));
         for payload in [&b"one"[..], b"12345678", b"three"] {
@@ -137,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_message_is_noticed_until_it_is_gone() {
+    fn empty_message_is_flagged_until_cleared() {
         let mut batch = SendBatch::new();
         batch.push(b"a");
         assert!(!batch.has_empty());

@@ -7,89 +7,88 @@ use kmsgpipe_sys::raw::{
     KMSGPIPE_STATS_FLUSH, KMSGPIPE_STATS_HEAD, KMSGPIPE_STATS_HEAD_PRIVILEGED,
 };
 
-/// A consistent snapshot of a pipe: all of it was true at one moment.
+/// A consistent snapshot of a pipe's statistics.
 ///
-/// The fields have the names of `struct kmsgpipe_stats`, and so has what serde makes of them; only
-/// the oldest message is an object of its own.
+/// Fields, also when serialized, have the names of `struct kmsgpipe_stats`, except that those of the oldest
+/// message are an object of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Stats {
-    /// The pipe's number, N of `/dev/kmsgpipeN`.
+    /// Number of the pipe, N in `/dev/kmsgpipeN`.
     pub id: u32,
-    /// Flags of the snapshot, as the header defines them.
+    /// Flags of the snapshot, as defined in the header.
     pub flags: u32,
-    /// The longest message that is accepted, in bytes.
+    /// Maximum message size in bytes.
     pub msg_size: u32,
-    /// The number of messages that fit.
+    /// Maximum number of queued messages.
     pub max_msgs: u32,
-    /// Open file descriptions that may read.
+    /// Open file descriptions with read access.
     pub readers: u32,
-    /// Open file descriptions that may write.
+    /// Open file descriptions with write access.
     pub writers: u32,
-    /// Tasks asleep because the pipe is empty.
+    /// Tasks that sleep because the pipe is empty.
     pub waiting_readers: u32,
-    /// Tasks asleep because the pipe is full.
+    /// Tasks that sleep because the pipe is full.
     pub waiting_writers: u32,
     /// Messages queued now.
     pub depth_msgs: u64,
-    /// Their payload, in bytes.
+    /// Payload of the queued messages, in bytes.
     pub depth_bytes: u64,
-    /// The largest `depth_msgs` so far.
+    /// Maximum of `depth_msgs` so far.
     pub peak_msgs: u64,
-    /// The largest `depth_bytes` so far.
+    /// Maximum of `depth_bytes` so far.
     pub peak_bytes: u64,
     /// Messages accepted.
     pub enqueued_msgs: u64,
-    /// Their payload, in bytes.
+    /// Payload of the accepted messages, in bytes.
     pub enqueued_bytes: u64,
     /// Messages delivered to a reader.
     pub dequeued_msgs: u64,
-    /// Their payload, in bytes.
+    /// Payload of the delivered messages, in bytes.
     pub dequeued_bytes: u64,
-    /// Messages removed because they grew too old.
+    /// Messages removed because they expired.
     pub expired_msgs: u64,
-    /// Their payload, in bytes.
+    /// Payload of the expired messages, in bytes.
     pub expired_bytes: u64,
     /// Messages accepted and then discarded unread.
     pub dropped_msgs: u64,
-    /// Their payload, in bytes.
+    /// Payload of the discarded messages, in bytes.
     pub dropped_bytes: u64,
-    /// Writes refused because the pipe was full.
+    /// Writes rejected because the pipe was full.
     pub refused_full: u64,
-    /// Writes refused because the message was too long.
+    /// Writes rejected because the message was too long.
     pub refused_size: u64,
-    /// How often expired messages are removed, in milliseconds; 0 if messages do not expire.
+    /// Interval in which expired messages are removed, in milliseconds; 0 if messages do not expire.
     pub flush_interval_ms: u32,
-    /// How old a message may grow, in milliseconds; 0 if messages do not expire.
+    /// Age at which messages expire, in milliseconds; 0 if they do not.
     pub flush_expiry_ms: u32,
-    /// The oldest message; none when the pipe is empty or not open for reading.
+    /// The oldest message; `None` if the pipe is empty or not open for reading.
     pub head: Option<Head>,
 }
 
-/// What is known of the oldest message.
+/// Metadata of the oldest message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Head {
-    /// Sequence number; the first message ever sent has 1.
+    /// Sequence number; the first message of the pipe has 1.
     pub seq: u64,
-    /// How long it has been queued, in nanoseconds, without the time for which the machine was
-    /// suspended.
+    /// Time since it was queued, in nanoseconds, excluding system suspend.
     pub age_ns: u64,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u32,
-    /// Real user id of its sender, in the caller's user namespace.
+    /// Real user ID of the sender, in the caller's user namespace.
     pub uid: u32,
-    /// Real group id of its sender, likewise.
+    /// Real group ID of the sender, in the caller's user namespace.
     pub gid: u32,
-    /// Process id of its sender, 0 when that has none here.
+    /// Process ID of the sender, 0 if it has none in the caller's PID namespace.
     pub pid: u32,
-    /// Whether its sender had other effective ids than these, or its file was opened with others,
-    /// as in a set-user-id program.
+    /// Whether the credentials of the sender or of its open file differ from the real IDs, as in a set-user-ID
+    /// program.
     pub privileged: bool,
 }
 
 impl Stats {
-    /// Whether messages expire.
+    /// Returns whether messages expire.
     pub fn messages_expire(&self) -> bool {
         self.flags & KMSGPIPE_STATS_FLUSH != 0
     }
@@ -97,7 +96,7 @@ impl Stats {
 
 impl From<RawStats> for Stats {
     fn from(raw: RawStats) -> Self {
-        // Names every field, so that one added to the header cannot be forgotten here.
+        // Lists every field, so that the compiler reports one that the header adds.
         let RawStats {
             id,
             flags,
@@ -176,8 +175,8 @@ mod tests {
     #[cfg(feature = "serde")]
     use serde_json::json;
 
-    /// A snapshot in which every field has another value.
-    fn made_up(flags: u32) -> RawStats {
+    /// Returns a snapshot in which every field has a different value.
+    fn snapshot(flags: u32) -> RawStats {
         RawStats {
             id: 1,
             flags,
@@ -216,7 +215,7 @@ mod tests {
     #[cfg(feature = "serde")]
     #[test]
     fn json_has_the_names_of_the_header() {
-        let stats = Stats::from(made_up(KMSGPIPE_STATS_HEAD));
+        let stats = Stats::from(snapshot(KMSGPIPE_STATS_HEAD));
         let expected = json!({
             "id": 1, "flags": 1, "msg_size": 2, "max_msgs": 3,
             "readers": 4, "writers": 5, "waiting_readers": 6, "waiting_writers": 7,
@@ -236,22 +235,22 @@ mod tests {
     }
 
     #[test]
-    fn the_flag_says_whether_messages_expire() {
-        assert!(!Stats::from(made_up(KMSGPIPE_STATS_HEAD)).messages_expire());
-        assert!(Stats::from(made_up(KMSGPIPE_STATS_FLUSH)).messages_expire());
+    fn flush_flag_means_messages_expire() {
+        assert!(!Stats::from(snapshot(KMSGPIPE_STATS_HEAD)).messages_expire());
+        assert!(Stats::from(snapshot(KMSGPIPE_STATS_FLUSH)).messages_expire());
     }
 
     #[test]
-    fn the_flag_says_whether_the_sender_is_privileged() {
+    fn privileged_flag_marks_the_head() {
         for (flag, privileged) in [(0, false), (KMSGPIPE_STATS_HEAD_PRIVILEGED, true)] {
-            let head = Stats::from(made_up(KMSGPIPE_STATS_HEAD | flag)).head;
+            let head = Stats::from(snapshot(KMSGPIPE_STATS_HEAD | flag)).head;
             assert_eq!(head.map(|head| head.privileged), Some(privileged));
         }
     }
 
     #[test]
-    fn no_head_is_null() {
-        let stats = Stats::from(made_up(0));
+    fn missing_head_is_null_in_json() {
+        let stats = Stats::from(snapshot(0));
         assert_eq!(stats.head, None);
         #[cfg(feature = "serde")]
         {

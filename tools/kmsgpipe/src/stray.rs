@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What is at the path of a pipe's node instead of it.
+//! Device nodes that are missing or replaced by another file.
 //!
-//! The kernel makes the nodes in devtmpfs, and does not tell when that fails: something may stand there
-//! already, devtmpfs may not be mounted on `/dev`, or somebody may have removed a node.
+//! The kernel creates the nodes in devtmpfs and does not report a failure: a file may exist at the path,
+//! devtmpfs may not be mounted on `/dev`, or a node may have been removed.
 
 use crate::{devfs::device_of, node::Node};
 use std::{
@@ -14,19 +14,19 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The node of a pipe that is not at its path.
+/// A pipe's node that is not at its path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stray {
-    /// The path.
+    /// The path where the node belongs.
     pub path: PathBuf,
-    /// The major and the minor number of the pipe's device.
+    /// The major and minor number of the pipe's device.
     pub device: (u64, u64),
-    /// What is in its way, there or on the way to it, and what that is in words.
+    /// The file in its place, or in the place of a directory of its path, and the type of that file.
     pub blocker: Option<(PathBuf, &'static str)>,
 }
 
 impl Stray {
-    /// Looks for the node of the pipe with the number `device`: nothing if it is there.
+    /// Checks for the node of the device `device` at `path`. Returns `None` if it is there.
     fn look(path: &Path, device: (u64, u64)) -> Option<Self> {
         if device_of(path) == Some(device) {
             return None;
@@ -46,7 +46,7 @@ impl Stray {
         })
     }
 
-    /// Says how an administrator gets the node of a pipe that is there.
+    /// Returns the commands with which an administrator recreates the node.
     pub fn mend(&self) -> String {
         let path = self.path.display();
         let (major, minor) = self.device;
@@ -58,7 +58,7 @@ impl Stray {
         if let Some(parent) = self.path.parent().filter(|parent| !parent.is_dir()) {
             mend += &format!("mkdir {} && ", parent.display());
         }
-        mend + &format!("mknod -m 600 {path} c {major} {minor}` makes the node again")
+        mend + &format!("mknod -m 600 {path} c {major} {minor}` recreates the node")
     }
 }
 
@@ -72,14 +72,14 @@ impl fmt::Display for Stray {
 }
 
 impl Node {
-    /// What is at its path instead of the device of this pipe; nothing if that is there, or if the kernel
-    /// knows no such pipe.
+    /// Checks whether the device of this pipe is at its path. Returns `None` if it is, or if the kernel has no
+    /// such pipe.
     pub fn stray(&self) -> Option<Stray> {
         Stray::look(self.path(), self.device()?)
     }
 }
 
-/// What sort of file it is that is not the node of the pipe.
+/// Names the type of a file that is not the pipe's node.
 fn kind(file_type: FileType) -> &'static str {
     if file_type.is_file() {
         "a regular file"
@@ -102,7 +102,7 @@ mod tests {
     use std::os::unix::{fs::symlink, net::UnixListener};
 
     #[test]
-    fn what_stands_there_is_told() {
+    fn file_in_place_of_the_node_is_named() {
         let directory = std::env::temp_dir().join(format!("kmsgpipe-stray-{}", std::process::id()));
         fs::create_dir(&directory).unwrap();
         let at = |name: &str| directory.join(name);
@@ -132,7 +132,7 @@ mod tests {
             ]
         );
         let node = |steps: &str, name: &str| {
-            format!("{steps}mknod -m 600 {directory}/{name} c 1 3` makes the node again")
+            format!("{steps}mknod -m 600 {directory}/{name} c 1 3` recreates the node")
         };
         let remove = format!("remove what is at {directory}/file, then `");
         assert_eq!(mend[0], node(&remove, "file"));
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_pipe_should_have_is_not_missing() {
+    fn unknown_pipe_has_no_stray() {
         assert_eq!(Node::of(u32::MAX).stray(), None);
         assert_eq!(Node::at(Path::new("/dev/null")).stray(), None);
     }

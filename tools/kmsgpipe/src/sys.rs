@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! The system calls that have no safe wrapper elsewhere, each wrapped once.
+//! Safe wrappers of the system calls for which nix has none.
 
 use nix::{errno::Errno, libc, sys::ioctl::ioctl_num_type};
 use std::{
@@ -8,14 +8,14 @@ use std::{
     ptr,
 };
 
-/// What ioctls take and answer, under the names of the header.
+/// Arguments and results of ioctls and records, as defined in the header.
 pub(crate) use kmsgpipe_sys::raw::{
     kmsgpipe_create as RawCreate, kmsgpipe_dump as RawDump, kmsgpipe_flush as RawFlush,
     kmsgpipe_params as RawParams, kmsgpipe_record as RawRecord, kmsgpipe_send as RawSend,
     kmsgpipe_stats as RawStats,
 };
 
-/// The requests as unsafe functions.
+/// The ioctls as unsafe functions.
 mod request {
     use super::{
         ioctl_num_type as number, libc, RawCreate, RawDump, RawFlush, RawParams, RawStats,
@@ -37,75 +37,75 @@ mod request {
     nix::ioctl_write_ptr_bad!(set_nonblocking, libc::FIONBIO, libc::c_int);
 }
 
-/// Asks for a snapshot of the statistics.
+/// Takes a snapshot of the statistics.
 pub(crate) fn get_stats(fd: BorrowedFd<'_>) -> nix::Result<RawStats> {
     let mut stats = RawStats::default();
-    // SAFETY: The descriptor is open. The number of the request says how much it writes, which is the
-    // size of this structure, and any bytes make a valid one, as it consists of integers.
+    // SAFETY: The descriptor is open. The request number encodes the size of this structure, and the kernel
+    // writes no more. Any bytes are valid, as all fields are integers.
     unsafe { request::get_stats(fd.as_raw_fd(), &mut stats) }?;
     Ok(stats)
 }
 
-/// Discards every queued message.
+/// Discards all queued messages.
 pub(crate) fn clear_queue(fd: BorrowedFd<'_>) -> nix::Result<()> {
-    // SAFETY: The descriptor is open, and the request takes no argument: it accesses no memory.
+    // SAFETY: The descriptor is open, and the request takes no argument and accesses no user memory.
     unsafe { request::clear_queue(fd.as_raw_fd()) }?;
     Ok(())
 }
 
-/// Changes what an empty pipe may hold.
+/// Changes the parameters of an empty pipe.
 pub(crate) fn set_params(fd: BorrowedFd<'_>, params: &RawParams) -> nix::Result<()> {
-    // SAFETY: The descriptor is open, and the request reads as many bytes as this structure has.
+    // SAFETY: The descriptor is open, and the request reads exactly this structure.
     unsafe { request::set_params(fd.as_raw_fd(), params) }?;
     Ok(())
 }
 
-/// Asks what a pipe may hold.
+/// Reads the parameters of a pipe.
 pub(crate) fn get_params(fd: BorrowedFd<'_>) -> nix::Result<RawParams> {
     let mut params = RawParams::default();
-    // SAFETY: The descriptor is open. The request writes as many bytes as this structure has, and
-    // any bytes make a valid one.
+    // SAFETY: The descriptor is open. The request writes exactly this structure, for which any bytes are
+    // valid.
     unsafe { request::get_params(fd.as_raw_fd(), &mut params) }?;
     Ok(params)
 }
 
-/// Switches the open file between blocking and non-blocking mode.
+/// Toggles the open file between blocking and non-blocking mode.
 pub(crate) fn toggle_block(fd: BorrowedFd<'_>) -> nix::Result<()> {
-    // SAFETY: The descriptor is open, and the request takes no argument: it accesses no memory.
+    // SAFETY: The descriptor is open, and the request takes no argument and accesses no user memory.
     unsafe { request::toggle_block(fd.as_raw_fd()) }?;
     Ok(())
 }
 
-/// Lets messages expire, or stops doing so.
+/// Enables or disables message expiry.
 pub(crate) fn flush_periodic(fd: BorrowedFd<'_>, flush: &RawFlush) -> nix::Result<()> {
-    // SAFETY: The descriptor is open, and the request reads as many bytes as this structure has.
+    // SAFETY: The descriptor is open, and the request reads exactly this structure.
     unsafe { request::flush_periodic(fd.as_raw_fd(), flush) }?;
     Ok(())
 }
 
-/// Makes another pipe and returns its number.
+/// Creates another pipe and returns its number.
 pub(crate) fn create_new(fd: BorrowedFd<'_>, create: &RawCreate) -> nix::Result<u32> {
-    // SAFETY: The descriptor is open, and the request reads as many bytes as this structure has.
+    // SAFETY: The descriptor is open, and the request reads exactly this structure.
     let id = unsafe { request::create_new(fd.as_raw_fd(), create) }?;
     u32::try_from(id).map_err(|_| Errno::EOVERFLOW)
 }
 
 /// Destroys the pipe.
 pub(crate) fn destroy(fd: BorrowedFd<'_>) -> nix::Result<()> {
-    // SAFETY: The descriptor is open, and the request takes no argument: it accesses no memory.
+    // SAFETY: The descriptor is open, and the request takes no argument and accesses no user memory.
     unsafe { request::destroy(fd.as_raw_fd()) }?;
     Ok(())
 }
 
-/// Copies queued messages into `buffer`; returns what the request says about them.
+/// Copies queued messages into `buffer` and returns the counts.
 pub(crate) fn dump(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<RawDump> {
     let mut dump = RawDump {
         buffer: buffer.as_mut_ptr() as u64,
         size: buffer.len() as u64,
         ..Default::default()
     };
-    // SAFETY: The descriptor is open. The request reads and writes this structure, of which any bytes
-    // make a valid one, and at most `size` bytes at `buffer`, which are borrowed mutably.
+    // SAFETY: The descriptor is open. The request reads and writes this structure, for which any bytes are
+    // valid, and writes at most `size` bytes at `buffer`, which is mutably borrowed.
     unsafe { request::dump(fd.as_raw_fd(), &mut dump) }?;
     Ok(dump)
 }
@@ -117,7 +117,7 @@ pub(crate) fn set_mode(fd: BorrowedFd<'_>, modes: u32) -> nix::Result<()> {
     Ok(())
 }
 
-/// Asks for the mode of the open file.
+/// Reads the mode of the open file.
 pub(crate) fn get_mode(fd: BorrowedFd<'_>) -> nix::Result<u32> {
     let mut modes = 0;
     // SAFETY: The descriptor is open, and the request writes one integer of 32 bits.
@@ -125,7 +125,7 @@ pub(crate) fn get_mode(fd: BorrowedFd<'_>) -> nix::Result<u32> {
     Ok(modes)
 }
 
-/// Asks for the length of the next message; 0 if there is none.
+/// Returns the length of the next message; 0 if there is none.
 pub(crate) fn next_len(fd: BorrowedFd<'_>) -> nix::Result<u32> {
     let mut len = 0;
     // SAFETY: The descriptor is open, and the request writes one integer.
@@ -133,14 +133,14 @@ pub(crate) fn next_len(fd: BorrowedFd<'_>) -> nix::Result<u32> {
     u32::try_from(len).map_err(|_| Errno::EOVERFLOW)
 }
 
-/// Puts the open file into non-blocking mode, or out of it.
+/// Sets or clears non-blocking mode of the open file.
 pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> nix::Result<()> {
     // SAFETY: The descriptor is open, and the request reads one integer.
     unsafe { request::set_nonblocking(fd.as_raw_fd(), &libc::c_int::from(on)) }?;
     Ok(())
 }
 
-/// The requests that are known to be so without being carried out: those that need an argument.
+/// Requests that can be probed without side effects: those that take an argument.
 pub(crate) const PROBED: [(&str, u32); 8] = [
     ("KMSGPIPE_GET_STATS", kmsgpipe_sys::GET_STATS),
     ("KMSGPIPE_SET_PARAMS", kmsgpipe_sys::SET_PARAMS),
@@ -152,10 +152,10 @@ pub(crate) const PROBED: [(&str, u32); 8] = [
     ("KMSGPIPE_GET_MODE", kmsgpipe_sys::GET_MODE),
 ];
 
-/// Whether a request of [`PROBED`] is known, whoever may make it. Nothing is done.
+/// Returns whether the module supports a request of [`PROBED`]. The caller needs no privilege.
 pub(crate) fn is_known(fd: BorrowedFd<'_>, request: u32) -> bool {
-    // SAFETY: The descriptor is open. There is no memory at the address zero, so that a request which
-    // reads or writes its argument does nothing but fail.
+    // SAFETY: The descriptor is open. The argument is a null pointer, so a request that accesses its argument
+    // fails without side effects.
     let ret = unsafe {
         libc::ioctl(
             fd.as_raw_fd(),
@@ -166,26 +166,26 @@ pub(crate) fn is_known(fd: BorrowedFd<'_>, request: u32) -> bool {
     Errno::result(ret) != Err(Errno::ENOTTY)
 }
 
-/// Reads without waiting, whether or not the file is in non-blocking mode.
+/// Reads without blocking, whether or not the file is in non-blocking mode.
 pub(crate) fn read_nowait(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<usize> {
     let segment = libc::iovec {
         iov_base: buffer.as_mut_ptr().cast(),
         iov_len: buffer.len(),
     };
-    // SAFETY: The descriptor is open, there is one segment, and it is exactly `buffer`, which is
-    // borrowed mutably. An offset of -1 stands for a read that has none.
+    // SAFETY: The descriptor is open, and the only segment is exactly `buffer`, which is mutably borrowed. An
+    // offset of -1 means the file position, which a pipe does not have.
     let ret = unsafe { libc::preadv2(fd.as_raw_fd(), &segment, 1, -1, libc::RWF_NOWAIT) };
     Errno::result(ret).map(|n| n as usize)
 }
 
-/// Writes without waiting, whether or not the file is in non-blocking mode.
+/// Writes without blocking, whether or not the file is in non-blocking mode.
 pub(crate) fn write_nowait(fd: BorrowedFd<'_>, buffer: &[u8]) -> nix::Result<usize> {
     let segment = libc::iovec {
         iov_base: buffer.as_ptr().cast_mut().cast(),
         iov_len: buffer.len(),
     };
-    // SAFETY: The descriptor is open, there is one segment, and it is exactly `buffer`, which a write
-    // only reads. An offset of -1 stands for a write that has none.
+    // SAFETY: The descriptor is open, and the only segment is exactly `buffer`, which a write only reads. An
+    // offset of -1 means the file position, which a pipe does not have.
     let ret = unsafe { libc::pwritev2(fd.as_raw_fd(), &segment, 1, -1, libc::RWF_NOWAIT) };
     Errno::result(ret).map(|n| n as usize)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! What the kernel shows of pipes in `/sys/class/kmsgpipe`.
+//! The attributes of pipes in `/sys/class/kmsgpipe`.
 
 use crate::{ident::number, modes::Modes, stats::Stats};
 use kmsgpipe_sys::raw::KMSGPIPE_STATS_FLUSH;
@@ -11,27 +11,27 @@ use std::{
     str::FromStr,
 };
 
-/// Exists while the module is loaded, or built into the kernel.
+/// The sysfs class directory, which exists while the module is loaded or built in.
 pub const CLASS: &str = "/sys/class/kmsgpipe";
 
-/// The class of pipes.
+/// The device class of pipes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Class<'a> {
     directory: &'a str,
 }
 
 impl Class<'static> {
-    /// That of this machine.
+    /// The class of the running system.
     pub(crate) const SYSTEM: Self = Class { directory: CLASS };
 }
 
 impl Class<'_> {
-    /// The directory of a pipe.
+    /// Returns the directory of a pipe.
     fn pipe(self, id: u32) -> PathBuf {
         Path::new(self.directory).join(format!("pipe{id}"))
     }
 
-    /// The numbers of all pipes, in order.
+    /// Returns the numbers of all pipes, in order.
     pub(crate) fn ids(self) -> Vec<u32> {
         let entries = fs::read_dir(self.directory).into_iter().flatten().flatten();
         let id = |entry: fs::DirEntry| number(entry.file_name().to_str()?.strip_prefix("pipe")?);
@@ -40,19 +40,19 @@ impl Class<'_> {
         ids
     }
 
-    /// Whether there is a pipe with this number.
+    /// Returns whether a pipe has this number.
     pub(crate) fn has(self, id: u32) -> bool {
         self.pipe(id).exists()
     }
 
-    /// Where the node of a pipe is.
+    /// Returns the node path of a pipe.
     pub(crate) fn node(self, id: u32) -> Option<PathBuf> {
         let node = fs::read_to_string(self.pipe(id).join("node")).ok()?;
         let node = node.strip_suffix('\n').unwrap_or(&node);
         node.starts_with('/').then(|| node.into())
     }
 
-    /// The pipe whose node is to be at a path.
+    /// Returns the pipe whose node belongs at `path`.
     pub(crate) fn find(self, path: &Path) -> Option<u32> {
         let mut ids = self.ids().into_iter();
         ids.find(|id| self.node(*id).as_deref() == Some(path))
@@ -62,40 +62,40 @@ impl Class<'_> {
     pub(crate) fn destroy(self, id: u32) -> io::Result<()> {
         let commands = Path::new(self.directory).join("destroy");
         let mut file = fs::OpenOptions::new().write(true).open(commands)?;
-        // In one call, as it is one command.
+        // A single write, because each write is a command of its own.
         file.write_all(format!("pipe{id}").as_bytes())
     }
 
-    /// The device number of a pipe, as major and minor.
+    /// Returns the device number of a pipe, as major and minor.
     pub(crate) fn device(self, id: u32) -> Option<(u64, u64)> {
         let device = fs::read_to_string(self.pipe(id).join("dev")).ok()?;
         let (major, minor) = device.trim_end().split_once(':')?;
         Some((major.parse().ok()?, minor.parse().ok()?))
     }
 
-    /// The values of a pipe.
+    /// Returns the attributes of a pipe.
     fn values(self, id: u32) -> Values {
         Values {
             directory: self.pipe(id),
         }
     }
 
-    /// The mode of files of a pipe when they are opened.
+    /// Reads the mode that files of a pipe have when they are opened.
     pub(crate) fn default_mode(self, id: u32) -> io::Result<Modes> {
         self.values(id).get("default_mode")
     }
 
-    /// The statistics of a pipe, one read after the other.
+    /// Reads the statistics of a pipe, one attribute after the other.
     pub(crate) fn stats(self, id: u32) -> io::Result<Stats> {
         let values = self.values(id);
-        let flushed = values.get::<u32>("flush_enable")? != 0;
-        let if_flushed = |name| match flushed {
+        let expires = values.get::<u32>("flush_enable")? != 0;
+        let if_expires = |name| match expires {
             true => values.get(name),
             false => Ok(0),
         };
         Ok(Stats {
             id,
-            flags: if flushed { KMSGPIPE_STATS_FLUSH } else { 0 },
+            flags: if expires { KMSGPIPE_STATS_FLUSH } else { 0 },
             msg_size: values.get("msg_size")?,
             max_msgs: values.get("max_msgs")?,
             readers: values.get("readers")?,
@@ -116,24 +116,24 @@ impl Class<'_> {
             dropped_bytes: values.get("dropped_bytes")?,
             refused_full: values.get("refused_full")?,
             refused_size: values.get("refused_size")?,
-            flush_interval_ms: if_flushed("flush_interval_ms")?,
-            flush_expiry_ms: if_flushed("flush_expiry_ms")?,
+            flush_interval_ms: if_expires("flush_interval_ms")?,
+            flush_expiry_ms: if_expires("flush_expiry_ms")?,
             head: None,
         })
     }
 }
 
-/// The values of one pipe.
+/// The attributes of one pipe.
 struct Values {
     directory: PathBuf,
 }
 
 impl Values {
-    /// Reads one of them.
+    /// Reads and parses one attribute.
     fn get<T: FromStr>(&self, name: &str) -> io::Result<T> {
         let text = fs::read_to_string(self.directory.join(name))?;
         let text = text.trim_end();
-        let bad = |_| io::Error::other(format!("{name} is {text:?}, which is not understood"));
+        let bad = |_| io::Error::other(format!("{name} is {text:?}, which cannot be parsed"));
         text.parse().map_err(bad)
     }
 }
@@ -142,12 +142,12 @@ impl Values {
 mod tests {
     use super::*;
 
-    /// A class of which a test says what is in it.
-    struct MadeUp {
+    /// A class directory with contents chosen by the test.
+    struct FakeClass {
         directory: PathBuf,
     }
 
-    impl MadeUp {
+    impl FakeClass {
         fn new(test: &str) -> Self {
             let name = format!("kmsgpipe-{test}-{}", std::process::id());
             let directory = std::env::temp_dir().join(name);
@@ -168,7 +168,7 @@ mod tests {
         }
     }
 
-    impl Drop for MadeUp {
+    impl Drop for FakeClass {
         fn drop(&mut self) {
             let _ = fs::remove_dir_all(&self.directory);
         }
@@ -176,16 +176,16 @@ mod tests {
 
     #[test]
     fn pipes_are_found_by_number() {
-        let made_up = MadeUp::new("find");
+        let fake = FakeClass::new("find");
         for id in [10, 2, 0] {
-            made_up.write(id, "node", &format!("/dev/kmsgpipe{id}"));
-            made_up.write(id, "dev", &format!("240:{id}"));
+            fake.write(id, "node", &format!("/dev/kmsgpipe{id}"));
+            fake.write(id, "dev", &format!("240:{id}"));
         }
-        made_up.write(2, "node", "/dev/kmsgpipe/log");
-        fs::write(made_up.directory.join("create"), "").unwrap();
-        fs::create_dir(made_up.directory.join("pipe01")).unwrap();
+        fake.write(2, "node", "/dev/kmsgpipe/log");
+        fs::write(fake.directory.join("create"), "").unwrap();
+        fs::create_dir(fake.directory.join("pipe01")).unwrap();
 
-        let class = made_up.class();
+        let class = fake.class();
         assert_eq!(class.ids(), [0, 2, 10]);
         assert!(class.has(10) && !class.has(1));
         assert_eq!(class.node(2).unwrap(), Path::new("/dev/kmsgpipe/log"));
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_no_pipes() {
+    fn missing_class_has_no_pipes() {
         let class = Class {
             directory: "/nonexistent",
         };
@@ -209,25 +209,25 @@ mod tests {
     }
 
     #[test]
-    fn the_default_mode_is_read() {
-        let made_up = MadeUp::new("mode");
-        let class = made_up.class();
+    fn default_mode_is_parsed() {
+        let fake = FakeClass::new("mode");
+        let class = fake.class();
         for (text, modes) in [
             ("none", Modes::empty()),
             ("whole,eof", Modes::WHOLE | Modes::EOF),
         ] {
-            made_up.write(3, "default_mode", text);
+            fake.write(3, "default_mode", text);
             assert_eq!(class.default_mode(3).unwrap(), modes);
         }
-        made_up.write(3, "default_mode", "0");
+        fake.write(3, "default_mode", "0");
         let error = class.default_mode(3).unwrap_err().to_string();
-        assert_eq!(error, "default_mode is \"0\", which is not understood");
+        assert_eq!(error, "default_mode is \"0\", which cannot be parsed");
     }
 
     #[cfg(feature = "serde")]
     #[test]
     fn every_statistic_is_read() {
-        let made_up = MadeUp::new("stats");
+        let fake = FakeClass::new("stats");
         let names = [
             "msg_size",
             "max_msgs",
@@ -253,12 +253,12 @@ mod tests {
             "flush_expiry_ms",
         ];
         for (value, name) in names.iter().enumerate() {
-            made_up.write(3, name, &(value + 1).to_string());
+            fake.write(3, name, &(value + 1).to_string());
         }
-        assert!(made_up.class().stats(3).is_err());
+        assert!(fake.class().stats(3).is_err());
 
-        made_up.write(3, "flush_enable", "1");
-        let stats = made_up.class().stats(3).unwrap();
+        fake.write(3, "flush_enable", "1");
+        let stats = fake.class().stats(3).unwrap();
         let json = serde_json::to_value(&stats).unwrap();
         for (value, name) in names.iter().enumerate() {
             assert_eq!(json[name], value + 1, "{name}");
@@ -267,12 +267,12 @@ mod tests {
         assert_eq!(stats.flags, KMSGPIPE_STATS_FLUSH);
         assert_eq!(stats.head, None);
 
-        made_up.write(3, "flush_enable", "0");
-        let stats = made_up.class().stats(3).unwrap();
+        fake.write(3, "flush_enable", "0");
+        let stats = fake.class().stats(3).unwrap();
         assert_eq!((stats.flags, stats.flush_expiry_ms), (0, 0));
 
-        made_up.write(3, "peak_msgs", "many");
-        let error = made_up.class().stats(3).unwrap_err().to_string();
+        fake.write(3, "peak_msgs", "many");
+        let error = fake.class().stats(3).unwrap_err().to_string();
         assert!(error.contains("peak_msgs is \"many\""), "{error}");
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Calls that wait until a pipe is ready.
+//! Blocking operations built from polling and non-blocking calls.
 
 use crate::{
     action::Action,
@@ -12,9 +12,9 @@ use nix::poll::PollFlags;
 use std::{os::fd::AsFd, time::Duration};
 
 impl Pipe {
-    /// Makes a `call` for `action` that waits by itself, unless somebody has put the file into non-blocking
-    /// mode: then waits, and makes it again.
-    pub(crate) fn insist<T>(
+    /// Repeats a blocking `call` until it does not fail with [`Error::WouldBlock`]. That error occurs only if
+    /// the shared open file was put into non-blocking mode; waits for readiness before each repetition.
+    pub(crate) fn retry_blocking<T>(
         &self,
         action: Action,
         mut call: impl FnMut() -> Result<T>,
@@ -27,16 +27,15 @@ impl Pipe {
         }
     }
 
-    /// Makes a `call` for `action` that never waits, as soon as it may succeed, and again until it does, for
-    /// `timeout` at most.
-    pub(crate) fn within<T>(
+    /// Waits for readiness and then makes a non-blocking `call`, until the call succeeds or `timeout` expires.
+    pub(crate) fn retry_until<T>(
         &self,
         action: Action,
         timeout: Duration,
         mut call: impl FnMut() -> Result<T>,
     ) -> Result<T> {
         let deadline = Deadline::after(timeout);
-        // Waits first: the kernel counts each write that it has to refuse.
+        // Polls first, because the kernel counts each write that it rejects.
         while self.wait(action, deadline)? {
             match call() {
                 // Another reader or writer was faster.
@@ -52,7 +51,7 @@ impl Pipe {
         })
     }
 
-    /// Waits until `action` may be possible, and returns whether that was so before the deadline.
+    /// Polls until `action` may succeed. Returns `false` if the deadline passes first.
     fn wait(&self, action: Action, deadline: Deadline) -> Result<bool> {
         let events = match action {
             Action::Send => PollFlags::POLLOUT,

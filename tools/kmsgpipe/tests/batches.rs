@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Records and batches, as far as a pair of datagram sockets behaves like a pipe in the mode for them: each
-//! write and each read is of some bytes as a whole.
+//! Records and batches, tested with a pair of datagram sockets, which like a pipe in records mode preserve
+//! the boundaries of reads and writes.
 
 use kmsgpipe::{Class, Error, ReceiveBatch, RecordPipe, SendBatch};
 use std::{
@@ -13,13 +13,13 @@ use std::{
 const SHORT: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_secs(60);
 
-/// A pipe, and the socket behind it.
+/// Returns a pipe and the socket at its other end.
 fn pair() -> (UnixDatagram, RecordPipe) {
     let (kernel, pipe) = UnixDatagram::pair().unwrap();
     (kernel, OwnedFd::from(pipe).into())
 }
 
-/// Records as the kernel writes them, of messages with these numbers and payloads.
+/// Returns records in the kernel's format, with these sequence numbers and payloads.
 fn records(messages: &[(u64, &[u8])]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (seq, payload) in messages {
@@ -35,12 +35,12 @@ fn records(messages: &[(u64, &[u8])]) -> Vec<u8> {
     bytes
 }
 
-/// The numbers of the messages that are handed out.
+/// Returns the sequence numbers of the remaining messages.
 fn seqs(batch: &mut ReceiveBatch) -> Vec<u64> {
     batch.records().map(|record| record.seq).collect()
 }
 
-/// A batch of messages to be sent.
+/// Returns a batch of messages to be sent.
 fn messages(payloads: &[&[u8]]) -> SendBatch {
     let mut batch = SendBatch::new();
     for payload in payloads {
@@ -50,7 +50,7 @@ fn messages(payloads: &[&[u8]]) -> SendBatch {
 }
 
 #[test]
-fn a_record_has_all_that_is_known_of_the_message() {
+fn record_contains_the_metadata() {
     let (kernel, pipe) = pair();
     kernel.send(&records(&[(7, b"hello")])).unwrap();
     let mut batch = ReceiveBatch::new();
@@ -67,7 +67,7 @@ fn a_record_has_all_that_is_known_of_the_message() {
 }
 
 #[test]
-fn what_was_received_is_handed_out_before_more_is() {
+fn buffered_records_are_returned_before_a_new_read() {
     let (kernel, pipe) = pair();
     let mut batch = ReceiveBatch::new();
     kernel
@@ -90,7 +90,7 @@ fn what_was_received_is_handed_out_before_more_is() {
 }
 
 #[test]
-fn a_timeout_lasts_as_long_as_it_says() {
+fn receive_waits_for_the_timeout() {
     let (kernel, pipe) = pair();
     let mut batch = ReceiveBatch::new();
     let start = Instant::now();
@@ -105,7 +105,7 @@ fn a_timeout_lasts_as_long_as_it_says() {
 }
 
 #[test]
-fn a_file_in_non_blocking_mode_waits_when_told_to() {
+fn blocking_receive_waits_on_a_nonblocking_file() {
     let (kernel, pipe) = UnixDatagram::pair().unwrap();
     pipe.set_nonblocking(true).unwrap();
     let pipe = RecordPipe::from(OwnedFd::from(pipe));
@@ -121,7 +121,7 @@ fn a_file_in_non_blocking_mode_waits_when_told_to() {
 }
 
 #[test]
-fn a_batch_is_sent_by_one_call() {
+fn batch_is_sent_in_one_call() {
     let (kernel, pipe) = pair();
     let mut bytes = [0; 256];
     let sends: [fn(&RecordPipe, &mut SendBatch) -> kmsgpipe::Result<usize>; 3] = [
@@ -143,7 +143,7 @@ fn a_batch_is_sent_by_one_call() {
 }
 
 #[test]
-fn what_cannot_be_sent_is_still_there() {
+fn unsent_messages_stay_in_the_batch() {
     let (kernel, pipe) = pair();
     let mut sent = 0;
     let mut batch = messages(&[b"a", b"b"]);
@@ -161,7 +161,7 @@ fn what_cannot_be_sent_is_still_there() {
 }
 
 #[test]
-fn nothing_is_sent_of_nothing() {
+fn empty_batch_or_message_sends_nothing() {
     let (kernel, pipe) = pair();
     kernel.set_nonblocking(true).unwrap();
     for payloads in [&[][..], &[&b"a"[..], b""]] {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Any program may link this library: neither its own files nor what it is made of forbid that.
+//! Any program may link this library: neither its own licence nor those of its dependencies forbid that.
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-/// What the library and its bindings are licensed under.
+/// Licence of the library and its bindings.
 const LICENCE: &str = "MIT OR Apache-2.0";
 
-/// Names and licences of the packages that a program gets by depending on this one.
+/// Returns the names and licences of all packages that this library depends on.
 fn dependencies() -> BTreeSet<(String, String)> {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--offline", "--package", "kmsgpipe"])
@@ -29,7 +29,7 @@ fn dependencies() -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn everything_in_it_may_be_linked_by_any_program() {
+fn dependencies_have_permissive_licences() {
     let dependencies = dependencies();
     let ours = |name: &str| dependencies.contains(&(name.to_string(), LICENCE.to_string()));
     assert!(ours("kmsgpipe") && ours("kmsgpipe-sys"), "{dependencies:?}");
@@ -43,7 +43,7 @@ fn everything_in_it_may_be_linked_by_any_program() {
 }
 
 #[test]
-fn every_file_says_so() {
+fn every_file_names_the_licence() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut directories = vec![root.to_owned(), root.join("../kmsgpipe-sys")];
     let mut files = 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Waiting and not waiting, as far as a pair of datagram sockets behaves like a pipe: one write is
-//! one message, one read is one message, and both can be polled and refuse to wait.
+//! Blocking, non-blocking and timed operations, tested with a pair of datagram sockets, which like a pipe
+//! preserve message boundaries, can be polled, and support non-blocking calls.
 
 use kmsgpipe::{Class, Errno, Error, Pipe};
 use std::{
@@ -13,18 +13,18 @@ use std::{
 const SHORT: Duration = Duration::from_millis(50);
 const LONG: Duration = Duration::from_secs(60);
 
-/// Two ends, each of which can send to the other.
+/// Returns two ends, each of which sends to the other.
 fn pair() -> (Pipe, Pipe) {
     let (one, other) = UnixDatagram::pair().unwrap();
     (OwnedFd::from(one).into(), OwnedFd::from(other).into())
 }
 
-/// A buffer for any message of these tests: only a real pipe can tell how large it has to be.
+/// Returns a buffer for any message of these tests; only a real pipe reports its maximum message size.
 fn buffer() -> Vec<u8> {
     vec![0; 64]
 }
 
-/// Sends until there is no more room, and returns how much there was.
+/// Sends until the pipe is full, and returns the number of messages.
 fn fill(pipe: &Pipe) -> usize {
     let mut sent = 0;
     while pipe.try_send(b"filling").is_ok() {
@@ -34,7 +34,7 @@ fn fill(pipe: &Pipe) -> usize {
 }
 
 #[test]
-fn messages_keep_their_bounds_and_the_buffer_its_size() {
+fn message_boundaries_and_buffer_size_are_preserved() {
     let (one, other) = pair();
     let mut buffer = buffer();
     for message in [&b"first"[..], b"2", b"a longer one"] {
@@ -49,9 +49,13 @@ fn messages_keep_their_bounds_and_the_buffer_its_size() {
     assert_eq!(buffer.len(), 64);
 }
 
-/// Tries until there is a message: the compiler would not accept this of a message that borrows the buffer in
-/// the arm that tries again.
-fn at_last<'b>(pipe: &Pipe, buffer: &'b mut Vec<u8>, mut meanwhile: impl FnMut()) -> &'b [u8] {
+/// Retries until there is a message. The borrow checker rejects this for a call that returns the message,
+/// which would borrow the buffer in the arm that retries.
+fn receive_in_loop<'b>(
+    pipe: &Pipe,
+    buffer: &'b mut Vec<u8>,
+    mut meanwhile: impl FnMut(),
+) -> &'b [u8] {
     loop {
         match pipe.try_receive_len(buffer) {
             Ok(len) => return &buffer[..len],
@@ -62,11 +66,11 @@ fn at_last<'b>(pipe: &Pipe, buffer: &'b mut Vec<u8>, mut meanwhile: impl FnMut()
 }
 
 #[test]
-fn a_length_can_be_tried_for_again_and_again() {
+fn receive_len_can_be_retried_in_a_loop() {
     let (one, other) = pair();
     let mut tries = 0;
     let mut buffer = buffer();
-    let message = at_last(&other, &mut buffer, || {
+    let message = receive_in_loop(&other, &mut buffer, || {
         tries += 1;
         if tries == 3 {
             one.send(b"third").unwrap();
@@ -86,7 +90,7 @@ fn a_length_can_be_tried_for_again_and_again() {
 }
 
 #[test]
-fn an_empty_pipe_makes_nobody_wait_who_would_not() {
+fn try_receive_does_not_block_on_an_empty_pipe() {
     let (_one, other) = pair();
     let error = other.try_receive(&mut buffer()).unwrap_err();
     assert_eq!(error.class(), Class::WouldBlock);
@@ -97,7 +101,7 @@ fn an_empty_pipe_makes_nobody_wait_who_would_not() {
 }
 
 #[test]
-fn a_full_pipe_makes_nobody_wait_who_would_not() {
+fn try_send_does_not_block_on_a_full_pipe() {
     let (one, other) = pair();
     let room = fill(&one);
     assert!(room > 0);
@@ -112,7 +116,7 @@ fn a_full_pipe_makes_nobody_wait_who_would_not() {
 }
 
 #[test]
-fn a_timeout_lasts_as_long_as_it_says() {
+fn timed_calls_wait_for_the_timeout() {
     let (one, other) = pair();
     fill(&one);
     let start = Instant::now();
@@ -137,7 +141,7 @@ fn a_timeout_lasts_as_long_as_it_says() {
 }
 
 #[test]
-fn a_message_that_is_there_needs_no_time() {
+fn zero_timeout_succeeds_on_a_ready_pipe() {
     let (one, other) = pair();
     one.send_timeout(b"now", Duration::ZERO).unwrap();
     assert_eq!(
@@ -154,7 +158,7 @@ fn a_message_that_is_there_needs_no_time() {
 }
 
 #[test]
-fn a_file_in_non_blocking_mode_waits_when_told_to() {
+fn blocking_calls_wait_on_a_nonblocking_file() {
     let (one, other) = UnixDatagram::pair().unwrap();
     one.set_nonblocking(true).unwrap();
     other.set_nonblocking(true).unwrap();
@@ -167,14 +171,14 @@ fn a_file_in_non_blocking_mode_waits_when_told_to() {
                 other.receive(&mut buffer()).unwrap();
             }
         });
-        // Waits for room while the other end sleeps, and the other end then waits for this.
+        // Waits for space until the other end receives, which then waits for this message.
         one.send(b"last").unwrap();
     });
     assert!(other.try_receive(&mut buffer()).is_err());
 }
 
 #[test]
-fn readers_that_lose_a_race_keep_to_their_timeouts() {
+fn readers_that_lose_a_race_still_time_out() {
     const MESSAGES: usize = 200;
 
     let (one, other) = pair();

@@ -190,7 +190,7 @@ fn a_number_out_of_range_is_told_the_one_range() {
 
 #[test]
 fn a_mode_that_there_is_not_is_told_those_that_there_are() {
-    let choice = "is no mode of an open file; give none, or some of whole, eof, lines, records with commas between them; \
+    let choice = "is not a mode of an open file; give none, or some of whole, eof, lines, records with commas between them; \
         records goes with eof alone";
     let text = fails(&["create", "--default-mode", "eof,hup"], 2);
     let start = "'eof,hup' for '--default-mode <MODES>': \"eof,hup\" ";
@@ -210,7 +210,7 @@ fn bad_usage_is_json_on_demand() {
     assert_eq!(error["error"]["exit"], 2);
     assert_eq!(error["error"]["errno"], Value::Null);
     let message = error["error"]["message"].as_str().unwrap();
-    assert!(message.contains("is no name of a pipe"), "{message}");
+    assert!(message.contains("is not a valid pipe name"), "{message}");
 
     for given in [&["--raw"][..], &["--format", "short"]] {
         let text = fails(&[&["--json", "recv", "0"], given].concat(), 2);
@@ -368,7 +368,7 @@ fn colour_is_for_terminals_and_on_demand() {
 #[test]
 fn what_is_no_pipe_is_left_alone() {
     let text = fails(&["send", env!("CARGO_BIN_EXE_kmsgpipectl"), "message"], 3);
-    assert!(text.contains("it is no character device"), "{text}");
+    assert!(text.contains("it is not a character device"), "{text}");
     for command in [
         &["send", "/dev/null", "message"][..],
         &["recv", "/dev/zero"],
