@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The command line.
+//! Command-line arguments.
 
 mod look;
 mod manage;
@@ -9,25 +9,25 @@ mod request;
 
 pub use look::{Dump, Show, Stats, Watch};
 pub use manage::{Clear, Create, Destroy, Flush, Ownership, SetParams};
-pub use messages::{Patience, Recv, Send, TooLong, Wanted};
+pub use messages::{OutputFormat, Recv, Send, TooLong, WaitOptions};
 pub use request::{Ioctl, Request};
 
 use clap::{error::ErrorKind, Args, ColorChoice, CommandFactory, Parser, Subcommand};
 use std::{env, ffi::OsString};
 
-/// What `--help` ends with.
+/// The end of `--help`.
 const EXIT_STATUS: &str = "\
-A PIPE is its name, its number, as in 0 or kmsgpipe0, or a path, as in /dev/kmsgpipe0.
+A PIPE is a name, a number such as 0 or kmsgpipe0, or a path such as /dev/kmsgpipe0.
 
 Exit status:
-  0  done
-  1  failed
-  2  bad usage
-  3  the module is not loaded, or there is no such pipe
-  4  no permission
-  5  it would have to wait (--nonblock)
-  6  timed out (--timeout)
-  7  this program and the module do not understand each other";
+  0  success
+  1  failure
+  2  invalid usage
+  3  the module is not loaded, or the pipe does not exist
+  4  permission denied
+  5  the operation would block (--nonblock)
+  6  the timeout expired (--timeout)
+  7  this program and the module are of incompatible versions";
 
 /// Use and inspect bounded message queues that are files
 ///
@@ -39,7 +39,7 @@ pub struct Cli {
     #[arg(long, global = true, display_order = 100)]
     pub json: bool,
 
-    /// Use colour; `auto` does on a terminal unless NO_COLOR is set
+    /// When to use colour; `auto` means on a terminal unless NO_COLOR is set
     #[arg(
         long,
         global = true,
@@ -49,24 +49,24 @@ pub struct Cli {
     )]
     pub color: ColorChoice,
 
-    /// What to do; list the pipes if not given.
+    /// The command; `list` if not given.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
 impl Cli {
-    /// Understands the arguments of this process.
+    /// Parses the arguments of this process.
     pub fn from_env() -> Result<Self, clap::Error> {
-        Self::understand(env::args_os())
+        Self::parse_words(env::args_os())
     }
 
-    /// Understands a command line, which begins with the name of the program.
-    fn understand<T>(words: impl IntoIterator<Item = T>) -> Result<Self, clap::Error>
+    /// Parses a command line, which starts with the program name.
+    fn parse_words<T>(words: impl IntoIterator<Item = T>) -> Result<Self, clap::Error>
     where
         T: Into<OsString> + Clone,
     {
         let cli = Self::try_parse_from(words)?;
-        // An option that goes anywhere cannot be declared to be in conflict with another one.
+        // clap cannot declare a conflict with a global option.
         if let (true, Some(Command::Recv(recv))) = (cli.json, &cli.command) {
             if recv.output.is_given() {
                 return Err(Self::command().error(
@@ -78,7 +78,7 @@ impl Cli {
         Ok(cli)
     }
 
-    /// Whether it writes to standard output when all goes well.
+    /// Returns whether the command writes to standard output on success.
     pub fn writes(&self) -> bool {
         match &self.command {
             Some(
@@ -88,49 +88,49 @@ impl Cli {
                 | Command::Flush(_)
                 | Command::Destroy(_),
             ) => self.json,
-            Some(Command::Ioctl(ioctl)) => self.json || ioctl.request.returns_something(),
+            Some(Command::Ioctl(ioctl)) => self.json || ioctl.request.has_result(),
             _ => true,
         }
     }
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List the pipes
     List,
-    /// Show what a pipe is and how it is doing
+    /// Show the attributes, limits and counters of pipes
     Show(Show),
-    /// Show the statistics of pipes, or of all of them, under their names in the header
+    /// Print the statistics of pipes, or of all pipes, by their names in the header
     Stats(Stats),
-    /// Show the statistics again and again
+    /// Print statistics periodically
     Watch(Watch),
-    /// Show the queued messages and leave them there (needs CAP_SYS_ADMIN)
+    /// Print the queued messages without consuming them (needs CAP_SYS_ADMIN)
     Dump(Dump),
     /// Send messages from the arguments or from standard input
     Send(Send),
     /// Receive messages and write them to standard output
     Recv(Recv),
-    /// Discard every queued message (needs CAP_SYS_ADMIN)
+    /// Discard all queued messages (needs CAP_SYS_ADMIN)
     Clear(Clear),
-    /// Change what an empty pipe may hold (needs CAP_SYS_ADMIN)
+    /// Change the limits of an empty pipe (needs CAP_SYS_ADMIN)
     SetParams(SetParams),
-    /// Let messages expire, or stop doing so (needs CAP_SYS_ADMIN)
+    /// Enable or disable message expiry (needs CAP_SYS_ADMIN)
     #[command(subcommand)]
     Flush(Flush),
-    /// Make a pipe and print its node (needs CAP_SYS_ADMIN)
+    /// Create a pipe and print its device node (needs CAP_SYS_ADMIN)
     Create(Create),
     /// Destroy pipes (needs CAP_SYS_ADMIN)
     Destroy(Destroy),
-    /// Make one request of the kernel, by its name in the header
+    /// Make a single ioctl, by its name in the header
     Ioctl(Ioctl),
-    /// Find out what is wrong, and how to mend it
+    /// Check the installation for problems and suggest fixes
     Doctor,
-    /// Write a completion script for a shell to standard output
+    /// Print a completion script for a shell
     Completions(Completions),
 }
 
-/// The arguments of `completions`.
+/// Arguments of `completions`.
 #[derive(Args, Debug)]
 pub struct Completions {
     /// The shell
@@ -144,22 +144,22 @@ mod tests {
 
     fn parse(args: &str) -> Result<Cli, ErrorKind> {
         let words = std::iter::once("kmsgpipectl").chain(args.split_whitespace());
-        Cli::understand(words).map_err(|error| error.kind())
+        Cli::parse_words(words).map_err(|error| error.kind())
     }
 
     #[test]
-    fn the_definition_is_sound() {
+    fn definition_is_valid() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn no_command_is_fine() {
+    fn command_is_optional() {
         let cli = parse("--json").unwrap();
         assert!(cli.json && cli.command.is_none());
     }
 
     #[test]
-    fn json_and_color_go_anywhere() {
+    fn global_options_go_anywhere() {
         for args in ["--json stats 0", "stats --json 0", "stats 0 --json"] {
             assert!(parse(args).unwrap().json, "{args}");
         }
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn contradictions_are_refused() {
+    fn conflicting_options_are_rejected() {
         for args in [
             "send 0 --line --null",
             "send 0 --whole hello",
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_values_are_refused() {
+    fn invalid_values_are_rejected() {
         for args in [
             "send 0 --count 0",
             "recv 0 --timeout x",
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_have_short_names_too() {
+    fn request_prefix_and_case_are_optional() {
         for args in [
             "ioctl /dev/kmsgpipe0 KMSGPIPE_GET_STATS",
             "ioctl 0 kmsgpipe_get_stats",
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn framings_are_chosen() {
+    fn options_select_the_framing() {
         use framing::{Input, Output};
         for (args, expected) in [
             ("send 0", Input::Line),
@@ -273,10 +273,10 @@ mod tests {
             let Some(Command::Send(send)) = parse(args).unwrap().command else {
                 panic!("{args}");
             };
-            assert_eq!(send.framing.chosen(), expected, "{args}");
+            assert_eq!(send.framing.selected(), expected, "{args}");
         }
-        let framing = Wanted::Messages;
-        let format = Wanted::Records;
+        let framing = OutputFormat::Messages;
+        let format = OutputFormat::Records;
         for (args, expected) in [
             ("recv 0", framing(Output::Text)),
             ("recv 0 --line", framing(Output::Line)),
@@ -293,7 +293,7 @@ mod tests {
             let Some(Command::Recv(recv)) = cli.command else {
                 panic!("{args}");
             };
-            assert_eq!(recv.output.chosen(cli.json), expected, "{args}");
+            assert_eq!(recv.output.selected(cli.json), expected, "{args}");
         }
     }
 }

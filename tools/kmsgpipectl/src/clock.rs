@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The date and the time of day.
+//! Local date and time.
 
 use nix::libc;
 use std::{
@@ -9,35 +9,35 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// The months, as short as people write them.
+/// Abbreviated names of the months.
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// The time since 1970.
+/// Returns the time since the epoch.
 pub fn now() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
 }
 
-/// A time of day in the local time zone, as in `08:15:00`.
+/// Formats the local time of day, such as `08:15:00`.
 pub fn time_of_day(since_1970: Duration) -> String {
     Local::of(since_1970).map_or("--:--:--".into(), |local| local.time_of_day())
 }
 
-/// A time in the local time zone to the microsecond, but without the year, as in `Nov 29 16:12:11.123456`.
+/// Formats the local time without the year, in microseconds, such as `Nov 29 16:12:11.123456`.
 pub fn short(since_1970: Duration) -> String {
     Local::of(since_1970).map_or_else(|| Seconds(since_1970).to_string(), |local| local.short())
 }
 
-/// A time in the local time zone to the microsecond as ISO 8601 has it, with the offset from UTC, as in
+/// Formats the local time in ISO 8601 format with microseconds and UTC offset, such as
 /// `2026-11-29T16:12:11.123456+01:00`.
 pub fn iso(since_1970: Duration) -> String {
     Local::of(since_1970).map_or_else(|| Seconds(since_1970).to_string(), |local| local.iso())
 }
 
-/// A duration in seconds with six digits after the point.
+/// A duration that is displayed in seconds with six decimal places.
 #[derive(Clone, Copy, Debug)]
 pub struct Seconds(pub Duration);
 
@@ -47,32 +47,32 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// A time in the local time zone.
+/// A local time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Local {
     year: i64,
-    /// From 0 on.
+    /// Month, 0 to 11.
     month: usize,
     day: i32,
     hour: i32,
     minute: i32,
     second: i32,
     microsecond: u32,
-    /// By how much it is ahead of UTC, in seconds.
+    /// UTC offset in seconds, positive east of Greenwich.
     ahead: libc::c_long,
 }
 
 impl Local {
-    /// Makes one of the time since 1970; none if that is too much.
+    /// Converts the time since the epoch. Returns `None` if it is out of range.
     fn of(since_1970: Duration) -> Option<Self> {
         let seconds = libc::time_t::try_from(since_1970.as_secs()).ok()?;
         let mut parts = MaybeUninit::<libc::tm>::uninit();
-        // SAFETY: The first points to a number and the second to memory for the result, both of which live on.
+        // SAFETY: The pointers refer to a number and to memory for the result, both of which outlive the call.
         let known = unsafe { !libc::localtime_r(&seconds, parts.as_mut_ptr()).is_null() };
         if !known {
             return None;
         }
-        // SAFETY: The call has written all of it, as it has not failed.
+        // SAFETY: The call succeeded, so it initialised the result.
         let parts = unsafe { parts.assume_init() };
         Some(Self {
             year: i64::from(parts.tm_year) + 1900,
@@ -86,12 +86,12 @@ impl Local {
         })
     }
 
-    /// The time of day to the second.
+    /// Formats the time of day in seconds.
     fn time_of_day(&self) -> String {
         format!("{:02}:{:02}:{:02}", self.hour, self.minute, self.second)
     }
 
-    /// The date without the year, and the time to the microsecond.
+    /// Formats the date without the year, and the time in microseconds.
     fn short(&self) -> String {
         format!(
             "{} {:02} {}.{:06}",
@@ -102,7 +102,7 @@ impl Local {
         )
     }
 
-    /// Date and time as ISO 8601 has them.
+    /// Formats the date and time in ISO 8601 format.
     fn iso(&self) -> String {
         let minutes = self.ahead.abs() / 60;
         format!(
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_minute_later_is_a_minute_later() {
+    fn time_of_day_advances() {
         let at = Duration::from_secs(1_700_000_000);
         let text = time_of_day(at);
         let shape: String = text
@@ -132,15 +132,15 @@ mod tests {
             .map(|c| if c.is_ascii_digit() { '0' } else { c })
             .collect();
         assert_eq!(shape, "00:00:00");
-        // Time zones differ in whole minutes from each other, here and now.
+        // UTC offsets are whole minutes, so the seconds do not depend on the time zone.
         assert_eq!(&text[6..], "20");
         assert_eq!(time_of_day(at + Duration::from_secs(86_400)), text);
         assert!(now() > at);
     }
 
     #[test]
-    fn a_local_time_has_all_its_parts() {
-        // 14 November 2023, 22:13:20 UTC: the middle of a month everywhere.
+    fn local_time_is_complete() {
+        // 14 November 2023, 22:13:20 UTC: November in every time zone.
         let local = Local::of(Duration::new(1_700_000_000, 123_456_789)).unwrap();
         assert_eq!(
             (local.year, local.month, local.microsecond),
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_written_to_the_microsecond() {
+    fn times_have_microseconds() {
         let local = Local {
             year: 2026,
             month: 10,
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_too_far_away_is_in_seconds() {
+    fn time_out_of_range_is_in_seconds() {
         let never = Duration::new(u64::MAX, 5_000);
         assert_eq!(time_of_day(never), "--:--:--");
         assert_eq!(short(never), "18446744073709551615.000005");

@@ -45,20 +45,12 @@ fn print(text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::io("write to standard output", &error))
 }
 
-/// Writes a JSON value to standard output, on a line of its own.
+/// Writes a JSON value to standard output, followed by a newline.
 fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
     print(&format!("{value}\n"))
 }
 
-/// Makes a failure of JSON that cannot be written.
+/// Converts an error of serialization.
 fn unwritable(error: serde_json::Error) -> Failure {
     Failure::io("write JSON", &error.into())
-}
-
-/// So many messages, in words.
-pub fn messages(count: u64) -> String {
-    match count {
-        1 => "1 message".to_string(),
-        _ => format!("{count} messages"),
-    }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-/// The units, and what they are in nanoseconds.
+/// Units, in nanoseconds.
 const UNITS: [(&str, u128); 11] = [
     ("ns", 1),
     ("us", 1_000),
@@ -19,36 +19,36 @@ const UNITS: [(&str, u128); 11] = [
     ("d", 86_400_000_000_000),
 ];
 
-/// How many digits after the point count.
+/// Number of significant decimal places.
 const PLACES: usize = 9;
 
-/// Understands a decimal number and a unit, such as `250ms` or `1.5s`; without a unit, seconds.
+/// Parses a decimal number and a unit, such as `250ms` or `1.5s`; the default unit is seconds.
 pub fn parse(text: &str) -> Result<Duration, String> {
     exact(text).ok_or_else(|| {
-        "give a number, not below 0, and one of the units ns, us, ms, s, m (min), h or d, such as 250ms \
-         or 5min"
+        "expected a non-negative number with one of the units ns, us, ms, s, m (min), h or d, such as 250ms or \
+         5min"
             .into()
     })
 }
 
-/// Understands a duration that is not zero.
+/// Parses a duration greater than zero.
 pub fn parse_some(text: &str) -> Result<Duration, String> {
     match parse(text)? {
-        Duration::ZERO => Err("give more than no time at all".into()),
+        Duration::ZERO => Err("expected a duration greater than 0".into()),
         duration => Ok(duration),
     }
 }
 
-/// Understands a duration for the kernel, in milliseconds.
+/// Parses a duration as the kernel takes it, in milliseconds.
 pub fn parse_millis(text: &str) -> Result<u32, String> {
     let duration = parse(text)?;
     if duration.subsec_nanos() % 1_000_000 != 0 {
-        return Err("give whole milliseconds".into());
+        return Err("expected whole milliseconds".into());
     }
-    u32::try_from(duration.as_millis()).map_err(|_| "give less than 50 days".into())
+    u32::try_from(duration.as_millis()).map_err(|_| "expected less than 50 days".into())
 }
 
-/// A duration in words, as exactly as people want to know it.
+/// Formats a duration for people, with limited precision.
 pub fn describe(duration: Duration) -> String {
     let (days, hours) = (86_400, 3_600);
     match duration.as_secs() {
@@ -63,7 +63,7 @@ pub fn describe(duration: Duration) -> String {
     }
 }
 
-/// A duration below a second with at most three digits.
+/// Truncates a duration below a second to at most three digits.
 fn truncated(duration: Duration) -> Duration {
     let nanos = duration.as_nanos() as u64;
     Duration::from_nanos(match nanos {
@@ -73,7 +73,7 @@ fn truncated(duration: Duration) -> Duration {
     })
 }
 
-/// Seconds in a unit and in the next smaller one, unless that has none.
+/// Formats seconds in a unit and the next smaller one, which is omitted if 0.
 fn pair(seconds: u64, unit: u64, name: char, lesser: u64, lesser_name: char) -> String {
     match seconds % unit / lesser {
         0 => format!("{}{name}", seconds / unit),
@@ -81,7 +81,7 @@ fn pair(seconds: u64, unit: u64, name: char, lesser: u64, lesser_name: char) -> 
     }
 }
 
-/// Understands a duration, and cuts off what is below a nanosecond.
+/// Parses a duration, truncated to nanoseconds.
 fn exact(text: &str) -> Option<Duration> {
     let end = text
         .find(|c: char| !c.is_ascii_digit() && c != '.')
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn understands_numbers_with_units() {
+    fn numbers_with_units_are_parsed() {
         for (text, nanos) in [
             ("0", 0),
             ("0s", 0),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_takes_milliseconds() {
+    fn kernel_durations_are_whole_milliseconds() {
         for (text, millis) in [
             ("0", 0),
             ("250ms", 250),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn is_told_in_words() {
+    fn durations_are_formatted_briefly() {
         for (nanos, text) in [
             (0, "0ns"),
             (999, "999ns"),
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_everything_else() {
+    fn invalid_text_is_rejected() {
         for text in [
             "",
             "s",

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How the program ends when it fails.
+//! Failures, and how the program reports them.
 
-use crate::{standard, style::Paint};
+use crate::style::Paint;
 use kmsgpipe::{Class, Errno, Error};
 use serde::Serialize;
 use serde_json::json;
@@ -11,7 +11,7 @@ use std::{
     process::ExitCode,
 };
 
-/// What went wrong, for people and for programs.
+/// A failure: exit class, error number and message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     class: Class,
@@ -19,19 +19,19 @@ pub struct Failure {
     message: String,
 }
 
-/// A failure in JSON.
+/// The JSON form of a failure.
 #[derive(Debug, Serialize)]
 pub struct Description {
-    /// The name of the error number, if there is one.
+    /// Symbol of the error number, if there is one.
     errno: Option<String>,
-    /// What is written without JSON.
+    /// The message, as in text output.
     message: String,
-    /// The exit code that belongs to it.
+    /// The exit code.
     exit: u8,
 }
 
 impl Failure {
-    /// Makes a failure that no system call is to blame for.
+    /// Creates a failure without an error number.
     pub fn new(class: Class, message: impl Into<String>) -> Self {
         Self {
             class,
@@ -40,7 +40,7 @@ impl Failure {
         }
     }
 
-    /// Makes a failure of an error of reading or writing something else than a pipe.
+    /// Creates a failure from an I/O error on a file other than a pipe.
     pub fn io(doing: &str, error: &io::Error) -> Self {
         let errno = error.raw_os_error().map(Errno::from_raw);
         let cause = match errno {
@@ -54,49 +54,49 @@ impl Failure {
         }
     }
 
-    /// Says more about it.
+    /// Appends to the message.
     pub fn also(mut self, more: &str) -> Self {
         self.message = format!("{}; {more}", self.message);
         self
     }
 
-    /// Says what it is about.
+    /// Prefixes the message with its subject.
     pub fn about(mut self, object: &str) -> Self {
         self.message = format!("{object}: {}", self.message);
         self
     }
 
-    /// Makes a failure of a command line that makes no sense.
+    /// Creates a failure for invalid usage.
     pub fn usage(message: impl Into<String>) -> Self {
         Self::new(Class::Usage, message)
     }
 
-    /// What it says.
+    /// Returns the message.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What sort of failure it is.
+    /// Returns the kind of failure.
     pub fn class(&self) -> Class {
         self.class
     }
 
-    /// Writes it to standard error, and makes it an exit code.
+    /// Writes the failure to standard error, and returns the exit code.
     pub fn report(&self, json: bool) -> ExitCode {
         if json {
-            say(&self.json().to_string());
+            print_line(&self.json().to_string());
         } else {
-            complain(&self.message);
+            print_error(&self.message);
         }
         ExitCode::from(self.class.exit_code())
     }
 
-    /// What `--json` writes to standard error.
+    /// Returns what `--json` writes to standard error.
     fn json(&self) -> serde_json::Value {
         json!({ "schema": 1, "error": self.description() })
     }
 
-    /// What JSON says about it.
+    /// Returns the JSON form.
     pub fn description(&self) -> Description {
         Description {
             errno: self.errno.map(|errno| format!("{errno:?}")),
@@ -116,44 +116,24 @@ impl From<Error> for Failure {
     }
 }
 
-/// Writes what went wrong to standard error.
-fn complain(message: &str) {
-    say(&format!(
+/// Writes an error to standard error.
+fn print_error(message: &str) {
+    print_line(&format!(
         "{} {message}",
         Paint::stderr().bad("kmsgpipectl:")
     ));
 }
 
-/// Warns of something on standard error.
+/// Writes a warning to standard error.
 pub fn warn(message: &str) {
-    let name = Paint::stderr().doubtful("kmsgpipectl: warning:");
-    say(&format!("{name} {message}"));
+    let name = Paint::stderr().warning("kmsgpipectl: warning:");
+    print_line(&format!("{name} {message}"));
 }
 
-/// Writes a line to standard error, in one piece, as others may write there too. Nothing can be done
-/// about a failure.
-fn say(line: &str) {
+/// Writes a line to standard error in a single write, so that it does not interleave with other output. A
+/// failure is ignored, because it cannot be reported anywhere.
+fn print_line(line: &str) {
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
-}
-
-/// Reports what clap has to say, which may be the help that was asked for.
-pub fn usage(error: &clap::Error) -> ExitCode {
-    // Without its arguments understood, whether JSON is wanted has to be guessed.
-    let json = std::env::args_os().any(|arg| arg == "--json");
-    if json && error.use_stderr() {
-        let text = error.render().to_string();
-        let message = text.trim().trim_start_matches("error: ");
-        return Failure::new(Class::Usage, message).report(true);
-    }
-    if !error.use_stderr() {
-        if let Err(failure) = standard::check_output() {
-            return failure.report(json);
-        }
-    }
-    match error.print() {
-        Ok(()) => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
-        Err(error) => Failure::io("write the help", &error).report(json),
-    }
 }
 
 #[cfg(test)]
@@ -161,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_names_the_error_number() {
+    fn json_contains_the_errno_symbol() {
         let error = kmsgpipe::Error::WouldBlock {
             action: kmsgpipe::Action::Receive,
             object: "/dev/kmsgpipe0".into(),
@@ -185,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn other_files_have_error_numbers_too() {
+    fn io_error_keeps_its_errno() {
         let error = io::Error::from_raw_os_error(Errno::ENOSPC as i32);
         let failure = Failure::io("write to standard output", &error);
         assert_eq!(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How messages are told apart in a stream of bytes.
+//! Framing: how messages are delimited in a byte stream.
 
 mod input;
 mod output;
@@ -8,16 +8,16 @@ mod output;
 pub use input::{Error, Input, Messages};
 pub use output::Output;
 
-/// The length of a length prefix, in bytes. It is little-endian.
+/// Size of a length prefix in bytes. It is little-endian.
 const PREFIX: usize = 4;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What a framing that can carry anything does must be undone by its counterpart.
+    /// A stream in any lossless output framing must be split into the same messages.
     #[test]
-    fn what_was_written_can_be_read() {
+    fn framed_output_splits_into_the_same_messages() {
         let all: Vec<u8> = (0..=255).collect();
         let no_nul: Vec<u8> = (1..=255).collect();
         let no_newline: Vec<u8> = (0..=255).filter(|byte| *byte != b'\n').collect();

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Use and inspect bounded message queues that are files. See kmsgpipectl(8).
+//! Command-line tool for kmsgpipe pipes. See kmsgpipectl(8).
 
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 
-mod accounts;
 mod cli;
 mod clock;
 mod commands;
+mod count;
 mod duration;
 mod failure;
 mod framing;
+mod open;
+mod passwd;
 mod payload;
 #[cfg(test)]
 mod property;
@@ -18,25 +20,26 @@ mod record;
 mod report;
 mod signals;
 mod size;
-mod standard;
+mod stdio;
 mod style;
 mod table;
+mod usage;
 mod width;
 
 use cli::{Cli, Command};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    signals::die_of_closed_pipes();
+    signals::reset_sigpipe();
 
     let cli = match Cli::from_env() {
         Ok(cli) => cli,
-        Err(error) => return failure::usage(&error),
+        Err(error) => return usage::report(&error),
     };
     style::choose(cli.color);
     let json = cli.json;
     if cli.writes() {
-        if let Err(failure) = standard::check_output() {
+        if let Err(failure) = stdio::check_output() {
             return failure.report(json);
         }
     }

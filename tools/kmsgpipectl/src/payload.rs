@@ -1,44 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The bytes of messages, for people and for programs.
+//! Formatting of payloads.
 
 use serde::Serialize;
 use std::fmt::Write;
 
-/// A message in JSON.
+/// The JSON form of a payload.
 #[derive(Debug, Serialize)]
 pub enum Data<'a> {
-    /// It is text.
+    /// A payload that is UTF-8 text.
     #[serde(rename = "data")]
     Text(&'a str),
-    /// It is not: two hexadecimal digits for each byte.
+    /// Any payload, as two hexadecimal digits per byte.
     #[serde(rename = "data_hex")]
     Hex(String),
 }
 
 impl<'a> Data<'a> {
-    /// The text that a message is, or its bytes.
+    /// Returns a payload as text, or in hexadecimal if it is not text.
     pub fn of(message: &'a [u8]) -> Self {
         std::str::from_utf8(message).map_or_else(|_| Self::hex(message), Self::Text)
     }
 
-    /// The bytes of a message.
+    /// Returns a payload in hexadecimal.
     pub fn hex(message: &[u8]) -> Self {
         Self::Hex(hex(message))
     }
 }
 
-/// Two hexadecimal digits for each byte.
+/// Formats bytes as two hexadecimal digits each.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut digits, byte| {
-        // Writing to a string never fails.
+        // Writing to a string cannot fail.
         let _ = write!(digits, "{byte:02x}");
         digits
     })
 }
 
-/// A message on one line that does nothing to a terminal: what cannot be seen is escaped, as is the
-/// backslash, so that different messages look different.
+/// Formats a payload on one line without control characters for the terminal: invisible characters and
+/// backslashes are escaped, so that different payloads look different.
 pub fn escaped(message: &[u8]) -> String {
     let mut text = String::with_capacity(message.len());
     for chunk in message.utf8_chunks() {
@@ -56,7 +56,7 @@ pub fn escaped(message: &[u8]) -> String {
     text
 }
 
-/// A message as lines of an offset, 16 bytes and what they are as text.
+/// Formats a payload as lines with an offset, 16 bytes and the printable characters.
 pub fn hexdump(message: &[u8]) -> String {
     let mut text = String::new();
     for (line, bytes) in message.chunks(16).enumerate() {
@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cannot_be_seen_is_escaped() {
+    fn invisible_characters_are_escaped() {
         for (message, text) in [
             (&b""[..], ""),
             (b"plain 'text' \"here\"", "plain 'text' \"here\""),
@@ -91,7 +91,7 @@ mod tests {
             (b"\\n", "\\\\n"),
             (b"\0\x01\x1b[31m\x7f", "\\0\\u{1}\\u{1b}[31m\\u{7f}"),
             ("gr\u{fc}n \u{20ac}".as_bytes(), "gr\u{fc}n \u{20ac}"),
-            // What turns the direction of writing, and a control character of another set.
+            // A bidirectional override and a C1 control character.
             ("\u{202e}\u{9b}".as_bytes(), "\\u{202e}\\u{9b}"),
             (b"\xff\xfe ok \xc3", "\\xff\\xfe ok \\xc3"),
         ] {
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dump_has_sixteen_bytes_a_line() {
+    fn hexdump_has_16_bytes_per_line() {
         let message: Vec<u8> = (0x28..0x3a).collect();
         assert_eq!(
             hexdump(&message),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What holds for any input of the parsers.
+//! Property tests of the parsers.
 
 use crate::{
     duration,
@@ -11,7 +11,7 @@ use kmsgpipe::{is_name, PipeName};
 use proptest::{collection::vec, prelude::*, sample::select};
 use std::{io::BufReader, time::Duration};
 
-/// Text that may be a number with a unit, or nearly.
+/// Text that is a number with a unit, or similar to one.
 fn quantity() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[0-9]{0,21}[.]?[0-9]{0,12} ?(|B|K|k|KiB|KB|M|MiB|G|GiB|T|ns|us|ms|s|sec|m|min|h|d|x)",
@@ -19,7 +19,7 @@ fn quantity() -> impl Strategy<Value = String> {
     ]
 }
 
-/// What a size means, digit by digit.
+/// Reference implementation of size parsing, digit by digit.
 fn size_of_text(text: &str) -> Option<u32> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let unit = match text[digits..].to_ascii_lowercase().as_str() {
@@ -39,9 +39,9 @@ fn size_of_text(text: &str) -> Option<u32> {
     u32::try_from(value * unit).ok()
 }
 
-/// Cuts a stream into messages of up to `limit` bytes, read `step` bytes at a time; whether it ended as
-/// it should.
-fn cut(stream: &[u8], framing: Input, limit: usize, step: usize) -> (Vec<Vec<u8>>, bool) {
+/// Splits a stream into messages of up to `limit` bytes, read `step` bytes at a time. Returns whether the
+/// stream was complete.
+fn split(stream: &[u8], framing: Input, limit: usize, step: usize) -> (Vec<Vec<u8>>, bool) {
     let mut messages = Messages::new(BufReader::with_capacity(step, stream), framing, limit);
     let (mut all, mut buffer) = (Vec::new(), Vec::new());
     loop {
@@ -57,19 +57,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn a_size_means_what_it_says(text in quantity()) {
+    fn size_matches_the_reference(text in quantity()) {
         prop_assert_eq!(size::parse(&text).ok(), size_of_text(&text));
     }
 
     #[test]
-    fn every_size_can_be_said(size: u32) {
+    fn every_size_parses(size: u32) {
         prop_assert_eq!(size::parse(&size.to_string()), Ok(size));
         prop_assert_eq!(size::parse(&format!("{}K", size >> 10)), Ok(size >> 10 << 10));
         prop_assert_eq!(size::parse(&format!("{}MiB", size >> 20)), Ok(size >> 20 << 20));
     }
 
     #[test]
-    fn every_duration_can_be_said(nanos: u64) {
+    fn every_duration_parses(nanos: u64) {
         let duration = Duration::from_nanos(nanos);
         prop_assert_eq!(duration::parse(&format!("{nanos}ns")), Ok(duration));
         let (seconds, rest) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
@@ -83,9 +83,9 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_duration_or_none(text in quantity()) {
+    fn parsed_duration_is_monotonic(text in quantity()) {
         if let Ok(duration) = duration::parse(&text) {
-            // A number and a unit, of which more is more.
+            // A number with a unit; a larger number means a longer duration.
             prop_assert!(text.starts_with(|c: char| c.is_ascii_digit()));
             let more = duration::parse(&format!("1{text}"));
             prop_assert!(more.map_or(true, |more| more > duration));
@@ -94,12 +94,12 @@ proptest! {
     }
 
     #[test]
-    fn a_pipe_is_shown_as_it_was_called(
+    fn pipe_name_round_trips(
         text in prop_oneof!["[a-z0-9A-Z._-]{0,44}", "[.a]{0,3}([.]peer)?", "/?[a-z0-9/. -]{0,20}", any::<String>()],
     ) {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        let kept = [".", ".."].contains(&text.as_str()) || text.ends_with(".peer");
-        let right = (1..=31).contains(&text.len()) && text.chars().all(allowed) && !kept;
+        let reserved = [".", ".."].contains(&text.as_str()) || text.ends_with(".peer");
+        let right = (1..=31).contains(&text.len()) && text.chars().all(allowed) && !reserved;
         prop_assert_eq!(is_name(&text), right);
         let name = text.parse::<PipeName>();
         prop_assert_eq!(name.is_ok(), text.contains('/') || right);
@@ -109,7 +109,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_framed_comes_back(
+    fn framed_messages_round_trip(
         messages in vec(vec(any::<u8>(), 1..40), 0..12),
         (output, input, delimiter) in select(vec![
             (Output::LengthPrefixed, Input::LengthPrefixed, None),
@@ -127,20 +127,20 @@ proptest! {
         for message in &messages {
             output.encode(message, &mut stream).expect("a short message");
         }
-        prop_assert_eq!(cut(&stream, input, 40, step), (messages, true));
+        prop_assert_eq!(split(&stream, input, 40, step), (messages, true));
     }
 
     #[test]
-    fn any_bytes_are_cut_into_messages_that_fit(
+    fn split_messages_respect_the_limit(
         stream in vec(prop_oneof![any::<u8>(), 0..4u8, Just(b'\n')], 0..300),
         input in select(vec![Input::Line, Input::Null, Input::LengthPrefixed, Input::Whole]),
         limit in 0..64usize,
         step in 1..50usize,
     ) {
-        let (messages, whole) = cut(&stream, input, limit, step);
+        let (messages, whole) = split(&stream, input, limit, step);
         prop_assert!(messages.iter().all(|message| message.len() <= limit));
-        // The pieces in which it comes make no difference.
-        prop_assert_eq!(cut(&stream, input, limit, 1), (messages.clone(), whole));
+        // The result does not depend on the read size.
+        prop_assert_eq!(split(&stream, input, limit, 1), (messages.clone(), whole));
         if whole && input == Input::Null {
             let mut joined = messages.join(&0);
             joined.extend(stream.ends_with(&[0]).then_some(0));

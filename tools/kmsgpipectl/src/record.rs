@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Messages with what is known of each, for people and for programs.
+//! Output formats of a message with its metadata.
 
 use crate::{
     clock::{self, Seconds},
@@ -13,21 +13,21 @@ use kmsgpipe::Record;
 use serde::Serialize;
 use std::time::Duration;
 
-/// How a message is written with what is known of it.
+/// Output format of a message with its metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// A JSON object on a line of its own.
+    /// A JSON object per line.
     #[value(skip)]
     Json,
-    /// A line with the local time, the sender and the message
+    /// A line with local time, sender and message
     Short,
-    /// The same, but with the date and time as ISO 8601 has them
+    /// Like short, but with date and time in ISO 8601 format
     Iso,
-    /// A line for each thing that is known
+    /// A line for each field
     Verbose,
 }
 
-/// A message in JSON.
+/// The JSON form of a message.
 #[derive(Serialize)]
 pub struct Object<'a> {
     seq: u64,
@@ -43,7 +43,7 @@ pub struct Object<'a> {
     data: Data<'a>,
 }
 
-/// A message in JSON on a line of its own.
+/// The JSON form of a message with the schema number, as a line of output.
 #[derive(Serialize)]
 struct Line<'a> {
     schema: u32,
@@ -52,7 +52,7 @@ struct Line<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// A message in JSON, as bytes if it is to be so or is no text.
+    /// Creates the JSON form; the payload is hexadecimal if `hex` is set or if it is not text.
     pub fn of(record: &Record<'a>, hex: bool) -> Self {
         Self {
             seq: record.seq,
@@ -73,17 +73,17 @@ impl<'a> Object<'a> {
     }
 }
 
-/// The user who sent a message, with a star if there were other ids, too.
+/// Formats the sender's user ID, with a star if the sender was privileged.
 pub fn user(record: &Record<'_>) -> String {
     format!("{}{}", record.uid, if record.privileged { "*" } else { "" })
 }
 
 impl Format {
-    /// A message as text that ends with a newline.
+    /// Formats a message, with a newline at the end.
     ///
     /// # Errors
     ///
-    /// There is no JSON of it.
+    /// Serialization to JSON fails.
     pub fn text(self, record: &Record<'_>) -> Result<String, serde_json::Error> {
         let at = Duration::from_nanos(record.realtime_ns);
         Ok(match self {
@@ -101,7 +101,7 @@ impl Format {
     }
 }
 
-/// A message on one line, behind its time.
+/// Formats a message as a line that starts with its time.
 fn line(time: &str, record: &Record<'_>) -> String {
     format!(
         "{time} uid {} pid {}: {}\n",
@@ -111,9 +111,9 @@ fn line(time: &str, record: &Record<'_>) -> String {
     )
 }
 
-/// A message on several lines, with an empty one behind them.
+/// Formats a message as one line per field, followed by an empty line.
 fn verbose(time: &str, record: &Record<'_>) -> String {
-    // Names every field, so that one that is added cannot be forgotten here.
+    // Lists every field, so that the compiler reports one that is added.
     let Record {
         seq,
         monotonic_ns,
@@ -153,7 +153,7 @@ fn verbose(time: &str, record: &Record<'_>) -> String {
 pub mod tests {
     use super::*;
 
-    /// A message, and all that is known of it.
+    /// Returns a message with all metadata set.
     pub fn record(payload: &[u8]) -> Record<'_> {
         Record {
             seq: 7,
@@ -172,7 +172,7 @@ pub mod tests {
     }
 
     #[test]
-    fn json_is_text_or_hexadecimal() {
+    fn json_payload_is_text_or_hexadecimal() {
         let json = |payload: &[u8]| Format::Json.text(&record(payload)).unwrap();
         let known = "{\"schema\":1,\"seq\":7,\"age_ns\":1500000000,\"monotonic_ns\":12345678901,\
             \"realtime_ns\":1700000000123456789,\"uid\":1000,\"gid\":100,\"pid\":42,\"privileged\":false";
@@ -193,7 +193,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_line_does_nothing_to_a_terminal() {
+    fn line_escapes_control_characters() {
         let mut record = record(b"a\n\x1b[31m");
         assert_eq!(
             line("Nov 29 16:12:11.123456", &record),
@@ -205,7 +205,7 @@ pub mod tests {
     }
 
     #[test]
-    fn formats_differ_in_the_time() {
+    fn each_format_has_its_time() {
         let record = record(b"hello");
         let at = Duration::from_nanos(record.realtime_ns);
         for (format, time) in [
@@ -220,7 +220,7 @@ pub mod tests {
     }
 
     #[test]
-    fn verbose_leaves_nothing_out() {
+    fn verbose_prints_every_field() {
         let mut record = record(b"two\nlines");
         record.privileged = true;
         let text = "seq         7\n\

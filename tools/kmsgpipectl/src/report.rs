@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `list`, `stats`, `show` and `watch` tell about pipes.
-
-mod show;
-
-pub use show::show;
+//! Reports on pipes: the output of `list`, `stats`, `show` and `watch`.
 
 use crate::{
     duration,
     failure::{Description, Failure},
+    open::open_any,
     table::{self, Column},
 };
-use kmsgpipe::{Access, Class, Modes, Node, Pipe, PipeName, Result, Stats};
-use nix::errno::Errno;
+use kmsgpipe::{Access, Class, Modes, Node, PipeName, Result, Stats};
 use serde::Serialize;
 use std::time::Duration;
 
-/// The columns of [`list`].
+/// Columns of [`list`].
 const COLUMNS: [Column; 11] = [
     Column::new("PIPE", 0),
     Column::new("ID", 3),
@@ -31,32 +27,32 @@ const COLUMNS: [Column; 11] = [
     Column::new("DEQUEUED", 1),
 ];
 
-/// Whom statistics were asked of.
+/// Where statistics come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
-    /// The pipe: they were true at one moment.
+    /// The ioctl: a consistent snapshot.
     Ioctl,
-    /// The files below `/sys`, one after the other.
+    /// Attributes in sysfs, read one by one.
     Sysfs,
 }
 
-/// What is known of a pipe, or why nothing is.
+/// The statistics of a pipe, or the reason why they are unknown.
 #[derive(Debug)]
 pub struct Report {
-    /// Its node.
+    /// The pipe's node.
     pub node: Node,
     result: Result<(Stats, Source)>,
 }
 
-/// All reports in JSON.
+/// The JSON form of all reports.
 #[derive(Serialize)]
 struct Pipes<T> {
     schema: u32,
     pipes: Vec<T>,
 }
 
-/// A report in JSON.
+/// The JSON form of a report.
 #[derive(Serialize)]
 pub struct Object {
     pipe: String,
@@ -66,40 +62,40 @@ pub struct Object {
     result: Outcome,
 }
 
-/// What differs between the reports in JSON.
+/// The part of a report that depends on whether the statistics are known.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Outcome {
-    /// The statistics, next to the name.
+    /// The statistics are known.
     Known {
-        /// The statistics.
+        /// Statistics, flattened into the report.
         #[serde(flatten)]
         stats: Stats,
-        /// The mode of files when they are opened, if sysfs tells.
+        /// Default mode of the pipe's files, if sysfs has it.
         default_mode: Option<Modes>,
-        /// Where they are from.
+        /// Where the statistics come from.
         source: Source,
     },
-    /// The reason why there are none.
+    /// The statistics are not known.
     Unknown {
-        /// The number of the pipe as its node says.
+        /// Number of the pipe according to its node.
         id: Option<u32>,
-        /// The reason.
+        /// Why the statistics are not known.
         error: Description,
     },
 }
 
 impl Report {
-    /// Asks a pipe for its statistics.
+    /// Reads the statistics of a pipe through the ioctl.
     pub fn of(node: Node) -> Self {
         let result = ask(&node).map(|stats| (stats, Source::Ioctl));
         Self { node, result }
     }
 
-    /// Asks a pipe for its statistics, or reads what everybody may read.
+    /// Reads the statistics of a pipe through the ioctl, or from sysfs if it cannot be opened.
     pub fn public(node: Node) -> Self {
         if node.stray().is_some() {
-            // What is there may be another pipe.
+            // The file at the node's path may be another pipe.
             if let Ok(stats) = node.public_stats() {
                 let result = Ok((stats, Source::Sysfs));
                 return Self { node, result };
@@ -114,26 +110,26 @@ impl Report {
         report
     }
 
-    /// Finds pipes by what they are called, or all of them if `names` is empty, and asks each with
-    /// `ask`. One that goes away meanwhile is left out if it was not called for.
+    /// Reports on the named pipes, or on all pipes if `names` is empty, through `ask`. A pipe that is destroyed
+    /// meanwhile is omitted unless it was named.
     pub fn of_all(names: &[PipeName], ask: impl Fn(Node) -> Self) -> Result<Vec<Self>> {
         if !names.is_empty() {
             return Ok(names.iter().map(|name| ask(name.locate())).collect());
         }
         let mut reports: Vec<Self> = kmsgpipe::pipes()?.into_iter().map(ask).collect();
-        reports.retain(|report| !report.has_gone());
+        reports.retain(|report| !report.is_destroyed());
         Ok(reports)
     }
 
-    /// Whether there was a pipe, and is none any more.
-    fn has_gone(&self) -> bool {
+    /// Returns whether the pipe was destroyed.
+    fn is_destroyed(&self) -> bool {
         match &self.result {
             Err(error) => error.class() == Class::NotFound && !self.node.is_known(),
             Ok(_) => false,
         }
     }
 
-    /// What is known of the pipe.
+    /// Returns the statistics.
     pub fn stats(&self) -> Result<&Stats, Failure> {
         match &self.result {
             Ok((stats, _)) => Ok(stats),
@@ -141,7 +137,7 @@ impl Report {
         }
     }
 
-    /// The report in JSON.
+    /// Returns the JSON form.
     pub fn object(&self) -> Object {
         Object {
             pipe: self.node.to_string(),
@@ -161,7 +157,7 @@ impl Report {
         }
     }
 
-    /// What the pipe is called in tables: its name or its number, as long as that is understood so.
+    /// Returns the pipe's name for tables: the short form, if it parses back to the pipe.
     pub fn short(&self) -> String {
         let number = || Some(self.node.id()?.to_string());
         let short = self.node.name().map(str::to_string).or_else(number);
@@ -174,7 +170,7 @@ impl Report {
             .unwrap_or_else(|| self.node.to_string())
     }
 
-    /// The report as a row of the list.
+    /// Returns the row for the list.
     fn row(&self) -> Vec<String> {
         let mut row = vec![self.short()];
         match &self.result {
@@ -190,7 +186,7 @@ impl Report {
                 stats.enqueued_msgs.to_string(),
                 stats.dequeued_msgs.to_string(),
             ]),
-            // In short: `stats` tells all of it.
+            // Only the symbol; `stats` prints the whole message.
             Err(error) => row.push(match error.errno() {
                 Some(errno) => format!("{errno:?}: {}", errno.desc()),
                 None => error.to_string(),
@@ -199,7 +195,7 @@ impl Report {
         row
     }
 
-    /// The report as a block of keys and values.
+    /// Formats the report as a block of keys and values.
     fn block(&self, width: Option<usize>) -> String {
         let mut rows = vec![
             ("pipe".to_string(), self.node.to_string()),
@@ -213,7 +209,7 @@ impl Report {
     }
 }
 
-/// When messages expire, as short as can be.
+/// Formats the expiry age, as short as possible.
 fn expiry(stats: &Stats) -> String {
     if !stats.messages_expire() {
         return "-".into();
@@ -222,28 +218,28 @@ fn expiry(stats: &Stats) -> String {
     duration::describe(age).replace(' ', "")
 }
 
-/// Reports as a table, for lines of `width` characters.
+/// Formats reports as a table for lines of `width` characters.
 pub fn list(reports: &[Report], width: Option<usize>) -> String {
     table::fitting(&COLUMNS, reports.iter().map(Report::row).collect(), width)
 }
 
-/// Reports as blocks of keys and values, for lines of `width` characters.
+/// Formats reports as blocks of keys and values for lines of `width` characters.
 pub fn blocks(reports: &[Report], width: Option<usize>) -> String {
     let blocks: Vec<String> = reports.iter().map(|report| report.block(width)).collect();
     blocks.join("\n")
 }
 
-/// Reports in JSON.
+/// Formats reports as JSON.
 pub fn json(reports: &[Report]) -> serde_json::Result<String> {
-    line(reports.iter().map(Report::object).collect())
+    json_line(reports.iter().map(Report::object).collect())
 }
 
-/// What is told about pipes in JSON.
-fn line<T: Serialize>(pipes: Vec<T>) -> serde_json::Result<String> {
+/// Formats pipes as a line of JSON.
+pub fn json_line<T: Serialize>(pipes: Vec<T>) -> serde_json::Result<String> {
     serde_json::to_string(&Pipes { schema: 1, pipes }).map(|line| line + "\n")
 }
 
-/// Asks a pipe for its statistics, as they are without the file that is opened for that.
+/// Reads the statistics, without counting the file that is opened to read them.
 fn ask(node: &Node) -> Result<Stats> {
     let (pipe, access) = open_any(node)?;
     let mut stats = pipe.stats()?;
@@ -255,26 +251,9 @@ fn ask(node: &Node) -> Result<Stats> {
     Ok(stats)
 }
 
-/// Opens a pipe for requests: for reading, or for writing if only that is permitted, or possible beside a reader
-/// that excludes others. The file is in the default mode of the pipe, as nothing is read or written.
-pub fn open_any(node: &Node) -> Result<(Pipe, Access)> {
-    match Pipe::open_as_is(node, Access::Read) {
-        Ok(pipe) => Ok((pipe, Access::Read)),
-        Err(refusal)
-            if refusal.class() == Class::Permission || refusal.errno() == Some(Errno::EBUSY) =>
-        {
-            match Pipe::open_as_is(node, Access::Write) {
-                Ok(pipe) => Ok((pipe, Access::Write)),
-                Err(_) => Err(refusal),
-            }
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// The statistics under the names of the header.
+/// Returns the statistics by their names in the header.
 pub fn fields(stats: &Stats) -> Vec<(String, String)> {
-    // One source for the names: the one that JSON has, in the order of its declaration.
+    // Taken from the JSON form, so that there is one source for names and order.
     let Ok(serde_json::Value::Object(object)) = serde_json::to_value(stats) else {
         return Vec::new();
     };
@@ -299,7 +278,7 @@ pub mod tests {
     use serde_json::{json, Value};
     use std::path::Path;
 
-    /// Made-up statistics.
+    /// Returns statistics with fixed values.
     pub fn stats(head: Option<Head>) -> Stats {
         Stats {
             id: 3,
@@ -330,7 +309,7 @@ pub mod tests {
         }
     }
 
-    /// A pipe with a number, and one with a name that cannot be asked.
+    /// Returns a report on a pipe with a number, and one on a named pipe with an error.
     pub fn reports() -> Vec<Report> {
         let head = Head {
             seq: 997,
@@ -357,7 +336,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_list_has_a_row_for_each_pipe() {
+    fn list_has_a_row_for_each_pipe() {
         assert_eq!(
             list(&reports(), None),
             "PIPE  ID  DEPTH  MAX  MSGSIZE  BYTES  EXPIRY  RD  WR  ENQUEUED  DEQUEUED\n\
@@ -367,7 +346,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_list_fits_the_terminal() {
+    fn list_fits_the_width() {
         let mut reports = reports();
         for (report, id) in reports.iter_mut().zip([3, 4]) {
             let mut large = stats(None);
@@ -404,7 +383,7 @@ pub mod tests {
     }
 
     #[test]
-    fn blocks_fit_the_terminal() {
+    fn blocks_fit_the_width() {
         for width in [40, 80] {
             let text = blocks(&reports(), Some(width));
             assert!(text.lines().all(|line| line.len() <= width), "{text}");
@@ -412,7 +391,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_block_has_a_line_for_each_field() {
+    fn block_has_a_line_for_each_field() {
         let text = blocks(&reports(), None);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines[0], "pipe               kmsgpipe3");
@@ -422,7 +401,7 @@ pub mod tests {
         assert!(lines.contains(&"head_age_ns        1500"), "{text}");
         assert!(lines.contains(&"head_pid           4711"), "{text}");
         assert!(!text.contains("reserved"), "{text}");
-        // Two names, 24 numbers, seven of the head; a free line; two names and an error.
+        // Two names, 24 numbers, seven of the head; an empty line; two names and an error.
         assert_eq!(lines.len(), 2 + 24 + 7 + 1 + 3);
         assert_eq!(lines[33], "");
 
@@ -434,16 +413,16 @@ pub mod tests {
     }
 
     #[test]
-    fn what_goes_away_is_left_out() {
+    fn destroyed_pipe_is_omitted() {
         let report = Report::of(Node::of(u32::MAX));
-        assert!(report.has_gone());
-        assert!(!Report::of(Node::at(Path::new("/dev/null"))).has_gone());
+        assert!(report.is_destroyed());
+        assert!(!Report::of(Node::at(Path::new("/dev/null"))).is_destroyed());
         let names = ["4294967295".parse().unwrap()];
         assert_eq!(Report::of_all(&names, Report::public).unwrap().len(), 1);
     }
 
     #[test]
-    fn json_keeps_to_its_schema() {
+    fn json_matches_the_schema() {
         let value: Value = serde_json::from_str(&json(&reports()).unwrap()).unwrap();
         assert_eq!(
             value,

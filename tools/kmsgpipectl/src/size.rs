@@ -5,7 +5,7 @@
 use kmsgpipe::{MAX_MSGS_MAX, MAX_MSGS_MIN, MSG_SIZE_MAX, MSG_SIZE_MIN};
 use std::ops::RangeInclusive;
 
-/// The units, and what they stand for.
+/// Units, in bytes.
 const UNITS: [(&str, i128); 11] = [
     ("", 1),
     ("B", 1),
@@ -20,41 +20,40 @@ const UNITS: [(&str, i128); 11] = [
     ("GiB", 1 << 30),
 ];
 
-/// Understands a whole number and perhaps a unit, such as `256`, `64K` or `1MiB`.
+/// Parses an integer with an optional unit, such as `256`, `64K` or `1MiB`.
 pub fn parse(text: &str) -> Result<u32, String> {
-    within(text, 0..=u32::MAX, "it is 0 to 4294967295")
+    within(text, 0..=u32::MAX, "expected 0 to 4294967295")
 }
 
-/// Understands the longest message that a pipe is to take.
+/// Parses a maximum message size.
 pub fn msg_size(text: &str) -> Result<u32, String> {
-    let limit = format!("it is {MSG_SIZE_MIN} to {MSG_SIZE_MAX} bytes");
+    let limit = format!("expected {MSG_SIZE_MIN} to {MSG_SIZE_MAX} bytes");
     within(text, MSG_SIZE_MIN..=MSG_SIZE_MAX, &limit)
 }
 
-/// Understands how many messages are to fit into a pipe.
+/// Parses a maximum number of messages.
 pub fn max_msgs(text: &str) -> Result<u32, String> {
-    let limit = format!("it is {MAX_MSGS_MIN} to {MAX_MSGS_MAX} messages");
+    let limit = format!("expected {MAX_MSGS_MIN} to {MAX_MSGS_MAX} messages");
     within(text, MAX_MSGS_MIN..=MAX_MSGS_MAX, &limit)
 }
 
-/// Understands how often something is to be done, which is at least once.
+/// Parses a number of repetitions, which is at least 1.
 pub fn times(text: &str) -> Result<u64, String> {
-    within(text, 1..=u64::MAX, "it is 1 or more")
+    within(text, 1..=u64::MAX, "expected 1 or more")
 }
 
-/// Understands how many of something are wanted, perhaps none.
+/// Parses a count, which may be 0.
 pub fn count(text: &str) -> Result<u64, String> {
-    within(text, 0..=u64::MAX, "it is 0 or more")
+    within(text, 0..=u64::MAX, "expected 0 or more")
 }
 
-/// Understands a number in a range, which `limit` describes.
+/// Parses an integer in a range, which `limit` describes.
 fn within<T>(text: &str, range: RangeInclusive<T>, limit: &str) -> Result<T, String>
 where
     T: TryFrom<i128> + PartialOrd,
 {
     let Some(number) = exact(text) else {
-        return Err("give a whole number, alone or with one of the units K, M and G (powers of 1024), such \
-             as 256 or 64K"
+        return Err("expected an integer with an optional unit K, M or G (powers of 1024), such as 256 or 64K"
             .into());
     };
     T::try_from(number)
@@ -63,7 +62,7 @@ where
         .ok_or_else(|| limit.into())
 }
 
-/// Understands a number, whether or not it makes sense; one of very many digits as a very large one.
+/// Parses an integer of any magnitude; saturates if it has too many digits.
 fn exact(text: &str) -> Option<i128> {
     let (sign, text) = match text.strip_prefix('-') {
         Some(text) => (-1, text),
@@ -90,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn understands_numbers_with_units() {
+    fn numbers_with_units_are_parsed() {
         for (text, size) in [
             ("0", 0),
             ("1", 1),
@@ -113,8 +112,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_out_of_range_is_told_the_range() {
-        let size = "it is 1 to 1048576 bytes";
+    fn out_of_range_error_names_the_range() {
+        let size = "expected 1 to 1048576 bytes";
         for text in [
             "0",
             "-1",
@@ -128,22 +127,26 @@ mod tests {
         for text in ["0", "-1", "65537", "-0.5K"] {
             assert!(max_msgs(text).is_err());
         }
-        assert_eq!(max_msgs("0"), Err("it is 1 to 65536 messages".into()));
+        assert_eq!(max_msgs("0"), Err("expected 1 to 65536 messages".into()));
         assert_eq!(msg_size("1MB"), Ok(1_048_576));
         assert_eq!(max_msgs("64K"), Ok(65_536));
         for text in ["-1", "4G", "4294967296", "18446744073709551615K"] {
-            assert_eq!(parse(text), Err("it is 0 to 4294967295".into()), "{text}");
+            assert_eq!(
+                parse(text),
+                Err("expected 0 to 4294967295".into()),
+                "{text}"
+            );
         }
     }
 
     #[test]
-    fn refuses_everything_else() {
+    fn invalid_text_is_rejected() {
         for text in [
             "", "K", "-", "-K", "--1", "+1", "1.5K", "1 K", " 1", "64Kb ", "1T", "0x10", "\u{661}",
         ] {
             assert_eq!(exact(text), None, "{text:?}");
             let error = parse(text).unwrap_err();
-            assert!(error.starts_with("give a whole number"), "{error}");
+            assert!(error.starts_with("expected an integer"), "{error}");
             assert_eq!(msg_size(text), Err(error));
         }
     }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Colour, where it is wanted: on a terminal, unless `NO_COLOR` or `--color` say otherwise.
+//! Colour of text output: on a terminal, unless `NO_COLOR` or `--color` disables it.
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Style};
 use clap::ColorChoice;
 use std::io;
 
-/// Takes the choice of the command line into account from now on.
+/// Applies the option `--color`.
 pub fn choose(choice: ColorChoice) {
     match choice {
         ColorChoice::Auto => anstream::ColorChoice::Auto,
@@ -17,48 +17,48 @@ pub fn choose(choice: ColorChoice) {
     .write_global();
 }
 
-/// Whether one of the outputs has colour.
+/// Paints text for an output, if that output uses colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paint(bool);
 
 impl Paint {
-    /// As standard output wants it.
+    /// Returns the style of standard output.
     pub fn stdout() -> Self {
         Self(AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never)
     }
 
-    /// As standard error wants it.
+    /// Returns the style of standard error.
     pub fn stderr() -> Self {
         Self(AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never)
     }
 
-    /// Without colour.
+    /// Returns the style without colour.
     #[cfg(test)]
     pub fn plain() -> Self {
         Self(false)
     }
 
-    /// What stands above or before other text.
+    /// Paints a heading.
     pub fn head(self, text: &str) -> String {
         self.paint(Style::new().bold(), text)
     }
 
-    /// What is as it should be.
+    /// Paints a success.
     pub fn good(self, text: &str) -> String {
         self.paint(AnsiColor::Green.on_default(), text)
     }
 
-    /// What is worth a look.
-    pub fn doubtful(self, text: &str) -> String {
+    /// Paints a warning.
+    pub fn warning(self, text: &str) -> String {
         self.paint(AnsiColor::Yellow.on_default().bold(), text)
     }
 
-    /// What is wrong.
+    /// Paints an error.
     pub fn bad(self, text: &str) -> String {
         self.paint(AnsiColor::Red.on_default().bold(), text)
     }
 
-    /// The first line of a table as its head.
+    /// Paints the first line of a table as a heading.
     pub fn headed(self, table: &str) -> String {
         match table.split_once('\n') {
             Some((head, rows)) => format!("{}\n{rows}", self.head(head)),
@@ -66,7 +66,7 @@ impl Paint {
         }
     }
 
-    /// Text in a style, if there is to be one.
+    /// Paints text in a style.
     fn paint(self, style: Style, text: &str) -> String {
         match self.0 {
             true => format!("{style}{text}{style:#}"),
@@ -80,12 +80,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_colour_text_stays_as_it_is() {
+    fn plain_style_leaves_text_unchanged() {
         let plain = Paint(false);
         for text in [
             plain.head("x"),
             plain.good("x"),
-            plain.doubtful("x"),
+            plain.warning("x"),
             plain.bad("x"),
         ] {
             assert_eq!(text, "x");
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_ends_where_the_text_does() {
+    fn colour_is_reset_after_the_text() {
         let colourful = Paint(true);
         assert_eq!(colourful.headed("A\n1\n"), "\x1b[1mA\x1b[0m\n1\n");
         assert_eq!(colourful.good("x"), "\x1b[32mx\x1b[0m");

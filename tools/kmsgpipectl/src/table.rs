@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Aligned columns.
+//! Tables with aligned columns.
 
 use std::mem;
 
-/// What is between two columns, in characters.
+/// Gap between columns in characters.
 const GAP: usize = 2;
 
-/// Lays rows out in columns two spaces apart: the first column to the left, the others to the right.
+/// Formats rows as columns: the first is left-aligned, the others are right-aligned.
 ///
-/// A row may be shorter than the others, and its last cell longer than its column.
+/// A row may have fewer cells than others, in which case its last cell may exceed the column width.
 pub fn columns(rows: &[Vec<String>]) -> String {
     let full = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         rows.iter()
-            // What a short row ends with is a remark, which no column has to be as wide as.
+            // The last cell of a short row is a remark, which does not count for the column width.
             .filter(|row| row.len() == full || column + 1 < row.len())
             .filter_map(|row| row.get(column))
             .map(|cell| cell.chars().count())
@@ -42,24 +42,24 @@ pub fn columns(rows: &[Vec<String>]) -> String {
     out
 }
 
-/// A column of a table that is to fit a terminal.
+/// A column of a table that adapts to the terminal width.
 #[derive(Clone, Copy, Debug)]
 pub struct Column {
-    /// What stands above it.
+    /// Heading of the column.
     pub title: &'static str,
-    /// Its turn, counted from 1, when columns have to go so that the others fit; 0 if it stays.
-    pub goes: u8,
+    /// Order in which columns are omitted to fit the width, from 1; 0 if the column is always shown.
+    pub drop_order: u8,
 }
 
 impl Column {
-    /// Makes a column.
-    pub const fn new(title: &'static str, goes: u8) -> Self {
-        Self { title, goes }
+    /// Creates a column.
+    pub const fn new(title: &'static str, drop_order: u8) -> Self {
+        Self { title, drop_order }
     }
 }
 
-/// Which columns stay where lines have `width` characters, if columns are as wide as `widths` says.
-pub fn staying(columns: &[Column], widths: &[usize], width: Option<usize>) -> Vec<bool> {
+/// Returns which columns are shown in lines of `width` characters, given the column widths.
+pub fn visible(columns: &[Column], widths: &[usize], width: Option<usize>) -> Vec<bool> {
     let mut stays = vec![true; columns.len()];
     let Some(width) = width else {
         return stays;
@@ -68,8 +68,8 @@ pub fn staying(columns: &[Column], widths: &[usize], width: Option<usize>) -> Ve
         let kept = || stays.iter().zip(widths).filter(|(stays, _)| **stays);
         let total = kept().map(|(_, width)| width + GAP).sum::<usize>();
         let next = (0..columns.len())
-            .filter(|at| stays[*at] && columns[*at].goes > 0)
-            .min_by_key(|at| columns[*at].goes);
+            .filter(|at| stays[*at] && columns[*at].drop_order > 0)
+            .min_by_key(|at| columns[*at].drop_order);
         match next {
             Some(at) if total.saturating_sub(GAP) > width => stays[at] = false,
             _ => return stays,
@@ -77,8 +77,8 @@ pub fn staying(columns: &[Column], widths: &[usize], width: Option<usize>) -> Ve
     }
 }
 
-/// Lays out a table with a head so that it fits lines of `width` characters, as far as columns may go. A row of two
-/// cells is a name and a remark, which is cut.
+/// Formats a table with a heading, and omits columns to fit lines of `width` characters. A row of two cells is a
+/// name and a remark, which is truncated.
 pub fn fitting(columns: &[Column], rows: Vec<Vec<String>>, width: Option<usize>) -> String {
     let head = columns.iter().map(|column| column.title.to_string());
     let mut rows: Vec<Vec<String>> = std::iter::once(head.collect()).chain(rows).collect();
@@ -89,27 +89,27 @@ pub fn fitting(columns: &[Column], rows: Vec<Vec<String>>, width: Option<usize>)
             *width = (*width).max(cell.chars().count());
         }
     }
-    // The first column is as wide as the longest name, whatever stands behind it.
+    // The first column is as wide as the longest name, including the names of rows with a remark.
     let names = rows.iter().filter_map(|row| row.first());
     let longest = names.map(|name| name.chars().count()).max().unwrap_or(0);
     widths[0] = longest;
 
-    let stays = staying(columns, &widths, width);
+    let stays = visible(columns, &widths, width);
     for row in &mut rows {
         if row.len() == columns.len() {
             let mut stays = stays.iter();
             row.retain(|_| stays.next().is_some_and(|stays| *stays));
-            // However few columns stay, a remark is shorter.
+            // An empty cell makes the row shorter than the table, however few columns are shown.
             row.push(String::new());
         } else if let (Some(width), Some(remark)) = (width, row.get_mut(1)) {
-            *remark = cut(remark, width.saturating_sub(longest + GAP));
+            *remark = truncate(remark, width.saturating_sub(longest + GAP));
         }
     }
     self::columns(&rows)
 }
 
-/// As much of a text as fits.
-fn cut(text: &str, width: usize) -> String {
+/// Truncates a text to `width` characters.
+fn truncate(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.into();
     }
@@ -117,8 +117,8 @@ fn cut(text: &str, width: usize) -> String {
     format!("{}\u{2026}", start.trim_end())
 }
 
-/// Lays out keys and values as [`pairs`] does; values that are too long for lines of `width` characters are broken between
-/// words.
+/// Formats keys and values as [`pairs`] does, and wraps values to lines of `width` characters at word
+/// boundaries.
 pub fn pairs_fitting(rows: &[(String, String)], width: Option<usize>) -> String {
     let keys = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
     let Some(room) = width.and_then(|width| width.checked_sub(keys + GAP)) else {
@@ -138,11 +138,11 @@ pub fn pairs_fitting(rows: &[(String, String)], width: Option<usize>) -> String 
         }
         lines.push((key, line));
     }
-    // The keys are all there, so that the columns stay where they are.
+    // Continuation lines have empty keys, so the column width is the same.
     pairs(&lines)
 }
 
-/// Lays out keys and values, the values to the left.
+/// Formats keys and values, both left-aligned.
 pub fn pairs(rows: &[(String, String)]) -> String {
     let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
     rows.iter().fold(String::new(), |mut text, (key, value)| {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_end_where_their_heads_end() {
+    fn numbers_are_right_aligned_with_headings() {
         let table = columns(&[
             row(&["PIPE", "DEPTH", "MAX"]),
             row(&["kmsgpipe0", "3", "128"]),
@@ -175,13 +175,13 @@ mod tests {
     }
 
     #[test]
-    fn a_remark_widens_no_column() {
+    fn remark_does_not_widen_columns() {
         let table = columns(&[row(&["PIPE", "DEPTH", "MAX"]), row(&["x", "no permission"])]);
         assert_eq!(table, "PIPE  DEPTH  MAX\nx     no permission\n");
     }
 
     #[test]
-    fn columns_go_in_their_turn() {
+    fn columns_are_omitted_in_order() {
         let heads = [
             Column::new("PIPE", 0),
             Column::new("ID", 2),
@@ -206,12 +206,12 @@ mod tests {
             table(Some(14)),
             "PIPE  DEPTH\n0         3\nx     EACCES:\u{2026}\n"
         );
-        // What may not go stays.
+        // Columns of order 0 are always shown.
         assert!(table(Some(1)).starts_with("PIPE  DEPTH\n0         3\n"));
     }
 
     #[test]
-    fn long_values_are_broken_between_words() {
+    fn long_values_wrap_at_words() {
         let rows = [("id", "0"), ("error", "one two three")].map(|(k, v)| (k.into(), v.into()));
         let whole = "id     0\nerror  one two three\n";
         assert_eq!(pairs_fitting(&rows, None), whole);
@@ -228,13 +228,13 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_nothing() {
+    fn no_rows_give_empty_text() {
         assert_eq!(columns(&[]), "");
         assert_eq!(pairs(&[]), "");
     }
 
     #[test]
-    fn values_stand_in_one_column() {
+    fn values_are_aligned() {
         let rows = [("id", "0"), ("msg_size", "256")].map(|(k, v)| (k.into(), v.into()));
         assert_eq!(pairs(&rows), "id        0\nmsg_size  256\n");
     }

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How much fits into a line of standard output.
+//! Line width of standard output.
 
 use std::{env, io};
 use terminal_size::{terminal_size_of, Width};
 
-/// The columns that there are, if that is known: what `COLUMNS` says, or those of the terminal. Files and pipes
-/// take lines of any length.
+/// Returns the line width, if it is limited: `COLUMNS`, or the width of the terminal. Other files have no limit.
 pub fn of_output() -> Option<usize> {
-    told(env::var("COLUMNS").ok().as_deref()).or_else(|| {
+    parse_columns(env::var("COLUMNS").ok().as_deref()).or_else(|| {
         let (Width(width), _) = terminal_size_of(io::stdout())?;
         Some(usize::from(width)).filter(|width| *width > 0)
     })
 }
 
-/// What `COLUMNS` says, if that makes sense.
-fn told(columns: Option<&str>) -> Option<usize> {
+/// Parses `COLUMNS`.
+fn parse_columns(columns: Option<&str>) -> Option<usize> {
     columns?.parse().ok().filter(|width| *width > 0)
 }
 
@@ -24,10 +23,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nonsense_is_no_width() {
-        assert_eq!(told(Some("40")), Some(40));
+    fn invalid_columns_are_ignored() {
+        assert_eq!(parse_columns(Some("40")), Some(40));
         for columns in [None, Some(""), Some("0"), Some("wide"), Some("-1")] {
-            assert_eq!(told(columns), None);
+            assert_eq!(parse_columns(columns), None);
         }
     }
 }

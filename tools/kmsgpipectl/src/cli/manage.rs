@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The arguments of the commands that make, change and destroy pipes.
+//! Arguments of the commands that create, change and destroy pipes.
 
-use crate::{accounts, duration, size};
+use crate::{duration, passwd, size};
 use clap::{
     builder::{PossibleValue, StringValueParser, TypedValueParser},
     Arg, Args, Command, Subcommand, ValueHint,
@@ -10,7 +10,7 @@ use clap::{
 use kmsgpipe::{Modes, Params, PipeName};
 use std::{ffi::OsStr, str::FromStr};
 
-/// The arguments of `clear`.
+/// Arguments of `clear`.
 #[derive(Args, Debug)]
 pub struct Clear {
     /// The pipe
@@ -18,33 +18,33 @@ pub struct Clear {
     pub pipe: PipeName,
 }
 
-/// The arguments of `set-params`.
+/// Arguments of `set-params`.
 #[derive(Args, Debug)]
 pub struct SetParams {
     /// The pipe
     #[arg(value_hint = ValueHint::FilePath)]
     pub pipe: PipeName,
 
-    /// What is to be changed.
+    /// The limits to be changed.
     #[command(flatten)]
     pub change: Change,
 }
 
-/// What is to be changed; the rest stays as it is.
+/// The limits to be changed; the others stay as they are.
 #[derive(Args, Clone, Copy, Debug)]
 #[group(required = true, multiple = true)]
 pub struct Change {
-    /// The longest message that is accepted, such as 256 or 64K
+    /// Maximum message size in bytes, such as 256 or 64K
     #[arg(long, value_name = "SIZE", value_parser = size::msg_size, allow_hyphen_values = true)]
     msg_size: Option<u32>,
 
-    /// How many messages fit
+    /// Maximum number of queued messages
     #[arg(long, value_name = "N", value_parser = size::max_msgs, allow_hyphen_values = true)]
     max_msgs: Option<u32>,
 }
 
 impl Change {
-    /// What `params` become.
+    /// Applies the changes to `params`.
     pub fn of(self, params: Params) -> Params {
         Params {
             msg_size: self.msg_size.unwrap_or(params.msg_size),
@@ -53,32 +53,32 @@ impl Change {
     }
 }
 
-/// What to do about old messages.
+/// Message expiry.
 #[derive(Debug, Subcommand)]
 pub enum Flush {
-    /// Remove messages that have grown too old, from now on
+    /// Enable expiry, also for messages that are already queued
     Enable(FlushEnable),
-    /// Keep messages whatever their age
+    /// Disable expiry
     Disable(FlushDisable),
 }
 
-/// The arguments of `flush enable`.
+/// Arguments of `flush enable`.
 #[derive(Args, Debug)]
 pub struct FlushEnable {
     /// The pipe
     #[arg(value_hint = ValueHint::FilePath)]
     pub pipe: PipeName,
 
-    /// How often to look, such as 250ms or 10s (seconds without a unit); 1s if not given
+    /// Interval between sweeps, such as 250ms or 10s (seconds without a unit) [default: 1s]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse_millis, allow_hyphen_values = true)]
     pub interval: Option<u32>,
 
-    /// How old a message may grow, such as 250ms or 10s (seconds without a unit); 10s if not given
+    /// Age at which messages expire, such as 250ms or 10s (seconds without a unit) [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = duration::parse_millis, allow_hyphen_values = true)]
     pub expiry: Option<u32>,
 }
 
-/// The arguments of `flush disable`.
+/// Arguments of `flush disable`.
 #[derive(Args, Debug)]
 pub struct FlushDisable {
     /// The pipe
@@ -86,27 +86,27 @@ pub struct FlushDisable {
     pub pipe: PipeName,
 }
 
-/// The arguments of `create`.
+/// Arguments of `create`.
 #[derive(Args, Debug)]
 pub struct Create {
-    /// Its name: at most 31 letters, digits, '.', '_' and '-', but not '.', '..' or one that ends in
-    /// '.peer'; the node is /dev/kmsgpipe/NAME. It has none if not given, and the node is /dev/kmsgpipeN
+    /// Name of the pipe: at most 31 letters, digits, '.', '_' and '-', but not '.', '..' or *.peer. The
+    /// device node is /dev/kmsgpipe/NAME; without a name it is /dev/kmsgpipeN
     #[arg(long, value_parser = parse_name)]
     pub name: Option<String>,
 
-    /// The longest message that it accepts, such as 256 or 64K
+    /// Maximum message size in bytes, such as 256 or 64K
     #[arg(long, value_name = "SIZE", default_value_t = Params::default().msg_size, value_parser = size::msg_size, allow_hyphen_values = true)]
     pub msg_size: u32,
 
-    /// How many messages fit
+    /// Maximum number of queued messages
     #[arg(long, value_name = "N", default_value_t = Params::default().max_msgs, value_parser = size::max_msgs, allow_hyphen_values = true)]
     pub max_msgs: u32,
 
-    /// Permissions of its node, in octal
+    /// Permissions of the device node, in octal
     #[arg(long, default_value = "0600", value_parser = parse_mode, allow_hyphen_values = true)]
     pub mode: u32,
 
-    /// Who owns its node: names, or numbers; root if not given
+    /// Owner of the device node, by name or number [default: root]
     #[arg(
         long,
         value_name = "USER[:GROUP]",
@@ -117,16 +117,16 @@ pub struct Create {
     )]
     pub owner: Option<Ownership>,
 
-    /// The group of its node; root if not given
-    #[arg(long, value_parser = accounts::group, allow_hyphen_values = true)]
+    /// Group of the device node, by name or number [default: root]
+    #[arg(long, value_parser = passwd::group, allow_hyphen_values = true)]
     pub group: Option<u32>,
 
-    /// How its files read and write when they are opened; several words with commas between them
+    /// Mode in which files of the pipe are opened; separate several words by commas
     #[arg(long, value_name = "MODES", default_value_t, value_parser = ModesParser)]
     pub default_mode: Modes,
 }
 
-/// Understands modes, and offers the words for them.
+/// Parses modes, and lists the words for completion.
 #[derive(Clone, Copy, Debug)]
 struct ModesParser;
 
@@ -148,54 +148,54 @@ impl TypedValueParser for ModesParser {
     }
 }
 
-/// Whom a node is to belong to; root where nothing is said.
+/// Owner and group of a node; root by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ownership {
-    /// The owner.
+    /// User ID of the owner.
     pub uid: u32,
-    /// The group.
+    /// Group ID.
     pub gid: u32,
 }
 
 impl Ownership {
-    /// Understands `USER`, `USER:GROUP` and `:GROUP`.
+    /// Parses `USER`, `USER:GROUP` or `:GROUP`.
     fn parse(text: &str) -> Result<Self, String> {
         let (user, group) = text.split_once(':').unwrap_or((text, ""));
         let mut ownership = Self::default();
         if !user.is_empty() {
-            ownership.uid = accounts::user(user)?;
+            ownership.uid = passwd::user(user)?;
         }
         if !group.is_empty() {
-            ownership.gid = accounts::group(group)?;
+            ownership.gid = passwd::group(group)?;
         }
         if user.is_empty() && group.is_empty() {
-            return Err("give a user, a user and a group, or a group after a colon".into());
+            return Err("expected USER, USER:GROUP or :GROUP".into());
         }
         Ok(ownership)
     }
 }
 
-/// Understands the name of a pipe that is to be made.
+/// Parses the name of a pipe to be created.
 fn parse_name(text: &str) -> Result<String, String> {
     match kmsgpipe::is_name(text) {
         true => Ok(text.into()),
         false => Err(
-            "give at most 31 letters, digits, '.', '_' and '-', but '.', '..' and what ends in '.peer'"
+            "expected at most 31 letters, digits, '.', '_' and '-', but not '.', '..' or *.peer"
                 .into(),
         ),
     }
 }
 
-/// Understands the permissions of a node.
+/// Parses the permissions of a node.
 fn parse_mode(text: &str) -> Result<u32, String> {
     match u32::from_str_radix(text, 8) {
-        // The kernel takes no permissions for the default ones.
+        // In the ioctl, 0 selects the default.
         Ok(mode @ 1..=0o777) if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(mode),
-        _ => Err("give an octal number from 0001 to 0777".into()),
+        _ => Err("expected an octal number from 0001 to 0777".into()),
     }
 }
 
-/// The arguments of `destroy`.
+/// Arguments of `destroy`.
 #[derive(Args, Debug)]
 pub struct Destroy {
     /// The pipes
@@ -208,7 +208,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn owners_have_groups() {
+    fn owner_and_group_are_parsed() {
         for (text, uid, gid) in [
             ("root", 0, 0),
             ("17", 17, 0),
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn modes_are_octal() {
+    fn permissions_are_octal() {
         for (text, mode) in [("600", 0o600), ("0640", 0o640), ("1", 1), ("0777", 0o777)] {
             assert_eq!(parse_mode(text), Ok(mode));
         }

@@ -1,38 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The arguments of the commands that send and receive.
+//! Arguments of the commands that send and receive.
 
 use crate::{duration, framing, record, size};
 use clap::{Args, ValueEnum, ValueHint};
 use kmsgpipe::PipeName;
 use std::{ffi::OsString, time::Duration};
 
-/// How long a command may wait for a pipe.
+/// How long a command waits for a pipe.
 #[derive(Args, Clone, Copy, Debug)]
-pub struct Patience {
-    /// Wait for each message no longer than this, such as 250ms, 1.5s or 2m (seconds without a
-    /// unit); then exit with 6
+pub struct WaitOptions {
+    /// Wait at most this long for each message, such as 250ms, 1.5s or 2m (seconds without a unit);
+    /// then exit with status 6
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, allow_hyphen_values = true)]
     pub timeout: Option<Duration>,
 
-    /// Do not wait at all; exit with 5 instead
+    /// Do not wait; exit with status 5 if the operation would block
     #[arg(long, conflicts_with = "timeout")]
     pub nonblock: bool,
 }
 
-impl Patience {
-    /// Does not wait at all.
+impl WaitOptions {
+    /// Does not wait.
     pub const NONE: Self = Self {
         timeout: None,
         nonblock: true,
     };
 }
 
-/// The arguments of `send`.
+/// Arguments of `send`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Each MESSAGE is sent as it is, without a newline. Without one, messages come from standard input;
-an empty one is skipped with a warning, as the kernel makes no message of 0 bytes.")]
+Each MESSAGE is sent unchanged, without a newline. If none is given, messages are read from
+standard input; empty ones are skipped with a warning, because a message has at least 1 byte.")]
 pub struct Send {
     /// The pipe
     #[arg(value_hint = ValueHint::FilePath)]
@@ -42,39 +42,39 @@ pub struct Send {
     #[arg(value_name = "MESSAGE")]
     pub messages: Vec<OsString>,
 
-    /// How standard input is cut into messages.
+    /// How standard input is split into messages.
     #[command(flatten)]
     pub framing: InputFraming,
 
-    /// With MESSAGE, send all of them N times; otherwise stop after N messages
+    /// Send each MESSAGE N times; when reading standard input, stop after N messages
     #[arg(long, short = 'n', value_name = "N", value_parser = size::times, allow_hyphen_values = true)]
     pub count: Option<u64>,
 
-    /// What becomes of a message that is longer than the pipe takes
+    /// What to do with a message that exceeds the pipe's maximum size
     #[arg(long, value_name = "WHAT", default_value = "stop")]
     pub too_long: TooLong,
 
-    /// How long to wait for room.
+    /// How long to wait for space.
     #[command(flatten)]
-    pub patience: Patience,
+    pub wait: WaitOptions,
 }
 
-/// What becomes of a message that is longer than the pipe takes.
+/// What to do with a message that exceeds the pipe's maximum size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TooLong {
-    /// It ends the command, which then fails
+    /// Fail and send nothing more
     Stop,
-    /// It is not sent
+    /// Skip the message
     Skip,
-    /// As much of it is sent as the pipe takes
+    /// Truncate the message to the maximum size
     Cut,
 }
 
-/// How standard input is cut into messages.
+/// How standard input is split into messages.
 #[derive(Args, Clone, Copy, Debug)]
 #[group(multiple = false, conflicts_with = "messages")]
 pub struct InputFraming {
-    /// One message a line, without its newline (default)
+    /// Each line is a message, without its newline (default)
     #[arg(long)]
     pub line: bool,
 
@@ -82,18 +82,18 @@ pub struct InputFraming {
     #[arg(long, short = '0')]
     pub null: bool,
 
-    /// Before each message its length, 4 bytes, the least significant first
+    /// Each message is preceded by its length as 4 bytes, little-endian
     #[arg(long)]
     pub length_prefixed: bool,
 
-    /// All of standard input is one message
+    /// The whole input is one message
     #[arg(long)]
     pub whole: bool,
 }
 
 impl InputFraming {
-    /// The framing that was chosen.
-    pub fn chosen(self) -> framing::Input {
+    /// Returns the selected framing.
+    pub fn selected(self) -> framing::Input {
         match self {
             Self { null: true, .. } => framing::Input::Null,
             Self {
@@ -106,11 +106,11 @@ impl InputFraming {
     }
 }
 
-/// The arguments of `recv`.
+/// Arguments of `recv`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Without --line, --null, --length-prefixed, --raw, --format or --json, a message is written as it is,
-and followed by a newline unless it ends with one.")]
+Without --line, --null, --length-prefixed, --raw, --format or --json, messages are written
+unchanged, and a newline is appended to those that do not end with one.")]
 pub struct Recv {
     /// The pipe
     #[arg(value_hint = ValueHint::FilePath)]
@@ -120,71 +120,71 @@ pub struct Recv {
     #[command(flatten)]
     pub output: Output,
 
-    /// Receive N messages; 0 is for ever
+    /// Receive N messages; 0 means no limit
     #[arg(long, short = 'n', value_name = "N", default_value_t = 1, value_parser = size::count, allow_hyphen_values = true)]
     pub count: u64,
 
-    /// Receive for ever, like --count 0
+    /// Receive without a limit, like --count 0
     #[arg(long, short, conflicts_with = "count")]
     pub follow: bool,
 
-    /// Receive all that are there, without waiting; exit with 0, even if there is none
+    /// Receive all queued messages without waiting; exit with status 0 even if there are none
     #[arg(long, short, conflicts_with_all = ["count", "follow", "timeout", "nonblock"])]
     pub all: bool,
 
     /// How long to wait for a message.
     #[command(flatten)]
-    pub patience: Patience,
+    pub wait: WaitOptions,
 }
 
 /// How messages are written to standard output.
 #[derive(Args, Clone, Copy, Debug)]
 #[group(multiple = false)]
 pub struct Output {
-    /// A newline after each message, even if it ends with one
+    /// Append a newline to each message, even if it ends with one
     #[arg(long)]
     pub line: bool,
 
-    /// A NUL byte after each message
+    /// Append a NUL byte to each message
     #[arg(long, short = '0')]
     pub null: bool,
 
-    /// Before each message its length, 4 bytes, the least significant first
+    /// Precede each message by its length as 4 bytes, little-endian
     #[arg(long)]
     pub length_prefixed: bool,
 
-    /// Nothing but the messages
+    /// Write only the messages
     #[arg(long, visible_alias = "whole")]
     pub raw: bool,
 
-    /// For people: when each message was sent, and by whom
+    /// Write each message with its time and sender, for people to read
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<record::Format>,
 }
 
-/// What is to be written of messages.
+/// What is written for each message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    /// They alone.
+pub enum OutputFormat {
+    /// The payload.
     Messages(framing::Output),
-    /// They, with what is known of them.
+    /// The message and its metadata.
     Records(record::Format),
 }
 
 impl Output {
-    /// Whether anything was asked for.
+    /// Returns whether an option was given.
     pub(super) fn is_given(self) -> bool {
         self.line || self.null || self.length_prefixed || self.raw || self.format.is_some()
     }
 
-    /// What was chosen, which is something else with `--json`.
-    pub fn chosen(self, json: bool) -> Wanted {
+    /// Returns the selected output; `--json` has precedence.
+    pub fn selected(self, json: bool) -> OutputFormat {
         let framing = match self {
-            _ if json => return Wanted::Records(record::Format::Json),
+            _ if json => return OutputFormat::Records(record::Format::Json),
             Self {
                 format: Some(format),
                 ..
-            } => return Wanted::Records(format),
+            } => return OutputFormat::Records(format),
             Self { line: true, .. } => framing::Output::Line,
             Self { null: true, .. } => framing::Output::Null,
             Self {
@@ -194,6 +194,6 @@ impl Output {
             Self { raw: true, .. } => framing::Output::Raw,
             _ => framing::Output::Text,
         };
-        Wanted::Messages(framing)
+        OutputFormat::Messages(framing)
     }
 }

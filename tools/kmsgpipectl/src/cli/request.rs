@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The arguments of `ioctl`.
+//! Arguments of `ioctl`.
 
 use clap::{Args, ValueEnum, ValueHint};
 use std::ffi::OsString;
 
-/// The arguments of `ioctl`.
+/// Arguments of `ioctl`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-What the requests take:
+Arguments of the requests:
   KMSGPIPE_SET_PARAMS      MSG_SIZE MAX_MSGS
   KMSGPIPE_FLUSH_PERIODIC  enable [INTERVAL [EXPIRY]] | disable
   KMSGPIPE_CREATE_NEW      [MSG_SIZE MAX_MSGS [MODE [NAME]]]
   KMSGPIPE_DUMP            [SIZE]
   KMSGPIPE_SET_MODE        MODES, as create --default-mode
   FIONBIO                  0 | 1
-The others take nothing. KMSGPIPE_ may be left out, and case does not matter.")]
+Other requests take no arguments. The prefix KMSGPIPE_ is optional, and case does not matter.")]
 pub struct Ioctl {
-    /// The pipe; `-` is standard input, whoever opened it
+    /// The device node; `-` is the file that is open as standard input
     #[arg(value_name = "NODE", value_hint = ValueHint::FilePath)]
     pub node: OsString,
 
@@ -25,33 +25,33 @@ pub struct Ioctl {
     #[arg(value_name = "MACRO", ignore_case = true)]
     pub request: Request,
 
-    /// What it takes
+    /// Arguments of the request
     #[arg(value_name = "ARG", allow_negative_numbers = true)]
     pub args: Vec<String>,
 }
 
-/// A request of the kernel.
+/// An ioctl request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Request {
-    /// A snapshot of the statistics
+    /// Read the statistics
     #[value(name = "KMSGPIPE_GET_STATS", alias = "GET_STATS")]
     GetStats,
-    /// Discard every queued message
+    /// Discard all queued messages
     #[value(name = "KMSGPIPE_CLEAR_QUEUE", alias = "CLEAR_QUEUE")]
     ClearQueue,
-    /// Change what an empty pipe may hold
+    /// Change the limits of an empty pipe
     #[value(name = "KMSGPIPE_SET_PARAMS", alias = "SET_PARAMS")]
     SetParams,
-    /// What the pipe may hold
+    /// Read the limits of the pipe
     #[value(name = "KMSGPIPE_GET_PARAMS", alias = "GET_PARAMS")]
     GetParams,
-    /// Switch the open file between blocking and non-blocking mode
+    /// Toggle the open file between blocking and non-blocking mode
     #[value(name = "KMSGPIPE_TOGGLE_BLOCK", alias = "TOGGLE_BLOCK")]
     ToggleBlock,
-    /// Let messages expire, or stop doing so
+    /// Enable or disable message expiry
     #[value(name = "KMSGPIPE_FLUSH_PERIODIC", alias = "FLUSH_PERIODIC")]
     FlushPeriodic,
-    /// Make another pipe
+    /// Create another pipe
     #[value(name = "KMSGPIPE_CREATE_NEW", alias = "CREATE_NEW")]
     CreateNew,
     /// Destroy the pipe
@@ -60,23 +60,23 @@ pub enum Request {
     /// Copy the queued messages
     #[value(name = "KMSGPIPE_DUMP", alias = "DUMP")]
     Dump,
-    /// Change how the open file reads and writes
+    /// Change the mode of the open file
     #[value(name = "KMSGPIPE_SET_MODE", alias = "SET_MODE")]
     SetMode,
-    /// How the open file reads and writes
+    /// Read the mode of the open file
     #[value(name = "KMSGPIPE_GET_MODE", alias = "GET_MODE")]
     GetMode,
-    /// How many bytes the next read can get at most
+    /// Read the maximum number of bytes that the next read can return
     #[value(name = "FIONREAD")]
     NextLen,
-    /// Put the open file into non-blocking mode, or out of it
+    /// Set or clear non-blocking mode of the open file
     #[value(name = "FIONBIO")]
     SetNonblocking,
 }
 
 impl Request {
-    /// Whether more is known after it than that it was done.
-    pub(super) fn returns_something(self) -> bool {
+    /// Returns whether the request has a result other than success.
+    pub(super) fn has_result(self) -> bool {
         !matches!(
             self,
             Self::ClearQueue
@@ -87,7 +87,7 @@ impl Request {
         )
     }
 
-    /// Its name in the header.
+    /// Returns the name in the header.
     pub fn name(self) -> String {
         let value = self.to_possible_value();
         value.map_or_else(String::new, |value| value.get_name().to_string())

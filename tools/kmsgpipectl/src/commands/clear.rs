@@ -3,10 +3,10 @@
 //! `kmsgpipectl clear`.
 
 use super::print_json;
-use crate::{cli, failure::Failure, report::open_any};
+use crate::{cli, failure::Failure, open::open_any};
 use serde_json::json;
 
-/// Discards every queued message.
+/// Discards all queued messages.
 pub fn clear(args: &cli::Clear, json: bool) -> Result<(), Failure> {
     let node = args.pipe.locate();
     let (pipe, _) = open_any(&node)?;

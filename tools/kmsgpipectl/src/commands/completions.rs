@@ -11,13 +11,13 @@ use clap::{Arg, Command, CommandFactory, ValueHint};
 use clap_complete::Shell;
 use std::collections::BTreeSet;
 
-/// Prints what each pipe is called, in every shell.
+/// Shell command that prints the names of all pipes.
 const PIPES: &str = "kmsgpipectl list 2>/dev/null | tail -n +2 | cut -d ' ' -f 1";
 
-/// Where zsh has what is called from outside of the script.
+/// Line of clap's zsh script after which functions can be added.
 const ZSH_END: &str = "if [ \"$funcstack[1]\" = \"_kmsgpipectl\" ]; then\n";
 
-/// Writes a completion script.
+/// Prints a completion script.
 pub fn completions(args: &cli::Completions) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "kmsgpipectl", &mut script);
@@ -25,7 +25,7 @@ pub fn completions(args: &cli::Completions) -> Result<(), Failure> {
     print(&with_pipes(args.shell, &script))
 }
 
-/// A script of clap's, which knows commands and options, with the pipes that there are at that moment.
+/// Extends a script of clap, which completes commands and options, with the names of pipes.
 fn with_pipes(shell: Shell, script: &str) -> String {
     let mut words = Words::default();
     words.learn(&Cli::command());
@@ -37,17 +37,17 @@ fn with_pipes(shell: Shell, script: &str) -> String {
     }
 }
 
-/// The words of the command line that tell where a pipe may stand.
+/// Words after which a pipe is completed.
 #[derive(Debug, Default)]
 struct Words {
-    /// The commands that pipes follow.
+    /// Commands that take pipes.
     commands: BTreeSet<String>,
-    /// The options that something else follows.
+    /// Options that take a value.
     options: BTreeSet<String>,
 }
 
 impl Words {
-    /// Learns the words of a command and of those below it.
+    /// Collects the words of a command and its subcommands.
     fn learn(&mut self, command: &Command) {
         if command.get_positionals().any(is_pipe) {
             self.commands.insert(command.get_name().to_string());
@@ -64,18 +64,18 @@ impl Words {
     }
 }
 
-/// Whether an argument is a pipe: nothing else of this program is a path.
+/// Returns whether an argument is a pipe: the tool takes no other paths.
 fn is_pipe(arg: &Arg) -> bool {
     arg.get_value_hint() == ValueHint::FilePath
 }
 
-/// Words of bash or fish.
+/// Joins words for bash or fish.
 fn joined(words: &BTreeSet<String>, separator: &str) -> String {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     words.join(separator)
 }
 
-/// What bash needs beyond clap's script.
+/// Returns the addition to clap's script for bash.
 fn bash(words: &Words) -> String {
     let commands = joined(&words.commands, " | ");
     let options = joined(&words.options, " | ");
@@ -105,7 +105,7 @@ complete -F _kmsgpipectl_pipes -o bashdefault -o default kmsgpipectl
     )
 }
 
-/// What fish needs beyond clap's script.
+/// Returns the addition to clap's script for fish.
 fn fish(words: &Words) -> String {
     let commands = joined(&words.commands, " ");
     let pipes = PIPES.replace('\'', "\"");
@@ -114,7 +114,7 @@ fn fish(words: &Words) -> String {
     )
 }
 
-/// Clap's script for zsh, with pipes beside the files.
+/// Returns clap's script for zsh, extended to offer pipes besides files.
 fn zsh(script: &str) -> String {
     let pipes = format!(
         r#"_kmsgpipectl_pipes() {{
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_that_take_pipes_are_known() {
+    fn pipe_commands_are_collected() {
         let mut words = Words::default();
         words.learn(&Cli::command());
         for command in ["show", "recv", "send", "enable", "disable", "ioctl"] {
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn scripts_are_as_they_are_expected_to_be() {
+    fn clap_scripts_have_the_expected_form() {
         let script = |shell| {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "kmsgpipectl", &mut script);

@@ -6,15 +6,15 @@ use super::{print, print_json};
 use crate::{
     cli::{self, Ownership},
     failure::Failure,
-    report::open_any,
+    open::open_any,
 };
 use kmsgpipe::{Class, Create, Node, Params, Stray};
 use serde_json::json;
 
-/// Makes a pipe and prints its node.
+/// Creates a pipe and prints its node.
 pub fn create(args: &cli::Create, json: bool) -> Result<(), Failure> {
     let Ownership { uid, gid } = args.owner.unwrap_or_default();
-    // Any pipe would do; this one is always there.
+    // Any pipe serves to reach the module; pipe 0 always exists.
     let (pipe, _) = open_any(&Node::of(0))?;
     let id = pipe.create(&Create {
         params: Params {
@@ -47,21 +47,21 @@ pub fn create(args: &cli::Create, json: bool) -> Result<(), Failure> {
     }
 }
 
-/// Destroys a pipe again whose node is not there, and says why. What is written to its path would go
-/// elsewhere, and the kernel does not tell.
+/// Destroys a pipe whose node could not be created, and returns the reason. The kernel does not report this
+/// failure, and writes to the path would go to another file.
 fn undo(node: &Node, stray: &Stray) -> Failure {
     let mend = match &stray.blocker {
         None => {
-            "the kernel makes the nodes in devtmpfs, which has to be mounted on /dev".to_string()
+            "the kernel creates the nodes in devtmpfs, which must be mounted on /dev".to_string()
         }
         Some((at, _)) => format!("remove what is at {} first", at.display()),
     };
     let failure = Failure::new(
         Class::Failed,
-        format!("the kernel could not make the node of the pipe: {stray}; {mend}"),
+        format!("the kernel could not create the node of the pipe: {stray}; {mend}"),
     );
     match node.destroy() {
-        Ok(()) => failure.also("the pipe is destroyed again"),
+        Ok(()) => failure.also("the pipe was destroyed again"),
         Err(error) => failure.also(&error.to_string()),
     }
 }

@@ -3,11 +3,11 @@
 //! `kmsgpipectl destroy`.
 
 use super::print_json;
-use crate::{cli, failure::Failure, report::open_any};
+use crate::{cli, failure::Failure, open::open_any};
 use kmsgpipe::PipeName;
 use serde_json::{json, Value};
 
-/// Destroys pipes: all that can be, whatever becomes of the others.
+/// Destroys pipes, and continues after failures.
 pub fn destroy(args: &cli::Destroy, json: bool) -> Result<(), Failure> {
     let mut destroyed = Vec::new();
     let mut failures = Vec::new();
@@ -20,7 +20,7 @@ pub fn destroy(args: &cli::Destroy, json: bool) -> Result<(), Failure> {
     if json && !destroyed.is_empty() {
         print_json(&json!({ "schema": 1, "destroyed": destroyed }))?;
     }
-    // The first failure says how the program ends, and is told of last.
+    // The first failure decides the exit code, and is reported last.
     let mut failures = failures.into_iter();
     let first = failures.next();
     for failure in failures {
@@ -29,11 +29,11 @@ pub fn destroy(args: &cli::Destroy, json: bool) -> Result<(), Failure> {
     first.map_or(Ok(()), Err)
 }
 
-/// Destroys a pipe, and says which one that was.
+/// Destroys a pipe, and returns what identifies it.
 fn destroy_one(name: &PipeName) -> Result<Value, Failure> {
     let node = name.locate();
     let id = if node.stray().is_some() {
-        // It is there all the same.
+        // The node is missing, but the pipe exists.
         node.destroy()?;
         node.id()
     } else {

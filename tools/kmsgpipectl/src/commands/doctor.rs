@@ -9,35 +9,35 @@ use crate::{failure::Failure, style::Paint};
 use kmsgpipe::Class;
 use serde::{Serialize, Serializer};
 
-/// What came out of a check.
+/// Result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Status {
-    /// It is as it should be.
+    /// No problem.
     Ok,
-    /// It may be meant so.
+    /// Possibly intended.
     Note,
-    /// It is wrong.
+    /// A problem.
     Failed,
 }
 
-/// Something that was looked at.
+/// A check and its result.
 #[derive(Clone, Debug, Serialize)]
 struct Check {
-    /// What was looked at.
+    /// Name of the check.
     check: &'static str,
     status: Status,
     /// What was found.
     found: String,
-    /// How to mend it.
+    /// How to fix it.
     mend: Option<String>,
-    /// What sort of failure it is, if it is one; an exit code in JSON.
+    /// Kind of failure, which is an exit code in JSON.
     #[serde(rename = "exit", serialize_with = "exit_code")]
     class: Option<Class>,
 }
 
 impl Check {
-    /// Something that is as it should be.
+    /// Creates the result of a check without problems.
     fn ok(check: &'static str, found: impl Into<String>) -> Self {
         Self {
             check,
@@ -48,7 +48,7 @@ impl Check {
         }
     }
 
-    /// Something that may be meant so.
+    /// Creates a result that may be intended.
     fn note(check: &'static str, found: impl Into<String>, mend: impl Into<String>) -> Self {
         Self {
             status: Status::Note,
@@ -57,7 +57,7 @@ impl Check {
         }
     }
 
-    /// Something that is wrong.
+    /// Creates the result of a failed check.
     fn failed(
         check: &'static str,
         class: Class,
@@ -71,11 +71,11 @@ impl Check {
         }
     }
 
-    /// It as lines of text.
+    /// Formats the result as text.
     fn text(&self, paint: Paint) -> String {
         let status = match self.status {
             Status::Ok => paint.good("ok    "),
-            Status::Note => paint.doubtful("note  "),
+            Status::Note => paint.warning("note  "),
             Status::Failed => paint.bad("failed"),
         };
         let mut text = format!("{status}  {:<11}  {}\n", self.check, self.found);
@@ -86,12 +86,12 @@ impl Check {
     }
 }
 
-/// The exit code of a check.
+/// Serializes a class as its exit code.
 fn exit_code<S: Serializer>(class: &Option<Class>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u8(class.map_or(0, Class::exit_code))
 }
 
-/// All checks in JSON.
+/// The JSON form of all checks.
 #[derive(Serialize)]
 struct Findings {
     schema: u32,
@@ -99,7 +99,7 @@ struct Findings {
     checks: Vec<Check>,
 }
 
-/// Finds out what is wrong, and how to mend it.
+/// Checks the installation, and suggests fixes.
 pub fn doctor(json: bool) -> Result<(), Failure> {
     let checks = checks::all();
     let failed: Vec<Class> = checks.iter().filter_map(|check| check.class).collect();
@@ -136,7 +136,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_failure_says_how_to_mend_it() {
+    fn failed_check_prints_its_fix() {
         let check = Check::failed("module", Class::NotFound, "not loaded", "load it");
         let lines = "failed  module       not loaded\n                     load it\n";
         assert_eq!(check.text(Paint::plain()), lines);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_well_needs_no_mending() {
+    fn passed_check_prints_one_line() {
         let check = Check::ok("proc", "fine");
         assert_eq!(check.text(Paint::plain()), "ok      proc         fine\n");
         let json = serde_json::to_value(&check).unwrap();

@@ -2,12 +2,14 @@
 
 //! `kmsgpipectl dump`.
 
-use super::{messages, print, unwritable};
+use super::{print, unwritable};
 use crate::{
-    cli, duration,
+    cli,
+    count::messages,
+    duration,
     failure::{warn, Failure},
+    open::open_any,
     payload, record,
-    report::open_any,
     style::Paint,
     table,
 };
@@ -15,10 +17,10 @@ use kmsgpipe::{Dump, Node};
 use serde::Serialize;
 use std::time::Duration;
 
-/// The heads of the columns before the payload.
+/// Headings of the columns before the payload.
 const COLUMNS: [&str; 6] = ["SEQ", "AGE", "UID", "GID", "PID", "LEN"];
 
-/// A dump in JSON, with what is to go before it.
+/// The JSON form of a dump, with schema and pipe.
 #[derive(Serialize)]
 struct Object<'a> {
     schema: u32,
@@ -28,14 +30,14 @@ struct Object<'a> {
     contents: Contents<'a>,
 }
 
-/// What was dumped, in JSON.
+/// The JSON form of the messages.
 #[derive(Serialize)]
 struct Contents<'a> {
     missing: u32,
     records: Vec<record::Object<'a>>,
 }
 
-/// Shows the queued messages and leaves them there.
+/// Prints the queued messages without consuming them.
 pub fn dump(args: &cli::Dump, json: bool) -> Result<(), Failure> {
     let node = args.pipe.locate();
     let (pipe, _) = open_any(&node)?;
@@ -48,7 +50,7 @@ pub fn dump(args: &cli::Dump, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A dump in JSON.
+/// Formats a dump as JSON.
 fn json(node: &Node, dump: &Dump, hex: bool) -> Result<String, Failure> {
     let object = Object {
         schema: 1,
@@ -60,12 +62,12 @@ fn json(node: &Node, dump: &Dump, hex: bool) -> Result<String, Failure> {
     Ok(line + "\n")
 }
 
-/// What was dumped, in JSON.
+/// Returns the messages of a dump as JSON.
 pub fn value(dump: &Dump) -> Result<serde_json::Value, Failure> {
     serde_json::to_value(contents(dump, false)).map_err(unwritable)
 }
 
-/// What was dumped, in JSON.
+/// Returns the JSON form of the messages.
 fn contents(dump: &Dump, hex: bool) -> Contents<'_> {
     Contents {
         missing: dump.missing(),
@@ -76,7 +78,7 @@ fn contents(dump: &Dump, hex: bool) -> Contents<'_> {
     }
 }
 
-/// A dump as a table: the payload at the end of its line, or in lines below it.
+/// Formats a dump as a table, with payloads at the end of the line or in the lines below it.
 pub fn text(dump: &Dump, hex: bool, paint: Paint) -> String {
     let mut rows = vec![COLUMNS.map(str::to_string).to_vec()];
     rows.extend(dump.records().map(|record| {
@@ -105,7 +107,7 @@ pub fn text(dump: &Dump, hex: bool, paint: Paint) -> String {
     text
 }
 
-/// Says that a dump is not all there was.
+/// Warns if messages are missing from a dump.
 pub fn warn_of_missing(dump: &Dump) {
     if dump.missing() > 0 {
         warn(&format!(

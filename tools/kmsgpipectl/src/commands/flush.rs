@@ -3,16 +3,16 @@
 //! `kmsgpipectl flush`.
 
 use super::print_json;
-use crate::{cli, failure::Failure, report::open_any};
+use crate::{cli, failure::Failure, open::open_any};
 use kmsgpipe::{Flush, FLUSH_EXPIRY_DEFAULT, FLUSH_INTERVAL_DEFAULT};
 use serde_json::json;
 
-/// Lets messages expire, or stops doing so.
+/// Enables or disables message expiry.
 pub fn flush(args: &cli::Flush, json: bool) -> Result<(), Failure> {
     let (name, flush) = match args {
         cli::Flush::Enable(args) => (
             &args.pipe,
-            // 0 stands for the default, for the kernel as well as here.
+            // 0 selects the kernel's default.
             Some(Flush {
                 interval_ms: args.interval.unwrap_or(0),
                 expiry_ms: args.expiry.unwrap_or(0),

@@ -7,8 +7,9 @@ use crate::{
     cli::{self, Request},
     duration,
     failure::Failure,
-    report::{fields, open_any},
-    size, standard,
+    open::open_any,
+    report::fields,
+    size, stdio,
     style::Paint,
     table,
 };
@@ -20,13 +21,13 @@ use std::{
     os::fd::{AsFd, OwnedFd},
 };
 
-/// Makes one request of the kernel, with nothing around it, and prints what it returned.
+/// Makes a single ioctl and prints its result.
 pub fn ioctl(args: &cli::Ioctl, json: bool) -> Result<(), Failure> {
-    // What makes no sense is refused before anything is opened.
+    // Arguments are checked before opening the file.
     let call = Call::parse(args.request, &args.args)?;
     let (pipe, node) = open(&args.node)?;
     let answer = call.make(&pipe)?;
-    if let (Answer::Dump(dump), false) = (&answer, json) {
+    if let (Outcome::Dump(dump), false) = (&answer, json) {
         print(&dump::text(dump, false, Paint::stdout()))?;
         dump::warn_of_missing(dump);
         return Ok(());
@@ -44,10 +45,10 @@ pub fn ioctl(args: &cli::Ioctl, json: bool) -> Result<(), Failure> {
     }
 }
 
-/// Opens a pipe, or takes standard input for one.
+/// Opens a pipe, or duplicates standard input.
 fn open(node: &OsStr) -> Result<(Pipe, Node), Failure> {
     if node == "-" {
-        standard::check_input()?;
+        stdio::check_input()?;
         let input = io::stdin().as_fd().try_clone_to_owned();
         let fd: OwnedFd = input.map_err(|error| Failure::io("use standard input", &error))?;
         let pipe = Pipe::from(fd);
@@ -58,7 +59,7 @@ fn open(node: &OsStr) -> Result<(Pipe, Node), Failure> {
     Ok((open_any(&node)?.0, node))
 }
 
-/// A request and what it takes.
+/// A request with its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Call {
     GetStats,
@@ -77,12 +78,12 @@ enum Call {
 }
 
 impl Call {
-    /// Understands what a request takes.
+    /// Parses the arguments of a request.
     fn parse(request: Request, args: &[String]) -> Result<Self, Failure> {
         let bad = |why: &str| {
             let name = request.name();
             Failure::usage(format!(
-                "{name}: {why}; `kmsgpipectl ioctl --help` shows what it takes"
+                "{name}: {why}; `kmsgpipectl ioctl --help` lists its arguments"
             ))
         };
         let number = |text: &str| size::parse(text).map_err(|why| bad(&format!("{text:?}: {why}")));
@@ -120,7 +121,7 @@ impl Call {
             (Request::CreateNew, [msg_size, max_msgs, rest @ ..]) if rest.len() <= 2 => {
                 let mode = rest.first().map_or(Ok(0), |text| {
                     u32::from_str_radix(text, 8)
-                        .map_err(|_| bad(&format!("{text:?} is no mode in octal")))
+                        .map_err(|_| bad(&format!("{text:?} is not an octal mode")))
                 })?;
                 Ok(Self::CreateNew(Create {
                     params: params(msg_size, max_msgs)?,
@@ -137,54 +138,54 @@ impl Call {
             },
             (Request::SetNonblocking, ["0"]) => Ok(Self::SetNonblocking(false)),
             (Request::SetNonblocking, ["1"]) => Ok(Self::SetNonblocking(true)),
-            (_, []) => Err(bad("something is missing")),
-            (_, args) => Err(bad(&format!("it does not take {:?}", args.join(" ")))),
+            (_, []) => Err(bad("an argument is missing")),
+            (_, args) => Err(bad(&format!("invalid arguments {:?}", args.join(" ")))),
         }
     }
 
     /// Makes the request.
-    fn make(self, pipe: &Pipe) -> kmsgpipe::Result<Answer> {
+    fn make(self, pipe: &Pipe) -> kmsgpipe::Result<Outcome> {
         match self {
-            Self::GetStats => pipe.stats().map(Answer::Stats),
-            Self::GetParams => pipe.params().map(Answer::Params),
-            Self::CreateNew(create) => pipe.create(&create).map(Answer::Id),
-            Self::GetMode => pipe.mode().map(Answer::Mode),
-            Self::NextLen => pipe.next_len().map(Answer::Length),
-            Self::Dump(None) => pipe.dump().map(Answer::Dump),
-            Self::Dump(Some(size)) => pipe.dump_into(size as usize).map(Answer::Dump),
-            Self::ClearQueue => pipe.clear().map(|()| Answer::Nothing),
-            Self::SetParams(params) => pipe.set_params(params).map(|()| Answer::Nothing),
-            Self::FlushPeriodic(flush) => pipe.flush_periodic(flush).map(|()| Answer::Nothing),
-            Self::Destroy => pipe.destroy().map(|()| Answer::Nothing),
-            Self::SetMode(modes) => pipe.set_mode(modes).map(|()| Answer::Nothing),
+            Self::GetStats => pipe.stats().map(Outcome::Stats),
+            Self::GetParams => pipe.params().map(Outcome::Params),
+            Self::CreateNew(create) => pipe.create(&create).map(Outcome::Id),
+            Self::GetMode => pipe.mode().map(Outcome::Mode),
+            Self::NextLen => pipe.next_len().map(Outcome::Length),
+            Self::Dump(None) => pipe.dump().map(Outcome::Dump),
+            Self::Dump(Some(size)) => pipe.dump_into(size as usize).map(Outcome::Dump),
+            Self::ClearQueue => pipe.clear().map(|()| Outcome::Nothing),
+            Self::SetParams(params) => pipe.set_params(params).map(|()| Outcome::Nothing),
+            Self::FlushPeriodic(flush) => pipe.flush_periodic(flush).map(|()| Outcome::Nothing),
+            Self::Destroy => pipe.destroy().map(|()| Outcome::Nothing),
+            Self::SetMode(modes) => pipe.set_mode(modes).map(|()| Outcome::Nothing),
             Self::ToggleBlock => {
                 pipe.toggle_block()?;
-                pipe.is_nonblocking().map(Answer::Nonblocking)
+                pipe.is_nonblocking().map(Outcome::Nonblocking)
             }
             Self::SetNonblocking(on) => {
                 pipe.set_nonblocking(on)?;
-                pipe.is_nonblocking().map(Answer::Nonblocking)
+                pipe.is_nonblocking().map(Outcome::Nonblocking)
             }
         }
     }
 }
 
-/// What a request returned.
+/// Result of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Answer {
+enum Outcome {
     Nothing,
     Stats(Stats),
     Params(Params),
     Id(u32),
     Length(u32),
     Mode(Modes),
-    /// Not returned, but what has become of the open file.
+    /// The resulting mode of the open file, which the ioctl does not return.
     Nonblocking(bool),
     Dump(Dump),
 }
 
-impl Answer {
-    /// What the system call returned.
+impl Outcome {
+    /// Returns the return value of the system call.
     fn returned(&self) -> u32 {
         match self {
             Self::Id(id) => *id,
@@ -192,7 +193,7 @@ impl Answer {
         }
     }
 
-    /// It in JSON.
+    /// Returns the JSON form.
     fn data(&self) -> Result<Value, Failure> {
         match self {
             Self::Nothing => Ok(Value::Null),
@@ -206,7 +207,7 @@ impl Answer {
         }
     }
 
-    /// It for people.
+    /// Formats the result as text.
     fn text(&self) -> String {
         let one = |key: &str, value: &dyn ToString| vec![(key.to_string(), value.to_string())];
         let rows = match self {
@@ -217,7 +218,7 @@ impl Answer {
                 rows.extend(one("max_msgs", &params.max_msgs));
                 rows
             }
-            // To be used as they are.
+            // A bare number, for use in scripts.
             Self::Id(number) | Self::Length(number) => return format!("{number}\n"),
             Self::Mode(modes) => return format!("{modes}\n"),
             Self::Nonblocking(on) => one("O_NONBLOCK", if *on { &"on" } else { &"off" }),
@@ -236,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_take_what_they_need() {
+    fn valid_arguments_are_parsed() {
         let flush = |interval_ms, expiry_ms| {
             Call::FlushPeriodic(Some(Flush {
                 interval_ms,
@@ -297,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_take_nothing_else() {
+    fn invalid_arguments_are_rejected() {
         for (request, args) in [
             (Request::GetStats, "x"),
             (Request::ClearQueue, "1"),
@@ -327,25 +328,25 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_told() {
-        assert_eq!(Answer::Nothing.text(), "");
-        assert_eq!(Answer::Id(7).text(), "7\n");
+    fn results_are_formatted() {
+        assert_eq!(Outcome::Nothing.text(), "");
+        assert_eq!(Outcome::Id(7).text(), "7\n");
         assert_eq!(
-            (Answer::Id(7).returned(), Answer::Length(7).returned()),
+            (Outcome::Id(7).returned(), Outcome::Length(7).returned()),
             (7, 0)
         );
-        assert_eq!(Answer::Nonblocking(true).text(), "O_NONBLOCK  on\n");
-        let mode = Answer::Mode(Modes::WHOLE | Modes::EOF);
+        assert_eq!(Outcome::Nonblocking(true).text(), "O_NONBLOCK  on\n");
+        let mode = Outcome::Mode(Modes::WHOLE | Modes::EOF);
         assert_eq!(mode.text(), "whole,eof\n");
         assert_eq!(mode.data().unwrap(), json!({ "mode": "whole,eof" }));
-        let params = Answer::Params(Params::default());
+        let params = Outcome::Params(Params::default());
         assert_eq!(params.text(), "msg_size  256\nmax_msgs  128\n");
         assert_eq!(
             params.data().unwrap(),
             json!({ "msg_size": 256, "max_msgs": 128 })
         );
         assert_eq!(
-            Answer::Dump(Dump::default()).data().unwrap()["records"],
+            Outcome::Dump(Dump::default()).data().unwrap()["records"],
             json!([])
         );
     }

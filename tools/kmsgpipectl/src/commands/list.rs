@@ -10,7 +10,7 @@ use crate::{
     width,
 };
 
-/// Lists the pipes. One that cannot be asked is listed with the reason.
+/// Lists the pipes. A pipe without readable statistics is listed with the reason.
 pub fn list(json: bool) -> Result<(), Failure> {
     let reports = Report::of_all(&[], Report::public)?;
     if json {

@@ -2,13 +2,14 @@
 
 //! `kmsgpipectl recv`.
 
-use super::{messages, unwritable};
+use super::unwritable;
 use crate::{
-    cli::{self, Patience, Wanted},
+    cli::{self, OutputFormat, WaitOptions},
+    count::messages,
     failure::Failure,
     framing,
     record::Format,
-    signals::{self, Held},
+    signals::{self, BlockedSignals},
 };
 use kmsgpipe::{
     Access, Action, Class, Deadline, Error, Modes, Pipe, PipeName, ReceiveBatch, Record,
@@ -22,19 +23,19 @@ use std::{
     time::Duration,
 };
 
-/// Receives messages and writes each to standard output before it takes the next one.
+/// Receives messages, and writes each before receiving the next.
 pub fn recv(args: &cli::Recv, json: bool) -> Result<(), Failure> {
-    let source = Source::open(&args.pipe, args.output.chosen(json))?;
-    // Whether to wait is for the options to say, and not for the default mode of the pipe.
+    let source = Source::open(&args.pipe, args.output.selected(json))?;
+    // The options decide whether to wait, not the default mode of the pipe.
     let pipe = source.pipe();
     pipe.set_mode(pipe.mode()? - Modes::EOF)?;
     let mut receiver = Receiver {
         source,
-        patience: match args.all {
-            true => Patience::NONE,
-            false => args.patience,
+        wait_options: match args.all {
+            true => WaitOptions::NONE,
+            false => args.wait,
         },
-        // Without a buffer: what a message became goes out in one write, at once.
+        // Unbuffered: each message is written at once, in a single write.
         output: io::stdout()
             .as_fd()
             .try_clone_to_owned()
@@ -50,9 +51,9 @@ pub fn recv(args: &cli::Recv, json: bool) -> Result<(), Failure> {
     let mut received = 0;
     while received < most {
         let failure = match receiver.receive() {
-            // All that were there, which may be none.
+            // Everything was received.
             Ok(0) if args.all => break,
-            Ok(0) => receiver.in_vain().into(),
+            Ok(0) => receiver.no_message().into(),
             Ok(count) => {
                 received = received.saturating_add(count);
                 continue;
@@ -67,15 +68,15 @@ pub fn recv(args: &cli::Recv, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Where messages come from, and what is written of them.
+/// Source of messages, and how they are written.
 enum Source {
-    /// They alone.
+    /// Payloads only.
     Messages {
         pipe: Pipe,
         message: Vec<u8>,
         framing: framing::Output,
     },
-    /// They, with what is known of them.
+    /// Messages with their metadata.
     Records {
         pipe: RecordPipe,
         batch: ReceiveBatch,
@@ -84,16 +85,16 @@ enum Source {
 }
 
 impl Source {
-    /// Opens a pipe for what is wanted. Only what needs records receives them: a message alone is always
-    /// received alone.
-    fn open(name: &PipeName, wanted: Wanted) -> Result<Self> {
-        Ok(match wanted {
-            Wanted::Messages(framing) => Self::Messages {
+    /// Opens a pipe for the format output. Records are received only if the output needs metadata, because only
+    /// without records is a message always received alone.
+    fn open(name: &PipeName, format: OutputFormat) -> Result<Self> {
+        Ok(match format {
+            OutputFormat::Messages(framing) => Self::Messages {
                 pipe: Pipe::open(name, Access::Read)?,
                 message: Vec::new(),
                 framing,
             },
-            Wanted::Records(format) => Self::Records {
+            OutputFormat::Records(format) => Self::Records {
                 pipe: RecordPipe::open(name, Access::Read)?,
                 batch: ReceiveBatch::new(),
                 format,
@@ -101,7 +102,7 @@ impl Source {
         })
     }
 
-    /// The pipe, to be asked.
+    /// Returns the pipe for queries.
     fn pipe(&self) -> &Pipe {
         match self {
             Self::Messages { pipe, .. } => pipe,
@@ -109,13 +110,13 @@ impl Source {
         }
     }
 
-    /// Takes a message, if there is one, and adds what is to be written of it to `out`. Returns how many
-    /// messages were taken.
+    /// Receives a message, if there is one, and appends its output to `out`. Returns the number of messages
+    /// received.
     ///
-    /// A record is taken alone, too, but for one case, which [`RecordPipe::receive_record`] describes: a
-    /// message of more than 72 bytes leaves the pipe between the two calls by which this program asks for its
-    /// length and reads as much, and several short ones come in its place. As these are not in the pipe any
-    /// more, all of them are written, even if that is more than were asked for: nothing is lost.
+    /// With records, this can be more than one, as described at [`RecordPipe::receive_record`]: a message of more
+    /// than 72 bytes needs two calls, one for its length and one to read it. If another reader takes the message
+    /// in between, the second call may return several shorter messages instead. They are no longer queued, so
+    /// all of them are written, even if that exceeds the requested count: no message is lost.
     fn take(&mut self, out: &mut Vec<u8>) -> Result<u64, Failure> {
         match self {
             Self::Messages {
@@ -150,25 +151,25 @@ impl Source {
     }
 }
 
-/// Receives one message after the other.
+/// Receives and writes messages.
 struct Receiver {
     source: Source,
-    patience: Patience,
+    wait_options: WaitOptions,
     output: File,
     encoded: Vec<u8>,
 }
 
 impl Receiver {
-    /// Receives a message and writes it; returns how many messages that were, as [`Source::take`] does, or 0 if
-    /// none came before the patience was at its end.
+    /// Receives a message and writes it. Returns the number of messages as [`Source::take`] does, or 0 if the
+    /// timeout expired.
     ///
-    /// Nothing is lost on the way: while the program waits, no message is in its hands, and while one
-    /// is, signals that would end it are kept for later.
+    /// No message is lost: while the program waits, it holds no message, and while it holds one, the signals that
+    /// would end it are blocked.
     fn receive(&mut self) -> Result<u64, Failure> {
-        let patience = self.patience;
-        let deadline = match patience {
-            Patience { nonblock: true, .. } => Deadline::after(Duration::ZERO),
-            Patience {
+        let wait_options = self.wait_options;
+        let deadline = match wait_options {
+            WaitOptions { nonblock: true, .. } => Deadline::after(Duration::ZERO),
+            WaitOptions {
                 timeout: Some(timeout),
                 ..
             } => Deadline::after(timeout),
@@ -176,41 +177,42 @@ impl Receiver {
         };
         loop {
             let ready = self.wait(deadline)?;
-            let held = Held::begin().map_err(|errno| Failure::io("hold signals", &errno.into()))?;
-            // When the deadline has come, one may still have arrived just now.
+            let held = BlockedSignals::begin()
+                .map_err(|errno| Failure::io("hold signals", &errno.into()))?;
+            // Tried once more at the deadline, because a message may just have arrived.
             let taken = self.take_one()?;
             drop(held);
             if taken > 0 {
                 return Ok(taken);
             }
-            // It was another reader that got what this one was woken for.
+            // The wakeup was for a message that another reader took.
             if !ready || deadline.has_passed() {
                 return Ok(0);
             }
         }
     }
 
-    /// Waits until there may be a message, and returns whether that was so before the deadline.
+    /// Waits until a message may be available. Returns `false` if the deadline passes first.
     ///
-    /// Ends the program when nobody reads its output any more, before it takes another message.
+    /// If standard output has no reader any more, ends the program before it consumes another message.
     fn wait(&self, deadline: Deadline) -> Result<bool, Failure> {
         let mut fds = [
             PollFd::new(self.source.pipe().as_fd(), PollFlags::POLLIN),
-            // Asks for nothing, as errors are told of anyway.
+            // No events are requested: errors are always reported.
             PollFd::new(self.output.as_fd(), PollFlags::empty()),
         ];
         let ready = deadline
             .poll(&mut fds)
             .map_err(|errno| Failure::io("wait for a message", &errno.into()))?;
         let [_, output] = fds;
-        // The reading end of a pipe was closed, which is POLLERR, or that of a socket, which is POLLHUP.
+        // POLLERR: the read end of a pipe was closed. POLLHUP: the peer of a socket was closed.
         if output.any() != Some(false) {
-            return Err(signals::output_is_closed());
+            return Err(signals::closed_output());
         }
         Ok(ready)
     }
 
-    /// Takes a message and writes it, if there is one; returns how many messages that were.
+    /// Receives a message and writes it, if there is one. Returns the number of messages.
     fn take_one(&mut self) -> Result<u64, Failure> {
         self.encoded.clear();
         let taken = match self.source.take(&mut self.encoded) {
@@ -218,16 +220,17 @@ impl Receiver {
             result => result?,
         };
         self.output.write_all(&self.encoded).map_err(|error| {
-            Failure::io("write to standard output", &error).also("what was to be written is lost")
+            Failure::io("write to standard output", &error)
+                .also("the message that was to be written is lost")
         })?;
         Ok(taken)
     }
 
-    /// Makes the error that no message came.
-    fn in_vain(&self) -> Error {
+    /// Creates the error for a timeout or an empty pipe.
+    fn no_message(&self) -> Error {
         let object = self.source.pipe().path().to_owned();
         let action = Action::Receive;
-        match self.patience.timeout {
+        match self.wait_options.timeout {
             Some(after) => Error::TimedOut {
                 action,
                 object,
@@ -247,12 +250,12 @@ mod tests {
         unix::net::{UnixDatagram, UnixStream},
     };
 
-    /// A receiver of what is sent to a socket, which behaves like a pipe here.
+    /// Returns a receiver and a socket that sends to it, which behaves like a pipe here.
     fn receiver(output: OwnedFd, source: impl Fn(OwnedFd) -> Source) -> (UnixDatagram, Receiver) {
         let (sender, pipe) = UnixDatagram::pair().unwrap();
         let receiver = Receiver {
             source: source(pipe.into()),
-            patience: Patience {
+            wait_options: WaitOptions {
                 timeout: Some(Duration::from_millis(200)),
                 nonblock: false,
             },
@@ -262,7 +265,7 @@ mod tests {
         (sender, receiver)
     }
 
-    /// A source of messages alone.
+    /// A source of payloads.
     fn messages(fd: OwnedFd) -> Source {
         Source::Messages {
             pipe: fd.into(),
@@ -280,7 +283,7 @@ mod tests {
         }
     }
 
-    /// A record as the kernel writes it.
+    /// Returns a record in the kernel's format.
     fn record(pid: u32, payload: &[u8; 8]) -> Vec<u8> {
         let mut bytes = vec![0; 32];
         for value in [8, 1000, 100, pid, 0, 0, 1, 0] {
@@ -290,12 +293,12 @@ mod tests {
     }
 
     #[test]
-    fn no_message_is_taken_when_nobody_reads() {
+    fn no_message_is_consumed_without_an_output_reader() {
         let (ours, socket) = UnixStream::pair().unwrap();
         drop(ours);
         let (ours, pipe) = nix::unistd::pipe().unwrap();
         drop(ours);
-        // The tests ignore the signal, so that this returns.
+        // The test harness ignores SIGPIPE, so this returns.
         for output in [OwnedFd::from(socket), pipe] {
             let (sender, mut receiver) = receiver(output, messages);
             let failure = receiver.receive().unwrap_err();
@@ -310,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_is_written() {
+    fn received_messages_are_written() {
         let (ours, theirs) = UnixDatagram::pair().unwrap();
         let (sender, mut receiver) = receiver(theirs.into(), messages);
         sender.send(b"one").unwrap();
@@ -318,15 +321,15 @@ mod tests {
         let mut buffer = [0; 16];
         assert_eq!(ours.recv(&mut buffer).unwrap(), 4);
         assert_eq!(&buffer[..4], b"one\n");
-        receiver.patience = Patience::NONE;
+        receiver.wait_options = WaitOptions::NONE;
         assert_eq!(receiver.receive(), Ok(0));
     }
 
     #[test]
-    fn all_records_that_are_taken_are_written_at_once() {
+    fn all_received_records_are_written_at_once() {
         let (ours, theirs) = UnixDatagram::pair().unwrap();
         let (sender, mut receiver) = receiver(theirs.into(), records);
-        // What the kernel makes of them where one is longer than 72 bytes and another program receives it.
+        // The case in which another reader takes a message longer than 72 bytes.
         receiver.source = match receiver.source {
             Source::Records { pipe, format, .. } => {
                 let mut batch = ReceiveBatch::new();
@@ -345,7 +348,7 @@ mod tests {
         sender.send(&record(3, b"three   ")).unwrap();
         assert_eq!(receiver.receive(), Ok(2));
         assert_eq!(receiver.receive(), Ok(1));
-        receiver.patience = Patience::NONE;
+        receiver.wait_options = WaitOptions::NONE;
         assert_eq!(receiver.receive(), Ok(0));
 
         let mut buffer = [0; 256];

@@ -2,12 +2,13 @@
 
 //! `kmsgpipectl send`.
 
-use super::{messages, print};
+use super::print;
 use crate::{
-    cli::{self, Patience, TooLong},
+    cli::{self, TooLong, WaitOptions},
+    count::messages,
     failure::{warn, Failure},
     framing::{self, Messages},
-    standard,
+    stdio,
 };
 use kmsgpipe::{Access, Class, Error, Node, Pipe, MSG_SIZE_MAX};
 use serde_json::json;
@@ -16,11 +17,11 @@ use std::{io, os::unix::ffi::OsStrExt};
 /// Sends messages from the arguments or from standard input.
 pub fn send(args: &cli::Send, json: bool) -> Result<(), Failure> {
     if args.messages.is_empty() {
-        standard::check_input()?;
+        stdio::check_input()?;
     }
     let mut sender = Sender {
         pipe: Pipe::open(&args.pipe, Access::Write)?,
-        patience: args.patience,
+        wait: args.wait,
         number: 0,
         sent: 0,
         bytes: 0,
@@ -51,24 +52,24 @@ pub fn send(args: &cli::Send, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Sends one message after the other.
+/// Sends messages and counts them.
 struct Sender {
     pipe: Pipe,
-    patience: Patience,
-    /// How many messages were there, sent or not.
+    wait: WaitOptions,
+    /// Number of messages so far, sent or not.
     number: u64,
     sent: u64,
     bytes: u64,
-    /// How many were skipped as they were empty.
+    /// Number of empty messages that were skipped.
     empty: u64,
-    /// What becomes of a message that is too long.
+    /// What to do with overlong messages.
     policy: TooLong,
-    /// How many were skipped or cut as they were too long.
+    /// Number of overlong messages that were skipped or truncated.
     too_long: u64,
 }
 
 impl Sender {
-    /// Sends the arguments, as often as told.
+    /// Sends the arguments the requested number of times.
     fn send_arguments(&mut self, args: &cli::Send) -> Result<(), Failure> {
         for _ in 0..args.count.unwrap_or(1) {
             for message in &args.messages {
@@ -78,13 +79,13 @@ impl Sender {
         Ok(())
     }
 
-    /// Sends what comes in, each message as soon as it is complete.
+    /// Sends messages from standard input, each as soon as it is complete.
     fn send_input(&mut self, args: &cli::Send) -> Result<(), Failure> {
         let most = args.count.unwrap_or(u64::MAX);
-        // Whether a message is too long is for the pipe to say, which may come to take longer ones;
-        // this is more than any pipe takes.
+        // Only the pipe decides whether a message is too long, and its limit may grow; this is the maximum for any
+        // pipe.
         let limit = MSG_SIZE_MAX as usize;
-        let mut input = Messages::new(io::stdin().lock(), args.framing.chosen(), limit);
+        let mut input = Messages::new(io::stdin().lock(), args.framing.selected(), limit);
         let mut message = Vec::new();
         while self.sent < most {
             match input.next(&mut message) {
@@ -92,11 +93,11 @@ impl Sender {
                 Ok(false) => break,
                 Err(framing::Error::TooLong { len }) if self.policy == TooLong::Skip => {
                     self.number += 1;
-                    self.pass_over(len);
+                    self.skip(len);
                 }
                 Err(framing::Error::TooLong { len }) if self.policy == TooLong::Cut => {
                     input
-                        .cut(&mut message)
+                        .truncate(&mut message)
                         .map_err(|error| self.bad_input(error))?;
                     self.number += 1;
                     self.deliver(&message, len)?;
@@ -113,8 +114,8 @@ impl Sender {
         if message.is_empty() {
             if self.empty == 0 {
                 warn(&format!(
-                    "message {} is empty and is skipped, as the kernel makes \
-                     no message of 0 bytes",
+                    "message {} is empty and is skipped: a message has at least \
+                     1 byte",
                     self.number
                 ));
             }
@@ -125,15 +126,15 @@ impl Sender {
         self.deliver(message, message.len() as u64)
     }
 
-    /// Sends what is there of a message of `len` bytes, or less if the pipe does not take so much and that is
-    /// wanted.
+    /// Sends a message of `len` bytes, of which `message` is the available part. Truncates it to the pipe's limit
+    /// if the policy allows that.
     fn deliver(&mut self, message: &[u8], len: u64) -> Result<(), Failure> {
         let mut part = message;
         loop {
-            match self.try_to_deliver(part) {
+            match self.send_part(part) {
                 Ok(()) => break,
                 Err(Error::TooLong { .. }) if self.policy == TooLong::Skip => {
-                    self.pass_over(len);
+                    self.skip(len);
                     return Ok(());
                 }
                 // The limit may have changed since, and may change again.
@@ -151,11 +152,11 @@ impl Sender {
         Ok(())
     }
 
-    /// Sends a message with as much patience as was asked for.
-    fn try_to_deliver(&self, message: &[u8]) -> Result<(), Error> {
-        match self.patience {
-            Patience { nonblock: true, .. } => self.pipe.try_send(message),
-            Patience {
+    /// Sends a message, and waits as the options say.
+    fn send_part(&self, message: &[u8]) -> Result<(), Error> {
+        match self.wait {
+            WaitOptions { nonblock: true, .. } => self.pipe.try_send(message),
+            WaitOptions {
                 timeout: Some(timeout),
                 ..
             } => self.pipe.send_timeout(message, timeout),
@@ -163,12 +164,12 @@ impl Sender {
         }
     }
 
-    /// Does not send a message of `len` bytes, which is too long.
-    fn pass_over(&mut self, len: u64) {
+    /// Skips an overlong message of `len` bytes.
+    fn skip(&mut self, len: u64) {
         self.count_too_long(len, "skipped");
     }
 
-    /// Counts a message of `len` bytes that is too long, and tells of the first at once.
+    /// Counts an overlong message of `len` bytes, and warns of the first one.
     fn count_too_long(&mut self, len: u64, fate: &str) {
         if self.too_long == 0 {
             let number = self.number;
@@ -179,7 +180,7 @@ impl Sender {
         self.too_long += 1;
     }
 
-    /// Makes a failure of input that is no message.
+    /// Creates the failure for malformed input.
     fn bad_input(&mut self, error: framing::Error) -> Failure {
         self.number += 1;
         let failure = match error {
@@ -190,14 +191,14 @@ impl Sender {
         self.at_this_message(failure)
     }
 
-    /// Says which message it was, and what became of those before it.
+    /// Adds the number of the message, and how many were sent before it.
     fn at_this_message(&self, failure: Failure) -> Failure {
         failure
             .about(&format!("message {}", self.number))
             .also(&format!("{} sent before it", was(self.sent)))
     }
 
-    /// Says how many messages were not sent as they came, after the first, which was told of at once.
+    /// Warns of the skipped and truncated messages after the first, which was reported at once.
     fn warn_of_others(&self) {
         if self.empty > 1 {
             warn(&format!(
@@ -218,7 +219,7 @@ impl Sender {
     }
 }
 
-/// So many messages, and the verb that goes with them.
+/// Formats a count of messages with its verb.
 fn was(count: u64) -> String {
     let verb = if count == 1 { "was" } else { "were" };
     format!("{} {verb}", messages(count))

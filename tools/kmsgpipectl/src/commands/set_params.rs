@@ -3,10 +3,10 @@
 //! `kmsgpipectl set-params`.
 
 use super::print_json;
-use crate::{cli, failure::Failure, report::open_any};
+use crate::{cli, failure::Failure, open::open_any};
 use serde_json::json;
 
-/// Changes what an empty pipe may hold.
+/// Changes the limits of an empty pipe.
 pub fn set_params(args: &cli::SetParams, json: bool) -> Result<(), Failure> {
     let node = args.pipe.locate();
     let (pipe, _) = open_any(&node)?;

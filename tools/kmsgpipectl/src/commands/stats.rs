@@ -10,10 +10,10 @@ use crate::{
     width,
 };
 
-/// Shows the statistics of pipes, or of all of them. Each is a consistent snapshot.
+/// Prints the statistics of pipes, or of all pipes. Each is a consistent snapshot.
 pub fn stats(args: &cli::Stats, json: bool) -> Result<(), Failure> {
     let reports = Report::of_all(&args.pipes, Report::of)?;
-    // What was not asked for by name may be out of reach.
+    // Inaccessible pipes are an error only if they were named.
     if !args.pipes.is_empty() {
         for report in &reports {
             report.stats()?;

@@ -11,7 +11,7 @@ use crate::{
     report::{Object, Report},
     signals,
     style::Paint,
-    table::{staying, Column},
+    table::{visible, Column},
     width,
 };
 use kmsgpipe::{Deadline, Stats};
@@ -25,7 +25,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The columns.
+/// Columns of the table.
 const COLUMNS: [Column; 11] = [
     Column::new("TIME", 8),
     Column::new("PIPE", 0),
@@ -40,16 +40,16 @@ const COLUMNS: [Column; 11] = [
     Column::new("REF/S", 1),
 ];
 
-/// How wide the columns are at least; that of the names is as wide as the longest.
+/// Minimum widths of the columns; the name column adapts to the longest name.
 const WIDTHS: [usize; 11] = [8, 4, 5, 8, 2, 2, 7, 7, 5, 6, 5];
 
-/// The column of the names.
+/// Index of the name column.
 const NAME: usize = 1;
 
-/// After so many lines a terminal is shown the head again.
+/// Number of lines after which the heading is repeated on a terminal.
 const SCREEN: usize = 20;
 
-/// Shows the statistics again and again.
+/// Prints statistics periodically.
 pub fn watch(args: &cli::Watch, json: bool) -> Result<(), Failure> {
     let mut view = View {
         headed: None,
@@ -62,7 +62,7 @@ pub fn watch(args: &cli::Watch, json: bool) -> Result<(), Failure> {
     let mut next = Instant::now();
     for tick in 0..args.count.unwrap_or(u64::MAX) {
         if tick > 0 {
-            // Not after the last one, and without drifting away from the interval.
+            // No wait after the last update; absolute times avoid drift.
             next = next
                 .checked_add(args.interval)
                 .unwrap_or(next)
@@ -93,22 +93,22 @@ pub fn watch(args: &cli::Watch, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Waits, and ends when nobody reads what is written any more.
+/// Waits, and ends the program when standard output has no reader any more.
 fn wait_until(moment: Instant) -> Result<(), Failure> {
     let timeout = moment.saturating_duration_since(Instant::now());
     let output = io::stdout();
-    // Asks for nothing, as errors are told of anyway.
+    // No events are requested: errors are always reported.
     let mut fds = [PollFd::new(output.as_fd(), PollFlags::empty())];
     let closed = Deadline::after(timeout)
         .poll(&mut fds)
         .map_err(|errno| Failure::io("wait", &errno.into()))?;
     match closed {
-        true => Err(signals::output_is_closed()),
+        true => Err(signals::closed_output()),
         false => Ok(()),
     }
 }
 
-/// What was counted at a moment.
+/// Counters of all pipes at one time.
 #[derive(Default)]
 struct Sample {
     at: Option<Instant>,
@@ -116,7 +116,7 @@ struct Sample {
 }
 
 impl Sample {
-    /// What is counted now.
+    /// Takes the counters from reports.
     fn of(reports: &[Report]) -> Self {
         let counts = reports.iter().filter_map(|report| {
             let stats = report.stats().ok()?;
@@ -129,7 +129,7 @@ impl Sample {
     }
 }
 
-/// What only grows.
+/// Counters that only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 struct Counts {
     enqueued_msgs: u64,
@@ -145,7 +145,7 @@ struct Counts {
 }
 
 impl Counts {
-    /// The counts in a snapshot.
+    /// Takes the counters from a snapshot.
     fn of(stats: &Stats) -> Self {
         Self {
             enqueued_msgs: stats.enqueued_msgs,
@@ -161,7 +161,7 @@ impl Counts {
         }
     }
 
-    /// By how much they have grown since; none if they have not, as another pipe took the place.
+    /// Returns the increase since `before`. Returns `None` if a counter decreased, because another pipe has the number now.
     fn since(self, before: Self) -> Option<Self> {
         Some(Self {
             enqueued_msgs: self.enqueued_msgs.checked_sub(before.enqueued_msgs)?,
@@ -178,14 +178,14 @@ impl Counts {
     }
 }
 
-/// A pipe at a tick.
+/// A pipe in an update.
 struct Line<'a> {
     report: &'a Report,
     delta: Option<Counts>,
 }
 
 impl<'a> Line<'a> {
-    /// A pipe, and what it has done since the tick before.
+    /// Returns a pipe with its increase since the previous update.
     fn of(report: &'a Report, before: &Sample) -> Self {
         let now = report.stats().ok().map(Counts::of);
         let then = before.counts.get(report.node.path());
@@ -196,7 +196,7 @@ impl<'a> Line<'a> {
     }
 }
 
-/// A tick in JSON.
+/// The JSON form of an update.
 #[derive(Serialize)]
 struct Tick {
     schema: u32,
@@ -205,7 +205,7 @@ struct Tick {
     pipes: Vec<PipeTick>,
 }
 
-/// A pipe at a tick in JSON.
+/// The JSON form of a pipe in an update.
 #[derive(Serialize)]
 struct PipeTick {
     #[serde(flatten)]
@@ -213,7 +213,7 @@ struct PipeTick {
     delta: Option<Counts>,
 }
 
-/// A tick in JSON.
+/// Formats an update as JSON.
 fn json(lines: &[Line<'_>], elapsed: Option<Duration>) -> Result<String, Failure> {
     let pipe = |line: &Line<'_>| PipeTick {
         report: line.report.object(),
@@ -230,22 +230,22 @@ fn json(lines: &[Line<'_>], elapsed: Option<Duration>) -> Result<String, Failure
     Ok(line + "\n")
 }
 
-/// Ticks as lines of a table that never ends.
+/// Formats updates as lines of an endless table.
 struct View {
-    /// The lines since the head, if there was one.
+    /// Number of lines since the heading, if there was one.
     headed: Option<usize>,
-    /// The widths of the columns.
+    /// Column widths.
     widths: [usize; COLUMNS.len()],
-    /// Which columns the head had.
+    /// Columns that the heading has.
     stays: Vec<bool>,
     paint: Paint,
-    /// Whether the head is shown again and again.
+    /// Whether the heading is repeated.
     repeats: bool,
 }
 
 impl View {
-    /// A tick as lines, perhaps with the head above. The lines of several pipes are a block: an empty line comes
-    /// before it.
+    /// Formats an update, if necessary with a heading. The lines of several pipes form a block, which is
+    /// preceded by an empty line.
     fn text(
         &mut self,
         lines: &[Line<'_>],
@@ -256,10 +256,10 @@ impl View {
         let names: Vec<String> = lines.iter().map(|line| line.report.short()).collect();
         let longest = names.iter().map(|name| name.chars().count()).max();
         self.widths[NAME] = self.widths[NAME].max(longest.unwrap_or(0));
-        let stays = staying(&COLUMNS, &self.widths, width);
+        let stays = visible(&COLUMNS, &self.widths, width);
         let due = match self.headed {
             None => true,
-            // Another size of the terminal may need another head.
+            // A resized terminal may need other columns.
             Some(lines) => self.repeats && (lines >= SCREEN || stays != self.stays),
         };
         let mut text = String::new();
@@ -286,7 +286,7 @@ impl View {
         text
     }
 
-    /// Cells as a line, without the columns that went: time and name to the left, numbers to the right.
+    /// Formats cells as a line without omitted columns: time and name are left-aligned, numbers right-aligned.
     fn row(&self, cells: &[String]) -> String {
         let mut line = String::new();
         for (at, cell) in cells.iter().enumerate() {
@@ -306,7 +306,7 @@ impl View {
     }
 }
 
-/// What is told of a pipe at a tick, behind its name; nothing if it cannot be asked.
+/// Returns the cells of a pipe after its name; `None` if its statistics are unknown.
 fn cells(line: &Line<'_>, elapsed: Duration) -> Option<[String; COLUMNS.len() - 2]> {
     let stats = line.report.stats().ok()?;
     let rate = |count: fn(&Counts) -> u64| match &line.delta {
@@ -326,7 +326,7 @@ fn cells(line: &Line<'_>, elapsed: Duration) -> Option<[String; COLUMNS.len() - 
     ])
 }
 
-/// So many a second: whole numbers unless that says too little.
+/// Formats a rate per second: an integer, unless that is too coarse.
 fn rate(count: u64, elapsed: Duration) -> String {
     let rate = count as f64 / elapsed.as_secs_f64().max(1e-9);
     if count == 0 || rate >= 99.95 {
@@ -341,7 +341,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_per_second() {
+    fn rate_is_per_second() {
         for (count, millis, text) in [
             (0, 1000, "0"),
             (1, 1000, "1.0"),
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_that_shrink_are_those_of_another_pipe() {
+    fn decreased_counters_mean_another_pipe() {
         let before = Counts {
             enqueued_msgs: 5,
             dropped_bytes: 7,
@@ -370,7 +370,7 @@ mod tests {
         assert_eq!(before.since(now), None);
     }
 
-    /// A view, and what it shows at a time.
+    /// A view and its output.
     fn view(repeats: bool) -> View {
         View {
             headed: None,
@@ -382,12 +382,12 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_is_shown_the_head_again() {
+    fn heading_is_repeated_on_a_terminal() {
         let head = |view: &mut View, width| view.text(&[], "08:15:00", Duration::ZERO, width);
         let mut view = view(true);
         assert_eq!(head(&mut view, Some(80)).lines().count(), 1);
         assert_eq!(head(&mut view, Some(80)), "");
-        // Another size.
+        // A resized terminal.
         assert_eq!(head(&mut view, Some(40)).lines().count(), 1);
         assert_eq!(head(&mut view, Some(40)), "");
         view.headed = Some(SCREEN);
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tick_has_its_time_and_fits_the_terminal() {
+    fn update_starts_with_time_and_fits_the_width() {
         let reports = report::tests::reports();
         let before = Sample::of(&reports);
         let line = |at: usize| Line::of(&reports[at], &before);
@@ -422,10 +422,10 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_name_fits_forty_columns() {
+    fn longest_name_fits_40_columns() {
         let mut widths = WIDTHS;
         widths[NAME] = 31;
-        let stays = staying(&COLUMNS, &widths, Some(40));
+        let stays = visible(&COLUMNS, &widths, Some(40));
         let titles = COLUMNS.iter().zip(stays).filter(|(_, stays)| *stays);
         let titles: Vec<&str> = titles.map(|(column, _)| column.title).collect();
         assert_eq!(titles, ["PIPE", "DEPTH"]);
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn several_pipes_are_a_block() {
+    fn several_pipes_form_a_block() {
         let reports = report::tests::reports();
         let before = Sample::default();
         let lines: Vec<Line<'_>> = reports.iter().map(|r| Line::of(r, &before)).collect();

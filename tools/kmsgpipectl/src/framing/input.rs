@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reading messages.
+//! Framing of input.
 
 use super::PREFIX;
 use std::{
@@ -8,43 +8,43 @@ use std::{
     mem,
 };
 
-/// How far the length of a message that is too long is counted, in bytes: input may have no end.
+/// Limit for counting the length of an overlong message, in bytes, because input may be endless.
 const COUNTED: u64 = if cfg!(test) { 1 << 20 } else { 1 << 28 };
 
-/// How standard input is cut into messages.
+/// How standard input is split into messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
-    /// Each message ends with a newline; the last one need not.
+    /// Each message ends with a newline, optional for the last one.
     Line,
-    /// Each message ends with a NUL byte; the last one need not.
+    /// Each message ends with a NUL byte, optional for the last one.
     Null,
-    /// Each message follows its length.
+    /// Each message is preceded by its length.
     LengthPrefixed,
-    /// All of it is one message.
+    /// The whole input is one message.
     Whole,
 }
 
-/// Why there is no further message.
+/// Why the next message cannot be returned.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The message is longer than any pipe takes.
+    /// The message is longer than any pipe accepts.
     #[error("it is {} bytes long", len)]
     TooLong {
-        /// Its length in bytes, or what could be counted of it.
+        /// Length in bytes, as far as it was counted.
         len: u64,
     },
     /// The input ends within a length prefix.
     #[error("the input ends after {have} of the {PREFIX} bytes of its length prefix")]
     TruncatedPrefix {
-        /// The bytes there are.
+        /// Bytes of the prefix that are present.
         have: usize,
     },
     /// The input ends within a message.
     #[error("the input ends after {have} of its {want} bytes")]
     Truncated {
-        /// The bytes there are.
+        /// Bytes of the message that are present.
         have: usize,
-        /// The length according to the prefix.
+        /// Length according to the prefix.
         want: usize,
     },
     /// The input cannot be read.
@@ -52,29 +52,29 @@ pub enum Error {
     Io(#[from] io::Error),
 }
 
-/// The messages of a stream of bytes.
+/// Splits a byte stream into messages.
 pub struct Messages<R> {
     input: R,
     framing: Input,
     limit: usize,
-    /// The one message of [`Input::Whole`] was taken.
+    /// Whether the only message of [`Input::Whole`] was returned.
     taken: bool,
     rest: Rest,
 }
 
-/// What is still to be read of a message that was too long.
+/// The unread rest of an overlong message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rest {
     /// Nothing.
     None,
-    /// What comes before the delimiter.
+    /// Everything up to the delimiter.
     ToDelimiter,
-    /// So many bytes.
+    /// A number of bytes.
     Bytes(u64),
 }
 
 impl<R: BufRead> Messages<R> {
-    /// Cuts `input` into messages of up to `limit` bytes.
+    /// Splits `input` into messages of up to `limit` bytes.
     pub fn new(input: R, framing: Input, limit: usize) -> Self {
         Self {
             input,
@@ -85,12 +85,12 @@ impl<R: BufRead> Messages<R> {
         }
     }
 
-    /// Puts the next message into `buffer`, and returns whether there was one.
+    /// Reads the next message into `buffer`, and returns whether there was one.
     ///
-    /// No more memory is used than the limit allows for, whatever comes in. After
-    /// [`Error::TooLong`], what is left of that message is passed over.
+    /// Memory use is bounded by the limit for any input. After [`Error::TooLong`], the next call skips the rest
+    /// of that message.
     pub fn next(&mut self, buffer: &mut Vec<u8>) -> Result<bool, Error> {
-        self.pass_over_rest()?;
+        self.skip_rest()?;
         buffer.clear();
         match self.framing {
             Input::Line | Input::Null => self.until(self.delimiter(), buffer),
@@ -103,20 +103,20 @@ impl<R: BufRead> Messages<R> {
         }
     }
 
-    /// After [`Error::TooLong`], puts what fits of that message into `buffer`, which is the one that [`Self::next`]
-    /// had.
-    pub fn cut(&mut self, buffer: &mut Vec<u8>) -> Result<(), Error> {
+    /// Completes `buffer` after [`Error::TooLong`] with as much of the message as the limit allows. The buffer
+    /// must be the one passed to [`Self::next`].
+    pub fn truncate(&mut self, buffer: &mut Vec<u8>) -> Result<(), Error> {
         let Rest::Bytes(len) = self.rest else {
             return Ok(());
         };
         let limit = self.limit as u64;
         self.rest = Rest::Bytes(len - limit);
         let have = self.input.by_ref().take(limit).read_to_end(buffer)?;
-        self.whole(have as u64, limit, len)
+        self.check_complete(have as u64, limit, len)
     }
 
-    /// Reads what is left of a message that was too long.
-    fn pass_over_rest(&mut self) -> Result<(), Error> {
+    /// Skips the rest of an overlong message.
+    fn skip_rest(&mut self) -> Result<(), Error> {
         match mem::replace(&mut self.rest, Rest::None) {
             Rest::None => Ok(()),
             Rest::ToDelimiter => {
@@ -129,13 +129,13 @@ impl<R: BufRead> Messages<R> {
             Rest::Bytes(len) => {
                 let mut rest = self.input.by_ref().take(len);
                 let have = io::copy(&mut rest, &mut io::sink())?;
-                self.whole(have, len, len)
+                self.check_complete(have, len, len)
             }
         }
     }
 
-    /// Fails if the input ended within a message of `len` bytes: `have` were read of the next `want`.
-    fn whole(&self, have: u64, want: u64, len: u64) -> Result<(), Error> {
+    /// Fails if the input ended within a message of `len` bytes: `have` of the next `want` bytes were read.
+    fn check_complete(&self, have: u64, want: u64, len: u64) -> Result<(), Error> {
         let count = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
         match have == want {
             true => Ok(()),
@@ -146,7 +146,7 @@ impl<R: BufRead> Messages<R> {
         }
     }
 
-    /// What ends a message.
+    /// Returns the byte that ends a message.
     fn delimiter(&self) -> Option<u8> {
         match self.framing {
             Input::Line => Some(b'\n'),
@@ -155,7 +155,7 @@ impl<R: BufRead> Messages<R> {
         }
     }
 
-    /// Reads up to a delimiter, which is taken but not kept, or to the end.
+    /// Reads up to a delimiter, which is dropped, or to the end of the input.
     fn until(&mut self, delimiter: Option<u8>, buffer: &mut Vec<u8>) -> Result<bool, Error> {
         let mut len = 0u64;
         loop {
@@ -168,7 +168,7 @@ impl<R: BufRead> Messages<R> {
             let found = delimiter.and_then(|end| available.iter().position(|byte| *byte == end));
             let part = &available[..found.unwrap_or(available.len())];
 
-            // Of a message that is too long only the length is of interest.
+            // Beyond the limit, count bytes without keeping them.
             let room = self.limit.saturating_sub(buffer.len());
             buffer.extend_from_slice(&part[..part.len().min(room)]);
             len += part.len() as u64;
@@ -188,7 +188,7 @@ impl<R: BufRead> Messages<R> {
         }
     }
 
-    /// Reads a length and as many bytes.
+    /// Reads a length prefix and a message of that length.
     fn prefixed(&mut self, buffer: &mut Vec<u8>) -> Result<bool, Error> {
         let mut read = |want: usize, buffer: &mut Vec<u8>| {
             self.input.by_ref().take(want as u64).read_to_end(buffer)
@@ -201,7 +201,7 @@ impl<R: BufRead> Messages<R> {
         }
         let prefix = buffer.drain(..).rev();
         let len = prefix.fold(0u64, |len, byte| (len << 8) | u64::from(byte));
-        // Before anything is allocated for it.
+        // Checked before allocating memory for it.
         let fits = usize::try_from(len).ok().filter(|len| *len <= self.limit);
         let Some(want) = fits else {
             self.rest = Rest::Bytes(len);
@@ -221,14 +221,14 @@ mod tests {
     use super::*;
     use std::io::BufReader;
 
-    /// A reader that gives at most `step` bytes at a time, and is interrupted before each time.
-    struct Dripping<'a> {
+    /// A reader that returns at most `step` bytes per call, and fails with `Interrupted` before each.
+    struct SlowReader<'a> {
         rest: &'a [u8],
         step: usize,
         interrupted: bool,
     }
 
-    impl Read for Dripping<'_> {
+    impl Read for SlowReader<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             self.interrupted = !self.interrupted;
             if self.interrupted {
@@ -242,13 +242,13 @@ mod tests {
         }
     }
 
-    /// Cuts `stream` into messages, read in pieces of every size, which must make no difference.
-    fn cut(framing: Input, stream: &[u8], limit: usize) -> (Vec<Vec<u8>>, Option<String>) {
+    /// Splits `stream` with read sizes from 1 up, all of which must give the same result.
+    fn split(framing: Input, stream: &[u8], limit: usize) -> (Vec<Vec<u8>>, Option<String>) {
         let mut first = None;
         for step in 1..=stream.len() + 1 {
             let reader = BufReader::with_capacity(
                 step,
-                Dripping {
+                SlowReader {
                     rest: stream,
                     step,
                     interrupted: false,
@@ -276,46 +276,49 @@ mod tests {
     }
 
     #[test]
-    fn lines_with_and_without_a_last_newline() {
+    fn last_newline_is_optional() {
         for stream in [&b"one\ntwo\nx"[..], b"one\ntwo\nx\n"] {
             let expected = (messages(&[b"one", b"two", b"x"]), None);
-            assert_eq!(cut(Input::Line, stream, 16), expected);
+            assert_eq!(split(Input::Line, stream, 16), expected);
         }
-        assert_eq!(cut(Input::Line, b"", 16), (vec![], None));
-        assert_eq!(cut(Input::Line, b"\n", 16), (messages(&[b""]), None));
+        assert_eq!(split(Input::Line, b"", 16), (vec![], None));
+        assert_eq!(split(Input::Line, b"\n", 16), (messages(&[b""]), None));
         let expected = (messages(&[b"", b"a\0\r", b"", b"b"]), None);
-        assert_eq!(cut(Input::Line, b"\na\0\r\n\nb", 16), expected);
+        assert_eq!(split(Input::Line, b"\na\0\r\n\nb", 16), expected);
     }
 
     #[test]
-    fn nul_bytes_end_messages_that_have_newlines() {
+    fn nul_framing_keeps_newlines() {
         let expected = (messages(&[b"a\nb", b"", b"c"]), None);
-        assert_eq!(cut(Input::Null, b"a\nb\0\0c", 16), expected);
-        assert_eq!(cut(Input::Null, b"a\nb\0\0c\0", 16), expected);
+        assert_eq!(split(Input::Null, b"a\nb\0\0c", 16), expected);
+        assert_eq!(split(Input::Null, b"a\nb\0\0c\0", 16), expected);
     }
 
     #[test]
     fn whole_input_is_one_message() {
         assert_eq!(
-            cut(Input::Whole, b"a\n\0b\n", 16),
+            split(Input::Whole, b"a\n\0b\n", 16),
             (messages(&[b"a\n\0b\n"]), None)
         );
-        assert_eq!(cut(Input::Whole, b"", 16), (vec![], None));
+        assert_eq!(split(Input::Whole, b"", 16), (vec![], None));
         let error = Some("it is 5 bytes long".to_string());
-        assert_eq!(cut(Input::Whole, b"12345", 4), (vec![], error));
+        assert_eq!(split(Input::Whole, b"12345", 4), (vec![], error));
     }
 
     #[test]
-    fn the_limit_is_reached_but_not_passed() {
-        assert_eq!(cut(Input::Line, b"1234\n", 4), (messages(&[b"1234"]), None));
+    fn message_of_limit_length_is_accepted() {
+        assert_eq!(
+            split(Input::Line, b"1234\n", 4),
+            (messages(&[b"1234"]), None)
+        );
         for stream in [&b"ok\n12345\nok\n"[..], b"ok\n12345"] {
             let error = Some("it is 5 bytes long".to_string());
-            assert_eq!(cut(Input::Line, stream, 4), (messages(&[b"ok"]), error));
+            assert_eq!(split(Input::Line, stream, 4), (messages(&[b"ok"]), error));
         }
     }
 
-    /// What becomes of the messages of a stream if those that are too long are cut, or passed over.
-    fn mend(framing: Input, stream: &[u8], limit: usize, cut: bool) -> Vec<Vec<u8>> {
+    /// Splits a stream, and truncates or skips the messages that are too long.
+    fn truncate_or_skip(framing: Input, stream: &[u8], limit: usize, cut: bool) -> Vec<Vec<u8>> {
         let mut first = None;
         for step in 1..=stream.len() + 1 {
             let reader = BufReader::with_capacity(step, stream);
@@ -325,7 +328,7 @@ mod tests {
                 match messages.next(&mut buffer) {
                     Ok(true) => {}
                     Ok(false) => break,
-                    Err(Error::TooLong { .. }) if cut => messages.cut(&mut buffer).unwrap(),
+                    Err(Error::TooLong { .. }) if cut => messages.truncate(&mut buffer).unwrap(),
                     Err(Error::TooLong { .. }) => continue,
                     Err(error) => panic!("{error}"),
                 }
@@ -337,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_is_cut_or_passed_over() {
+    fn overlong_message_is_truncated_or_skipped() {
         let prefixed = b"\x01\0\0\0a\x07\0\0\0bcdefgh\x02\0\0\0ij";
         for (framing, stream) in [
             (Input::Line, &b"a\nbcdefgh\nij"[..]),
@@ -345,17 +348,25 @@ mod tests {
             (Input::LengthPrefixed, prefixed),
         ] {
             let skipped = messages(&[b"a", b"ij"]);
-            assert_eq!(mend(framing, stream, 4, false), skipped, "{framing:?}");
+            assert_eq!(
+                truncate_or_skip(framing, stream, 4, false),
+                skipped,
+                "{framing:?}"
+            );
             let cut = messages(&[b"a", b"bcde", b"ij"]);
-            assert_eq!(mend(framing, stream, 4, true), cut, "{framing:?}");
+            assert_eq!(
+                truncate_or_skip(framing, stream, 4, true),
+                cut,
+                "{framing:?}"
+            );
         }
-        let cut = mend(Input::Whole, b"bcdefgh\n", 4, true);
+        let cut = truncate_or_skip(Input::Whole, b"bcdefgh\n", 4, true);
         assert_eq!(cut, messages(&[b"bcde"]));
-        assert!(mend(Input::Whole, b"bcdefgh\n", 4, false).is_empty());
+        assert!(truncate_or_skip(Input::Whole, b"bcdefgh\n", 4, false).is_empty());
     }
 
     #[test]
-    fn a_message_that_is_too_long_may_be_cut_off_too() {
+    fn overlong_message_may_be_incomplete() {
         let stream = b"\x07\0\0\0bcdef";
         for (limit, have) in [(4, 1), (6, 5)] {
             let mut one = Messages::new(&stream[..], Input::LengthPrefixed, limit);
@@ -364,9 +375,9 @@ mod tests {
                 one.next(&mut buffer),
                 Err(Error::TooLong { len: 7 })
             ));
-            // It is found out where the input ends: in what is kept, or in what is passed over.
+            // The end of the input is detected in the part that is kept or in the part that is skipped.
             let error = one
-                .cut(&mut buffer)
+                .truncate(&mut buffer)
                 .and_then(|()| one.next(&mut buffer).map(|_| ()));
             assert!(
                 matches!(error, Err(Error::Truncated { have: told, want: _ }) if told == have),
@@ -376,20 +387,20 @@ mod tests {
     }
 
     #[test]
-    fn a_line_longer_than_is_counted_is_passed_over() {
+    fn line_beyond_the_counting_limit_is_skipped() {
         let long = io::repeat(b'x').take(COUNTED + 7).chain(&b"\nnext\n"[..]);
         let mut lines = Messages::new(BufReader::with_capacity(1 << 16, long), Input::Line, 4);
         let mut buffer = Vec::new();
         let error = lines.next(&mut buffer);
         assert!(matches!(error, Err(Error::TooLong { .. })), "{error:?}");
-        lines.cut(&mut buffer).unwrap();
+        lines.truncate(&mut buffer).unwrap();
         assert_eq!(buffer, b"xxxx");
         assert!(lines.next(&mut buffer).unwrap());
         assert_eq!(buffer, b"next");
     }
 
     #[test]
-    fn input_without_end_is_given_up_in_the_end() {
+    fn endless_line_fails_at_the_counting_limit() {
         let mut endless = Messages::new(BufReader::new(io::repeat(b'x')), Input::Line, 4);
         let mut buffer = Vec::new();
         assert!(matches!(
@@ -400,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn every_length_prefix_is_read() {
+    fn length_prefixes_are_parsed() {
         for len in 0..=300u32 {
             let payload = vec![7; len as usize];
             let mut stream = len.to_le_bytes().to_vec();
@@ -414,27 +425,27 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_off_prefix_or_message_is_an_error() {
+    fn truncated_prefix_or_message_is_an_error() {
         let whole = b"\x01\0\0\0a\x03\0\0\0bcd";
         let all = messages(&[b"a", b"bcd"]);
-        assert_eq!(cut(Input::LengthPrefixed, whole, 8), (all, None));
+        assert_eq!(split(Input::LengthPrefixed, whole, 8), (all, None));
         for end in 6..9 {
             let error = format!(
                 "the input ends after {} of the 4 bytes of its length prefix",
                 end - 5
             );
             let expected = (messages(&[b"a"]), Some(error));
-            assert_eq!(cut(Input::LengthPrefixed, &whole[..end], 8), expected);
+            assert_eq!(split(Input::LengthPrefixed, &whole[..end], 8), expected);
         }
         for end in 9..12 {
             let error = format!("the input ends after {} of its 3 bytes", end - 9);
             let expected = (messages(&[b"a"]), Some(error));
-            assert_eq!(cut(Input::LengthPrefixed, &whole[..end], 8), expected);
+            assert_eq!(split(Input::LengthPrefixed, &whole[..end], 8), expected);
         }
     }
 
     #[test]
-    fn a_large_prefix_allocates_nothing() {
+    fn large_prefix_does_not_allocate() {
         for len in [9, 1 << 20, 1 << 31, u32::MAX] {
             let stream = len.to_le_bytes();
             let mut one = Messages::new(stream.as_slice(), Input::LengthPrefixed, 8);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writing messages.
+//! Framing of output.
 
-/// How messages are told apart on standard output.
+/// How messages are delimited on standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Output {
     /// A newline after each message that does not end with one.
@@ -13,16 +13,16 @@ pub enum Output {
     Null,
     /// The length before each message.
     LengthPrefixed,
-    /// Nothing.
+    /// No delimiter.
     Raw,
 }
 
 impl Output {
-    /// Adds a message to `out`.
+    /// Appends a message to `out`.
     ///
     /// # Errors
     ///
-    /// The message is longer than a length prefix can say, which no pipe has.
+    /// The message is longer than a length prefix can express, and so than any message of a pipe.
     pub fn encode(self, message: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
         if self == Self::LengthPrefixed {
             let len = u32::try_from(message.len()).map_err(|_| "the message is too long")?;
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn delimiters_follow_and_prefixes_precede() {
+    fn each_framing_delimits_messages() {
         let messages: [&[u8]; 2] = [b"a\n", b"bc"];
         assert_eq!(encode(Output::Line, &messages), b"a\n\nbc\n");
         assert_eq!(encode(Output::Null, &messages), b"a\n\0bc\0");

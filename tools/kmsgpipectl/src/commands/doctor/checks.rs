@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is looked at.
+//! The checks.
 
 use super::Check;
-use crate::{failure::Failure, report::open_any};
+use crate::{failure::Failure, open::open_any};
 use kmsgpipe::{Class, Node, Stray, CLASS};
 use nix::{
     fcntl::{AtFlags, AT_FDCWD},
@@ -11,16 +11,16 @@ use nix::{
 };
 use std::{collections::HashSet, fs, path::Path};
 
-/// The pipes in one text.
+/// The file that lists all pipes.
 const PROC: &str = "/proc/kmsgpipe_stats";
 
-/// The number of `CAP_SYS_ADMIN`.
+/// Number of `CAP_SYS_ADMIN`.
 const CAP_SYS_ADMIN: u32 = 21;
 
-/// How many pipes are named of those with which something is wrong.
+/// Maximum number of affected pipes that a result names.
 const NAMED: usize = 3;
 
-/// Looks at everything that can be looked at: without the module, at nothing else.
+/// Runs all checks that are possible; without the module, only the first.
 pub fn all() -> Vec<Check> {
     let module = module();
     if module.class.is_some() {
@@ -30,7 +30,7 @@ pub fn all() -> Vec<Check> {
         Ok(nodes) => nodes,
         Err(error) => {
             let found = Failure::from(error).message().to_string();
-            let mend = "load the module again: `rmmod kmsgpipe`, then `modprobe kmsgpipe`";
+            let mend = "reload the module: `rmmod kmsgpipe`, then `modprobe kmsgpipe`";
             return vec![module, Check::failed("nodes", Class::NotFound, found, mend)];
         }
     };
@@ -45,7 +45,7 @@ pub fn all() -> Vec<Check> {
     ]
 }
 
-/// Whether the module is loaded.
+/// Checks whether the module is loaded.
 fn module() -> Check {
     let name = "module";
     if Path::new(CLASS).exists() {
@@ -62,14 +62,14 @@ fn module() -> Check {
         "as root: `modprobe kmsgpipe`".to_string()
     } else {
         format!(
-            "it is not installed for Linux {release}: build it, and as root `insmod kmsgpipe.ko`, or \
+            "it is not installed for Linux {release}: build it, then as root `insmod kmsgpipe.ko`, or \
              `make modules_install`, `depmod` and `modprobe kmsgpipe`"
         )
     };
     Check::failed(name, Class::NotFound, "the module is not loaded", mend)
 }
 
-/// Whether this program and the module understand each other.
+/// Checks whether this program and the module are of compatible versions.
 fn version(nodes: &[Node]) -> Check {
     let name = "version";
     let mut refusal = None;
@@ -79,10 +79,11 @@ fn version(nodes: &[Node]) -> Check {
                 let unknown = pipe.unknown_requests();
                 if unknown.is_empty() {
                     let version = env!("CARGO_PKG_VERSION");
-                    let found = format!("the module knows every request of kmsgpipectl {version}");
+                    let found =
+                        format!("the module supports every request of kmsgpipectl {version}");
                     return Check::ok(name, found);
                 }
-                let found = format!("the module does not know {}", unknown.join(", "));
+                let found = format!("the module does not support {}", unknown.join(", "));
                 return mismatch(found);
             }
             Err(error) if error.class() == Class::Mismatch => {
@@ -93,32 +94,31 @@ fn version(nodes: &[Node]) -> Check {
         refusal = refusal.or(Some(error));
     }
     let found = match refusal {
-        Some(error) => format!("it cannot be told: {}", Failure::from(error).message()),
-        None => "it cannot be told without a pipe".to_string(),
+        Some(error) => format!("unknown: {}", Failure::from(error).message()),
+        None => "unknown without a pipe".to_string(),
     };
-    Check::note(name, found, "ask as root: `sudo kmsgpipectl doctor`")
+    Check::note(name, found, "run as root: `sudo kmsgpipectl doctor`")
 }
 
-/// A module of another version.
+/// Returns the result for a module of another version.
 fn mismatch(found: String) -> Check {
-    let mend =
-        "install the module and kmsgpipectl from the same release, and load the module again: \
+    let mend = "install the module and kmsgpipectl from the same release, and reload the module: \
                 `rmmod kmsgpipe`, then `modprobe kmsgpipe`";
     Check::failed("version", Class::Mismatch, found, mend)
 }
 
-/// Whether each pipe has its node.
+/// Checks whether each pipe has a device node.
 fn presence(nodes: &[Node]) -> Check {
     let name = "nodes";
-    // One that was destroyed a moment ago is not missing.
+    // A pipe that was destroyed meanwhile has no stray.
     let strays: Vec<Stray> = nodes.iter().filter_map(Node::stray).collect();
     let Some(first) = strays.first() else {
         return Check::ok(name, format!("{} with a device node", pipes(nodes.len())));
     };
     let missing = |stray: &Stray| stray.blocker.is_none();
     let mend = if strays.len() == nodes.len() && strays.iter().all(missing) {
-        "the kernel makes the nodes in devtmpfs, which has to be mounted on /dev: as root, `mount -t \
-         devtmpfs devtmpfs /dev`; into a container, they have to be let in"
+        "the kernel creates the nodes in devtmpfs, which must be mounted on /dev: as root, `mount -t \
+         devtmpfs devtmpfs /dev`; in a container, pass the nodes through"
             .to_string()
     } else {
         format!("as root: {}", first.mend())
@@ -127,7 +127,7 @@ fn presence(nodes: &[Node]) -> Check {
     Check::failed(name, Class::NotFound, found, mend)
 }
 
-/// Whether the pipes can be used.
+/// Checks whether the caller can open the pipes.
 fn permissions(nodes: &[Node]) -> Check {
     let name = "permissions";
     let may =
@@ -136,34 +136,34 @@ fn permissions(nodes: &[Node]) -> Check {
     let closed =
         there.filter(|node| !may(node, AccessFlags::R_OK) && !may(node, AccessFlags::W_OK));
     let closed: Vec<String> = closed.map(ToString::to_string).collect();
-    let mend = "ask the administrator, who can change the owner and the mode of a node: `chown`, \
-                `chmod`, or a udev rule to stay";
+    let mend = "as root: change the owner or mode of the node with `chown` or `chmod`, or \
+                permanently with a udev rule";
     match closed.len() {
-        0 => Check::ok(name, "you may open every pipe"),
+        0 => Check::ok(name, "you can open every pipe"),
         all if all == nodes.len() => {
-            Check::failed(name, Class::Permission, "you may open no pipe", mend)
+            Check::failed(name, Class::Permission, "you cannot open any pipe", mend)
         }
-        _ => Check::note(name, format!("you may not open {}", some(closed)), mend),
+        _ => Check::note(name, format!("you cannot open {}", some(closed)), mend),
     }
 }
 
-/// Whether the caller may do what the administrator does.
+/// Checks whether the caller can administer pipes.
 fn privilege() -> Check {
     let name = "privilege";
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let namespace = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     if is_administrator(&status, &namespace) {
-        return Check::ok(name, "you may administer pipes");
+        return Check::ok(name, "you can administer pipes");
     }
     Check::note(
         name,
-        "you may not create, destroy, change, clear or dump pipes",
-        "that needs CAP_SYS_ADMIN in the initial user namespace: use sudo, outside of containers",
+        "you cannot create, destroy, change, clear or dump pipes",
+        "this needs CAP_SYS_ADMIN in the initial user namespace: use sudo, outside of containers",
     )
 }
 
-/// Whether a process with this status, in a user namespace with this mapping, has `CAP_SYS_ADMIN` in
-/// the initial one.
+/// Returns whether a process has `CAP_SYS_ADMIN` in the initial user namespace, given its
+/// `/proc/self/status` and `uid_map`.
 fn is_administrator(status: &str, namespace: &str) -> bool {
     let mut lines = status.lines();
     let capabilities = lines.find_map(|line| line.strip_prefix("CapEff:"));
@@ -172,14 +172,14 @@ fn is_administrator(status: &str, namespace: &str) -> bool {
     initial && capabilities.is_some_and(|bits| (bits >> CAP_SYS_ADMIN) & 1 == 1)
 }
 
-/// Whether there is a line for each pipe.
+/// Checks whether the procfs file has a line for each pipe.
 fn proc(nodes: &[Node]) -> Check {
     let name = "proc";
     let text = match fs::read_to_string(PROC) {
         Ok(text) => text,
         Err(error) => {
             let found = Failure::io(&format!("read {PROC}"), &error);
-            let mend = "as root: `mount -t proc proc /proc`; if it is, load the module again";
+            let mend = "as root: `mount -t proc proc /proc`; if it is mounted, reload the module";
             return Check::failed(name, Class::Failed, found.message(), mend);
         }
     };
@@ -195,28 +195,28 @@ fn proc(nodes: &[Node]) -> Check {
     Check::failed(
         name,
         Class::Failed,
-        format!("{PROC} says nothing about {}", some(absent)),
-        "load the module again: `rmmod kmsgpipe`, then `modprobe kmsgpipe`",
+        format!("{PROC} has no line for {}", some(absent)),
+        "reload the module: `rmmod kmsgpipe`, then `modprobe kmsgpipe`",
     )
 }
 
-/// The number of the pipe that a line is about.
+/// Parses the pipe number in a line.
 fn line_id(line: &str) -> Option<u32> {
     let (pipe, values) = line.split_once(": ")?;
     let id = pipe.strip_prefix("pipe")?.parse().ok()?;
     values.starts_with("msgs=").then_some(id)
 }
 
-/// Whether all values of each pipe can be read.
+/// Checks whether all attributes of each pipe are readable.
 fn sysfs(nodes: &[Node]) -> Check {
     let name = "sysfs";
     if !Path::new(CLASS).exists() {
-        let mend = "load the module again: `rmmod kmsgpipe`, then `modprobe kmsgpipe`";
+        let mend = "reload the module: `rmmod kmsgpipe`, then `modprobe kmsgpipe`";
         return Check::failed(name, Class::Failed, format!("there is no {CLASS}"), mend);
     }
     let bad = nodes.iter().filter_map(|node| {
         let error = node.public_stats().err()?;
-        let failure = Failure::io("read its values", &error);
+        let failure = Failure::io("read its attributes", &error);
         node.is_known()
             .then(|| format!("{node}: {}", failure.message()))
     });
@@ -224,7 +224,7 @@ fn sysfs(nodes: &[Node]) -> Check {
     if bad.is_empty() {
         return Check::ok(
             name,
-            format!("{CLASS} has the values of {}", pipes(nodes.len())),
+            format!("{CLASS} has the attributes of {}", pipes(nodes.len())),
         );
     }
     Check::failed(
@@ -235,7 +235,7 @@ fn sysfs(nodes: &[Node]) -> Check {
     )
 }
 
-/// So many pipes, in words.
+/// Formats a number of pipes.
 fn pipes(count: usize) -> String {
     match count {
         1 => "1 pipe".into(),
@@ -243,7 +243,7 @@ fn pipes(count: usize) -> String {
     }
 }
 
-/// The first ones of a list, and how many there are besides.
+/// Formats the first items of a list, and the number of the others.
 fn some(mut items: Vec<String>) -> String {
     let more = items.len().saturating_sub(NAMED);
     items.truncate(NAMED);
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn administrators_have_the_capability_where_it_counts() {
+    fn capability_counts_in_the_initial_namespace_only() {
         let status = |bits: &str| format!("Name:\tx\nCapPrm:\t0\nCapEff:\t{bits}\nCapBnd:\t0\n");
         let initial = "         0          0 4294967295\n";
         let inner = "         0       1000          1\n";
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn long_lists_are_cut() {
+    fn long_lists_are_truncated() {
         let items = |count: usize| (0..count).map(|item| item.to_string()).collect();
         assert_eq!(some(items(1)), "0");
         assert_eq!(some(items(3)), "0, 1, 2");
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_about_pipes() {
+    fn line_starts_with_the_pipe_number() {
         let line = "pipe12: msgs=12, drops=0, expired=3, writers=2, readers=1";
         assert_eq!(line_id(line), Some(12));
         for line in ["", "pipe12", "pipe: msgs=1", "12: msgs=1", "pipe1: drops=0"] {
@@ -295,9 +295,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_found_out() {
+    fn destroyed_pipe_passes_the_checks() {
         let absent = [Node::of(u32::MAX)];
-        // It counts as destroyed a moment ago.
+        // It is treated as destroyed meanwhile.
         assert_eq!(presence(&absent).class, None);
         assert_eq!(version(&absent).status, super::super::Status::Note);
         let null = [Node::at(Path::new("/dev/null"))];

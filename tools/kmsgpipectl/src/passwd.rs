@@ -1,50 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The names of users and groups.
+//! Names of users and groups, from `/etc/passwd` and `/etc/group`.
 //!
-//! A static program cannot load what a machine may have for looking names up: here only
-//! `/etc/passwd` and `/etc/group` are read, and everybody else is known by number.
+//! Other sources are not supported, because a static program cannot load NSS modules: their users and groups
+//! are known by number only.
 
 use std::fs;
 
-/// Where the names of users are.
+/// The file with user names.
 const USERS: &str = "/etc/passwd";
 
-/// Where the names of groups are.
+/// The file with group names.
 const GROUPS: &str = "/etc/group";
 
-/// The id of a user who is given by name or by number.
+/// Parses a user name or ID.
 pub fn user(text: &str) -> Result<u32, String> {
     find(text, &read(USERS)).ok_or_else(|| unknown("user", USERS))
 }
 
-/// The id of a group that is given by name or by number.
+/// Parses a group name or ID.
 pub fn group(text: &str) -> Result<u32, String> {
     find(text, &read(GROUPS)).ok_or_else(|| unknown("group", GROUPS))
 }
 
-/// A user by name, if there is one, and by number.
+/// Formats a user ID, with its name if it has one.
 pub fn describe_user(uid: u32) -> String {
     describe(uid, &read(USERS))
 }
 
-/// A group by name, if there is one, and by number.
+/// Formats a group ID, with its name if it has one.
 pub fn describe_group(gid: u32) -> String {
     describe(gid, &read(GROUPS))
 }
 
-/// The contents of one of the files; nothing if there are none.
+/// Returns the contents of a file, empty if it cannot be read.
 fn read(path: &str) -> String {
     let bytes = fs::read(path).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Says that somebody is not known.
+/// Returns the message for an unknown name.
 fn unknown(what: &str, path: &str) -> String {
-    format!("there is no such {what} in {path}; give the number")
+    format!("no such {what} in {path}; give the number")
 }
 
-/// The names and ids in the text of one of the files.
+/// Iterates over the names and IDs in a file.
 fn entries(text: &str) -> impl Iterator<Item = (&str, u32)> {
     text.lines().filter_map(|line| {
         let mut fields = line.split(':');
@@ -53,19 +53,19 @@ fn entries(text: &str) -> impl Iterator<Item = (&str, u32)> {
     })
 }
 
-/// The id of a name, or a number as it is: a name goes first, as with chown(1).
+/// Finds the ID of a name, or parses an ID. As in chown(1), names take precedence.
 fn find(text: &str, file: &str) -> Option<u32> {
     let named = entries(file).find(|(name, _)| *name == text);
     let number = || {
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        // The largest one stands for nobody at all.
+        // The largest value is the invalid ID, (uid_t)-1.
         let id = text.parse().ok().filter(|id| *id != u32::MAX);
         id.filter(|_| digits)
     };
     named.map(|(_, id)| id).or_else(number)
 }
 
-/// A name and an id.
+/// Formats an ID, with its name if it has one.
 fn describe(id: u32, file: &str) -> String {
     match entries(file).find(|(_, known)| *known == id) {
         Some((name, _)) => format!("{name} ({id})"),
@@ -86,7 +86,7 @@ mod tests {
         short\n";
 
     #[test]
-    fn names_and_numbers_are_found() {
+    fn names_and_ids_are_found() {
         for (text, id) in [
             ("root", 0),
             ("daemon", 1),
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_have_names_or_not() {
+    fn unknown_id_is_shown_as_a_number() {
         assert_eq!(describe(0, FILE), "root (0)");
         assert_eq!(describe(1007, FILE), "7 (1007)");
         assert_eq!(describe(42, FILE), "42");
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn root_is_root() {
+    fn root_has_id_0() {
         assert_eq!(user("root"), Ok(0));
         assert_eq!(group("0"), Ok(0));
         assert!(user("nobody-has-this-name")

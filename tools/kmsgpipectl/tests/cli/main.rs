@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The command line tool where there is no pipe: what it says, and how it ends.
+//! The command-line tool on a system without pipes: its messages and exit codes.
+
+mod stdio;
 
 use serde_json::{json, Value};
 use std::{
     fs::File,
-    os::{
-        fd::OwnedFd,
-        unix::{net::UnixStream, process::ExitStatusExt},
-    },
     path::Path,
     process::{Command, Output, Stdio},
 };
 
-/// A pipe that no machine has.
+/// A pipe that does not exist on any system.
 const ABSENT: &str = "4294967295";
 
-/// What the tool can be told to do.
+/// The commands of the tool.
 const COMMANDS: [&str; 15] = [
     "list",
     "show",
@@ -34,9 +32,6 @@ const COMMANDS: [&str; 15] = [
     "doctor",
     "completions",
 ];
-
-/// The number of `SIGPIPE`.
-const SIGPIPE: i32 = 13;
 
 fn tool(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kmsgpipectl"));
@@ -56,7 +51,7 @@ fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// Runs the tool, which must end with `code` and write nothing but an error, which is returned.
+/// Runs the tool, which must exit with `code` and write only an error. Returns the error.
 fn fails(args: &[&str], code: i32) -> String {
     let output = run(args);
     let text = stderr(&output);
@@ -134,43 +129,43 @@ fn bad_usage_ends_with_2() {
 }
 
 #[test]
-fn a_number_out_of_range_is_told_the_one_range() {
+fn out_of_range_error_names_the_range() {
     for (args, range) in [
         (
             &["create", "--msg-size", "-1"][..],
-            "'-1' for '--msg-size <SIZE>': it is 1 to 1048576 bytes",
+            "'-1' for '--msg-size <SIZE>': expected 1 to 1048576 bytes",
         ),
         (
             &["set-params", "0", "--max-msgs", "65537"],
-            "'65537' for '--max-msgs <N>': it is 1 to 65536 messages",
+            "'65537' for '--max-msgs <N>': expected 1 to 65536 messages",
         ),
         (
             &["recv", "0", "--timeout", "-1"],
-            "'-1' for '--timeout <DURATION>': give a number, not below 0",
+            "'-1' for '--timeout <DURATION>': expected a non-negative number",
         ),
         (
             &["flush", "enable", "0", "--expiry", "-5min"],
-            "'-5min' for '--expiry <DURATION>': give a number, not below 0",
+            "'-5min' for '--expiry <DURATION>': expected a non-negative number",
         ),
         (
             &["flush", "enable", "0", "--expiry", "60d"],
-            "'60d' for '--expiry <DURATION>': give less than 50 days",
+            "'60d' for '--expiry <DURATION>': expected less than 50 days",
         ),
         (
             &["recv", "0", "--count", "-1"],
-            "'-1' for '--count <N>': it is 0 or more",
+            "'-1' for '--count <N>': expected 0 or more",
         ),
         (
             &["send", "0", "--count", "-1", "text"],
-            "'-1' for '--count <N>': it is 1 or more",
+            "'-1' for '--count <N>': expected 1 or more",
         ),
         (
             &["watch", "-n", "-1"],
-            "'-1' for '--count <N>': it is 1 or more",
+            "'-1' for '--count <N>': expected 1 or more",
         ),
         (
             &["create", "--mode", "-1"],
-            "'-1' for '--mode <MODE>': give an octal number from 0001 to 0777",
+            "'-1' for '--mode <MODE>': expected an octal number from 0001 to 0777",
         ),
         (
             &["create", "--owner", "-1"],
@@ -179,7 +174,7 @@ fn a_number_out_of_range_is_told_the_one_range() {
         (&["create", "--group", "-1"], "'-1' for '--group <GROUP>'"),
         (
             &["ioctl", "0", "SET_PARAMS", "-1", "1"],
-            "KMSGPIPE_SET_PARAMS: \"-1\": it is 0 to 4294967295",
+            "KMSGPIPE_SET_PARAMS: \"-1\": expected 0 to 4294967295",
         ),
     ] {
         let text = fails(args, 2);
@@ -189,7 +184,7 @@ fn a_number_out_of_range_is_told_the_one_range() {
 }
 
 #[test]
-fn a_mode_that_there_is_not_is_told_those_that_there_are() {
+fn unknown_mode_error_lists_the_modes() {
     let choice = "is not a mode of an open file; give none, or some of whole, eof, lines, records with commas between them; \
         records goes with eof alone";
     let text = fails(&["create", "--default-mode", "eof,hup"], 2);
@@ -204,7 +199,7 @@ fn a_mode_that_there_is_not_is_told_those_that_there_are() {
 }
 
 #[test]
-fn bad_usage_is_json_on_demand() {
+fn usage_error_is_json_with_json_option() {
     let text = fails(&["recv", "a b", "--json"], 2);
     let error: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(error["error"]["exit"], 2);
@@ -258,7 +253,7 @@ fn an_absent_name_ends_with_3() {
 }
 
 #[test]
-fn every_pipe_that_cannot_be_destroyed_is_told() {
+fn destroy_reports_every_failure() {
     let text = fails(&["destroy", ABSENT, "nobody-named-this"], 3);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 2, "{text}");
@@ -269,7 +264,7 @@ fn every_pipe_that_cannot_be_destroyed_is_told() {
 }
 
 #[test]
-fn a_request_that_does_not_exist_lists_those_that_do() {
+fn unknown_request_error_lists_the_requests() {
     let text = fails(&["ioctl", "/dev/kmsgpipe0", "KMSGPIPE_FROBNICATE"], 2);
     for name in ["KMSGPIPE_GET_STATS", "KMSGPIPE_DUMP", "FIONREAD"] {
         assert!(text.contains(name), "{text}");
@@ -280,12 +275,12 @@ fn a_request_that_does_not_exist_lists_those_that_do() {
         &["ioctl", "0", "CLEAR_QUEUE", "now"],
     ] {
         let text = fails(args, 2);
-        assert!(text.contains("shows what it takes"), "{text}");
+        assert!(text.contains("lists its arguments"), "{text}");
     }
 }
 
 #[test]
-fn standard_input_may_be_what_a_request_is_made_of() {
+fn ioctl_accepts_standard_input() {
     let null = File::open("/dev/null").unwrap();
     let output = tool(&["ioctl", "-", "GET_PARAMS"]).stdin(null).output();
     let output = output.unwrap();
@@ -294,7 +289,7 @@ fn standard_input_may_be_what_a_request_is_made_of() {
 }
 
 #[test]
-fn an_absent_pipe_is_json_on_demand() {
+fn missing_pipe_error_is_json_with_json_option() {
     for command in ["stats", "show", "watch", "dump", "clear", "send", "recv"] {
         let text = fails(&["--json", command, ABSENT], 3);
         let mut error: Value = serde_json::from_str(&text).unwrap();
@@ -308,7 +303,7 @@ fn an_absent_pipe_is_json_on_demand() {
 }
 
 #[test]
-fn without_the_module_there_is_nothing_to_list() {
+fn list_fails_without_the_module() {
     if Path::new("/dev/kmsgpipe0").exists() {
         return;
     }
@@ -327,7 +322,7 @@ fn without_the_module_there_is_nothing_to_list() {
 }
 
 #[test]
-fn without_the_module_the_doctor_says_how_to_load_it() {
+fn doctor_says_how_to_load_the_module() {
     if Path::new("/sys/module/kmsgpipe").exists() {
         return;
     }
@@ -350,7 +345,7 @@ fn without_the_module_the_doctor_says_how_to_load_it() {
 }
 
 #[test]
-fn colour_is_for_terminals_and_on_demand() {
+fn colour_needs_a_terminal_or_the_option() {
     let colourful = |args: &[&str], variables: &[(&str, &str)]| {
         let output = tool(args).envs(variables.iter().copied()).output().unwrap();
         stderr(&output).contains('\x1b')
@@ -366,7 +361,7 @@ fn colour_is_for_terminals_and_on_demand() {
 }
 
 #[test]
-fn what_is_no_pipe_is_left_alone() {
+fn regular_file_is_rejected() {
     let text = fails(&["send", env!("CARGO_BIN_EXE_kmsgpipectl"), "message"], 3);
     assert!(text.contains("it is not a character device"), "{text}");
     for command in [
@@ -380,7 +375,7 @@ fn what_is_no_pipe_is_left_alone() {
 }
 
 #[test]
-fn completions_name_the_commands() {
+fn completions_contain_the_commands() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = run(&["completions", shell]);
         assert_eq!(output.status.code(), Some(0), "{shell}");
@@ -388,14 +383,14 @@ fn completions_name_the_commands() {
         for command in COMMANDS {
             assert!(script.contains(command), "{shell}: {command}");
         }
-        // Not every script knows what may stand where no option is.
+        // Only some shells' scripts complete positional arguments.
         assert!(shell != "bash" || script.contains("KMSGPIPE_GET_STATS"));
     }
 }
 
 #[test]
-fn completion_in_bash_offers_pipes() {
-    // The program is not asked for the pipes, of which there are none here.
+fn bash_completion_offers_pipes() {
+    // A function replaces the command that lists the pipes, because none exist here.
     let script = r#"
         eval "$("$0" completions bash)"
         kmsgpipectl() { printf 'PIPE  ID\n0     0\nlog   1\nlots  2\n'; }
@@ -424,94 +419,4 @@ fn completion_in_bash_offers_pipes() {
     let expected =
         "0 log lots\nlog lots\nlog lots\nlog\nrecv\n\n--follow\n\nnone whole eof lines records\nshort iso verbose\nKMSGPIPE_SET_PARAMS KMSGPIPE_SET_MODE\n";
     assert_eq!(stdout(&output), expected, "{}", stderr(&output));
-}
-
-#[test]
-fn a_closed_output_ends_it_quietly() {
-    let (ours, theirs) = UnixStream::pair().unwrap();
-    drop(ours);
-    let output = tool(&["completions", "bash"])
-        .stdout(OwnedFd::from(theirs))
-        .stderr(Stdio::piped())
-        .output()
-        .unwrap();
-    assert_eq!(output.status.signal(), Some(SIGPIPE));
-    assert_eq!(stderr(&output), "");
-}
-
-/// Runs the tool by way of a shell, with redirections.
-fn redirected(args: &str, redirections: &str) -> Output {
-    let script = format!("exec \"$0\" {args} {redirections}");
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &script, env!("CARGO_BIN_EXE_kmsgpipectl")]);
-    shell.stdin(Stdio::null()).output().unwrap()
-}
-
-#[test]
-fn a_closed_output_is_an_error_before_anything_is_done() {
-    for redirections in [">&-", ">&- <&-", ">&- 2>&-", "1</dev/null"] {
-        for args in [
-            &format!("recv {ABSENT}"),
-            &format!("--json send {ABSENT} message"),
-            "create",
-            "completions bash",
-            "--help",
-        ] {
-            let output = redirected(args, redirections);
-            let text = stderr(&output);
-            assert_eq!(
-                output.status.code(),
-                Some(1),
-                "{args} {redirections}: {text}"
-            );
-            // Where there is nobody to be told, the status has to do.
-            let said = "cannot write to standard output: Bad file number (EBADF); it is ";
-            let told = redirections.contains("2>&-") || text.contains(said);
-            assert!(told, "{args} {redirections}: {text}");
-        }
-    }
-}
-
-#[test]
-fn an_output_that_nobody_reads_is_one() {
-    for redirections in [">/dev/null", "1<>/dev/null", ">>/dev/null"] {
-        let output = redirected(&format!("recv {ABSENT}"), redirections);
-        assert_eq!(output.status.code(), Some(3), "{redirections}");
-        let output = redirected("completions bash", redirections);
-        assert_eq!(output.status.code(), Some(0), "{redirections}");
-    }
-    // What writes nothing needs none.
-    let output = redirected(&format!("send {ABSENT} message"), ">&-");
-    assert_eq!(output.status.code(), Some(3));
-    let output = redirected(&format!("ioctl {ABSENT} CLEAR_QUEUE"), ">&-");
-    assert_eq!(output.status.code(), Some(3));
-}
-
-#[test]
-fn a_closed_input_is_no_empty_one() {
-    let output = redirected(&format!("send {ABSENT}"), "<&-");
-    assert_eq!(output.status.code(), Some(1));
-    let start = "kmsgpipectl: cannot read standard input: Bad file number (EBADF); it is closed";
-    assert!(stderr(&output).starts_with(start), "{}", stderr(&output));
-    let output = redirected("ioctl - GET_STATS", "<&-");
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).starts_with(start), "{}", stderr(&output));
-    // What reads nothing needs none.
-    let output = redirected(&format!("send {ABSENT} message"), "<&-");
-    assert_eq!(output.status.code(), Some(3));
-}
-
-#[test]
-fn a_full_output_is_an_error() {
-    let full = File::options().write(true).open("/dev/full").unwrap();
-    let output = tool(&["completions", "bash"])
-        .stdout(full)
-        .stderr(Stdio::piped())
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(
-        stderr(&output),
-        "kmsgpipectl: cannot write to standard output: No space left on device (ENOSPC)\n"
-    );
 }
