@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls that overlap, of several users on one small pipe, in short bursts. What they answered must be
-//! what they would have in some order, one after the other.
+//! Linearizability: several users make overlapping calls on one small pipe in short bursts, and the results must be
+//! those of some sequential order of the calls.
 
 use crate::{
     linear::{apply, explain, Event, Line, Op, Outcome},
@@ -24,33 +24,33 @@ use std::{
     thread,
 };
 
-/// The users of the threads.
+/// Users of the threads.
 const THREADS: [usize; 4] = [0, 1, 2, 0];
 
-/// The most calls of a thread in a burst.
+/// Maximum number of calls per thread in a burst.
 const CALLS_MAX: u64 = 8;
 
-/// How many bursts a pipe lives at most.
+/// Maximum number of bursts on one pipe.
 const BURSTS: u64 = 128;
 
-/// Room for any message.
+/// Buffer size for any message.
 const ROOM: usize = 64;
 
-/// What the threads share.
+/// State that the threads share.
 struct Shared {
     fd: AtomicI32,
     clock: AtomicU64,
-    /// Threads that are about to begin.
+    /// Number of threads that are ready to start.
     ready: AtomicU64,
     over: AtomicBool,
     start: Barrier,
     end: Barrier,
-    /// What each thread is to do, and whether it lets others run before each call.
+    /// The calls of each thread, and whether it yields before each call.
     plans: [Mutex<Vec<(Op, bool)>>; THREADS.len()],
     events: Mutex<Vec<Event>>,
 }
 
-/// The bytes of a message.
+/// Returns the bytes of a message.
 fn text(body: Body) -> Vec<u8> {
     let fill = |at: u32| body.key.wrapping_mul(31).wrapping_add(at) as u8;
     let key = body.key.to_le_bytes();
@@ -59,7 +59,7 @@ fn text(body: Body) -> Vec<u8> {
         .collect()
 }
 
-/// The message with these bytes; the key is none that is used if they belong to none.
+/// Returns the message with these bytes, with an unused key if no message has them.
 fn body(bytes: &[u8]) -> Body {
     let key = bytes
         .first_chunk()
@@ -78,7 +78,7 @@ fn body(bytes: &[u8]) -> Body {
     }
 }
 
-/// An answer that is a number, or another one.
+/// Returns the outcome of a call that failed, or else `other`.
 fn number(ret: i64, other: impl FnOnce() -> Outcome) -> Outcome {
     if ret < 0 {
         Outcome::Ret(ret)
@@ -88,7 +88,7 @@ fn number(ret: i64, other: impl FnOnce() -> Outcome) -> Outcome {
 }
 
 /// Makes a call.
-fn make(fd: i32, op: Op, arena: &mut Arena) -> Outcome {
+fn call(fd: i32, op: Op, arena: &mut Arena) -> Outcome {
     let request = |request| Outcome::Ret(sys::ioctl(fd, request, memory::Address::NOWHERE));
     match op {
         Op::Write(body) => Outcome::Ret(sys::write_nowait(fd, &text(body))),
@@ -146,7 +146,7 @@ fn make(fd: i32, op: Op, arena: &mut Arena) -> Outcome {
     }
 }
 
-/// What a dump has.
+/// Parses the records of a dump.
 fn lines(arena: &Arena, records: u32) -> Vec<Line> {
     let mut at = arena.at(0);
     let mut lines = Vec::new();
@@ -165,8 +165,8 @@ fn lines(arena: &Arena, records: u32) -> Vec<Line> {
     lines
 }
 
-/// What one thread does, burst after burst.
-fn work(shared: &Shared, thread: usize) {
+/// Runs one thread.
+fn run_thread(shared: &Shared, thread: usize) {
     let user = USERS[THREADS[thread]];
     become_one(THREADS[thread]);
     let mut arena = Arena::new();
@@ -178,7 +178,7 @@ fn work(shared: &Shared, thread: usize) {
         let plan = mem::take(&mut *lock(&shared.plans[thread]));
         let fd = shared.fd.load(SeqCst);
         let mut events = Vec::with_capacity(plan.len());
-        // All at once, as far as there are processors.
+        // Spin until all threads are ready, so that they start at once.
         shared.ready.fetch_add(1, SeqCst);
         while shared.ready.load(SeqCst) < THREADS.len() as u64 {
             sys::sched_yield();
@@ -188,7 +188,7 @@ fn work(shared: &Shared, thread: usize) {
             if yields {
                 sys::sched_yield();
             }
-            let outcome = make(fd, op, &mut arena);
+            let outcome = call(fd, op, &mut arena);
             let end = shared.clock.fetch_add(1, SeqCst);
             events.push(Event {
                 user,
@@ -203,12 +203,12 @@ fn work(shared: &Shared, thread: usize) {
     }
 }
 
-/// Locks, whatever happened to others.
+/// Locks a mutex, and ignores poisoning.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Any call; a pipe is destroyed once in its life.
+/// Returns a random call; `destroy` allows `DESTROY`.
 fn any_op(rng: &mut Rng, key: &mut u32, destroy: bool) -> Op {
     *key += 1;
     let body = Body {
@@ -229,8 +229,8 @@ fn any_op(rng: &mut Rng, key: &mut u32, destroy: bool) -> Op {
     }
 }
 
-/// Makes a pipe with one open file, and that file; the model of both.
-fn fresh() -> Checked<(i32, Pipe)> {
+/// Creates a pipe, and returns its only open file and the model of the pipe.
+fn create_pipe() -> Checked<(i32, Pipe)> {
     let mut create = raw::kmsgpipe_create {
         msg_size: 16,
         max_msgs: 2,
@@ -242,17 +242,19 @@ fn fresh() -> Checked<(i32, Pipe)> {
     sys::close(zero);
     let fd = sys::open_pipe(&format!("/dev/kmsgpipe{id}"), libc::O_RDWR);
     if id < 0 || fd < 0 {
-        return Err(Fault(format!("no pipe for a burst: {id}, {fd}")));
+        return Err(Fault(format!(
+            "cannot create a pipe for a burst: {id}, {fd}"
+        )));
     }
     let mut pipe = Pipe::new(id as u32, create.msg_size, create.max_msgs);
     (pipe.readers, pipe.writers) = (1, 1);
     Ok((fd as i32, pipe))
 }
 
-/// What a burst was.
-fn tell(pipe: &Pipe, events: &mut [Event], longest: u32) -> String {
+/// Describes a burst that cannot be explained.
+fn describe(pipe: &Pipe, events: &mut [Event], longest: u32) -> String {
     let mut text = format!(
-        "no order of these calls explains their answers (at best {longest} of {}), \
+        "no sequential order explains these results (at best {longest} of {} calls), \
          from {:?}\n",
         events.len(),
         pipe
@@ -268,7 +270,7 @@ fn tell(pipe: &Pipe, events: &mut [Event], longest: u32) -> String {
     text
 }
 
-/// Bursts until there were `calls` calls; how many there were.
+/// Runs bursts until `calls` calls were made, and counts them in `made`.
 pub fn run(seed: u64, calls: u64, made: &mut u64) -> Checked {
     let shared = Shared {
         fd: AtomicI32::new(-1),
@@ -283,7 +285,7 @@ pub fn run(seed: u64, calls: u64, made: &mut u64) -> Checked {
     let result = thread::scope(|scope| {
         for thread in 0..THREADS.len() {
             let shared = &shared;
-            scope.spawn(move || work(shared, thread));
+            scope.spawn(move || run_thread(shared, thread));
         }
         let result = bursts(seed, calls, &shared, made);
         shared.over.store(true, SeqCst);
@@ -293,13 +295,13 @@ pub fn run(seed: u64, calls: u64, made: &mut u64) -> Checked {
     result.and_then(|()| crate::tidy())
 }
 
-/// The bursts, and what to make of them.
+/// Runs the bursts and checks their results.
 fn bursts(seed: u64, calls: u64, shared: &Shared, made: &mut u64) -> Checked {
     let mut rng = Rng::new(seed ^ 0x6c69_6e65);
     let mut key = 0;
     let mut arena = Arena::new();
     while *made < calls {
-        let (fd, mut pipe) = fresh()?;
+        let (fd, mut pipe) = create_pipe()?;
         shared.fd.store(fd, SeqCst);
         for burst in 0..BURSTS {
             for plan in &shared.plans {
@@ -317,10 +319,10 @@ fn bursts(seed: u64, calls: u64, shared: &Shared, made: &mut u64) -> Checked {
             shared.end.wait();
             let mut events = mem::take(&mut *lock(&shared.events));
             *made += events.len() as u64;
-            // What is left says which of the orders it was.
+            // Two more calls determine the state of the pipe, which depends on the order.
             for op in [Op::Stats, Op::Dump] {
                 let begin = shared.clock.fetch_add(1, SeqCst);
-                let outcome = make(fd, op, &mut arena);
+                let outcome = call(fd, op, &mut arena);
                 events.push(Event {
                     user: USERS[0],
                     op,
@@ -331,7 +333,7 @@ fn bursts(seed: u64, calls: u64, shared: &Shared, made: &mut u64) -> Checked {
                 *made += 1;
             }
             pipe = explain(&pipe, &events)
-                .map_err(|longest| Fault(tell(&pipe, &mut events, longest)))?;
+                .map_err(|longest| Fault(describe(&pipe, &mut events, longest)))?;
             if pipe.dead || *made >= calls {
                 break;
             }
@@ -341,17 +343,17 @@ fn bursts(seed: u64, calls: u64, shared: &Shared, made: &mut u64) -> Checked {
     Ok(())
 }
 
-/// Destroys a pipe, if it is not, and looks at what is left then.
+/// Destroys a pipe, unless it is destroyed, and checks its final state.
 fn finish(fd: i32, pipe: &mut Pipe) -> Checked {
     let user: User = USERS[0];
     let mut arena = Arena::new();
     for op in [Op::Destroy, Op::Stats, Op::Poll] {
         let want = apply(pipe, user, op);
-        let got = make(fd, op, &mut arena);
+        let got = call(fd, op, &mut arena);
         crate::trace::same("a destroyed pipe", &want, &got)?;
     }
     let ret = sys::close(fd);
     crate::trace::expect("close", 0, ret)?;
-    // The last one took the pipe with it.
+    // The pipe was removed with its last open file.
     crate::trace::expect("close again", err(libc::EBADF), sys::close(fd))
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Random calls on pipes, compared with a model.
+//! Fuzzer that compares random calls on pipes with a model.
 
 pub mod concurrent;
 pub mod linear;
@@ -16,9 +16,9 @@ pub mod user;
 use nix::libc;
 use trace::{Checked, Fault};
 
-/// Destroys all pipes but pipe 0, and gives that one back its limits and the times of its sweeper.
+/// Destroys all pipes except pipe 0, and restores the limits and expiry times of pipe 0.
 pub fn tidy() -> Checked {
-    let fault = |what: &str| Err(Fault(format!("{what} after all was closed")));
+    let fault = |what: &str| Err(Fault(format!("{what} after all files were closed")));
     let fd = sys::open("/dev/kmsgpipe0", libc::O_RDWR) as i32;
     let text = std::fs::read_to_string("/proc/kmsgpipe_stats").unwrap_or_default();
     for line in text.lines() {
@@ -41,7 +41,7 @@ pub fn tidy() -> Checked {
         ..Default::default()
     };
     let mut off = kmsgpipe_sys::raw::kmsgpipe_flush::default();
-    // Off, it keeps its times; zero stands for the default.
+    // Expiry keeps its times while disabled; 0 selects the default.
     let mut usual = kmsgpipe_sys::raw::kmsgpipe_flush {
         enable: 1,
         ..Default::default()
@@ -51,7 +51,7 @@ pub fn tidy() -> Checked {
         || sys::ioctl_of(fd, kmsgpipe_sys::FLUSH_PERIODIC, &mut usual) != 0
         || sys::ioctl_of(fd, kmsgpipe_sys::FLUSH_PERIODIC, &mut off) != 0
     {
-        return fault("pipe 0 is not as it was");
+        return fault("pipe 0 cannot be restored");
     }
     sys::close(fd);
     Ok(())

@@ -1,23 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether calls that overlapped can be explained: is there an order of them in which a pipe, one call
-//! after the other, answers as it did, and in which no call comes before one that had ended when it
-//! began?
+//! Linearizability check: searches for a sequential order of overlapping calls in which the model returns the same
+//! results, and in which a call that ended before another began comes first.
 //!
-//! The search is that of Wing and Gong, with a memory of what was tried in vain.
+//! The search is that of Wing and Gong, with memoization of failed states.
 
 use crate::model::{err, Body, Pipe, Stats, User};
 use nix::libc;
 use std::collections::HashSet;
 
-/// A call that does not wait.
+/// A non-blocking call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
-    /// Sends.
+    /// Sends a message.
     Write(Body),
-    /// Receives into so many bytes.
+    /// Receives into a buffer of this size.
     Read(u32),
-    /// Asks what is ready.
+    /// `poll`.
     Poll,
     /// `FIONREAD`.
     NextLen,
@@ -25,7 +24,7 @@ pub enum Op {
     Stats,
     /// `GET_PARAMS`.
     Params,
-    /// `SET_PARAMS` with a size and a number of messages.
+    /// `SET_PARAMS` with a maximum message size and a maximum number of messages.
     SetParams(u32, u32),
     /// `CLEAR_QUEUE`.
     Clear,
@@ -35,55 +34,55 @@ pub enum Op {
     Destroy,
 }
 
-/// A message, as `DUMP` shows it.
+/// A message in a dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// Its sequence number.
+    /// Sequence number.
     pub seq: u64,
-    /// What it says.
+    /// Payload.
     pub body: Body,
-    /// Its sender.
+    /// User ID of the sender.
     pub uid: u32,
-    /// Likewise.
+    /// Group ID of the sender.
     pub gid: u32,
-    /// Another one had opened the file.
+    /// Whether the file was opened by another user than the sender.
     pub privileged: bool,
 }
 
-/// What a call answered.
+/// Result of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// A number, or minus an errno.
+    /// A return value, or a negative errno.
     Ret(i64),
-    /// A message.
+    /// A received message.
     Message(Body),
-    /// A snapshot.
+    /// Statistics.
     Stats(Box<Stats>),
     /// Limits.
     Params(u32, u32),
-    /// All messages.
+    /// All queued messages.
     Dump(Vec<Line>),
 }
 
-/// Who has opened the file that all calls are made on.
+/// The user that opened the file on which all calls are made.
 pub const OPENER: User = crate::user::USERS[0];
 
 /// A call that was made.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// By whom.
+    /// The calling user.
     pub user: User,
-    /// What.
+    /// The call.
     pub op: Op,
-    /// With what answer.
+    /// The result.
     pub outcome: Outcome,
-    /// It began after all calls that had ended by then.
+    /// Time of the start. Calls with a smaller `end` came before this one.
     pub begin: u64,
-    /// When it had ended.
+    /// Time of the end.
     pub end: u64,
 }
 
-/// What a pipe answers.
+/// Applies a call to the model, and returns the result.
 pub fn apply(pipe: &mut Pipe, user: User, op: Op) -> Outcome {
     let admin = matches!(op, Op::SetParams(..) | Op::Clear | Op::Dump | Op::Destroy);
     if admin && !user.admin {
@@ -126,18 +125,18 @@ pub fn apply(pipe: &mut Pipe, user: User, op: Op) -> Outcome {
     }
 }
 
-/// The search.
+/// State of the search.
 struct Search<'a> {
     events: &'a [Event],
-    /// What was tried in vain: calls that are done, and the pipe after them.
-    tried: HashSet<(u64, Pipe)>,
-    /// The most calls that could be put in order.
+    /// States from which no order was found: the calls that are done, and the pipe after them.
+    failed: HashSet<(u64, Pipe)>,
+    /// Maximum number of calls that could be ordered.
     longest: u32,
 }
 
 impl Search<'_> {
-    /// Looks for an order of those calls that are not in `done`.
-    fn go(&mut self, done: u64, pipe: &Pipe) -> Option<Pipe> {
+    /// Searches for an order of the calls that are not in `done`.
+    fn search(&mut self, done: u64, pipe: &Pipe) -> Option<Pipe> {
         self.longest = self.longest.max(done.count_ones());
         let left = |index: &usize| done & (1 << index) == 0;
         let Some(first_end) = (0..self.events.len())
@@ -157,32 +156,32 @@ impl Search<'_> {
                 continue;
             }
             let done = done | (1 << index);
-            if self.tried.contains(&(done, next.clone())) {
+            if self.failed.contains(&(done, next.clone())) {
                 continue;
             }
-            if let Some(end) = self.go(done, &next) {
+            if let Some(end) = self.search(done, &next) {
                 return Some(end);
             }
-            self.tried.insert((done, next));
+            self.failed.insert((done, next));
         }
         None
     }
 }
 
-/// The pipe after all of `events`, which are 64 at most, or how many of them could be put in order at
-/// best. Its state must be determined by its answers, or the next events may be judged by another.
+/// Returns the pipe after all of `events`, which are at most 64. The results must determine the state of the pipe,
+/// because later events are checked against it.
 ///
 /// # Errors
 ///
-/// There is no order that explains them.
+/// No order explains the events. Returns how many of them could be ordered at best.
 pub fn explain(pipe: &Pipe, events: &[Event]) -> Result<Pipe, u32> {
     assert!(events.len() <= 64, "{}", events.len());
     let mut search = Search {
         events,
-        tried: HashSet::new(),
+        failed: HashSet::new(),
         longest: 0,
     };
-    search.go(0, pipe).ok_or(search.longest)
+    search.search(0, pipe).ok_or(search.longest)
 }
 
 #[cfg(test)]
@@ -218,14 +217,14 @@ mod tests {
     }
 
     #[test]
-    fn overlapping_calls_have_some_order() {
+    fn overlapping_calls_may_have_any_order() {
         let pipe = Pipe::new(1, 16, 2);
-        // The read overlaps both writes: either may have come first, but not after its reader.
+        // The read overlaps both writes: either write may come first, but must precede the read of its message.
         let events = [write(1, 0, 9), write(2, 1, 8), read(2, 2, 7)];
         let end = explain(&pipe, &events).expect("an order");
         assert_eq!(end.queue.front().map(|m| m.body), Some(body(1)));
         assert_eq!(end.queue.front().map(|m| m.seq), Some(2));
-        // A write that is still going on when another is refused has its slot already.
+        // A write may take its slot before it ends, so that an overlapping write is rejected.
         let events = [
             write(1, 0, 1),
             write(2, 2, 9),
@@ -235,31 +234,31 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_comes_first() {
+    fn ended_calls_come_first() {
         let pipe = Pipe::new(1, 16, 2);
         assert_eq!(
             explain(&pipe, &[write(1, 0, 1), write(2, 2, 3), read(2, 4, 5)]),
             Err(2)
         );
         assert_eq!(explain(&pipe, &[read(1, 0, 1), write(1, 2, 3)]), Err(0));
-        // Empty, though a message had arrived.
+        // The read fails on an empty pipe, although a write had ended before.
         let empty = refused(Op::Read(16), libc::EAGAIN, 2, 3);
         assert_eq!(explain(&pipe, &[write(1, 0, 1), empty]), Err(1));
-        // Full, though there was room.
+        // The write fails on a full pipe, although there was space.
         let full = refused(Op::Write(body(2)), libc::EAGAIN, 2, 3);
         assert_eq!(explain(&pipe, &[write(1, 0, 1), full]), Err(1));
     }
 
     #[test]
-    fn a_message_is_delivered_once() {
+    fn second_delivery_is_not_explained() {
         let pipe = Pipe::new(1, 16, 2);
         let events = [write(1, 0, 1), read(1, 2, 9), read(1, 3, 8)];
         assert_eq!(explain(&pipe, &events), Err(2));
     }
 
     #[test]
-    fn what_was_taken_off_the_queue_meanwhile_is_not_there() {
-        // A reader that fails must not have been seen to take the message.
+    fn failed_read_does_not_consume_the_message() {
+        // A failed read must not appear to have consumed the message.
         let pipe = Pipe::new(1, 16, 2);
         let short = refused(Op::Read(1), libc::EMSGSIZE, 2, 9);
         let empty = event(Op::NextLen, Outcome::Ret(0), 3, 4);
@@ -267,20 +266,20 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_is_of_one_moment() {
+    fn inconsistent_snapshot_is_not_explained() {
         let pipe = Pipe::new(1, 16, 2);
         let mut one = pipe.clone();
         let _ = apply(&mut one, ROOT, Op::Write(body(1)));
         let mut stats = one.stats(true);
         let snapshot = |stats| event(Op::Stats, Outcome::Stats(Box::new(stats)), 0, 9);
         assert!(explain(&pipe, &[write(1, 0, 9), snapshot(stats)]).is_ok());
-        // Counted as accepted, but not there yet.
+        // Counted as accepted, but not queued.
         stats.depth_msgs = 0;
         assert_eq!(explain(&pipe, &[write(1, 0, 9), snapshot(stats)]), Err(1));
     }
 
     #[test]
-    fn nothing_lives_in_a_destroyed_pipe() {
+    fn destroyed_pipe_delivers_nothing() {
         let pipe = Pipe::new(1, 16, 2);
         let destroy = event(Op::Destroy, Outcome::Ret(0), 0, 1);
         let late = |errno| refused(Op::Read(16), errno, 2, 3);

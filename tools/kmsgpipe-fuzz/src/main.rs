@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Random calls on pipes, compared with a model. Root's, in a machine that nobody else uses.
+//! Runs the fuzzer. Requires root and exclusive use of all pipes.
 
 use clap::{Parser, ValueEnum};
 use kmsgpipe_fuzz::{
@@ -9,48 +9,48 @@ use kmsgpipe_fuzz::{
 };
 use std::{process::ExitCode, time::Instant};
 
-/// What is done.
+/// Kinds of fuzzing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Mode {
-    /// One call after the other, every result compared with a model
+    /// One call at a time, each result compared with a model
     Sequential,
-    /// Calls that overlap, whose results must be those of some order
+    /// Overlapping calls, whose results must match some sequential order
     Linearizable,
-    /// Any call at any time, of which only some things must hold
+    /// Unrestricted concurrent calls, checked for invariants
     Storm,
 }
 
-/// All of them, and their shares of the calls, in parts of a hundred.
+/// All modes, and their share of the calls in percent.
 const MODES: [(Mode, u64); 3] = [
     (Mode::Sequential, 60),
     (Mode::Linearizable, 20),
     (Mode::Storm, 20),
 ];
 
-/// Make random calls on pipes and compare what they do with a model
+/// Make random calls on pipes and compare the results with a model
 ///
-/// Root's, on a machine where nobody else uses the pipes: pipe 0 is emptied, and all others are
+/// Requires root, and that no other program uses the pipes: pipe 0 is emptied, and all others are
 /// destroyed.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Options {
-    /// What the random numbers follow from; the same seed makes the same sequential calls
+    /// Seed of the random numbers; the same seed repeats the same sequential calls
     #[arg(long)]
     seed: Option<u64>,
 
-    /// How many calls are made in all; the environment's SCALE does not matter then
+    /// Total number of calls, which overrides the environment variable SCALE
     #[arg(long)]
     calls: Option<u64>,
 
-    /// Only this
+    /// Run only this mode
     #[arg(long)]
     mode: Option<Mode>,
 }
 
-/// How many calls are made by default, before SCALE is applied.
+/// Default number of calls, which is multiplied by SCALE.
 const CALLS: f64 = 100_000.0;
 
-/// The calls that SCALE asks for.
+/// Returns the number of calls scaled by SCALE.
 fn scaled() -> Result<u64, String> {
     let Ok(text) = std::env::var("SCALE") else {
         return Ok(CALLS as u64);
@@ -61,12 +61,12 @@ fn scaled() -> Result<u64, String> {
     }
 }
 
-/// How many descriptors this process has.
+/// Returns the number of open descriptors of this process.
 fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
-/// Runs one mode; how many calls it made.
+/// Runs one mode, and returns the number of calls.
 fn run(mode: Mode, seed: u64, calls: u64) -> (u64, Checked) {
     let mut made = 0;
     let result = match mode {
@@ -98,7 +98,7 @@ fn main() -> ExitCode {
     println!("TAP version 13\n1..{}", MODES.len() + 1);
     println!("# fuzz: seed {seed}; --seed {seed} --calls {calls} repeats the sequential calls");
     sys::expect_signals();
-    // Built into the kernel, pipe 0 is as whoever used it before has left it.
+    // If the module is built in, earlier programs may have changed pipe 0.
     if let Err(Fault(text)) = tidy() {
         println!("Bail out! {text}");
         return ExitCode::FAILURE;
@@ -109,7 +109,7 @@ fn main() -> ExitCode {
     for (number, (mode, share)) in (1..).zip(MODES) {
         let name = format!("{mode:?}").to_lowercase();
         if options.mode.is_some_and(|only| only != mode) {
-            println!("ok {number} {name} # SKIP not asked for");
+            println!("ok {number} {name} # SKIP not selected");
             continue;
         }
         let share = if options.mode.is_some() { 100 } else { share };
@@ -134,7 +134,7 @@ fn main() -> ExitCode {
         let after = descriptors();
         right = before == after;
         println!(
-            "{} 4 nothing is left open",
+            "{} 4 no descriptor is leaked",
             if right { "ok" } else { "not ok" }
         );
     }

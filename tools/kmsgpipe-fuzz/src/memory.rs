@@ -1,55 +1,54 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory to pass to the kernel: some that is there, some that is not, and where one becomes the
-//! other.
+//! Memory to pass to the kernel: accessible, inaccessible, and at the boundary between both.
 
 use crate::rng::Rng;
 use nix::libc;
 use std::{ptr, slice};
 
-/// The bytes that can be read and written.
+/// Size of the writable memory.
 const SIZE: usize = 512 << 10;
 
-/// The bytes that can only be read.
+/// Size of the read-only memory.
 const READ_ONLY: usize = 128 << 10;
 
-/// The bytes behind both that cannot be accessed at all.
+/// Size of the inaccessible memory after each of them.
 const HOLE: usize = 64 << 10;
 
-/// An address that may be passed to the kernel to write to: nothing that Rust knows of is there.
+/// An address that the kernel may write to, because no Rust object is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address(usize);
 
 impl Address {
-    /// As system calls take it.
+    /// Returns the address for a system call.
     pub fn get(self) -> usize {
         self.0
     }
 
-    /// So many bytes further on.
+    /// Adds an offset.
     pub fn plus(self, bytes: usize) -> Self {
         Self(self.0.wrapping_add(bytes))
     }
 
-    /// Where no program has memory.
+    /// An address that is never mapped.
     pub const NOWHERE: Self = Self(8);
 
-    /// Where the kernel has its own.
+    /// An address in the kernel's part of the address space.
     pub const KERNEL: Self = Self(0xffff_8880_0000_1000);
 }
 
 /// Memory for one call.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
-    /// Where it begins.
+    /// Start address.
     pub at: Address,
-    /// How many bytes can be accessed.
+    /// Number of accessible bytes.
     pub good: usize,
-    /// It is in the part of the address space that programs have.
+    /// Whether it is in the user part of the address space.
     pub user: bool,
 }
 
-/// One mapping: what can be accessed, then what cannot.
+/// A mapping with accessible memory, followed by inaccessible memory.
 pub struct Arena {
     base: usize,
     read_only: usize,
@@ -62,11 +61,11 @@ impl Default for Arena {
 }
 
 impl Arena {
-    /// Maps the memory, all of it present.
+    /// Maps the memory and populates it.
     ///
     /// # Panics
     ///
-    /// If there is none.
+    /// The mapping fails.
     pub fn new() -> Self {
         Self {
             base: map(SIZE, libc::PROT_READ | libc::PROT_WRITE),
@@ -74,20 +73,20 @@ impl Arena {
         }
     }
 
-    /// The address of a byte that is there.
+    /// Returns the address of an accessible byte.
     pub fn at(&self, offset: usize) -> Address {
         assert!(offset <= SIZE, "{offset}");
         Address(self.base + offset)
     }
 
-    /// Where there is no memory any more; before it there is.
+    /// Returns the end of the accessible memory.
     pub fn end(&self) -> Address {
         Address(self.base + SIZE)
     }
 
-    /// Any place for `len` bytes, mostly a good one. `written` says whether the kernel writes to it.
+    /// Returns a random place for `len` bytes, usually a valid one. `written` says whether the kernel writes to it.
     pub fn place(&self, rng: &mut Rng, len: usize, written: bool) -> Place {
-        // Room may be asked for that no message needs.
+        // A buffer may be requested that is larger than any message.
         let len = len.min(SIZE);
         let place = |at, good, user| Place { at, good, user };
         match rng.below(48) {
@@ -104,7 +103,7 @@ impl Arena {
         }
     }
 
-    /// Whether all `len` bytes are ones that [`Arena::store`] may write.
+    /// Panics unless `len` bytes are in memory that [`Arena::store`] may write.
     fn check(&self, at: Address, len: usize) {
         let end = at.0.checked_add(len).expect("an address");
         assert!(
@@ -113,31 +112,31 @@ impl Arena {
         );
     }
 
-    /// Writes.
+    /// Writes bytes.
     pub fn store(&mut self, at: Address, bytes: &[u8]) {
         self.check(at, bytes.len());
-        // SAFETY: It was just checked that this is within the mapping, to which nobody holds a
-        // reference longer than a call of this type.
+        // SAFETY: The range was just checked to be within the mapping, and no reference to it outlives a call of this
+        // type.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), at.0 as *mut u8, bytes.len()) };
     }
 
-    /// Whether `bytes` are there.
+    /// Returns whether the memory contains `bytes`.
     pub fn holds(&self, at: Address, bytes: &[u8]) -> bool {
         self.check(at, bytes.len());
-        // SAFETY: As in `store`; mapped memory is initialised.
+        // SAFETY: The range is checked as in `store`, and mapped memory is initialised.
         (unsafe { slice::from_raw_parts(at.0 as *const u8, bytes.len()) }) == bytes
     }
 
-    /// A copy of what is there.
+    /// Returns a copy of the memory.
     pub fn bytes(&self, at: Address, len: usize) -> Vec<u8> {
         self.check(at, len);
-        // SAFETY: As in `holds`.
+        // SAFETY: The range is checked as in `store`, and mapped memory is initialised.
         unsafe { slice::from_raw_parts(at.0 as *const u8, len) }.to_vec()
     }
 
-    /// Writes a structure of the header, as far as `good` bytes go.
+    /// Writes the first `good` bytes of a structure of the header.
     pub fn put<T: Plain>(&mut self, at: Address, value: &T, good: usize) {
-        // SAFETY: By the safety requirements of `Plain` all bytes of it are initialised.
+        // SAFETY: `Plain` guarantees that all bytes are initialised.
         let bytes =
             unsafe { slice::from_raw_parts(ptr::from_ref(value).cast::<u8>(), size_of::<T>()) };
         self.store(at, &bytes[..bytes.len().min(good)]);
@@ -146,14 +145,14 @@ impl Arena {
     /// Reads a structure of the header.
     pub fn get<T: Plain>(&self, at: Address) -> T {
         self.check(at, size_of::<T>());
-        // SAFETY: It was just checked that this is within the mapping; any bytes make a valid `T`.
+        // SAFETY: The range was just checked to be within the mapping, and any bytes are a valid `T`.
         unsafe { ptr::read_unaligned(at.0 as *const T) }
     }
 }
 
-/// Maps `size` bytes, present, and the hole behind them.
+/// Maps `size` populated bytes, followed by inaccessible memory.
 fn map(size: usize, protection: i32) -> usize {
-    // SAFETY: A new mapping overlaps nothing, and the change of its beginning is within it.
+    // SAFETY: A new mapping does not overlap others, and only its start is made accessible.
     unsafe {
         let base = libc::mmap(
             ptr::null_mut(),
@@ -173,17 +172,17 @@ fn map(size: usize, protection: i32) -> usize {
     }
 }
 
-/// A type without padding, of which any bytes are a value.
+/// A type without padding for which any bytes are valid.
 ///
 /// # Safety
 ///
-/// As it says.
+/// The type must have no padding, and any bytes must be a valid value.
 pub unsafe trait Plain: Copy {}
 
 macro_rules! plain {
     ($($type:ty),*) => {
         $(
-            // SAFETY: It consists of integers without padding, as the header's own check says.
+            // SAFETY: All fields are integers, and the header's static assertions rule out padding.
             unsafe impl Plain for $type {}
         )*
     };

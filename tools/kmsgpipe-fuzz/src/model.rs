@@ -1,65 +1,65 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a pipe does, call by call, in its simplest form.
+//! Model of a pipe: the result of each call, in its simplest form.
 //!
-//! Results are those of the kernel: what a call returns, or minus an errno.
+//! Results are those of the system calls: a return value, or a negative errno.
 
 use kmsgpipe_sys::raw;
 use nix::libc;
 use std::collections::VecDeque;
 
-/// A snapshot, as the kernel tells it.
+/// A snapshot, in the kernel's format.
 pub type Stats = raw::kmsgpipe_stats;
 
-/// The result of a call that would sleep.
+/// Result of a call that would block.
 pub const BLOCKS: i64 = i64::MIN;
 
-/// The bound on the payload of a full pipe, unless the module was told otherwise.
+/// Default of the module parameter `max_bytes`, the limit on the payload of a full pipe.
 pub const MAX_BYTES: u64 = 64 << 20;
 
-/// Minus an errno, as the kernel returns it.
+/// Returns the result of a call that fails with `errno`.
 pub const fn err(errno: i32) -> i64 {
     -(errno as i64)
 }
 
-/// Who makes a call.
+/// Credentials of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct User {
-    /// Real and effective user id.
+    /// Real and effective user ID.
     pub uid: u32,
-    /// Real and effective group id.
+    /// Real and effective group ID.
     pub gid: u32,
-    /// It has `CAP_SYS_ADMIN`.
+    /// Whether the user has `CAP_SYS_ADMIN`.
     pub admin: bool,
 }
 
-/// Payload, by a number that it can be told from; the bytes follow from that.
+/// A payload, identified by a key from which its bytes are derived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Body {
-    /// The number.
+    /// The key.
     pub key: u32,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u32,
 }
 
 /// A queued message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Message {
-    /// Its sequence number.
+    /// Sequence number.
     pub seq: u64,
-    /// What it says.
+    /// Payload.
     pub body: Body,
-    /// Who sent it.
+    /// User ID of the sender.
     pub uid: u32,
-    /// Likewise.
+    /// Group ID of the sender.
     pub gid: u32,
-    /// Another one had opened the file.
+    /// Whether the file was opened by another user than the sender.
     pub privileged: bool,
-    /// Between which times, in nanoseconds of `CLOCK_MONOTONIC`; zeroes if that is not looked at.
+    /// Bounds of the time of sending, in nanoseconds of `CLOCK_MONOTONIC`; zeroes if it is not checked.
     pub sent: (u64, u64),
 }
 
-/// A number of messages and of their bytes.
+/// A number of messages and of bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Tally {
     /// Messages.
@@ -75,58 +75,58 @@ impl Tally {
     }
 }
 
-/// Whether and when messages expire. Nothing ever does here: the times are too long.
+/// Message expiry. Nothing expires during a run, because the times are too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Flush {
-    /// They do.
+    /// Whether messages expire.
     pub enabled: bool,
-    /// Its interval, in milliseconds.
+    /// Interval of the sweeps, in milliseconds.
     pub interval_ms: u32,
-    /// Its age, in milliseconds.
+    /// Age at which messages expire, in milliseconds.
     pub expiry_ms: u32,
 }
 
-/// One pipe.
+/// A pipe.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pipe {
-    /// Its number.
+    /// Number of the pipe.
     pub id: u32,
-    /// The longest message.
+    /// Maximum message size.
     pub msg_size: u32,
-    /// The number of messages that fit.
+    /// Maximum number of messages.
     pub max_msgs: u32,
-    /// It is destroyed.
+    /// Whether the pipe is destroyed.
     pub dead: bool,
-    /// What is queued, oldest first.
+    /// Queued messages, oldest first.
     pub queue: VecDeque<Message>,
     /// Sequence number of the last message.
     pub last_seq: u64,
-    /// Its bytes.
+    /// Payload of the queued messages, in bytes.
     pub depth_bytes: u64,
-    /// The largest depth so far.
+    /// Maximum depth so far.
     pub peak: Tally,
-    /// Accepted.
+    /// Accepted messages.
     pub enqueued: Tally,
-    /// Delivered.
+    /// Delivered messages.
     pub dequeued: Tally,
-    /// Expired; as it was when the model began.
+    /// Expired messages, which do not change during a run.
     pub expired: Tally,
-    /// Discarded.
+    /// Discarded messages.
     pub dropped: Tally,
-    /// Refused as there was no room.
+    /// Writes rejected because the pipe was full.
     pub refused_full: u64,
-    /// Refused for their length.
+    /// Writes rejected because the message was too long.
     pub refused_size: u64,
-    /// Open files that may read.
+    /// Open files with read access.
     pub readers: u32,
-    /// Open files that may write.
+    /// Open files with write access.
     pub writers: u32,
-    /// Expiry.
+    /// Message expiry.
     pub flush: Flush,
 }
 
 impl Pipe {
-    /// A new one.
+    /// Creates a new pipe.
     pub fn new(id: u32, msg_size: u32, max_msgs: u32) -> Self {
         Self {
             id,
@@ -153,7 +153,7 @@ impl Pipe {
         }
     }
 
-    /// An empty one that has been in use, as `stats` says.
+    /// Creates an empty pipe with the counters in `stats`.
     pub fn resume(stats: &Stats) -> Self {
         let tally = |msgs, bytes| Tally { msgs, bytes };
         Self {
@@ -169,12 +169,12 @@ impl Pipe {
         }
     }
 
-    /// Whether no message is accepted.
+    /// Returns whether the pipe accepts no message.
     pub fn is_full(&self) -> bool {
         self.queue.len() >= self.max_msgs as usize
     }
 
-    /// Sends through a file of `opener`; `readable` says whether the memory of the message is.
+    /// Sends through a file opened by `opener`; `readable` says whether the message can be read from memory.
     pub fn send(
         &mut self,
         body: Body,
@@ -220,8 +220,8 @@ impl Pipe {
         i64::from(body.len)
     }
 
-    /// Receives into `room` bytes, of which `writable` many are there; what was received is the
-    /// second.
+    /// Receives into a buffer of `room` bytes, of which `writable` are accessible. Returns the result and the received
+    /// message.
     pub fn receive(
         &mut self,
         room: usize,
@@ -254,7 +254,7 @@ impl Pipe {
         (i64::from(body.len), Some(body))
     }
 
-    /// What `poll` says to a file that may read and write.
+    /// Returns the events that `poll` reports for a file with this access.
     pub fn poll(&self, read: bool, write: bool) -> i16 {
         const IN: i16 = libc::POLLIN | libc::POLLRDNORM;
         const OUT: i16 = libc::POLLOUT | libc::POLLWRNORM;
@@ -271,7 +271,7 @@ impl Pipe {
         answer
     }
 
-    /// What a file for reading, or not, is told; the age of the oldest message is left out.
+    /// Returns the statistics for a file with or without read access, except the age of the oldest message.
     pub fn stats(&self, read: bool) -> Stats {
         let mut stats = Stats {
             id: self.id,
@@ -314,7 +314,7 @@ impl Pipe {
         stats
     }
 
-    /// The length of the oldest message.
+    /// Returns the length of the oldest message.
     pub fn next_len(&self) -> u32 {
         self.queue.front().map_or(0, |message| message.body.len)
     }
@@ -327,9 +327,9 @@ impl Pipe {
         self.queue.clear();
     }
 
-    /// Changes what an empty pipe may hold.
+    /// Changes the limits of an empty pipe.
     pub fn set_params(&mut self, msg_size: u32, max_msgs: u32) -> i64 {
-        if !limits_are_right(msg_size, max_msgs) {
+        if !limits_are_valid(msg_size, max_msgs) {
             return err(libc::EINVAL);
         }
         if !self.queue.is_empty() {
@@ -339,7 +339,7 @@ impl Pipe {
         0
     }
 
-    /// Destroys it.
+    /// Destroys the pipe.
     pub fn destroy(&mut self) -> i64 {
         if self.dead {
             return err(libc::ENODEV);
@@ -352,7 +352,7 @@ impl Pipe {
         0
     }
 
-    /// How many bytes and messages fit whole into a dump of `size` bytes.
+    /// Returns how many bytes and messages fit into a dump of `size` bytes.
     pub fn dump(&self, size: u64) -> (u64, u32) {
         let (mut used, mut records) = (0, 0);
         for message in &self.queue {
@@ -367,13 +367,13 @@ impl Pipe {
     }
 }
 
-/// The bytes that a message of `len` bytes takes in a dump.
+/// Returns the size of a message of `len` bytes in a dump.
 pub fn dumped_len(len: u32) -> u64 {
     size_of::<raw::kmsgpipe_record>() as u64 + u64::from(len).next_multiple_of(8)
 }
 
-/// Whether a pipe may have these limits.
-pub fn limits_are_right(msg_size: u32, max_msgs: u32) -> bool {
+/// Returns whether the limits are valid.
+pub fn limits_are_valid(msg_size: u32, max_msgs: u32) -> bool {
     (kmsgpipe_sys::MSG_SIZE_MIN..=kmsgpipe_sys::MSG_SIZE_MAX).contains(&msg_size)
         && (kmsgpipe_sys::MAX_MSGS_MIN..=kmsgpipe_sys::MAX_MSGS_MAX).contains(&max_msgs)
         && u64::from(msg_size) * u64::from(max_msgs) <= MAX_BYTES

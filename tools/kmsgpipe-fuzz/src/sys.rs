@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! System calls as they are, with any argument. Each returns what the kernel did: a number, or minus
-//! an errno.
+//! Raw system calls with any arguments. Each returns the kernel's result: a return value, or a negative errno.
 //!
-//! All of them are safe, as an [`Address`] is none of memory that Rust knows of.
+//! All are safe, because no Rust object is at an [`Address`].
 
 use crate::memory::Address;
 use nix::libc::{self, c_long};
@@ -12,8 +11,8 @@ use std::ffi::CString;
 /// Makes a system call.
 macro_rules! call {
     ($number:ident $(, $argument:expr)*) => {{
-        // SAFETY: What the kernel reads is valid as long as the call takes; what it writes is at an
-        // `Address`, or in memory that is borrowed mutably.
+        // SAFETY: Memory that the kernel reads is valid during the call; memory that it writes is at an `Address`, or
+        // mutably borrowed.
         let ret = unsafe { libc::syscall(libc::$number $(, $argument as c_long)*) };
         if ret < 0 {
             -i64::from(nix::errno::Errno::last_raw())
@@ -35,11 +34,11 @@ pub fn open(path: &str, flags: i32) -> i64 {
     )
 }
 
-/// Opens a pipe, to read its messages as wholes: a read that is too short fails, as the models have it.
+/// Opens a pipe in the mode `whole`, which the model assumes: a read into a short buffer fails.
 pub fn open_pipe(path: &str, flags: i32) -> i64 {
     let fd = open(path, flags);
     if fd >= 0 {
-        // It fails if the pipe has been destroyed meanwhile, and so does every read then.
+        // Fails if the pipe was destroyed meanwhile, in which case every read fails as well.
         let mut mode = kmsgpipe_sys::MODE_WHOLE;
         ioctl_of(fd as i32, kmsgpipe_sys::SET_MODE, &mut mode);
     }
@@ -51,12 +50,12 @@ pub fn close(fd: i32) -> i64 {
     call!(SYS_close, fd)
 }
 
-/// Makes another descriptor of an open file.
+/// Duplicates a descriptor.
 pub fn dup(fd: i32) -> i64 {
     call!(SYS_dup, fd)
 }
 
-/// Makes `to` a descriptor of an open file, whatever it was before.
+/// Duplicates a descriptor to the number `to`, which is closed first.
 pub fn dup_to(fd: i32, to: i32) -> i64 {
     call!(SYS_dup3, fd, to, libc::O_CLOEXEC)
 }
@@ -71,37 +70,37 @@ pub fn write(fd: i32, at: Address, len: usize) -> i64 {
     call!(SYS_write, fd, at.get(), len)
 }
 
-/// `read` into memory of this program.
+/// `read` into a borrowed buffer.
 pub fn read_into(fd: i32, buffer: &mut [u8]) -> i64 {
     call!(SYS_read, fd, buffer.as_mut_ptr(), buffer.len())
 }
 
-/// `write` of memory of this program.
+/// `write` from a borrowed buffer.
 pub fn write_of(fd: i32, bytes: &[u8]) -> i64 {
     call!(SYS_write, fd, bytes.as_ptr(), bytes.len())
 }
 
-/// A part of a vector, as the kernel takes it.
+/// An element of an I/O vector, in the kernel's format.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Part {
-    /// Its address.
+    /// Start address.
     pub at: usize,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: usize,
 }
 
-/// `preadv2` without an offset, which with no flags is `readv`.
+/// `preadv2` without an offset; with no flags, it is the same as `readv`.
 pub fn readv(fd: i32, parts: &[Part], flags: i32) -> i64 {
     call!(SYS_preadv2, fd, parts.as_ptr(), parts.len(), -1, -1, flags)
 }
 
-/// `pwritev2` without an offset, which with no flags is `writev`.
+/// `pwritev2` without an offset; with no flags, it is the same as `writev`.
 pub fn writev(fd: i32, parts: &[Part], flags: i32) -> i64 {
     call!(SYS_pwritev2, fd, parts.as_ptr(), parts.len(), -1, -1, flags)
 }
 
-/// `readv` of a vector that may not be there, or `writev`.
+/// `readv` or `writev` with a vector at any address.
 pub fn vector(fd: i32, parts: Address, count: usize, write: bool) -> i64 {
     if write {
         call!(SYS_writev, fd, parts.get(), count)
@@ -110,7 +109,7 @@ pub fn vector(fd: i32, parts: Address, count: usize, write: bool) -> i64 {
     }
 }
 
-/// Reads at once into memory of this program, or fails.
+/// Reads without blocking into a borrowed buffer.
 pub fn read_nowait(fd: i32, buffer: &mut [u8]) -> i64 {
     let part = Part {
         at: buffer.as_mut_ptr() as usize,
@@ -119,7 +118,7 @@ pub fn read_nowait(fd: i32, buffer: &mut [u8]) -> i64 {
     readv(fd, &[part], libc::RWF_NOWAIT)
 }
 
-/// Writes memory of this program at once, or fails.
+/// Writes without blocking from a borrowed buffer.
 pub fn write_nowait(fd: i32, bytes: &[u8]) -> i64 {
     let part = Part {
         at: bytes.as_ptr() as usize,
@@ -178,13 +177,13 @@ pub fn ioctl(fd: i32, request: u32, argument: Address) -> i64 {
     call!(SYS_ioctl, fd, request, argument.get())
 }
 
-/// An ioctl with a structure of this program.
+/// `ioctl` with a borrowed structure.
 pub fn ioctl_of<T: crate::memory::Plain>(fd: i32, request: u32, argument: &mut T) -> i64 {
     debug_assert!((request >> 16) as usize & 0x3fff <= size_of::<T>());
     call!(SYS_ioctl, fd, request, std::ptr::from_mut(argument))
 }
 
-/// `KMSGPIPE_DUMP` into memory of this program.
+/// `KMSGPIPE_DUMP` into a borrowed buffer.
 pub fn dump(fd: i32, buffer: &mut [u8]) -> (i64, kmsgpipe_sys::raw::kmsgpipe_dump) {
     let mut dump = kmsgpipe_sys::raw::kmsgpipe_dump {
         buffer: buffer.as_mut_ptr() as u64,
@@ -194,7 +193,7 @@ pub fn dump(fd: i32, buffer: &mut [u8]) -> (i64, kmsgpipe_sys::raw::kmsgpipe_dum
     (ioctl_of(fd, kmsgpipe_sys::DUMP, &mut dump), dump)
 }
 
-/// `poll` without waiting, or for so many milliseconds.
+/// `poll` with a timeout in milliseconds.
 pub fn poll(files: &mut [libc::pollfd], timeout: i32) -> i64 {
     call!(SYS_poll, files.as_mut_ptr(), files.len(), timeout)
 }
@@ -204,7 +203,7 @@ pub fn epoll() -> i64 {
     call!(SYS_epoll_create1, libc::EPOLL_CLOEXEC)
 }
 
-/// Adds a file to an epoll, which names it by its descriptor.
+/// Adds a file to an epoll instance, identified by its descriptor.
 pub fn epoll_add(epoll: i32, fd: i32, events: u32) -> i64 {
     let mut event = libc::epoll_event {
         events,
@@ -219,16 +218,16 @@ pub fn epoll_add(epoll: i32, fd: i32, events: u32) -> i64 {
     )
 }
 
-/// What is ready in an epoll.
+/// Returns the events of an epoll instance, without waiting.
 pub fn epoll_wait(epoll: i32, events: &mut [libc::epoll_event]) -> i64 {
     call!(SYS_epoll_wait, epoll, events.as_mut_ptr(), events.len(), 0)
 }
 
-/// `pipe2`, not blocking: its ends to read from and to write to.
+/// `pipe2` in non-blocking mode; returns the read end and the write end.
 ///
 /// # Panics
 ///
-/// If there is none.
+/// The call fails.
 pub fn pipe() -> (i32, i32) {
     let mut ends = [0i32; 2];
     let ret = call!(
@@ -240,34 +239,34 @@ pub fn pipe() -> (i32, i32) {
     (ends[0], ends[1])
 }
 
-/// `splice` of up to `len` bytes, without waiting for the pipe(2).
+/// `splice` of up to `len` bytes, without blocking on the pipe(2).
 pub fn splice(from: i32, to: i32, len: usize) -> i64 {
     call!(SYS_splice, from, 0, to, 0, len, libc::SPLICE_F_NONBLOCK)
 }
 
-/// This thread.
+/// Returns the ID of this thread.
 pub fn gettid() -> i32 {
     call!(SYS_gettid) as i32
 }
 
-/// Sends a signal to a thread of this process.
+/// Sends `SIGUSR1` to a thread of this process.
 pub fn kick(tid: i32) -> i64 {
     call!(SYS_tgkill, std::process::id(), tid, libc::SIGUSR1)
 }
 
-/// Lets others run.
+/// Yields the processor.
 pub fn sched_yield() -> i64 {
     call!(SYS_sched_yield)
 }
 
-/// The time by `CLOCK_MONOTONIC`, in nanoseconds.
+/// Returns `CLOCK_MONOTONIC` in nanoseconds.
 pub fn now() -> u64 {
     nix::time::clock_gettime(nix::time::ClockId::CLOCK_MONOTONIC).map_or(0, |time| {
         time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
     })
 }
 
-/// Installs a handler that does nothing for `SIGUSR1`, without `SA_RESTART`, and ignores `SIGIO`.
+/// Installs an empty handler for `SIGUSR1`, without `SA_RESTART`, and ignores `SIGIO`.
 pub fn expect_signals() {
     use nix::sys::signal::{sigaction, SaFlags, SigAction, SigHandler, SigSet, Signal};
     extern "C" fn nothing(_: i32) {}
@@ -277,14 +276,14 @@ pub fn expect_signals() {
         SigSet::empty(),
     );
     let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
-    // SAFETY: The handler does nothing at all.
+    // SAFETY: The handler is async-signal-safe, because it is empty.
     unsafe {
         let _ = sigaction(Signal::SIGUSR1, &handler);
         let _ = sigaction(Signal::SIGIO, &ignore);
     }
 }
 
-/// Makes this thread alone a task of `uid` and `gid` with one more group.
+/// Changes the credentials of this thread to `uid` and `gid`, with at most one supplementary group.
 pub fn become_user(uid: u32, gid: u32, group: Option<u32>) -> i64 {
     let count = usize::from(group.is_some());
     let groups = [group.unwrap_or(0)];
@@ -298,12 +297,12 @@ pub fn become_user(uid: u32, gid: u32, group: Option<u32>) -> i64 {
     ret
 }
 
-/// Takes `CAP_SYS_ADMIN` from this thread.
+/// Drops `CAP_SYS_ADMIN` in this thread.
 pub fn drop_admin() -> i64 {
     const VERSION_3: u32 = 0x2008_0522;
     const SYS_ADMIN: u32 = 21;
     let header = [VERSION_3, 0];
-    // Effective, permitted, inheritable; for the lower and the upper 32 capabilities.
+    // Effective, permitted and inheritable sets, for the lower and the upper 32 capabilities.
     let mut sets = [[0u32; 3]; 2];
     let ret = call!(SYS_capget, header.as_ptr(), sets.as_mut_ptr());
     if ret < 0 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The last calls, for when one of them turns out wrong.
+//! The most recent calls, printed when a check fails.
 
 use crate::model::BLOCKS;
 use nix::errno::Errno;
@@ -10,14 +10,14 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// How many calls are told.
+/// Number of calls that are printed.
 const KEPT: usize = 20;
 
-/// Something that is not as the model has it.
+/// A difference from the model.
 #[derive(Debug)]
 pub struct Fault(pub String);
 
-/// What a call may find out.
+/// Result of a check.
 pub type Checked<T = ()> = Result<T, Fault>;
 
 /// One call.
@@ -27,18 +27,18 @@ struct Call {
     user: usize,
     name: &'static str,
     arguments: [i64; 4],
-    /// Missing while it lasts.
+    /// Result; `None` until the call ends.
     got: Option<i64>,
 }
 
-/// All calls, by their number, and the last of them.
+/// The number of calls, and the most recent ones.
 #[derive(Default)]
 struct Inner {
     calls: u64,
     last: VecDeque<Call>,
 }
 
-/// The calls of one thread after the other.
+/// Records the calls of all threads, which take turns.
 #[derive(Default)]
 pub struct Trace(Mutex<Inner>);
 
@@ -47,12 +47,12 @@ impl Trace {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many calls there were.
+    /// Returns the number of calls.
     pub fn calls(&self) -> u64 {
         self.inner().calls
     }
 
-    /// Makes a call and remembers it.
+    /// Makes a call and records it.
     pub fn call(
         &self,
         user: usize,
@@ -82,12 +82,12 @@ impl Trace {
         got
     }
 
-    /// The last calls, a line each.
+    /// Formats the most recent calls, one per line.
     pub fn tell(&self) -> String {
         let mut text = String::new();
         for call in &self.inner().last {
             let [a, b, c, d] = call.arguments;
-            let got = call.got.map_or("no end yet".into(), result);
+            let got = call.got.map_or("not finished".into(), result);
             let _ = writeln!(
                 text,
                 "#   call {} by user {}: {}({a}, {b}, {c}, {d}) = {got}",
@@ -98,7 +98,7 @@ impl Trace {
     }
 }
 
-/// A result in words.
+/// Formats a result.
 pub fn result(result: i64) -> String {
     match result {
         BLOCKS => "sleep".into(),
@@ -107,7 +107,7 @@ pub fn result(result: i64) -> String {
     }
 }
 
-/// Fails unless a call did what it should.
+/// Fails unless a result is as expected.
 pub fn expect(what: &str, want: i64, got: i64) -> Checked {
     if want == got {
         Ok(())
@@ -120,7 +120,7 @@ pub fn expect(what: &str, want: i64, got: i64) -> Checked {
     }
 }
 
-/// Fails unless what a call said is what it should have.
+/// Fails unless a value is as expected.
 pub fn same<T: PartialEq + std::fmt::Debug>(what: &str, want: &T, got: &T) -> Checked {
     if want == got {
         Ok(())

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The users that threads make their calls as.
+//! Credentials of the threads.
 
 use crate::{model::User, sys};
 use nix::libc;
 
-/// Root; two users without privilege, of whom the second is also in the first one's group; and root
-/// without `CAP_SYS_ADMIN`, as in a container.
+/// Root; two unprivileged users, of which the second is also in the group of the first; and root without
+/// `CAP_SYS_ADMIN`, as in a container.
 pub const USERS: [User; 4] = [
     user(0, 0, true),
     user(1001, 2001, false),
@@ -14,7 +14,7 @@ pub const USERS: [User; 4] = [
     user(0, 0, false),
 ];
 
-/// The other group that the user with this number is in.
+/// Returns the supplementary group of a user.
 fn other_group(number: usize) -> Option<u32> {
     (number == 2).then_some(2001)
 }
@@ -23,43 +23,39 @@ const fn user(uid: u32, gid: u32, admin: bool) -> User {
     User { uid, gid, admin }
 }
 
-/// Makes the calling thread one of a user; there is no way back.
+/// Changes the credentials of the calling thread permanently.
 ///
 /// # Panics
 ///
-/// If it may not do so.
+/// The caller is not privileged.
 pub fn become_one(number: usize) {
     let user = USERS[number];
     if user.uid != 0 {
         let ret = sys::become_user(user.uid, user.gid, other_group(number));
-        assert_eq!(ret, 0, "the privileges of another user");
+        assert_eq!(ret, 0, "cannot change the credentials");
     } else if !user.admin {
-        assert_eq!(
-            sys::drop_admin(),
-            0,
-            "the capabilities without CAP_SYS_ADMIN"
-        );
+        assert_eq!(sys::drop_admin(), 0, "cannot drop CAP_SYS_ADMIN");
     }
 }
 
-/// The node of a pipe, as far as opening it goes.
+/// Attributes of a node that decide who may open it.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Its path.
+    /// Path of the node.
     pub path: String,
-    /// Its permissions.
+    /// Permissions.
     pub mode: u32,
-    /// Its owner.
+    /// Owner.
     pub uid: u32,
-    /// Its group.
+    /// Group.
     pub gid: u32,
 }
 
 impl Node {
-    /// Whether a user may open it with this access mode.
+    /// Returns whether a user may open the node with this access mode.
     pub fn may_open(&self, number: usize, access: i32) -> bool {
         let user = USERS[number];
-        // Both roots override permissions.
+        // Both root users override permissions.
         if user.uid == 0 {
             return true;
         }
@@ -73,7 +69,7 @@ impl Node {
         let wanted = match access {
             libc::O_RDONLY => 4,
             libc::O_WRONLY => 2,
-            // For requests only: that takes both, too.
+            // Access mode 3 (ioctls only) requires read and write permission.
             _ => 6,
         };
         granted & wanted == wanted

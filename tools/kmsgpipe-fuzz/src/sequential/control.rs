@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Requests.
+//! Ioctls.
 
 use super::world::{File, Member, World};
 use crate::{
     memory::{Address, Place},
-    model::{err, limits_are_right, Flush, Pipe, Stats},
+    model::{err, limits_are_valid, Flush, Pipe, Stats},
     sys,
     trace::{self, Checked, Fault, Trace},
     user::Node,
@@ -13,13 +13,13 @@ use crate::{
 use kmsgpipe_sys::{self as uapi, raw};
 use nix::libc;
 
-/// The most pipes there are at once.
+/// Maximum number of pipes at a time.
 const PIPES_MAX: usize = 5;
 
-/// Expiry takes at least so long here, in milliseconds: no message lives to see it.
+/// Minimum expiry time in milliseconds, so long that nothing expires during a run.
 pub const EXPIRY_MIN: u32 = 200_000_000;
 
-/// Names of pipes, and what is none.
+/// Valid names of pipes.
 const NAMES: [&[u8]; 4] = [b"a", b"b-1", b"x.y_Z", b"abcdefghijklmnopqrstuvwxyz01234"];
 const NO_NAMES: [&[u8]; 7] = [
     b".",
@@ -32,7 +32,7 @@ const NO_NAMES: [&[u8]; 7] = [
 ];
 
 impl World {
-    /// A place for an argument, with a good one's bytes in it as far as they go.
+    /// Stores an argument at a random place, as much of it as is accessible there.
     fn argument<T: crate::memory::Plain>(&mut self, value: &T, written: bool) -> Place {
         let place = self.arena.place(&mut self.rng, size_of::<T>(), written);
         if place.good > 0 {
@@ -41,7 +41,7 @@ impl World {
         place
     }
 
-    /// What comes before a request looks at its argument, and a memory fault when it does.
+    /// Returns the error of an ioctl before its argument is evaluated, including a fault when copying it.
     fn verdict(&mut self, file: File, admin: bool, size: usize, place: Place) -> i64 {
         if admin && !self.caller().admin {
             err(libc::EPERM)
@@ -54,7 +54,7 @@ impl World {
         }
     }
 
-    /// Makes a request of `file`.
+    /// Makes an ioctl on `file`.
     fn request(
         &mut self,
         trace: &Trace,
@@ -71,7 +71,7 @@ impl World {
         Ok(())
     }
 
-    /// Asks for statistics and compares all of them.
+    /// `GET_STATS`, and compares all statistics.
     pub fn get_stats(&mut self, trace: &Trace, file: File) -> Checked {
         let place = self.argument(&Stats::default(), true);
         let want = self.verdict(file, false, size_of::<Stats>(), place);
@@ -88,7 +88,10 @@ impl World {
             let least = before.saturating_sub(head.sent.1);
             let most = after - head.sent.0;
             if !(least..=most).contains(&got.head_age_ns) {
-                let text = format!("head_age_ns is {}, not {least} to {most}", got.head_age_ns);
+                let text = format!(
+                    "head_age_ns is {}, expected {least} to {most}",
+                    got.head_age_ns
+                );
                 return Err(Fault(text));
             }
             got.head_age_ns = 0;
@@ -133,7 +136,7 @@ impl World {
         trace::same("GET_PARAMS", &params, &self.arena.get(place.at))
     }
 
-    /// Limits, most often good ones.
+    /// Returns random limits, usually valid ones.
     fn limits(&mut self) -> (u32, u32) {
         if self.rng.once_in(6) {
             let hostile = [
@@ -212,8 +215,8 @@ impl World {
         )
     }
 
-    /// A request that takes no argument, whatever it gets.
-    fn garbage(&mut self) -> Place {
+    /// Returns a random argument for an ioctl that ignores it.
+    fn ignored_argument(&mut self) -> Place {
         let at = self
             .rng
             .one_of(&[self.arena.at(0), Address::NOWHERE, Address::KERNEL]);
@@ -226,7 +229,7 @@ impl World {
 
     /// `TOGGLE_BLOCK`.
     pub fn toggle_block(&mut self, trace: &Trace, file: File) -> Checked {
-        let place = self.garbage();
+        let place = self.ignored_argument();
         let want = self.verdict(file, false, 0, place);
         if want == 0 {
             self.open_of(file).flags ^= libc::O_NONBLOCK;
@@ -236,7 +239,7 @@ impl World {
 
     /// `CLEAR_QUEUE`.
     pub fn clear_queue(&mut self, trace: &Trace, file: File) -> Checked {
-        let place = self.garbage();
+        let place = self.ignored_argument();
         let want = self.verdict(file, true, 0, place);
         if want == 0 {
             self.pipe_of(file).clear();
@@ -246,7 +249,7 @@ impl World {
 
     /// `DESTROY`.
     pub fn destroy(&mut self, trace: &Trace, file: File) -> Checked {
-        let place = self.garbage();
+        let place = self.ignored_argument();
         let mut want = self.verdict(file, true, 0, place);
         if want == 0 {
             want = self.pipe_of(file).destroy();
@@ -268,7 +271,7 @@ impl World {
             ..Default::default()
         };
         let mut name = &b""[..];
-        let mut right = limits_are_right(msg_size, max_msgs);
+        let mut right = limits_are_valid(msg_size, max_msgs);
         if self.rng.once_in(2) {
             name = self.rng.one_of(&NAMES);
         }
@@ -299,7 +302,7 @@ impl World {
         self.request(trace, "CREATE_NEW", file, uapi::CREATE_NEW, place, want)
     }
 
-    /// The pipe of this name.
+    /// Returns the pipe with this name.
     pub fn by_name(&self, name: &str) -> Option<u64> {
         let named = |member: &Member| !member.model.dead && member.name.as_deref() == Some(name);
         self.pipes
@@ -307,7 +310,7 @@ impl World {
             .find_map(|(key, member)| named(member).then_some(*key))
     }
 
-    /// Adds a pipe that is made; returns its number.
+    /// Adds a created pipe, and returns its number.
     pub fn add_pipe(&mut self, create: &raw::kmsgpipe_create, name: Option<String>) -> i64 {
         let id = self.take_id();
         let path = match &name {
@@ -330,7 +333,7 @@ impl World {
         id.into()
     }
 
-    /// `DUMP`, and compares all that it says.
+    /// `DUMP`, and compares its whole result.
     pub fn dump(&mut self, trace: &Trace, file: File) -> Checked {
         let whole = self.pipe_of(file).dump(u64::MAX).0;
         let size = match self.rng.below(8) {
@@ -342,7 +345,7 @@ impl World {
             _ => 128 << 10,
         };
         let (mut used, mut records) = self.pipe_of(file).dump(size);
-        // More than there is memory for.
+        // A buffer larger than the memory.
         let buffer = if used > 128 << 10 {
             (used, records) = (0, 0);
             Place {
@@ -366,7 +369,7 @@ impl World {
             missing: 8,
             reserved: [0, u64::from(self.rng.once_in(12))],
         };
-        // Behind what is dumped.
+        // A place after the dump.
         let at = self.arena.at(300 << 10);
         let bad = self.rng.once_in(12);
         let place = Place {
@@ -406,7 +409,10 @@ impl World {
             let mut got: raw::kmsgpipe_record = self.arena.get(at);
             let (first, last) = message.sent;
             if !(first..=last).contains(&got.monotonic_ns) || got.realtime_ns == 0 {
-                let text = format!("DUMP: sent at {}, not {first} to {last}", got.monotonic_ns);
+                let text = format!(
+                    "DUMP: sent at {}, expected {first} to {last}",
+                    got.monotonic_ns
+                );
                 return Err(Fault(text));
             }
             (got.monotonic_ns, got.realtime_ns) = (0, 0);
@@ -428,16 +434,14 @@ impl World {
             payload.resize(payload.len().next_multiple_of(8), 0);
             at = at.plus(size_of_val(&got));
             if !self.arena.holds(at, &payload) {
-                return Err(Fault(format!(
-                    "DUMP: another payload than that of {want:?}"
-                )));
+                return Err(Fault(format!("DUMP: wrong payload of {want:?}")));
             }
             at = at.plus(payload.len());
         }
         Ok(())
     }
 
-    /// A request that there is not: nearly one, or any.
+    /// An unknown ioctl: similar to a known one, or random.
     pub fn unknown_request(&mut self, trace: &Trace, file: File) -> Checked {
         const KNOWN: [u32; 9] = [
             uapi::GET_STATS,
@@ -452,9 +456,9 @@ impl World {
         ];
         let mut request = self.rng.one_of(&KNOWN);
         match self.rng.below(4) {
-            // Another size, direction or letter.
+            // Change size, direction or type.
             0 => request ^= 1 << (8 + self.rng.below(24)),
-            // Another number.
+            // Change the number.
             1 => request = request & !0xff | (9 + self.rng.below(247)) as u32,
             2 => request = self.rng.one_of(&[0, 1, u32::MAX, 0x5401, 1 << 31]),
             _ => request = (self.rng.any() as u32) & 0xffff_00ff | 0x5900,
@@ -462,7 +466,7 @@ impl World {
         if KNOWN.contains(&request) {
             return Ok(());
         }
-        let place = self.garbage();
+        let place = self.ignored_argument();
         self.request(
             trace,
             "unknown request",
@@ -475,7 +479,7 @@ impl World {
 }
 
 impl Pipe {
-    /// Changes expiry; zero stands for the default.
+    /// Changes expiry; 0 selects the default.
     pub fn set_flush(&mut self, enabled: bool, interval_ms: u32, expiry_ms: u32) {
         self.flush.enabled = enabled;
         if enabled {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls that send and receive.
+//! Sending and receiving.
 
 use super::world::{File, World};
 use crate::{
@@ -11,24 +11,24 @@ use crate::{
 };
 use nix::libc;
 
-/// Flags of `pwritev2` that the kernel has, but not for this kind of file.
+/// A flag of `pwritev2` that the kernel supports only for other kinds of files.
 const RWF_ATOMIC: i32 = 0x40;
 const RWF_DONTCACHE: i32 = 0x80;
 
-/// What is behind a message in the memory of its reader.
+/// Bytes after a message in the reader's memory, which must not change.
 const CANARY: [u8; 8] = *b"\xa5canary\x5a";
 
-/// What a pipe(2) holds at most.
+/// Capacity of a pipe(2).
 const PLAIN_SIZE: usize = 65536;
 
-/// How to make a call.
+/// How a call is made.
 enum Way {
     Plain,
     Vector(i32),
 }
 
 impl World {
-    /// Flags for a call, most often good ones.
+    /// Returns random flags for a call, usually valid ones.
     fn rwf(&mut self) -> i32 {
         match self.rng.below(24) {
             0 => RWF_ATOMIC,
@@ -42,7 +42,7 @@ impl World {
         }
     }
 
-    /// Plainly, or with a vector.
+    /// Chooses a plain or a vectored call.
     fn way(&mut self) -> Way {
         if self.rng.once_in(2) {
             Way::Plain
@@ -51,7 +51,7 @@ impl World {
         }
     }
 
-    /// Cuts memory into parts.
+    /// Splits memory into the elements of an I/O vector.
     fn parts(&mut self, at: Address, len: usize) -> Vec<Part> {
         let mut parts = Vec::new();
         let mut from = 0;
@@ -71,7 +71,7 @@ impl World {
         parts
     }
 
-    /// A length around what the pipe of `file` accepts.
+    /// Returns a length around the maximum message size of the pipe of `file`.
     fn length(&mut self, file: File) -> usize {
         let limit = self.pipe_of(file).msg_size as usize;
         match self.rng.below(16) {
@@ -86,7 +86,7 @@ impl World {
         .min(100_000)
     }
 
-    /// Writes.
+    /// Writes a message.
     pub fn write(&mut self, trace: &Trace) -> Checked {
         let Some(file) = self.file() else {
             return Ok(());
@@ -103,7 +103,7 @@ impl World {
         let (want, flags) = self.send(file, body, place, &way);
         let arguments = [file.fd.into(), len as i64, flags.into(), place.good as i64];
         let parts = self.parts(place.at, len);
-        // What would wait is done with a flag, and so with a vector.
+        // A call that would block is made with RWF_NOWAIT, which needs a vector.
         if matches!(way, Way::Plain) && flags == 0 {
             self.call(trace, "write", arguments, want, || {
                 sys::write(file.fd, place.at, len)
@@ -117,7 +117,7 @@ impl World {
         Ok(())
     }
 
-    /// What the model says to a write, and the flags that it is to be made with.
+    /// Returns the expected result of a write, and the flags to make it with.
     fn send(&mut self, file: File, body: Body, place: Place, way: &Way) -> (i64, i32) {
         let flags = match way {
             Way::Plain => 0,
@@ -152,7 +152,7 @@ impl World {
         }
     }
 
-    /// Notes what has been sent.
+    /// Updates the statistics of the file after sending.
     fn sent(&mut self, file: File, len: i64) {
         if len > 0 {
             let sent = &mut self.open_of(file).sent;
@@ -163,7 +163,7 @@ impl World {
         }
     }
 
-    /// Notes what has been received.
+    /// Updates the statistics of the file after receiving.
     fn received(&mut self, file: File, len: i64) {
         if len > 0 {
             let received = &mut self.open_of(file).received;
@@ -171,7 +171,7 @@ impl World {
         }
     }
 
-    /// Reads.
+    /// Reads a message.
     pub fn read(&mut self, trace: &Trace) -> Checked {
         let Some(file) = self.file() else {
             return Ok(());
@@ -233,18 +233,18 @@ impl World {
         self.received(file, want);
         if let (Some(body), Some(behind)) = (body, behind) {
             if !self.arena.holds(place.at, self.text(body)) {
-                return Err(Fault("read: another message than the oldest".into()));
+                return Err(Fault("read: not the oldest message".into()));
             }
             if watched && !self.arena.holds(behind, &CANARY) {
                 return Err(Fault(
-                    "read: memory behind the message was written to".into(),
+                    "read: memory after the message was overwritten".into(),
                 ));
             }
         }
         Ok(())
     }
 
-    /// Reads or writes with a vector that is wrong by itself.
+    /// Reads or writes with an invalid vector.
     pub fn hostile_vector(&mut self, trace: &Trace) -> Checked {
         let Some(file) = self.file() else {
             return Ok(());
@@ -252,7 +252,7 @@ impl World {
         let write = self.rng.once_in(2);
         let open = self.open_of(file);
         let may = if write { open.write } else { open.read };
-        // Too many parts; a vector that is not there; none; one of a negative length.
+        // Too many elements; an inaccessible vector; no vector; an element of negative length.
         let at = self.arena.at(0);
         self.arena.store(at, &[0; 16]);
         let (at, count, want) = match self.rng.below(4) {
@@ -295,7 +295,7 @@ impl World {
         let (from, to) = self.plain;
         let text = self.text(body).to_vec();
         if sys::write_of(to, &text) != len as i64 {
-            return Err(Fault("a pipe(2) does not take 64 KiB".into()));
+            return Err(Fault("a pipe(2) rejects 64 KiB".into()));
         }
         self.call(
             trace,
@@ -308,7 +308,7 @@ impl World {
         if want < 0 {
             let mut rest = vec![0; PLAIN_SIZE];
             if sys::read_into(from, &mut rest) != len as i64 {
-                return Err(Fault("splice: a failed one took something".into()));
+                return Err(Fault("splice: a failed call consumed data".into()));
             }
         }
         Ok(())
@@ -352,7 +352,7 @@ impl World {
             let mut text = vec![0; PLAIN_SIZE];
             let len = sys::read_into(from, &mut text);
             if len != i64::from(body.len) || !text.starts_with(self.text(body)) {
-                return Err(Fault("splice: another message than the oldest".into()));
+                return Err(Fault("splice: not the oldest message".into()));
             }
         }
         Ok(())

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls on files: opening and closing, flags, polling, and what a pipe does not have.
+//! Calls on files: opening and closing, flags, polling, and unsupported calls.
 
 use super::world::{File, World};
 use crate::{
@@ -11,10 +11,10 @@ use crate::{
 };
 use nix::libc::{self, epoll_event, pollfd};
 
-/// What of the flags of a file is compared.
+/// File flags that are compared.
 const SHOWN: i32 = libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_ASYNC;
 
-/// What can be asked of `poll`.
+/// Events to poll for.
 const EVENTS: [i16; 5] = [
     0,
     libc::POLLIN,
@@ -24,7 +24,7 @@ const EVENTS: [i16; 5] = [
 ];
 
 impl World {
-    /// Opens a pipe, or what is none.
+    /// Opens a pipe, or a path without one.
     pub fn open(&mut self, trace: &Trace) -> Checked {
         if self.is_crowded() {
             return self.close(trace);
@@ -81,7 +81,7 @@ impl World {
         Ok(())
     }
 
-    /// Makes another descriptor.
+    /// Duplicates a descriptor.
     pub fn dup(&mut self, trace: &Trace, file: File) -> Checked {
         if self.is_crowded() {
             return self.close(trace);
@@ -100,7 +100,7 @@ impl World {
         Ok(())
     }
 
-    /// Changes flags, by `fcntl` or by an ioctl.
+    /// Changes file flags with `fcntl` or an ioctl.
     pub fn set_flags(&mut self, trace: &Trace, file: File) -> Checked {
         let on = self.rng.once_in(2);
         let bit = self
@@ -146,7 +146,7 @@ impl World {
         Ok(())
     }
 
-    /// Asks for flags.
+    /// Reads file flags.
     pub fn get_flags(&mut self, trace: &Trace, file: File) -> Checked {
         let got = trace.call(self.user, "F_GETFL", [file.fd.into(), 0, 0, 0], || {
             sys::fcntl(file.fd, libc::F_GETFL, 0)
@@ -162,14 +162,14 @@ impl World {
         expect("F_GETFL", want.into(), got & i64::from(SHOWN))
     }
 
-    /// What a descriptor has for those who ask for `events`.
+    /// Returns the events that a poll for `events` reports.
     fn readiness(&mut self, file: File, events: i16) -> i16 {
         let open = self.open_of(file);
         let (read, write) = (open.read, open.write);
         self.pipe_of(file).poll(read, write) & (events | libc::POLLERR | libc::POLLHUP)
     }
 
-    /// Polls some descriptors, without waiting.
+    /// Polls some descriptors without waiting.
     pub fn poll(&mut self, trace: &Trace) -> Checked {
         let mut files = Vec::new();
         let mut want = Vec::new();
@@ -194,7 +194,7 @@ impl World {
         trace::same("poll", &want, &got)
     }
 
-    /// Asks an epoll of some descriptors.
+    /// Polls some descriptors with epoll.
     pub fn epoll(&mut self, trace: &Trace) -> Checked {
         let epoll = sys::epoll();
         if epoll < 0 {
@@ -238,7 +238,7 @@ impl World {
         trace::same("epoll_wait", &want, &got)
     }
 
-    /// What a file without a position, and without pages, refuses.
+    /// Makes a call that a file without position and pages rejects.
     pub fn refused(&mut self, trace: &Trace, file: File) -> Checked {
         let fd = file.fd;
         let at = self.arena.at(0);
@@ -315,7 +315,7 @@ impl World {
         Ok(())
     }
 
-    /// Calls on what is no descriptor.
+    /// Makes a call on a closed descriptor.
     pub fn closed(&mut self, trace: &Trace) -> Checked {
         let fd = self.rng.one_of(&[-1, 4000, i32::MAX, i32::MIN]);
         let at = self.rng.one_of(&[Address::NOWHERE, self.arena.at(0)]);
@@ -336,7 +336,7 @@ impl World {
         Ok(())
     }
 
-    /// Closes all that is open.
+    /// Closes all descriptors.
     pub fn close_all(&mut self) -> Checked {
         while let Some(file) = self.files.last() {
             if sys::close(file.fd) != 0 {

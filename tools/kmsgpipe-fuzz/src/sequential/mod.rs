@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One call after the other, each compared with a model that knows what it must do.
+//! Sequential calls, each compared with the model.
 //!
-//! Several users take turns, each a thread of its own: who has the turn makes a few calls.
+//! Each of several users is a thread. The threads take turns, and each turn is a few calls.
 
 mod control;
 mod data;
@@ -25,27 +25,27 @@ use std::{
 };
 use world::World;
 
-/// How long a call may last, none of which waits for anything: a debug kernel is slow.
+/// Maximum duration of a call, none of which blocks; long enough for a debug kernel.
 const WATCHDOG: Duration = Duration::from_secs(120);
 
-/// The most calls of a turn.
+/// Maximum number of calls per turn.
 const TURN_MAX: u64 = 40;
 
-/// What the threads share.
+/// State that the threads share.
 struct Shared {
     world: World,
-    /// Whose turn it is.
+    /// The user whose turn it is.
     turn: usize,
-    /// Where the order of the turns comes from.
+    /// Generator that decides the order of turns.
     turns: Rng,
-    /// There is nothing more to do, for this reason.
+    /// Set when the run ends, with its result.
     end: Option<Checked>,
 }
 
-/// How often which call is made, and how.
+/// Weights of the calls, and the functions that make them.
 type Table = [(u64, fn(&mut World, &Trace) -> Checked)];
 
-/// A call with any descriptor.
+/// A call on a random descriptor.
 macro_rules! with_file {
     ($method:ident) => {
         |world: &mut World, trace: &Trace| match world.file() {
@@ -55,7 +55,7 @@ macro_rules! with_file {
     };
 }
 
-/// The calls; what takes long is rare.
+/// The calls; slow ones have a low weight.
 const CALLS: &Table = &[
     (2400, World::write),
     (2400, World::read),
@@ -90,7 +90,7 @@ const CALLS: &Table = &[
     (15, World::sysfs_command),
 ];
 
-/// One of them.
+/// Makes a random call.
 fn any_call(world: &mut World, trace: &Trace) -> Checked {
     let total = CALLS.iter().map(|(weight, _)| weight).sum();
     let mut at = world.rng.below(total);
@@ -103,26 +103,26 @@ fn any_call(world: &mut World, trace: &Trace) -> Checked {
     Ok(())
 }
 
-/// A turn of the user who has it.
+/// Makes the calls of one turn.
 fn take_turn(shared: &mut Shared, trace: &Trace, calls: u64) -> Checked {
     let Shared { world, turns, .. } = shared;
     world.user = shared.turn;
     for _ in 0..=turns.below(TURN_MAX) {
         any_call(world, trace)?;
     }
-    // What went wrong silently shows here, not far from where it did.
+    // Compares the statistics, to detect silent corruption soon after it happened.
     if let Some(file) = world.file() {
         world.get_stats(trace, file)?;
     }
     if trace.calls() >= calls {
         shared.end = Some(Ok(()));
     }
-    // Root more often: it is who changes things.
+    // Root has more turns, because only root can change things.
     shared.turn = turns.one_of(&[0, 0, 0, 1, 2, 3]);
     Ok(())
 }
 
-/// Makes `calls` calls that begin with those of `seed`.
+/// Makes `calls` calls, determined by `seed`.
 pub fn run(seed: u64, calls: u64, trace: &Trace) -> Checked {
     let world = begin(seed)?;
     let shared = Mutex::new(Shared {
@@ -157,7 +157,7 @@ pub fn run(seed: u64, calls: u64, trace: &Trace) -> Checked {
     end(shared.world)
 }
 
-/// Waits for the end; a call that takes too long ends the program.
+/// Waits for the end, and exits the program if a call takes too long.
 fn watch(seed: u64, trace: &Trace, shared: &Mutex<Shared>) {
     let mut last = (trace.calls(), 0);
     loop {
@@ -177,13 +177,13 @@ fn watch(seed: u64, trace: &Trace, shared: &Mutex<Shared>) {
                 last.0,
                 trace.tell()
             );
-            println!("not ok 1 sequential: a call sleeps that must not");
+            println!("not ok 1 sequential: a call blocks unexpectedly");
             std::process::exit(1);
         }
     }
 }
 
-/// Pipe 0, emptied, and with limits that make it full soon.
+/// Empties pipe 0, and lowers its limits so that it is often full.
 fn begin(seed: u64) -> Checked<World> {
     let fd = sys::open_pipe("/dev/kmsgpipe0", libc::O_RDWR);
     if fd < 0 {
@@ -208,7 +208,7 @@ fn begin(seed: u64) -> Checked<World> {
     Ok(World::new(seed, Pipe::resume(&stats), node, last_id))
 }
 
-/// Makes a pipe and destroys it: its number, which is behind all that were used before.
+/// Creates and destroys a pipe, and returns its number, which is the highest used so far.
 fn last_id(zero: i32) -> Checked<u32> {
     let mut create = kmsgpipe_sys::raw::kmsgpipe_create {
         msg_size: 1,
@@ -220,11 +220,13 @@ fn last_id(zero: i32) -> Checked<u32> {
         Ok(number) if std::fs::write("/sys/class/kmsgpipe/destroy", id.to_string()).is_ok() => {
             Ok(number)
         }
-        _ => Err(Fault(format!("no pipe to learn a number from: {id}"))),
+        _ => Err(Fault(format!(
+            "cannot create a pipe to determine the last number: {id}"
+        ))),
     }
 }
 
-/// Closes and destroys all that there is.
+/// Closes and destroys everything.
 fn end(mut world: World) -> Checked {
     world.close_all()?;
     sys::close(world.plain.0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Files about pipes: in procfs, sysfs and debugfs.
+//! Files in procfs, sysfs and debugfs.
 
 use super::{
     control::EXPIRY_MIN,
@@ -14,13 +14,13 @@ use crate::{
 use kmsgpipe_sys as uapi;
 use nix::libc;
 
-/// Where pipes are in sysfs.
+/// The sysfs class directory.
 const CLASS: &str = "/sys/class/kmsgpipe";
 
-/// Numbers, and what is none.
+/// Strings that are not valid numbers.
 const NO_NUMBERS: [&str; 8] = ["+1", "", "4294967296", "1 ", " 1", "-1", "0x1", "1\n\n"];
 
-/// All of a file, or minus an errno.
+/// Reads a file completely, or returns a negative errno.
 fn read_all(path: &str) -> Result<String, i64> {
     let fd = sys::open(path, libc::O_RDONLY);
     if fd < 0 {
@@ -41,7 +41,7 @@ fn read_all(path: &str) -> Result<String, i64> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// Writes a file at once; what that returned, or minus the errno of opening it.
+/// Writes a file in one call. Returns the result, or the negative errno of opening it.
 fn write_all(path: &str, text: &[u8]) -> i64 {
     let fd = sys::open(path, libc::O_WRONLY);
     if fd < 0 {
@@ -53,7 +53,7 @@ fn write_all(path: &str, text: &[u8]) -> i64 {
 }
 
 impl World {
-    /// The text of a file, which must be readable.
+    /// Returns the text of a file, which must be readable.
     fn text_of(&mut self, trace: &Trace, name: &'static str, path: &str) -> Checked<String> {
         let mut result = Ok(String::new());
         self.call(trace, name, [0; 4], 0, || {
@@ -84,7 +84,7 @@ impl World {
         trace::same("/proc/kmsgpipe_stats", &want, &got)
     }
 
-    /// A value in sysfs.
+    /// Reads an attribute in sysfs.
     pub fn sysfs_value(&mut self, trace: &Trace) -> Checked {
         let key = self.any_alive();
         let Member { model, node, .. } = &self.pipes[&key];
@@ -125,7 +125,7 @@ impl World {
         trace::same(name, &want, &got)
     }
 
-    /// `kmsgpipe/pipes` in debugfs, as far as it can be known.
+    /// `kmsgpipe/pipes` in debugfs, as far as the model knows its contents.
     pub fn debug_file(&mut self, trace: &Trace) -> Checked {
         const PATH: &str = "/sys/kernel/debug/kmsgpipe/pipes";
         if self.caller().uid != 0 {
@@ -155,7 +155,7 @@ impl World {
         Ok(())
     }
 
-    /// What `/proc` tells of a descriptor.
+    /// Reads the fdinfo of a descriptor in `/proc`.
     pub fn fdinfo(&mut self, trace: &Trace, file: File) -> Checked {
         if self.caller().uid != 0 {
             return Ok(());
@@ -180,7 +180,7 @@ impl World {
         trace::same("fdinfo", &want.as_str(), &&text[at..])
     }
 
-    /// Writes a file in sysfs.
+    /// Writes an attribute in sysfs.
     fn sysfs_write(
         &mut self,
         trace: &Trace,
@@ -198,7 +198,7 @@ impl World {
         Ok(())
     }
 
-    /// Who may not write files of the administrator, and why; nothing for who may.
+    /// Returns the error for a caller that may not write attributes of the administrator, 0 for others.
     fn sysfs_refusal(&self) -> i64 {
         match (self.caller().uid, self.caller().admin) {
             (_, true) => 0,
@@ -207,7 +207,7 @@ impl World {
         }
     }
 
-    /// Changes a setting of expiry in sysfs, or a counter, which nobody can.
+    /// Writes an expiry attribute in sysfs, or a counter, which is read-only.
     pub fn sysfs_setting(&mut self, trace: &Trace) -> Checked {
         let key = self.any_alive();
         let id = self.pipes[&key].model.id;
@@ -268,7 +268,7 @@ impl World {
         self.sysfs_write(trace, name, &path, &text, want)
     }
 
-    /// Makes or destroys a pipe by sysfs.
+    /// Creates or destroys a pipe through sysfs.
     pub fn sysfs_command(&mut self, trace: &Trace) -> Checked {
         let mut want = self.sysfs_refusal();
         if self.rng.once_in(2) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the model knows of: pipes, open files and their descriptors, and the memory for calls.
+//! The state of a run: pipes, open files, descriptors, and memory for calls.
 
 use crate::{
     memory::Arena,
@@ -12,46 +12,46 @@ use crate::{
 use nix::libc;
 use std::collections::BTreeMap;
 
-/// How many numbers pipes can have.
+/// Number of possible pipe numbers.
 const NUMBERS: u32 = 65536;
 
-/// The most descriptors there are at once.
+/// Maximum number of descriptors at a time.
 const FILES_MAX: usize = 24;
 
-/// A pipe, alive or still open.
+/// A pipe that exists, or is destroyed but still open.
 pub struct Member {
-    /// What it does.
+    /// Model of the pipe.
     pub model: Pipe,
-    /// Where it is opened.
+    /// Its node.
     pub node: Node,
     /// Its name.
     pub name: Option<String>,
-    /// Open files of it.
+    /// Number of open files.
     pub opens: usize,
 }
 
 /// An open file.
 pub struct Open {
-    /// Its pipe.
+    /// Key of its pipe.
     pub pipe: u64,
-    /// Who opened it.
+    /// The user that opened it.
     pub opener: User,
-    /// It may read.
+    /// Whether it has read access.
     pub read: bool,
-    /// It may write.
+    /// Whether it has write access.
     pub write: bool,
     /// `O_NONBLOCK` and `O_ASYNC`.
     pub flags: i32,
-    /// Messages and bytes sent through it.
+    /// Messages and bytes sent through the file.
     pub sent: (u64, u64),
-    /// Messages and bytes received through it.
+    /// Messages and bytes received through the file.
     pub received: (u64, u64),
-    /// Descriptors of it.
+    /// Number of descriptors.
     pub descriptors: usize,
 }
 
 impl Open {
-    /// Whether calls must not wait.
+    /// Returns whether calls do not block.
     pub fn nonblocking(&self) -> bool {
         self.flags & libc::O_NONBLOCK != 0
     }
@@ -62,36 +62,36 @@ impl Open {
 pub struct File {
     /// Its number.
     pub fd: i32,
-    /// Its open file.
+    /// Key of its open file.
     pub open: u64,
 }
 
-/// All of it.
+/// The state of a run.
 pub struct World {
-    /// Where random numbers come from.
+    /// Random number generator.
     pub rng: Rng,
-    /// Memory that calls may be given.
+    /// Memory for the arguments of calls.
     pub arena: Arena,
-    /// Bytes that messages are parts of.
+    /// Bytes from which payloads are taken.
     pub bytes: Vec<u8>,
-    /// Pipes, those that are destroyed and still open among them.
+    /// Pipes, including destroyed ones that are still open.
     pub pipes: BTreeMap<u64, Member>,
     /// Open files.
     pub opens: BTreeMap<u64, Open>,
     /// Descriptors.
     pub files: Vec<File>,
-    /// The number behind that of the pipe that was made last.
+    /// Number after that of the most recently created pipe.
     pub after_last_id: u32,
-    /// The key of the next pipe or open file.
+    /// Key for the next pipe or open file.
     pub next_key: u64,
-    /// Who makes the call.
+    /// The calling user.
     pub user: usize,
     /// The ends of a pipe(2).
     pub plain: (i32, i32),
 }
 
 impl World {
-    /// One with pipe 0, which is empty, after the pipe `last_id` was made and destroyed.
+    /// Creates the state with an empty pipe 0, after the pipe `last_id` was created and destroyed.
     pub fn new(seed: u64, pipe0: Pipe, node: Node, last_id: u32) -> Self {
         let mut rng = Rng::new(seed);
         let bytes = (0..1 << 18).map(|_| rng.any() as u8).collect();
@@ -115,52 +115,52 @@ impl World {
         }
     }
 
-    /// Who makes the call.
+    /// Returns the calling user.
     pub fn caller(&self) -> User {
         USERS[self.user]
     }
 
-    /// A new key.
+    /// Returns a new key.
     pub fn key(&mut self) -> u64 {
         self.next_key += 1;
         self.next_key
     }
 
-    /// Whether there are enough descriptors.
+    /// Returns whether the maximum number of descriptors is open.
     pub fn is_crowded(&self) -> bool {
         self.files.len() >= FILES_MAX
     }
 
-    /// Any descriptor.
+    /// Returns a random descriptor.
     pub fn file(&mut self) -> Option<File> {
         let count = self.files.len();
         (count > 0).then(|| self.files[self.rng.index(count)])
     }
 
-    /// An open file.
+    /// Returns the open file of a descriptor.
     pub fn open_of(&mut self, file: File) -> &mut Open {
         self.opens.get_mut(&file.open).expect("an open file")
     }
 
-    /// The pipe of an open file.
+    /// Returns the pipe of a descriptor.
     pub fn pipe_of(&mut self, file: File) -> &mut Pipe {
         let pipe = self.opens[&file.open].pipe;
         &mut self.pipes.get_mut(&pipe).expect("a pipe").model
     }
 
-    /// The keys of the pipes that are there.
+    /// Returns the keys of the pipes that exist.
     pub fn alive(&self) -> Vec<u64> {
         let alive = |(key, member): (&u64, &Member)| (!member.model.dead).then_some(*key);
         self.pipes.iter().filter_map(alive).collect()
     }
 
-    /// Any pipe that is there.
+    /// Returns a random pipe that exists.
     pub fn any_alive(&mut self) -> u64 {
         let alive = self.alive();
         self.rng.one_of(&alive)
     }
 
-    /// The number that the next pipe gets: they go up, and are used again when all others were.
+    /// Returns the number of the next pipe. Numbers increase, and wrap around after the last one.
     pub fn next_id(&self) -> u32 {
         let used = |id| {
             self.pipes
@@ -171,7 +171,7 @@ impl World {
         behind.find(|id| !used(*id)).expect("a number")
     }
 
-    /// Takes the number that the next pipe gets.
+    /// Takes the number of the next pipe.
     pub fn take_id(&mut self) -> u32 {
         let id = self.next_id();
         self.after_last_id = (id + 1) % NUMBERS;
@@ -204,7 +204,7 @@ impl World {
         self.files.push(File { fd, open: key });
     }
 
-    /// Removes a descriptor, with it perhaps its open file, with that perhaps its pipe.
+    /// Removes a descriptor, and its open file and pipe if it was the last reference.
     pub fn remove(&mut self, index: usize) {
         let file = self.files.swap_remove(index);
         let open = self.open_of(file);
@@ -222,12 +222,12 @@ impl World {
         }
     }
 
-    /// The bytes of a message.
+    /// Returns the bytes of a message.
     pub fn text(&self, body: Body) -> &[u8] {
         &self.bytes[body.key as usize..][..body.len as usize]
     }
 
-    /// A message of `len` bytes.
+    /// Returns a message of `len` bytes.
     pub fn body(&mut self, len: u32) -> Body {
         let bound = self.bytes.len() as u64 - u64::from(len);
         Body {
@@ -236,7 +236,7 @@ impl World {
         }
     }
 
-    /// Makes a call that should have the result `want`.
+    /// Makes a call that is expected to return `want`.
     pub fn call(
         &mut self,
         trace: &Trace,

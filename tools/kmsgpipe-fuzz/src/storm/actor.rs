@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One thread of the storm: any call with any argument, whatever the others do.
+//! A thread of the storm, which makes random calls concurrently with the others.
 
 use super::{
     payload::{self, Received},
@@ -16,39 +16,39 @@ use crate::{
 use kmsgpipe_sys::{self as uapi, raw};
 use nix::libc::{self, *};
 
-/// Room for a message, in the arena.
+/// Size of the message buffer in the arena.
 const ROOM: usize = 8192;
 
-/// What a thread has done.
+/// Results of a thread.
 #[derive(Default)]
 pub struct Done {
-    /// What it received.
+    /// Messages that it received.
     pub received: Received,
-    /// How many messages it sent to pipe 0.
+    /// Number of messages that it sent to pipe 0.
     pub sent: u64,
-    /// How many calls it made.
+    /// Number of calls.
     pub calls: u64,
-    /// The number of its last message.
+    /// Number of its last message.
     pub count: u64,
 }
 
 /// A thread.
 pub struct Actor<'a> {
-    /// Its number.
+    /// Number of the thread.
     pub number: u32,
-    /// Its random numbers.
+    /// Random number generator.
     pub rng: Rng,
-    /// Descriptors that all share.
+    /// Descriptors that all threads share.
     pub slots: &'a Slots,
-    /// An epoll that all share.
+    /// Epoll instance that all threads share.
     pub epoll: i32,
-    /// What it has done.
+    /// Results so far.
     pub done: Done,
     arena: Arena,
     plain: (i32, i32),
 }
 
-/// What a call found out that may not be.
+/// A violated invariant, if there is one.
 type Verdict = Result<(), String>;
 
 /// Fails if a call failed with another errno than these.
@@ -61,7 +61,7 @@ fn only(what: &str, ret: i64, errnos: &[i32]) -> Verdict {
 }
 
 impl<'a> Actor<'a> {
-    /// Makes the calling thread one of a user.
+    /// Creates the thread's state, and changes the credentials of the calling thread.
     pub fn new(
         user: usize,
         number: u32,
@@ -85,7 +85,7 @@ impl<'a> Actor<'a> {
         }
     }
 
-    /// Makes so many calls.
+    /// Makes `calls` calls.
     pub fn run(mut self, calls: u64) -> Result<Done, String> {
         while self.done.calls < calls {
             self.done.calls += 1;
@@ -97,13 +97,13 @@ impl<'a> Actor<'a> {
         Ok(self.done)
     }
 
-    /// A descriptor and the pipe that it is one of, if it is open.
+    /// Returns a descriptor, which may be closed, and the pipe that it refers to while open.
     fn slot(&mut self) -> (i32, usize) {
         let slot = self.rng.index(SLOTS);
         (self.slots.fd(slot), slot % PIPES)
     }
 
-    /// Any call.
+    /// Makes a random call.
     fn any(&mut self) -> Verdict {
         let (fd, pipe) = self.slot();
         match self.rng.below(100) {
@@ -121,7 +121,7 @@ impl<'a> Actor<'a> {
         }
     }
 
-    /// Writes a message, or what is none.
+    /// Writes a message, or invalid data.
     fn write(&mut self, fd: i32, pipe: usize) -> Verdict {
         const ERRNOS: [i32; 6] = [EBADF, EAGAIN, EINTR, EMSGSIZE, ENODEV, EFAULT];
         self.done.count += 1;
@@ -157,7 +157,7 @@ impl<'a> Actor<'a> {
         self.done.sent += u64::from(pipe == 0);
         if ret != len as i64 || place.good < len {
             return Err(format!(
-                "{ret} of {len} bytes were written, of {} that are there",
+                "{ret} of {len} bytes were written, of which {} are accessible",
                 place.good
             ));
         }
@@ -187,14 +187,14 @@ impl<'a> Actor<'a> {
         )?;
         if ret <= 0 {
             return match (ret, room) {
-                (0, 1..) => Err("a message of no bytes".into()),
+                (0, 1..) => Err("read returned an empty message".into()),
                 _ => Ok(()),
             };
         }
         let len = ret as usize;
         if len > room.min(place.good) {
             return Err(format!(
-                "{len} bytes were read into {room}, of which {} are there",
+                "{len} bytes were read into {room}, of which {} are accessible",
                 place.good
             ));
         }
@@ -202,7 +202,7 @@ impl<'a> Actor<'a> {
         self.done.received.note(pipe, &text)
     }
 
-    /// Splices in or out.
+    /// Splices into or out of the pipe.
     fn splice(&mut self, fd: i32, pipe: usize) -> Verdict {
         const ERRNOS: [i32; 5] = [EBADF, EAGAIN, EINTR, EMSGSIZE, ENODEV];
         let (from, to) = self.plain;
@@ -220,7 +220,7 @@ impl<'a> Actor<'a> {
         let len = self.rng.one_of(&[16, 30, 256, 257]);
         let text = payload::text(self.number, self.done.count, len);
         if sys::write_of(to, &text) != len as i64 {
-            return Err("a pipe(2) takes no message".into());
+            return Err("a pipe(2) rejects a message".into());
         }
         let ret = sys::splice(from, fd, len);
         if ret > 0 {
@@ -273,7 +273,7 @@ impl<'a> Actor<'a> {
         only("fcntl", ret, &[EBADF])
     }
 
-    /// Opens a pipe anew, in the place of another descriptor of it, or closes one.
+    /// Reopens a descriptor of a pipe, or closes one.
     fn open_or_close(&mut self, fd: i32, pipe: usize) -> Verdict {
         if self.rng.once_in(4) {
             return only("close", sys::close(fd), &[EBADF]);
@@ -283,8 +283,8 @@ impl<'a> Actor<'a> {
             .one_of(&[O_RDONLY, O_WRONLY, O_RDWR, O_RDWR, O_RDWR, 3]);
         let flags = self.rng.one_of(&[0, O_NONBLOCK]);
         let new = sys::open_pipe(NODES[pipe], access | flags);
-        // The node may belong to a pipe that is being destroyed, or made: devtmpfs gives it its
-        // permissions after it is there.
+        // The node may belong to a pipe that is being destroyed or created: devtmpfs creates a node before it sets the
+        // permissions.
         only("open", new, &[ENOENT, ENXIO, ENODEV, EACCES])?;
         if new >= 0 {
             let ret = sys::dup_to(new as i32, fd);
@@ -294,7 +294,7 @@ impl<'a> Actor<'a> {
         Ok(())
     }
 
-    /// An argument, most often a good one.
+    /// Stores an argument, usually at a valid address.
     fn argument<T: Plain>(&mut self, value: &T) -> Address {
         let place = self.arena.place(&mut self.rng, size_of::<T>(), true);
         if place.good > 0 {
@@ -303,7 +303,7 @@ impl<'a> Actor<'a> {
         place.at
     }
 
-    /// A request.
+    /// Makes an ioctl.
     fn request(&mut self, fd: i32) -> Verdict {
         const ERRNOS: [i32; 9] = [
             EBADF, EPERM, ENODEV, EFAULT, EINVAL, EBUSY, EEXIST, EINTR, ENOTTY,
@@ -364,7 +364,7 @@ impl<'a> Actor<'a> {
                     size: self.rng.one_of(&[0, 500, 128 << 10, u64::MAX]),
                     ..Default::default()
                 };
-                // A size that is larger than the memory ends at the hole behind it.
+                // A size beyond the buffer ends in the inaccessible memory after it.
                 (uapi::DUMP, self.argument(&dump))
             }
             20..22 => (libc::FIONREAD as u32, self.argument(&0)),
@@ -373,7 +373,7 @@ impl<'a> Actor<'a> {
         only("ioctl", sys::ioctl(fd, request, at), &ERRNOS)
     }
 
-    /// The number of a pipe that was there a moment ago.
+    /// Returns the number of a pipe that existed recently.
     fn any_id(&mut self) -> u32 {
         let (fd, _) = self.slot();
         let mut stats = raw::kmsgpipe_stats::default();
@@ -381,7 +381,7 @@ impl<'a> Actor<'a> {
         stats.id
     }
 
-    /// Reads the views.
+    /// Reads procfs, sysfs and debugfs files.
     fn views(&mut self) -> Verdict {
         let pipe = format!("/sys/class/kmsgpipe/pipe{}", self.any_id());
         let (peak, node) = (pipe.clone() + "/peak_msgs", pipe + "/node");
@@ -393,7 +393,7 @@ impl<'a> Actor<'a> {
             &node,
         ]);
         let fd = sys::open(path, O_RDONLY);
-        // `ENODEV` is what sysfs says of a file that is being removed.
+        // sysfs returns ENODEV for an attribute that is being removed.
         only(path, fd, &[ENOENT, EACCES, ENODEV])?;
         if fd >= 0 {
             let mut text = [0; 4096];
@@ -404,7 +404,7 @@ impl<'a> Actor<'a> {
         Ok(())
     }
 
-    /// Writes files of the administrator.
+    /// Writes sysfs attributes of the administrator.
     fn commands(&mut self) -> Verdict {
         let id = self.any_id().to_string();
         let interval = format!("/sys/class/kmsgpipe/pipe{id}/flush_interval_ms");
@@ -416,7 +416,7 @@ impl<'a> Actor<'a> {
             (&interval, "1"),
         ]);
         let fd = sys::open(path, O_WRONLY);
-        // `ENODEV` is what sysfs says of a file that is being removed.
+        // sysfs returns ENODEV for an attribute that is being removed.
         only(path, fd, &[ENOENT, EACCES, ENODEV])?;
         if fd >= 0 {
             let ret = sys::write_of(fd as i32, text.as_bytes());
@@ -426,7 +426,7 @@ impl<'a> Actor<'a> {
         Ok(())
     }
 
-    /// What a pipe does not have.
+    /// Makes calls that a pipe does not support.
     fn refused(&mut self, fd: i32) -> Verdict {
         let at = self.arena.at(0);
         let ret = match self.rng.below(5) {
@@ -437,10 +437,10 @@ impl<'a> Actor<'a> {
             _ => sys::fsync(fd),
         };
         if ret >= 0 {
-            return Err("a pipe has a position, or pages".into());
+            return Err("a pipe supports lseek or mmap".into());
         }
         only(
-            "what there is not",
+            "an unsupported call",
             ret,
             &[EBADF, ESPIPE, EACCES, ENODEV, EINVAL],
         )

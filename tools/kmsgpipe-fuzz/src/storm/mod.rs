@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Threads of several users that make any call at any time, blocking ones too, on descriptors that they
-//! share and close under each other. What holds whatever happens is checked as they go; the rest when all
-//! is quiet.
+//! Storm: threads of several users make random calls, including blocking ones, on descriptors that they share and close
+//! concurrently. Invariants of single calls are checked during the run, all others after each burst, when no thread
+//! runs.
 
 mod actor;
 mod payload;
@@ -22,55 +22,55 @@ use std::{
     time::Duration,
 };
 
-/// The users of the threads.
+/// Users of the threads.
 const THREADS: [usize; 6] = [0, 1, 2, 3, 0, 1];
 
-/// How many pipes are in use: pipe 0, and two that come and go.
+/// Number of pipes: pipe 0, and two that are created and destroyed.
 const PIPES: usize = 3;
 
-/// Their nodes.
+/// Nodes of the pipes.
 const NODES: [&str; PIPES] = [
     "/dev/kmsgpipe0",
     "/dev/kmsgpipe/storm-a",
     "/dev/kmsgpipe/storm-b",
 ];
 
-/// How many descriptors are shared. Each is one of the same pipe whenever it is open.
+/// Number of shared descriptors. Each refers to the same pipe whenever it is open.
 const SLOTS: usize = 12;
 
-/// The number of the first of them: no other file gets one as high.
+/// Lowest shared descriptor, above those of all other files.
 const FIRST: i32 = 200;
 
-/// The most calls of a thread before all is looked at.
+/// Maximum number of calls per thread in a burst.
 const BURST: u64 = 1000;
 
-/// How often whoever sleeps is woken by a signal.
+/// Interval in which blocked threads are interrupted by a signal.
 const KICK: Duration = Duration::from_millis(2);
 
-/// How long a thread may take after its last call is due: it is signalled all the time.
+/// Maximum time after a thread's last call is due, although it is signalled continuously.
 const WATCHDOG: Duration = Duration::from_secs(120);
 
 /// The shared descriptors.
 struct Slots;
 
 impl Slots {
-    /// The number of a descriptor, which may be open.
+    /// Returns the number of a descriptor, which may be closed.
     fn fd(&self, slot: usize) -> i32 {
         FIRST + slot as i32
     }
 }
 
-/// What must hold from one quiet point to the next.
+/// State that must be consistent between bursts.
 struct Quiet {
     seen: HashSet<(u32, u64)>,
-    /// Messages sent to pipe 0 and received from it.
+    /// Number of messages sent to pipe 0 and received from it.
     passed: (u64, u64),
     last: Stats,
-    /// The number of the last message of each thread.
+    /// Number of the last message of each thread.
     counts: [u64; THREADS.len()],
 }
 
-/// Bursts until there were `calls` calls; `made` says how many there were.
+/// Runs bursts until `calls` calls were made, and counts them in `made`.
 pub fn run(seed: u64, calls: u64, made: &mut u64) -> Checked {
     let zero = sys::open_pipe(NODES[0], libc::O_RDWR) as i32;
     let mut quiet = Quiet {
@@ -85,7 +85,7 @@ pub fn run(seed: u64, calls: u64, made: &mut u64) -> Checked {
         round += 1;
         let count = BURST.min((calls - *made).div_ceil(THREADS.len() as u64));
         let done = burst(seed ^ (round << 8), count, &quiet.counts)?;
-        // Nobody is left who could change anything.
+        // No thread runs that could change anything.
         for (count, done) in quiet.counts.iter_mut().zip(&done) {
             *made += done.calls;
             *count = done.count;
@@ -99,7 +99,7 @@ pub fn run(seed: u64, calls: u64, made: &mut u64) -> Checked {
     crate::tidy()
 }
 
-/// Lets all threads make so many calls each.
+/// Runs one burst: each thread makes `calls` calls.
 fn burst(seed: u64, calls: u64, counts: &[u64; THREADS.len()]) -> Checked<Vec<Done>> {
     let epoll = sys::epoll() as i32;
     let tids = [const { AtomicI32::new(0) }; THREADS.len()];
@@ -133,7 +133,7 @@ fn burst(seed: u64, calls: u64, counts: &[u64; THREADS.len()]) -> Checked<Vec<Do
             }
             ticks += 1;
             if ticks > WATCHDOG.as_millis() / KICK.as_millis() {
-                println!("not ok 3 free-running: a thread does not come back");
+                println!("not ok 3 storm: a thread hangs");
                 std::process::exit(1);
             }
         }
@@ -149,16 +149,16 @@ fn burst(seed: u64, calls: u64, counts: &[u64; THREADS.len()]) -> Checked<Vec<Do
         .collect()
 }
 
-/// The statistics of an open file.
+/// Returns the statistics of an open file.
 fn stats(fd: i32) -> Checked<Stats> {
     let mut stats = Stats::default();
     match sys::ioctl_of(fd, uapi::GET_STATS, &mut stats) {
         0 => Ok(stats),
-        ret => Err(Fault(format!("GET_STATS when all is quiet: {ret}"))),
+        ret => Err(Fault(format!("GET_STATS between bursts: {ret}"))),
     }
 }
 
-/// Checks what must hold when nobody does anything.
+/// Checks the invariants that hold while no thread runs.
 fn check(zero: i32, quiet: &mut Quiet, first: &Stats, done: &[Done]) -> Checked {
     for done in done {
         done.received.once(&mut quiet.seen).map_err(Fault)?;
@@ -166,28 +166,28 @@ fn check(zero: i32, quiet: &mut Quiet, first: &Stats, done: &[Done]) -> Checked 
         quiet.passed.1 += done.received.of_pipe(0);
     }
     let now = stats(zero)?;
-    let fault = |what: &str| Err(Fault(format!("{what} when all is quiet: {now:?}")));
+    let fault = |what: &str| Err(Fault(format!("{what} between bursts: {now:?}")));
     if now.enqueued_msgs - first.enqueued_msgs != quiet.passed.0 {
         return fault(&format!(
-            "{} messages were sent, which is not",
+            "{} messages were sent, which does not match",
             quiet.passed.0
         ));
     }
     if now.dequeued_msgs - first.dequeued_msgs != quiet.passed.1 {
         return fault(&format!(
-            "{} messages were received, which is not",
+            "{} messages were received, which does not match",
             quiet.passed.1
         ));
     }
-    if !monotone(&quiet.last, &now) {
-        return fault(&format!("a counter went back from {:?}", quiet.last));
+    if !is_monotonic(&quiet.last, &now) {
+        return fault(&format!("a counter decreased from {:?}", quiet.last));
     }
     quiet.last = now;
     all_pipes(zero)
 }
 
-/// Whether no counter went back.
-fn monotone(before: &Stats, now: &Stats) -> bool {
+/// Returns whether no counter decreased.
+fn is_monotonic(before: &Stats, now: &Stats) -> bool {
     let counters = |s: &Stats| {
         [
             s.enqueued_msgs,
@@ -210,8 +210,8 @@ fn monotone(before: &Stats, now: &Stats) -> bool {
         .all(|(before, now)| *before <= now)
 }
 
-/// Whether a snapshot makes sense.
-fn is_sound(s: &Stats) -> bool {
+/// Returns whether the counters of a snapshot are consistent.
+fn is_consistent(s: &Stats) -> bool {
     let gone = s.dequeued_msgs + s.expired_msgs + s.dropped_msgs;
     let gone_bytes = s.dequeued_bytes + s.expired_bytes + s.dropped_bytes;
     s.enqueued_msgs == gone + s.depth_msgs
@@ -224,7 +224,7 @@ fn is_sound(s: &Stats) -> bool {
         && s.reserved.iter().all(|word| *word == 0)
 }
 
-/// Checks each pipe that is open: its account, and that it counts the files that there are.
+/// Checks the counters of each open pipe, and that its open counts match the open files.
 fn all_pipes(zero: i32) -> Checked {
     let mut users = BTreeMap::from([(0, (1, 1, stats(zero)?))]);
     for slot in 0..SLOTS {
@@ -236,9 +236,9 @@ fn all_pipes(zero: i32) -> Checked {
         let mut stats = Stats::default();
         match sys::ioctl_of(fd, uapi::GET_STATS, &mut stats) {
             0 => {}
-            // Destroyed; nothing is known of it.
+            // The pipe is destroyed and has no statistics.
             ret if ret == err(libc::ENODEV) => continue,
-            ret => return Err(Fault(format!("GET_STATS when all is quiet: {ret}"))),
+            ret => return Err(Fault(format!("GET_STATS between bursts: {ret}"))),
         }
         let entry = users.entry(stats.id).or_insert((0, 0, stats));
         let access = flags as i32 & libc::O_ACCMODE;
@@ -251,8 +251,8 @@ fn all_pipes(zero: i32) -> Checked {
                 "{readers} files are open for reading and {writers} for writing: {stats:?}"
             )));
         }
-        if !is_sound(&stats) {
-            return Err(Fault(format!("this does not add up: {stats:?}")));
+        if !is_consistent(&stats) {
+            return Err(Fault(format!("inconsistent counters: {stats:?}")));
         }
     }
     Ok(())

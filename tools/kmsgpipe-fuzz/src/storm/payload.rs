@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Messages that say who sent them and when, so that whoever gets one knows whether it may.
+//! Payloads that identify sender and sequence, so that receivers can check delivery and order.
 
 use std::collections::HashSet;
 
-/// The shortest message, in bytes.
+/// Minimum length in bytes.
 pub const MIN: usize = 16;
 
-/// The message number `count` of a thread, `len` bytes long.
+/// Returns message number `count` of a thread, `len` bytes long.
 pub fn text(thread: u32, count: u64, len: usize) -> Vec<u8> {
     let mut bytes = vec![filler(thread, count); len.max(MIN)];
     bytes[..4].copy_from_slice(&thread.to_le_bytes());
@@ -17,20 +17,20 @@ pub fn text(thread: u32, count: u64, len: usize) -> Vec<u8> {
     bytes
 }
 
-/// What the rest of a message is filled with.
+/// Returns the byte that fills the rest of a message.
 fn filler(thread: u32, count: u64) -> u8 {
     (count as u32).wrapping_mul(31).wrapping_add(thread) as u8 | 1
 }
 
-/// What one thread has received.
+/// Messages that one thread received.
 #[derive(Default)]
 pub struct Received {
-    /// Pipe, sender and number of all messages.
+    /// Pipe, sender and number of each message.
     all: Vec<(usize, u32, u64)>,
 }
 
 impl Received {
-    /// Notes a message that came out of a pipe, if it is one.
+    /// Records a message received from a pipe. Fails if no thread sent it.
     pub fn note(&mut self, pipe: usize, bytes: &[u8]) -> Result<(), String> {
         let word = |at: usize| {
             bytes
@@ -43,26 +43,24 @@ impl Received {
             (word(0), word(4), word(8), word(12))
         else {
             return Err(format!(
-                "a message of {} bytes that nobody sent",
+                "a message of {} bytes that no thread sent",
                 bytes.len()
             ));
         };
         let count = u64::from(low) | (u64::from(high) << 32);
         if len as usize != bytes.len() || bytes[MIN..].iter().any(|b| *b != filler(thread, count)) {
-            return Err(format!(
-                "message {count} of thread {thread} is not what was sent"
-            ));
+            return Err(format!("message {count} of thread {thread} is corrupted"));
         }
         self.all.push((pipe, thread, count));
         Ok(())
     }
 
-    /// How many came out of a pipe.
+    /// Returns the number of messages received from a pipe.
     pub fn of_pipe(&self, pipe: usize) -> u64 {
         self.all.iter().filter(|(from, ..)| *from == pipe).count() as u64
     }
 
-    /// Fails unless what came out of a pipe from one thread came in the order in which it was sent.
+    /// Fails unless the messages of each sender were received from each pipe in the order of sending.
     pub fn in_order(&self) -> Result<(), String> {
         let mut last = std::collections::HashMap::new();
         for (pipe, thread, count) in &self.all {
@@ -77,7 +75,7 @@ impl Received {
         Ok(())
     }
 
-    /// Fails unless none of these was received before, by whomever.
+    /// Fails if a message was received twice, by this or another thread.
     pub fn once(&self, seen: &mut HashSet<(u32, u64)>) -> Result<(), String> {
         match self
             .all

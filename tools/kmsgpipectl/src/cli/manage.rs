@@ -56,9 +56,9 @@ impl Change {
 /// Message expiry.
 #[derive(Debug, Subcommand)]
 pub enum Flush {
-    /// Enable expiry, also for messages that are already queued
+    /// Enable expiry: messages older than --expiry are never delivered
     Enable(FlushEnable),
-    /// Disable expiry
+    /// Disable expiry: messages are kept at any age
     Disable(FlushDisable),
 }
 
