@@ -1,52 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is asked of the figures: ratios of figures that were measured in one machine, so that they hold
-//! on any.
+//! Performance bars: limits on ratios of figures that were measured on the same machine, so that they apply to any
+//! machine.
 
 use crate::mechanism::Mechanism;
 use Against::{AboveFloor, BestOfAll, BestPeer, ItsLeast, Nothing, Peer};
 use Mechanism::{Kmsgpipe, Mq, Pipe, PipeDirect, Records, RecordsBatch, RecordsRead, SeqPacket};
 
-/// What a figure of this module is compared with.
+/// The reference of a bar.
 #[derive(Clone, Copy, Debug)]
 pub enum Against {
-    /// The same with another mechanism.
+    /// The same case with another mechanism.
     Peer(Mechanism),
-    /// The best of all peers that keep such a message whole.
+    /// The best peer that keeps messages of this size whole.
     BestPeer,
-    /// The best of all peers that can do it at all.
+    /// The best of all peers.
     BestOfAll,
-    /// Another mechanism, with what the floor costs taken off both.
+    /// Another mechanism, after the cost of the floor is subtracted from both.
     AboveFloor(Mechanism),
-    /// The smallest figure of this module for any number of the things that the case names.
+    /// The smallest figure of this module among all counts of the case.
     ItsLeast,
-    /// Nothing: the bar is of the figure itself.
+    /// None: the limit applies to the figure itself.
     Nothing,
 }
 
-/// On which side of the limit a figure has to be.
+/// On which side of the limit a figure must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// A cost.
+    /// Upper limit, for a cost.
     AtMost,
-    /// A rate.
+    /// Lower limit, for a rate.
     AtLeast,
 }
 
-/// One bar.
+/// A bar.
 #[derive(Clone, Copy, Debug)]
 pub struct Bar {
-    /// Whose figure it is of: this module's, one way or another.
+    /// The mechanism whose figure is judged, one of this module's.
     pub of: Mechanism,
-    /// The case that it is of.
+    /// The case.
     pub case: &'static str,
-    /// The length of the messages.
+    /// Message size in bytes.
     pub size: usize,
-    /// What the figure is compared with.
+    /// The reference.
     pub against: Against,
-    /// On which side of the limit it has to be.
+    /// On which side of the limit the figure must be.
     pub side: Side,
-    /// The limit: of the ratio, or of the figure.
+    /// The limit of the ratio, or of the figure.
     pub limit: f64,
 }
 
@@ -62,7 +62,7 @@ const fn cost(case: &'static str, size: usize, against: Against, limit: f64) -> 
     }
 }
 
-/// A bar for a rate, which must not be below that of others.
+/// A bar for a rate, which must be at least that of the reference.
 const fn rate(case: &'static str, size: usize, against: Against) -> Bar {
     Bar {
         of: Kmsgpipe,
@@ -74,7 +74,7 @@ const fn rate(case: &'static str, size: usize, against: Against) -> Bar {
     }
 }
 
-/// A bar for a pair of 64 bytes with records, against one without.
+/// A bar for a pair of 64 bytes in records mode, relative to one without.
 const fn records(of: Mechanism, limit: f64) -> Bar {
     Bar {
         of,
@@ -82,7 +82,7 @@ const fn records(of: Mechanism, limit: f64) -> Bar {
     }
 }
 
-/// All of them.
+/// All bars.
 pub const BARS: &[Bar] = &[
     cost("pair", 64, Peer(PipeDirect), 0.74),
     cost("pair", 64, Peer(Mq), 0.58),
@@ -123,7 +123,7 @@ pub const BARS: &[Bar] = &[
 ];
 
 impl Bar {
-    /// The group of cases that it belongs to: what `measure --cases` is told.
+    /// Returns the group of cases, as given to `measure --cases`.
     pub fn group(&self) -> &'static str {
         match self
             .case

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The commit that figures are of.
+//! Check of the commit that was measured.
 
 use anyhow::{ensure, Context, Result};
 use std::{
@@ -8,16 +8,16 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Sees that whoever reads the name of a commit in a picture can look it up.
+/// Checks that a picture names a commit that readers can look up.
 ///
 /// # Errors
 ///
-/// If what was measured had changes that are in no commit, or is not in the history of the checkout that
-/// a directory is in.
+/// The measured tree had uncommitted changes, or its commit is not an ancestor of `HEAD` in the checkout that
+/// contains `directory`.
 pub fn in_history(commit: &str, directory: &Path) -> Result<()> {
     ensure!(
         !commit.ends_with("-dirty"),
-        "a picture names the commit of its figures, but {commit} had changes that are in none: commit them, and measure again"
+        "a picture names the measured commit, but {commit} had uncommitted changes: commit them, and measure again"
     );
     let known = Command::new("git")
         .arg("-C")
@@ -25,10 +25,10 @@ pub fn in_history(commit: &str, directory: &Path) -> Result<()> {
         .args(["merge-base", "--is-ancestor", commit, "HEAD"])
         .stderr(Stdio::null())
         .status()
-        .context("git, which knows the commits")?;
+        .context("running git")?;
     ensure!(
         known.success(),
-        "a picture names the commit of its figures, but {commit} is not in the history of this checkout: measure again"
+        "a picture names the measured commit, but {commit} is not in the history of this checkout: measure again"
     );
     Ok(())
 }
@@ -38,9 +38,9 @@ mod tests {
     use super::*;
     use std::{env, fs, path::PathBuf, process};
 
-    /// A repository with one commit, which is removed in the end.
+    /// A temporary repository with one commit.
     struct Repository {
-        /// Where it is.
+        /// Root directory.
         directory: PathBuf,
     }
 
@@ -54,7 +54,7 @@ mod tests {
             made
         }
 
-        /// What git says, whatever is configured here.
+        /// Runs git without user configuration, and returns its output.
         fn git(&self, arguments: &[&str]) -> String {
             let output = Command::new("git")
                 .arg("-C")
@@ -69,7 +69,7 @@ mod tests {
             String::from_utf8(output.stdout).unwrap().trim().to_owned()
         }
 
-        /// Why its name is refused, if it is.
+        /// Returns the error for a commit, if it is rejected.
         fn refusal(&self, commit: &str) -> Option<String> {
             let refusal = in_history(commit, &self.directory).err();
             refusal.map(|error| error.to_string())
@@ -83,17 +83,17 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_is_one_that_can_be_looked_up() {
+    fn only_commits_in_history_are_accepted() {
         let repository = Repository::new();
         let commit = repository.git(&["describe", "--always", "--dirty"]);
         assert_eq!(repository.refusal(&commit), None);
 
         let refusal = repository.refusal(&format!("{commit}-dirty")).unwrap();
-        assert!(refusal.contains("-dirty had changes that are in none"));
+        assert!(refusal.contains("-dirty had uncommitted changes"));
         let refusal = repository.refusal("unknown").unwrap();
         assert!(refusal.contains("unknown is not in the history"));
 
-        // What was amended after it was measured: its object is still there.
+        // A commit that was amended after measuring still exists as an object.
         repository.git(&["commit", "--amend", "--allow-empty", "--message=other"]);
         let refusal = repository.refusal(&commit).unwrap();
         assert!(refusal.contains(&format!("{commit} is not in the history")));

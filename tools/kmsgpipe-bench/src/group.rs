@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the kernel has allocated: for the tasks of a control group, and for itself.
+//! Memory of the kernel: charged to a control group, and in total.
 
 use anyhow::{Context, Result};
 use nix::mount::{mount, MsFlags};
 use std::{fs, path::PathBuf, thread, time::Duration};
 
-/// Where control groups are.
+/// Mount point of cgroup v2.
 const ROOT: &str = "/sys/fs/cgroup";
 
-/// Where the caches of the allocator are.
+/// Directory of the slab caches.
 const SLABS: &str = "/sys/kernel/slab";
 
 /// A memory control group.
@@ -18,7 +18,7 @@ pub struct Group {
 }
 
 impl Group {
-    /// Makes one without a limit, and mounts the file system if need be.
+    /// Creates a group without a limit, and mounts the file system if necessary.
     pub fn new() -> Result<Self> {
         let root = PathBuf::from(ROOT);
         if !root.join("cgroup.procs").exists() {
@@ -27,22 +27,22 @@ impl Group {
         }
         fs::write(root.join("cgroup.subtree_control"), "+memory").context("+memory")?;
         let path = root.join("kmsgpipe-bench");
-        fs::create_dir(&path).context("making a control group")?;
+        fs::create_dir(&path).context("creating a control group")?;
         Ok(Self { path })
     }
 
-    /// Writes to one of its files.
+    /// Writes a file of the group.
     fn write(&self, file: &str, text: &str) -> Result<()> {
         fs::write(self.path.join(file), text).with_context(|| file.to_owned())
     }
 
-    /// Moves this task into it.
+    /// Moves this task into the group.
     pub fn enter(&self) -> Result<()> {
         self.write("cgroup.procs", "0")
     }
 
-    /// What is charged to it now, in bytes. The kernel charges in advance, and gives that back when a
-    /// group comes to its limit.
+    /// Returns the current charge in bytes. The kernel charges in batches, and returns the surplus when a group reaches
+    /// its limit.
     fn charged_now(&self) -> Result<u64> {
         self.write("memory.high", "0")?;
         self.write("memory.high", "max")?;
@@ -50,8 +50,8 @@ impl Group {
         text.trim().parse().context("memory.current")
     }
 
-    /// What is charged to it, once that is the same for a tenth of a second: what a task that has ended
-    /// used itself goes soon, but not at once.
+    /// Returns the charge after it was stable for 100 ms, because the memory of a task that exited is uncharged with a
+    /// delay.
     pub fn charged(&self) -> Result<u64> {
         let mut last = self.charged_now()?;
         let mut same = 0;
@@ -67,19 +67,19 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // One that is still in use stays to the end of the machine.
+        // A group that is still in use remains until the machine stops.
         let _ = fs::remove_dir(&self.path);
     }
 }
 
-/// What the kernel has allocated by size, by page or for each processor, in bytes: as `memcg` of the
-/// selftests counts it.
+/// Returns the kernel memory allocated from slabs, as pages and per CPU, in bytes. The selftest `memcg` counts in the
+/// same way.
 pub fn kernel_memory() -> Result<u64> {
-    // What caches keep for later is no part of it.
+    // Release free objects that caches retain.
     for cache in fs::read_dir(SLABS).context(SLABS)? {
         fs::write(cache?.path().join("shrink"), "1").context("shrinking a cache")?;
     }
-    // Counts of each processor that have not been added up yet.
+    // Fold the per-CPU counters.
     fs::write("/proc/sys/vm/stat_refresh", "1").context("vm/stat_refresh")?;
     let text = fs::read_to_string("/proc/meminfo")?;
     let fields = ["Slab:", "VmallocUsed:", "Percpu:", "KernelStack:"];

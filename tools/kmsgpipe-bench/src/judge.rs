@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whether figures keep to the bars.
+//! Comparison of figures with the bars.
 
 use crate::{
     bars::{
@@ -13,17 +13,17 @@ use crate::{
 use anyhow::{ensure, Result};
 use std::collections::BTreeSet;
 
-/// What was found of a bar.
+/// Result for a bar.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
-    /// It holds.
+    /// Whether the bar is met.
     pub ok: bool,
-    /// The bar, and the figure.
+    /// The bar and the figure, as text.
     pub text: String,
 }
 
 impl Bar {
-    /// What it is of, in words.
+    /// Describes the bar.
     fn subject(&self) -> String {
         let mut text = self.case.to_owned();
         if self.of != Mechanism::Kmsgpipe {
@@ -42,7 +42,7 @@ impl Bar {
         }
     }
 
-    /// The figures of its case and size by one mechanism.
+    /// Returns the figures of a mechanism for the bar's case and size.
     fn values<'a>(
         &'a self,
         records: &'a [Record],
@@ -54,7 +54,7 @@ impl Bar {
         records.iter().filter(mine).map(|record| record.value)
     }
 
-    /// The better of two.
+    /// Returns the better of two figures.
     fn better(&self, a: f64, b: f64) -> f64 {
         match self.side {
             Side::AtMost => a.min(b),
@@ -62,7 +62,7 @@ impl Bar {
         }
     }
 
-    /// The best figure of all mechanisms that a condition allows, and whose it is.
+    /// Returns the best figure among mechanisms that meet a condition, and its mechanism.
     fn best(
         &self,
         records: &[Record],
@@ -73,7 +73,7 @@ impl Bar {
         values.reduce(|a, b| if self.better(a.0, b.0) == a.0 { a } else { b })
     }
 
-    /// What is compared with the limit, and a remark; or what is missing.
+    /// Returns the value to compare with the limit and a remark, or names the figure that is missing.
     fn figure(&self, records: &[Record]) -> Result<(f64, String), &'static str> {
         let of = |mechanism| {
             let value = self.values(records, mechanism).next();
@@ -99,14 +99,14 @@ impl Bar {
                 let all = || self.values(records, self.of);
                 let (least, most) = (all().fold(own, f64::min), all().fold(own, f64::max));
                 if all().count() < 2 {
-                    return Err("a second number of them");
+                    return Err("another count");
                 }
                 Ok((most / least, String::new()))
             }
         }
     }
 
-    /// Whether it holds.
+    /// Judges the bar.
     fn judge(&self, records: &[Record]) -> Verdict {
         let (subject, limit) = (self.subject(), self.limit);
         let (value, remark) = match self.figure(records) {
@@ -114,7 +114,7 @@ impl Bar {
             Err(missing) => {
                 return Verdict {
                     ok: false,
-                    text: format!("{subject}: there is no figure of {missing}"),
+                    text: format!("{subject}: no figure of {missing}"),
                 }
             }
         };
@@ -130,11 +130,11 @@ impl Bar {
     }
 }
 
-/// Judges the bars of all groups of cases of which there are figures, or which are asked for.
+/// Judges the bars of all groups of cases that have figures or are in `asked`.
 ///
 /// # Errors
 ///
-/// If a figure that a bar asks for as a count of instructions is none.
+/// A figure that must be an instruction count was measured otherwise.
 pub fn check(records: &[Record], asked: &[String]) -> Result<Vec<Verdict>> {
     let mut groups: BTreeSet<&str> = asked.iter().map(String::as_str).collect();
     for record in records {
@@ -143,7 +143,7 @@ pub fn check(records: &[Record], asked: &[String]) -> Result<Vec<Verdict>> {
         };
         ensure!(
             bar.side == Side::AtLeast || record.place.counts(),
-            "the bars of \"{}\" are of counts of instructions, by lab/run --icount; \
+            "the bars of \"{}\" require instruction counts, measured with lab/run --icount; \
              these figures are by {}, not {ICOUNT}",
             record.case,
             record.place.accelerator
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
     use crate::record::tests::counted;
 
-    /// Figures of pairs of 64 bytes that keep to all bars, but for this module's own.
+    /// Returns figures of pairs of 64 bytes that meet all bars, with a given figure of this module.
     fn peers(own: f64) -> Vec<Record> {
         [
             (Mechanism::Kmsgpipe, own),
@@ -172,17 +172,17 @@ mod tests {
         .into()
     }
 
-    /// The verdict of the bar whose words begin so.
+    /// Returns the verdict of the bar whose text starts with `subject`.
     fn verdict(records: &[Record], subject: &str) -> Verdict {
         let all = check(records, &[]).unwrap();
         let found = all
             .into_iter()
             .find(|verdict| verdict.text.starts_with(subject));
-        found.unwrap_or_else(|| panic!("there is no bar of {subject}"))
+        found.unwrap_or_else(|| panic!("no bar of {subject}"))
     }
 
     #[test]
-    fn a_bar_holds_up_to_its_limit() {
+    fn bar_is_met_up_to_its_limit() {
         let subject = "pair, 64 B: against pipe O_DIRECT";
         let at = verdict(&peers(888.0), subject);
         assert!(at.ok, "{at:?}");
@@ -191,25 +191,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_above_the_floor_is_compared() {
+    fn floor_is_subtracted_from_both() {
         let subject = "pair, 64 B: above the floor, against pipe O_DIRECT";
         assert!(verdict(&peers(880.0), subject).text.contains(": 0.467 ("));
         assert!(!verdict(&peers(888.0), subject).ok);
     }
 
     #[test]
-    fn a_figure_that_is_absent_fails() {
+    fn missing_figure_fails() {
         let mut records = peers(800.0);
         records.retain(|record| record.mechanism != Mechanism::SeqPacket);
         let missing = verdict(&records, "pair, 64 B: against SEQPACKET");
         assert!(!missing.ok);
-        assert!(missing.text.ends_with("there is no figure of SEQPACKET"));
-        // Of other sizes there is nothing at all.
+        assert!(missing.text.ends_with("no figure of SEQPACKET"));
+        // The peers have figures of 64 bytes only.
         assert!(!verdict(&records, "pair, 4096 B").ok);
     }
 
     #[test]
-    fn only_cases_with_figures_or_asked_for_are_judged() {
+    fn only_measured_or_requested_cases_are_judged() {
         let pairs = BARS.iter().filter(|bar| bar.case == "pair").count();
         assert_eq!(check(&peers(800.0), &[]).unwrap().len(), pairs);
         let asked = check(&peers(800.0), &["events".into()]).unwrap();
@@ -225,13 +225,13 @@ mod tests {
     }
 
     #[test]
-    fn the_best_peer_keeps_messages_whole() {
+    fn best_peer_keeps_messages_whole() {
         let mut records = peers(800.0);
         for (mechanism, value) in [
             (Mechanism::Kmsgpipe, 1050.0),
             (Mechanism::Netlink, 1000.0),
             (Mechanism::Mq, 1100.0),
-            // A stream, and what no message goes through.
+            // A byte stream, and the floor, which delivers no messages.
             (Mechanism::Pipe, 500.0),
             (Mechanism::Floor, 400.0),
         ] {
@@ -246,13 +246,13 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_to_be_the_best() {
+    fn rate_must_reach_the_best_peer() {
         let mut records = vec![
             counted(Mechanism::Kmsgpipe, "stream 4:1", 64, 100.0),
             counted(Mechanism::Pipe, "stream 4:1", 64, 99.0),
             counted(Mechanism::Mq, "stream 4:1", 64, 98.0),
         ];
-        // Rates are by time.
+        // Rates are measured by time.
         for record in &mut records {
             record.place.accelerator = "tcg multi-threaded".into();
         }
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_for_many_are_near_the_least() {
+    fn scale_is_judged_by_the_minimum() {
         let at = |at, value| {
             let mut record = counted(Mechanism::Kmsgpipe, "scale depth", 64, value);
             record.at = Some(at);
@@ -281,12 +281,12 @@ mod tests {
             )
             .ok
         );
-        // One number says nothing of many.
+        // A single count has no reference.
         assert!(!verdict(&[at(16, 100.0)], "scale depth").ok);
     }
 
     #[test]
-    fn a_figure_by_itself_has_a_limit() {
+    fn limit_may_apply_to_the_figure_itself() {
         let one = counted(Mechanism::Kmsgpipe, "allocations one", 64, 0.0);
         assert!(verdict(&[one], "allocations one, 64 B").ok);
         let one = counted(Mechanism::Kmsgpipe, "allocations one", 64, 0.004);
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_no_counts() {
+    fn times_are_rejected_as_counts() {
         let mut records = peers(800.0);
         records[0].place.accelerator = "kvm".into();
         let refusal = check(&records, &[]).unwrap_err().to_string();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a message costs through a pipe of this module, and through the queues that the kernel has besides.
+//! Benchmark: the cost of a message through a pipe of this module and through other queues of the kernel.
 
 mod bars;
 mod case;
@@ -29,65 +29,65 @@ use std::{
     process::ExitCode,
 };
 
-/// Measure what a message costs, and say how that compares
+/// Measure the cost of messages, and compare mechanisms
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Options {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     command: Command,
 }
 
-/// What can be done.
+/// The commands.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Measure, in the lab's machine, and print one figure a line
+    /// Measure in the lab's virtual machine, and print one figure per line
     Measure {
-        /// What to measure; by default what the machine can say something about
+        /// Cases to measure; by default those that suit the machine
         #[arg(long, value_delimiter = ',', value_name = "CASE,...")]
         cases: Vec<Case>,
 
-        /// Where to write the figures instead of to standard output
+        /// File to write the figures to, instead of standard output
         #[arg(long)]
         output: Option<PathBuf>,
     },
-    /// Show figures of one kernel and one module as tables
+    /// Print the figures of one kernel and one module as tables
     Report {
-        /// What `measure` has written
+        /// Output of `measure`
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// Say of each bar whether the figures keep to it
+    /// Compare figures with the bars
     Check {
-        /// What `measure` has written
+        /// Output of `measure`
         #[arg(required = true)]
         files: Vec<PathBuf>,
 
-        /// Cases whose bars fail when there are no figures
+        /// Cases whose bars fail if figures are missing
         #[arg(long, value_delimiter = ',', value_name = "CASE,...")]
         cases: Vec<Case>,
     },
-    /// Draw figures of one kernel and of one commit in this checkout's history, as SVG
+    /// Draw figures of one kernel, and of one commit in this checkout's history, as SVG
     Picture {
-        /// Where the pictures are to be
+        /// Output directory
         directory: PathBuf,
-        /// What `measure` has written
+        /// Output of `measure`
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// Show two runs side by side, of one kernel
+    /// Print two runs on the same kernel side by side
     Compare {
-        /// What `measure` has written first
+        /// Output of the first `measure`
         before: PathBuf,
-        /// And later
+        /// Output of the second `measure`
         after: PathBuf,
     },
 }
 
-/// The longest that a case may take, in seconds of the machine.
-const PATIENCE: u32 = 240;
+/// Time limit of a case, in seconds inside the machine.
+const TIMEOUT: u32 = 240;
 
-/// Measures.
+/// Measures cases.
 fn measure(cases: Vec<Case>, output: Option<&Path>) -> Result<()> {
     let place = Place::here()?;
     let mut cases = if cases.is_empty() {
@@ -95,10 +95,10 @@ fn measure(cases: Vec<Case>, output: Option<&Path>) -> Result<()> {
     } else {
         cases
     };
-    // In an order that each case can bear.
+    // Declaration order, which avoids that a case affects a later one.
     cases.sort();
     cases.dedup();
-    system::raise_limits().context("this needs root, in a machine of its own")?;
+    system::raise_limits().context("this needs root and exclusive use of the machine")?;
     let mut file;
     let mut stdout;
     let to: &mut dyn Write = match output {
@@ -113,19 +113,19 @@ fn measure(cases: Vec<Case>, output: Option<&Path>) -> Result<()> {
     };
     let mut sink = Sink { place, to };
     for case in cases {
-        system::patience(PATIENCE)?;
+        system::set_timeout(TIMEOUT)?;
         case.measure(&mut sink).with_context(|| case.name())?;
     }
     Ok(())
 }
 
-/// Checks; whether all bars hold.
+/// Judges figures, and returns whether all bars are met.
 fn check(files: &[PathBuf], cases: &[Case]) -> Result<bool> {
     let records = load(files)?;
     same_module(&records)?;
     let asked: Vec<_> = cases.iter().map(|case| case.name()).collect();
     let verdicts = judge::check(&records, &asked)?;
-    ensure!(!verdicts.is_empty(), "there is no bar for these figures");
+    ensure!(!verdicts.is_empty(), "no bar applies to these figures");
     let mut failed = 0;
     for verdict in &verdicts {
         failed += usize::from(!verdict.ok);
@@ -139,7 +139,7 @@ fn check(files: &[PathBuf], cases: &[Case]) -> Result<bool> {
     Ok(failed == 0)
 }
 
-/// Does what is asked; whether it came out well.
+/// Runs a command, and returns whether it succeeded.
 fn run(command: Command) -> Result<bool> {
     match command {
         Command::Measure { cases, output } => measure(cases, output.as_deref())?,

@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The clock, batches, and what is made of them.
+//! Clock, batches and statistics.
 
 use anyhow::Result;
 use nix::time::{clock_gettime, ClockId};
 use statrs::statistics::{Data, Max, Min, OrderStatistics};
 
-/// The time by `CLOCK_MONOTONIC`, in nanoseconds. Where instructions are counted it is their number.
+/// Returns `CLOCK_MONOTONIC` in nanoseconds; with icount, this is the number of executed instructions.
 pub fn now() -> u64 {
     let time = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("the kernel has this clock");
     time.tv_sec() as u64 * 1_000_000_000 + time.tv_nsec() as u64
 }
 
-/// How a figure is come by.
+/// Plan of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// How often it is measured.
+    /// Number of batches.
     pub batches: usize,
-    /// How many times a measurement does what is measured.
+    /// Number of iterations per batch.
     pub iterations: u32,
 }
 
 impl Plan {
-    /// For messages of `size` bytes: a batch is short enough that most see no tick of the timer, and
-    /// long enough that the clock does not matter. The number is a power of two, so that each batch
-    /// meets the same number of beginnings of pages.
+    /// Returns the plan for messages of `size` bytes. A batch is short enough that most contain no timer tick, and long
+    /// enough that reading the clock does not matter. The number of iterations is a power of two, so that each batch
+    /// crosses the same number of page boundaries.
     pub fn of_size(size: usize) -> Self {
         Self {
             batches: 12,
@@ -37,21 +37,21 @@ impl Plan {
     }
 }
 
-/// What batches say.
+/// Statistics of batches.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figure {
-    /// The smallest.
+    /// Minimum.
     pub least: f64,
-    /// The one in the middle.
+    /// Median.
     pub median: f64,
-    /// The largest.
+    /// Maximum.
     pub most: f64,
-    /// How many there were.
+    /// Number of batches.
     pub batches: usize,
 }
 
 impl Figure {
-    /// Of what each batch measured. There is at least one.
+    /// Computes the statistics of at least one value.
     pub fn of(values: Vec<f64>) -> Self {
         let batches = values.len();
         let mut data = Data::new(values);
@@ -63,13 +63,13 @@ impl Figure {
         }
     }
 
-    /// What is exact, and was measured once.
+    /// Returns the figure of an exact value, measured once.
     pub fn exact(value: f64) -> Self {
         Self::of(vec![value])
     }
 }
 
-/// What reading the clock adds to a measurement.
+/// Returns the cost of reading the clock.
 fn overhead() -> f64 {
     let reads = (0..64).map(|_| {
         let start = now();
@@ -78,7 +78,7 @@ fn overhead() -> f64 {
     Figure::of(reads.collect()).least
 }
 
-/// Measures what one iteration takes. `work` is called once before, for what is only done at first.
+/// Measures one iteration of `work`, after a warm-up call for costs that occur only once.
 pub fn measure(plan: Plan, mut work: impl FnMut(u32) -> Result<()>) -> Result<Figure> {
     let overhead = overhead();
     work(plan.iterations)?;
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_figure_is_of_all_batches() {
+    fn figure_summarizes_all_batches() {
         let figure = Figure::of(vec![5.0, 1.0, 9.0, 2.0, 3.0]);
         let expected = Figure {
             least: 1.0,
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn each_batch_is_measured_and_one_is_not() {
+    fn warm_up_is_not_measured() {
         let plan = Plan {
             batches: 4,
             iterations: 10,
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_ends_it() {
+    fn failure_ends_the_measurement() {
         let plan = Plan::of_size(64);
         let mut calls = 0;
         let figure = measure(plan, |_| {

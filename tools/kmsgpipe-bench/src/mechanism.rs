@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The names of what is measured.
+//! Mechanisms that are measured.
 
 use serde::{Deserialize, Serialize};
 
-/// Something that a message can go through.
+/// A mechanism that transfers messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Mechanism {
     /// A pipe of this module: `write` and `read`.
     #[serde(rename = "kmsgpipe")]
     Kmsgpipe,
-    /// A pipe of this module with records, one a `write` and a `read`.
+    /// A pipe of this module in records mode, one message per `write` and `read`.
     #[serde(rename = "kmsgpipe records")]
     Records,
-    /// A pipe of this module: `write` of a message, and `read` of a record.
+    /// A pipe of this module: plain `write`, and `read` of a record.
     #[serde(rename = "kmsgpipe record read")]
     RecordsRead,
-    /// A pipe of this module with records, 32 a `write` and a `read`.
+    /// A pipe of this module in records mode, 32 messages per `write` and `read`.
     #[serde(rename = "kmsgpipe 32 records")]
     RecordsBatch,
-    /// `pipe(2)`: a stream of bytes, `write` and `read`.
+    /// `pipe(2)`: a byte stream, `write` and `read`.
     #[serde(rename = "pipe")]
     Pipe,
     /// `pipe2(2)` with `O_DIRECT`: packets of up to a page.
@@ -31,31 +31,31 @@ pub enum Mechanism {
     /// A System V message queue: `msgsnd` and `msgrcv`.
     #[serde(rename = "SysV msg")]
     Sysv,
-    /// A pair of `AF_UNIX` sockets that are `SOCK_SEQPACKET`: `send` and `recv`.
+    /// A pair of `AF_UNIX` sockets of type `SOCK_SEQPACKET`: `send` and `recv`.
     #[serde(rename = "SEQPACKET")]
     SeqPacket,
-    /// A pair of `AF_UNIX` sockets that are `SOCK_DGRAM`: `send` and `recv`.
+    /// A pair of `AF_UNIX` sockets of type `SOCK_DGRAM`: `send` and `recv`.
     #[serde(rename = "DGRAM")]
     Dgram,
-    /// The former with `sendmmsg` and `recvmmsg`, 32 messages a call.
+    /// `SOCK_SEQPACKET` with `sendmmsg` and `recvmmsg`, 32 messages per call.
     #[serde(rename = "SEQPACKET mmsg")]
     SeqPacketBatch,
-    /// The latter with `sendmmsg` and `recvmmsg`, 32 messages a call.
+    /// `SOCK_DGRAM` with `sendmmsg` and `recvmmsg`, 32 messages per call.
     #[serde(rename = "DGRAM mmsg")]
     DgramBatch,
     /// Two `NETLINK_USERSOCK` sockets of one process: `send` and `recv`.
     #[serde(rename = "netlink")]
     Netlink,
-    /// `eventfd(2)`: a counter, no messages.
+    /// `eventfd(2)`: a counter without messages.
     #[serde(rename = "eventfd")]
     Eventfd,
-    /// `write` to `/dev/null` and `read` from `/dev/zero`: what the two calls cost by themselves.
+    /// `write` to `/dev/null` and `read` from `/dev/zero`: the cost of the two system calls.
     #[serde(rename = "floor")]
     Floor,
 }
 
 impl Mechanism {
-    /// All of them, in the order in which they are shown.
+    /// All mechanisms, in display order.
     pub const ALL: [Self; 15] = [
         Self::Kmsgpipe,
         Self::Records,
@@ -74,7 +74,17 @@ impl Mechanism {
         Self::Floor,
     ];
 
-    /// Its name, as in the records.
+    /// The mechanisms that are compared by size: of each kind the one that keeps messages whole.
+    pub const BY_SIZE: [Self; 6] = [
+        Self::Kmsgpipe,
+        Self::PipeDirect,
+        Self::Mq,
+        Self::Sysv,
+        Self::SeqPacket,
+        Self::Netlink,
+    ];
+
+    /// Returns the name, as in records.
     pub fn name(self) -> &'static str {
         match self {
             Self::Kmsgpipe => "kmsgpipe",
@@ -95,7 +105,7 @@ impl Mechanism {
         }
     }
 
-    /// Whether it is a pipe of this module.
+    /// Returns whether this is a pipe of this module.
     pub fn is_own(self) -> bool {
         matches!(
             self,
@@ -103,13 +113,12 @@ impl Mechanism {
         )
     }
 
-    /// Whether what goes in comes out.
+    /// Returns whether received data is the data that was sent.
     pub fn delivers(self) -> bool {
         self != Self::Floor
     }
 
-    /// Whether one call moves `size` bytes. A packet of a pipe ends with its page, and an eventfd is
-    /// a number.
+    /// Returns whether one call moves `size` bytes. A packet of a pipe is limited to a page, and an eventfd to 8 bytes.
     pub fn takes(self, size: usize) -> bool {
         match self {
             Self::PipeDirect => size <= 4096,
@@ -118,8 +127,8 @@ impl Mechanism {
         }
     }
 
-    /// Whether it is a peer that keeps `size` bytes together as one message, with one call a message:
-    /// that which a pipe is compared with where bars speak of all peers.
+    /// Returns whether this is a peer that transfers `size` bytes as one message with one call: the set of peers in bars
+    /// against the best one.
     pub fn keeps_whole(self, size: usize) -> bool {
         !matches!(
             self,
@@ -134,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_have_the_names() {
+    fn names_match_the_records() {
         for mechanism in Mechanism::ALL {
             let written = serde_json::to_value(mechanism).unwrap();
             assert_eq!(written, mechanism.name());
@@ -142,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_packet_of_a_pipe_ends_with_its_page() {
+    fn pipe_packet_is_limited_to_a_page() {
         assert!(Mechanism::PipeDirect.keeps_whole(4096));
         assert!(!Mechanism::PipeDirect.keeps_whole(4097));
         assert!(!Mechanism::Pipe.keeps_whole(64));

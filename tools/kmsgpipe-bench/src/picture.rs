@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Figures as pictures.
+//! Figures as SVG pictures.
 
 mod lines;
 #[cfg(test)]
@@ -15,16 +15,16 @@ use anyhow::{Context, Result};
 use plotters::{coord::Shift, prelude::*};
 use std::{fmt, fs, path::Path};
 
-/// The width of a picture of bars, and the height of each bar.
+/// Width of a bar picture, and height per bar.
 const BARS: (u32, u32) = (800, 30);
-/// The height of what is above all bars, or lines: what they show.
+/// Height of the heading.
 const HEADING: u32 = 60;
-/// Where bars begin: right of the longest name.
+/// Left end of the bars, which leaves space for the longest name.
 const NAMES: i32 = 180;
-/// What is left to the right of the longest bar, for its figure.
+/// Space to the right of the longest bar, for its figure.
 const FIGURES: i32 = 150;
 
-/// What is drawn as bars: the case, the size of messages, and the file's name.
+/// Bar pictures: case, message size and file name.
 const BAR_PICTURES: [(&str, usize, &str); 7] = [
     ("pair", 64, "pair-64"),
     ("pingpong 1 cpu", 64, "pingpong-64"),
@@ -35,27 +35,27 @@ const BAR_PICTURES: [(&str, usize, &str); 7] = [
     ("stream 4:4", 64, "stream-4-4-64"),
 ];
 
-/// The colour of this module's figures.
+/// Colour of this module.
 const OWN: RGBColor = RGBColor(200, 60, 20);
-/// The colour of what nothing goes through.
+/// Colour of the floor.
 const LEAST: RGBColor = RGBColor(200, 200, 200);
-/// The colour of the others in pictures of bars.
+/// Colour of the peers in bar pictures.
 const OTHERS: RGBColor = RGBColor(110, 140, 180);
 
-/// What is drawn on.
+/// A drawing area.
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// What went wrong while drawing.
+/// Converts an error of the drawing library.
 fn failed(error: impl fmt::Display) -> anyhow::Error {
     anyhow::anyhow!("drawing: {error}")
 }
 
-/// All that is written is in this font.
+/// Returns the font of all text.
 fn font(size: i32) -> FontDesc<'static> {
     ("sans-serif", size).into_font()
 }
 
-/// A picture of this size, as SVG.
+/// Draws a picture of this size, and returns it as SVG.
 fn svg(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Result<()>) -> Result<String> {
     let mut text = String::new();
     let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
@@ -66,13 +66,13 @@ fn svg(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Result<()>) -> Result<S
     Ok(text)
 }
 
-/// Writes one line, whose upper left corner is at a place.
+/// Writes a line of text with its upper left corner at `place`.
 fn write(area: &Area<'_>, text: &str, place: (i32, i32), size: i32) -> Result<()> {
     let text = Text::new(text, place, font(size));
     area.draw(&text).map_err(failed)
 }
 
-/// Writes above all what the figures are, which are the better ones, and where they were measured.
+/// Writes the heading: the subject, the unit, which direction is better, and where the figures come from.
 fn heading(area: &Area<'_>, records: &[&Record], what: &str) -> Result<()> {
     let Some(Record { unit, place, .. }) = records.first() else {
         return Ok(());
@@ -83,7 +83,7 @@ fn heading(area: &Area<'_>, records: &[&Record], what: &str) -> Result<()> {
     write(area, &origin, (10, 36), 15)
 }
 
-/// Bars of one case, the best first.
+/// Draws the bars of one case, best first.
 fn bars(records: &[&Record], title: &str) -> Result<String> {
     let mut records = records.to_vec();
     records.sort_by(|a, b| a.value.total_cmp(&b.value));
@@ -117,7 +117,7 @@ fn bars(records: &[&Record], title: &str) -> Result<String> {
     })
 }
 
-/// Draws what there are figures of, into a directory.
+/// Draws all pictures that have figures into a directory.
 pub fn draw(records: &[Record], directory: &Path) -> Result<()> {
     fs::create_dir_all(directory).with_context(|| directory.display().to_string())?;
     let put = |name: &str, svg: String| {
@@ -136,7 +136,7 @@ pub fn draw(records: &[Record], directory: &Path) -> Result<()> {
         }
     }
     let mut found = of("pair", None);
-    found.retain(|record| lines::MECHANISMS.contains(&record.mechanism));
+    found.retain(|record| lines::mechanisms().any(|drawn| drawn == record.mechanism));
     if !found.is_empty() {
         put("pair", lines::lines(&found)?)?;
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Figures as they are written down, and read again.
+//! Records of figures: the file format.
 
 use crate::{measure::Figure, mechanism::Mechanism};
 use anyhow::{bail, ensure, Context, Result};
@@ -8,25 +8,25 @@ use nix::sys::utsname::uname;
 use serde::{Deserialize, Serialize};
 use std::{env, fs, io::Write, path::Path};
 
-/// What one iteration is measured in.
+/// Unit of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
-    /// Instructions that the machine executed, in the kernel and outside.
+    /// Instructions executed by the machine, in kernel and user space.
     Instructions,
-    /// Nanoseconds that went by.
+    /// Nanoseconds.
     Nanoseconds,
-    /// Thousands of messages a second.
+    /// Thousands of messages per second.
     #[serde(rename = "k messages/s")]
     Rate,
-    /// Bytes of the kernel's memory.
+    /// Bytes of kernel memory.
     Bytes,
-    /// Allocations of memory in the kernel.
+    /// Memory allocations in the kernel.
     Allocations,
 }
 
 impl Unit {
-    /// How it is told.
+    /// Returns the name of the unit.
     pub fn name(self) -> &'static str {
         match self {
             Self::Instructions => "instructions",
@@ -37,7 +37,7 @@ impl Unit {
         }
     }
 
-    /// Which of its figures are the better ones.
+    /// Returns which direction is better.
     pub fn better(self) -> &'static str {
         match self {
             Self::Rate => "higher is better",
@@ -48,31 +48,30 @@ impl Unit {
     }
 }
 
-/// How the machine that measured came to its figures.
+/// The accelerator with which time is an instruction count.
 pub const ICOUNT: &str = "icount";
 
-/// Where something was measured.
+/// Where a figure was measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
-    /// The kernel: what `uname -r` says, and the lab's key of its source, configuration and compilers.
+    /// Kernel: `uname -r`, and the lab's key of its source, configuration and compilers.
     pub kernel: String,
-    /// The module's commit, with `-dirty` behind it if there were changes.
+    /// Commit of the module, with the suffix `-dirty` if there were uncommitted changes.
     pub module: String,
-    /// What executed the machine: icount, tcg, tcg multi-threaded or kvm.
+    /// How the machine was executed: icount, tcg, tcg multi-threaded or kvm.
     pub accelerator: String,
 }
 
 impl Place {
-    /// This machine; lab/run tells what it is.
+    /// Returns the description of this machine, which lab/run passes in the environment.
     ///
     /// # Errors
     ///
-    /// If this is none of the lab's: what is measured changes the limits of the machine, and makes and
-    /// destroys things in it.
+    /// This is not a machine of the lab. The benchmark changes system limits, and creates and destroys pipes.
     pub fn here() -> Result<Self> {
         let told = |key| {
             let value = env::var(key).ok();
-            value.context("this is for the lab's machine: lab/run kmsgpipe-bench measure")
+            value.context("run this in the lab's machine: lab/run kmsgpipe-bench measure")
         };
         let release = uname()?.release().to_string_lossy().into_owned();
         Ok(Self {
@@ -82,12 +81,12 @@ impl Place {
         })
     }
 
-    /// Whether time is a count of instructions there.
+    /// Returns whether time is an instruction count.
     pub fn counts(&self) -> bool {
         self.accelerator == ICOUNT
     }
 
-    /// What time is measured in there.
+    /// Returns the unit of time.
     pub fn time(&self) -> Unit {
         if self.counts() {
             Unit::Instructions
@@ -97,56 +96,56 @@ impl Place {
     }
 }
 
-/// One figure.
+/// A figure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// What the messages went through.
+    /// The mechanism.
     pub mechanism: Mechanism,
-    /// What was done.
+    /// The case.
     pub case: String,
-    /// The length of a message in bytes, or 0 where there is none.
+    /// Message size in bytes, 0 if there are no messages.
     pub size: usize,
-    /// How many of what the case's name ends with there were.
+    /// The count that a `scale` case varies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<usize>,
-    /// What the value is a number of.
+    /// Unit of the value.
     pub unit: Unit,
-    /// The figure: the smallest of all batches for costs, the median for rates.
+    /// The figure: minimum of all batches for costs, median for rates.
     pub value: f64,
-    /// The median of all batches.
+    /// Median of all batches.
     pub median: f64,
-    /// The largest of all batches.
+    /// Maximum of all batches.
     pub most: f64,
-    /// How many batches there were.
+    /// Number of batches.
     pub batches: usize,
     /// Where it was measured.
     #[serde(flatten)]
     pub place: Place,
 }
 
-/// What a figure is of.
+/// What a figure describes.
 #[derive(Clone, Copy, Debug)]
 pub struct Of<'a> {
-    /// What the messages went through.
+    /// The mechanism.
     pub mechanism: Mechanism,
-    /// What was done.
+    /// The case.
     pub case: &'a str,
-    /// The length of a message.
+    /// Message size in bytes.
     pub size: usize,
-    /// How many of what the case's name ends with there are.
+    /// The count that a `scale` case varies.
     pub at: Option<usize>,
 }
 
-/// Takes figures and writes each at once.
+/// Writes each figure at once.
 pub struct Sink<'a> {
-    /// Where they are measured.
+    /// Where the figures are measured.
     pub place: Place,
-    /// Where they are written to.
+    /// Output.
     pub to: &'a mut dyn Write,
 }
 
 impl Sink<'_> {
-    /// Writes one figure.
+    /// Writes a figure.
     pub fn put(&mut self, of: Of<'_>, unit: Unit, figure: Figure) -> Result<()> {
         let record = Record {
             mechanism: of.mechanism,
@@ -169,13 +168,13 @@ impl Sink<'_> {
         self.to.flush().context("writing a figure")
     }
 
-    /// Writes what something costs in time, or in instructions.
+    /// Writes a cost in time or instructions.
     pub fn put_time(&mut self, of: Of<'_>, figure: Figure) -> Result<()> {
         self.put(of, self.place.time(), figure)
     }
 }
 
-/// Understands figures: an array of them, or one a line.
+/// Parses figures: a JSON array, or one per line.
 pub fn parse(text: &str) -> Result<Vec<Record>> {
     if text.trim_start().starts_with('[') {
         return Ok(serde_json::from_str(text)?);
@@ -190,7 +189,8 @@ pub fn load(files: &[impl AsRef<Path>]) -> Result<Vec<Record>> {
     for file in files {
         let file = file.as_ref();
         let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-        let found = parse(&text).with_context(|| format!("{} is no such file", file.display()))?;
+        let found =
+            parse(&text).with_context(|| format!("{} has no valid figures", file.display()))?;
         ensure!(
             !found.is_empty(),
             "there are no figures in {}",
@@ -201,26 +201,26 @@ pub fn load(files: &[impl AsRef<Path>]) -> Result<Vec<Record>> {
     Ok(records)
 }
 
-/// Refuses figures that say nothing about each other.
+/// Checks that figures are comparable.
 ///
 /// # Errors
 ///
-/// If they are of different kernels.
+/// They were measured on different kernels.
 pub fn same_kernel<'a>(records: impl IntoIterator<Item = &'a Record>) -> Result<()> {
     same(records, "kernels", |place| &place.kernel)
 }
 
-/// Refuses figures that are not of one kernel and one module.
+/// Checks that figures are of one kernel and one module.
 ///
 /// # Errors
 ///
-/// If they are not.
+/// They are not.
 pub fn same_module(records: &[Record]) -> Result<()> {
     same_kernel(records)?;
     same(records, "commits of the module", |place| &place.module)
 }
 
-/// Sees that something is the same everywhere.
+/// Checks that a property is the same for all figures.
 fn same<'a>(
     records: impl IntoIterator<Item = &'a Record>,
     what: &str,
@@ -235,7 +235,7 @@ fn same<'a>(
         let other = key(&record.place);
         if other != first {
             bail!(
-                "these figures are of different {what}, and are not compared: {first} and {other}"
+                "these figures are of different {what} and cannot be compared: {first} and {other}"
             );
         }
     }
@@ -246,7 +246,7 @@ fn same<'a>(
 pub mod tests {
     use super::*;
 
-    /// A figure by instruction count.
+    /// Returns an instruction count.
     pub fn counted(mechanism: Mechanism, case: &str, size: usize, value: f64) -> Record {
         Record {
             mechanism,
@@ -267,7 +267,7 @@ pub mod tests {
     }
 
     #[test]
-    fn records_survive_being_written() {
+    fn records_round_trip() {
         let mut record = counted(Mechanism::PipeDirect, "scale depth", 64, 1234.5);
         record.at = Some(16);
         record.unit = Unit::Rate;
@@ -278,7 +278,7 @@ pub mod tests {
     }
 
     #[test]
-    fn the_schema_is_what_is_documented() {
+    fn json_matches_the_documented_schema() {
         let record = counted(Mechanism::Mq, "pair", 64, 1.5);
         let text = serde_json::to_string(&record).unwrap();
         assert_eq!(
@@ -288,7 +288,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_rate_is_the_median_and_a_cost_the_least() {
+    fn rate_is_the_median_and_cost_the_minimum() {
         let figure = Figure::of(vec![1.0, 2.0, 6.0]);
         let of = Of {
             mechanism: Mechanism::Kmsgpipe,
@@ -311,7 +311,7 @@ pub mod tests {
     }
 
     #[test]
-    fn different_kernels_are_not_compared() {
+    fn different_kernels_are_rejected() {
         let one = counted(Mechanism::Pipe, "pair", 64, 1.0);
         let mut other = one.clone();
         assert!(same_module(&[one.clone(), other.clone()]).is_ok());
@@ -320,7 +320,7 @@ pub mod tests {
         let refusal = same_module(&[one.clone(), other.clone()]).unwrap_err();
         assert!(refusal
             .to_string()
-            .ends_with("commits of the module, and are not compared: abc and def"));
+            .ends_with("commits of the module and cannot be compared: abc and def"));
         other.place.kernel = "7.3.0".into();
         let refusal = same_kernel([&one, &other]).unwrap_err();
         assert!(refusal.to_string().contains("different kernels"));
@@ -328,7 +328,7 @@ pub mod tests {
     }
 
     #[test]
-    fn what_is_no_record_is_refused() {
+    fn invalid_records_are_rejected() {
         assert!(parse("{}").is_err());
         assert!(parse("[1]").is_err());
         assert!(parse("{\"mechanism\":\"pigeon\"}").is_err());

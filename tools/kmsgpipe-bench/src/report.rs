@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Figures as tables, with their ratios to those of a packet through pipe(2).
+//! Tables of figures, with ratios to `pipe(2)` with `O_DIRECT`.
 
 use crate::{
     mechanism::Mechanism,
@@ -8,10 +8,10 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// What all others are compared with.
+/// Reference of the ratios.
 const REFERENCE: Mechanism = Mechanism::PipeDirect;
 
-/// A figure as a person reads it.
+/// Formats a figure.
 pub fn number(value: f64) -> String {
     if value == 0.0 || value.abs() >= 100.0 {
         format!("{value:.0}")
@@ -20,7 +20,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// Rows of cells, the first of which are the titles, as a table of Markdown whose columns are aligned.
+/// Formats rows, the first of which is the heading, as an aligned Markdown table.
 pub fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| {
@@ -55,7 +55,7 @@ pub fn table(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// The cases, in the order in which they were measured first, each with its figures.
+/// Returns the cases in the order of their first figure, each with its figures.
 pub fn by_case(records: &[Record]) -> Vec<(&str, Vec<&Record>)> {
     let mut cases: Vec<(&str, Vec<&Record>)> = Vec::new();
     for record in records {
@@ -67,7 +67,7 @@ pub fn by_case(records: &[Record]) -> Vec<(&str, Vec<&Record>)> {
     cases
 }
 
-/// The title of a column.
+/// Formats the heading of a column.
 fn title((size, at): (usize, Option<usize>)) -> String {
     match (size, at) {
         (_, Some(at)) => at.to_string(),
@@ -76,7 +76,7 @@ fn title((size, at): (usize, Option<usize>)) -> String {
     }
 }
 
-/// One case: a row a mechanism, a column a size.
+/// Formats the table of a case: a row per mechanism, a column per size.
 fn of_case(case: &str, records: &[&Record]) -> String {
     let columns: BTreeSet<_> = records
         .iter()
@@ -92,7 +92,7 @@ fn of_case(case: &str, records: &[&Record]) -> String {
         return String::new();
     };
     let place = &first.place;
-    // Ratios of what may well be nothing say nothing.
+    // Ratios are omitted if the reference may be 0.
     let compares = !matches!(first.unit, Unit::Bytes | Unit::Allocations)
         && records.iter().any(|record| record.mechanism == REFERENCE);
     let mut rows = vec![vec![format!("{} of", first.unit.name())]];
@@ -123,37 +123,35 @@ fn of_case(case: &str, records: &[&Record]) -> String {
         about += &format!(", the {which} of {}", first.batches);
     }
     if compares {
-        about += &format!("; in brackets the ratio to {}", REFERENCE.name());
+        about += &format!("; in brackets: ratio to {}", REFERENCE.name());
     }
     format!("### {case}\n\n{about}\n\n{}", table(&rows))
 }
 
-/// What figures cannot tell, by what they are.
+/// Describes the limits of these figures.
 fn limits(records: &[Record]) -> String {
     let counted = records.iter().any(|record| record.place.counts());
     let timed = records.iter().any(|record| !record.place.counts());
-    let mut text = String::from("What these figures cannot tell:\n");
+    let mut text = String::from("Limits of these figures:\n");
     if counted {
         text += "\
-- Instructions are not time. A count knows no cache, no branch that is guessed wrong, no atomic
-  operation that is dear, and no lock that another processor holds; and copies are made without the
-  processor's fast string instructions.
-- A count is of this kernel's configuration. Others have mitigations, auditing and security modules, which
-  weigh the same on all mechanisms only where all make the same calls; and in a memory control group
-  whatever allocates for a message costs more.
+- Instructions are not time. A count ignores cache misses, mispredicted branches, the latency of atomic
+  operations and lock contention; and copies do not use the processor's fast string instructions.
+- A count is specific to this kernel's configuration. Mitigations, auditing and security modules affect all
+  mechanisms equally only if they make the same system calls; and in a memory control group, mechanisms
+  that allocate memory per message cost more.
 ";
     }
     if timed {
         text += "\
-- Times are of a machine that is emulated, on whatever else the host was doing: they rank mechanisms
-  that were measured side by side on an idle host, and no more. What differs by less than a tenth does
-  not differ.
+- Times were measured in an emulated machine and depend on the load of the host: they only rank mechanisms
+  that were measured side by side on an idle host. Differences of less than 10 % are not significant.
 ";
     }
-    text + "- Two tasks and one channel are no program: what it does with its messages is not in here.\n"
+    text + "- A benchmark of two tasks and one channel does not include the work of a real program.\n"
 }
 
-/// All tables.
+/// Formats all tables.
 pub fn tables(records: &[Record]) -> String {
     let Some(first) = records.first() else {
         return String::new();
@@ -169,7 +167,7 @@ pub fn tables(records: &[Record]) -> String {
     text + &limits(records)
 }
 
-/// Two runs side by side: what is in both.
+/// Formats the figures that two runs have in common, side by side.
 pub fn compare(before: &[Record], after: &[Record]) -> String {
     let mut rows = vec![["case", "mechanism", "size", "before", "after", "ratio"]
         .map(String::from)
@@ -211,7 +209,7 @@ mod tests {
     use crate::record::tests::counted;
 
     #[test]
-    fn a_table_has_ratios_to_a_packet_of_a_pipe() {
+    fn table_has_ratios_to_pipe_packets() {
         let records = [
             counted(Mechanism::Kmsgpipe, "pair", 64, 900.0),
             counted(Mechanism::PipeDirect, "pair", 64, 1200.0),
@@ -224,14 +222,14 @@ mod tests {
             "|-----------------|-----------:|--------:|",
             "| kmsgpipe        | 900 (0.75) |   20000 |",
             "| pipe O_DIRECT   |       1200 |       - |",
-            "- Instructions are not time. A count knows no cache, no branch that is guessed wrong, no atomic",
+            "- Instructions are not time. A count ignores cache misses, mispredicted branches, the latency of atomic",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }
     }
 
     #[test]
-    fn two_runs_are_side_by_side() {
+    fn compare_prints_runs_side_by_side() {
         let before = [
             counted(Mechanism::Kmsgpipe, "pair", 64, 1000.0),
             counted(Mechanism::Pipe, "pair", 64, 1000.0),

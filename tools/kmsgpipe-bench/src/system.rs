@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The machine: its limits, its processors, and an end to waiting.
+//! The machine: system limits, processors, timeouts and console.
 
 use anyhow::{Context, Result};
 use nix::{
@@ -16,7 +16,7 @@ use nix::{
 };
 use std::{fs, thread};
 
-/// Limits that are in the way of equal conditions, and what they are set to.
+/// System limits that would favour some mechanisms, and their new values.
 const LIMITS: [(&str, u64); 7] = [
     ("/proc/sys/fs/mqueue/msg_max", 65536),
     ("/proc/sys/fs/mqueue/msgsize_max", 65536),
@@ -27,7 +27,7 @@ const LIMITS: [(&str, u64); 7] = [
     ("/proc/sys/fs/nr_open", 1 << 20),
 ];
 
-/// Makes room for as many and as long messages in every mechanism. Root's.
+/// Raises limits so that every mechanism can queue the same messages. Requires root.
 pub fn raise_limits() -> Result<()> {
     for (path, value) in LIMITS {
         fs::write(path, value.to_string()).with_context(|| path.to_owned())?;
@@ -37,12 +37,12 @@ pub fn raise_limits() -> Result<()> {
     setrlimit(Resource::RLIMIT_NOFILE, 1 << 16, 1 << 16).context("RLIMIT_NOFILE")
 }
 
-/// How many processors there are.
+/// Returns the number of processors.
 pub fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Lets this task run on these processors only.
+/// Restricts this task to some processors.
 fn run_on_all(of: impl Iterator<Item = usize>) -> Result<()> {
     let mut set = CpuSet::new();
     for processor in of {
@@ -51,58 +51,58 @@ fn run_on_all(of: impl Iterator<Item = usize>) -> Result<()> {
     sched_setaffinity(Pid::from_raw(0), &set).context("sched_setaffinity")
 }
 
-/// Lets this task run on one processor only.
+/// Restricts this task to one processor.
 pub fn run_on(processor: usize) -> Result<()> {
     run_on_all(processor..=processor)
 }
 
-/// Lets this task run on every processor.
+/// Allows this task to run on every processor.
 pub fn run_anywhere(processors: usize) -> Result<()> {
     run_on_all(0..processors)
 }
 
-/// Ends this process when its parent ends.
+/// Lets the kernel kill this process when its parent exits.
 pub fn end_with_parent() -> Result<(), Errno> {
     prctl::set_pdeathsig(Signal::SIGKILL)
 }
 
-/// Says that time is up, and ends the process.
-extern "C" fn time_is_up(_: libc::c_int) {
-    const TEXT: &str = "kmsgpipe-bench: a message does not arrive, or nobody takes it; giving up\n";
-    // SAFETY: Both may be called by a handler, and the text is as long as is said.
+/// Reports the timeout and exits.
+extern "C" fn on_timeout(_: libc::c_int) {
+    const TEXT: &str = "kmsgpipe-bench: timeout: a message was lost, or its receiver hangs\n";
+    // SAFETY: Both functions are async-signal-safe, and the length is that of the text.
     unsafe {
         libc::write(2, TEXT.as_ptr().cast(), TEXT.len());
         libc::_exit(1);
     }
 }
 
-/// Ends this process unless [`patience`] is called again within that time: a message that is lost
-/// would be waited for without end.
-pub fn patience(seconds: u32) -> Result<()> {
+/// Exits this process after a timeout, unless called again before. Without it, a lost message would be awaited
+/// forever.
+pub fn set_timeout(seconds: u32) -> Result<()> {
     let action = SigAction::new(
-        SigHandler::Handler(time_is_up),
+        SigHandler::Handler(on_timeout),
         SaFlags::empty(),
         SigSet::empty(),
     );
-    // SAFETY: The handler does nothing that handlers may not do.
+    // SAFETY: The handler is async-signal-safe.
     unsafe { sigaction(Signal::SIGALRM, &action) }.context("sigaction")?;
     alarm::set(seconds);
     Ok(())
 }
 
-/// Where the kernel is told to write every line of its log to the console.
+/// Parameter that sends all messages of the kernel log to the console.
 const IGNORE_LOGLEVEL: &str = "/sys/module/printk/parameters/ignore_loglevel";
-/// Which lines go to the console otherwise.
+/// Log level of the console.
 const PRINTK: &str = "/proc/sys/kernel/printk";
 
-/// Keeps the kernel's log from a console that takes longer than what is measured, while it lives.
+/// Suppresses the kernel log on the console until dropped, because a slow console would distort figures.
 pub struct QuietConsole {
     ignore: String,
     levels: String,
 }
 
 impl QuietConsole {
-    /// Begins.
+    /// Suppresses the log.
     pub fn new() -> Result<Self> {
         let quiet = Self {
             ignore: fs::read_to_string(IGNORE_LOGLEVEL).context(IGNORE_LOGLEVEL)?,
@@ -116,7 +116,7 @@ impl QuietConsole {
 
 impl Drop for QuietConsole {
     fn drop(&mut self) {
-        // What fails here leaves the console too quiet, and nothing worse.
+        // A failure only leaves the console quiet.
         let _ = fs::write(IGNORE_LOGLEVEL, &self.ignore);
         let _ = fs::write(PRINTK, &self.levels);
     }

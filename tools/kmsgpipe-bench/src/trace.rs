@@ -1,33 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's own trace of allocations by this task.
+//! Tracing of allocations by this task.
 
 use anyhow::{ensure, Context, Result};
 use nix::mount::{mount, MsFlags};
 use std::{collections::BTreeMap, fs, path::Path};
 
-/// Where the files of tracing are.
+/// Mount point of tracefs.
 const ROOT: &str = "/sys/kernel/tracing";
 
-/// The events that are allocations: of an object by size, of one of a cache, of pages. An object whose
-/// slab has to be made counts twice.
+/// Allocation events: of an object by size, of an object of a cache, of pages. An object for which a new slab is
+/// allocated counts twice.
 const EVENTS: [&str; 3] = ["kmalloc", "kmem_cache_alloc", "mm_page_alloc"];
 
-/// The trace, switched off when this is dropped.
+/// The tracer, disabled when dropped.
 pub struct Trace(());
 
-/// Writes to one of its files.
+/// Writes a file of tracefs.
 fn set(file: &str, text: &str) -> Result<()> {
     fs::write(Path::new(ROOT).join(file), text).with_context(|| format!("{ROOT}/{file}"))
 }
 
-/// Reads one.
+/// Reads a file of tracefs.
 fn get(file: &str) -> Result<String> {
     fs::read_to_string(Path::new(ROOT).join(file)).with_context(|| format!("{ROOT}/{file}"))
 }
 
 impl Trace {
-    /// Makes it ready.
+    /// Sets up the tracer.
     pub fn new() -> Result<Self> {
         if !Path::new(ROOT).join("trace").exists() {
             let kind = Some("tracefs");
@@ -43,7 +43,7 @@ impl Trace {
         Ok(trace)
     }
 
-    /// How many allocations there are while `work` is done, by event and place.
+    /// Counts the allocations during `work`, by event and call site.
     pub fn count(&self, work: impl FnOnce() -> Result<()>) -> Result<BTreeMap<String, usize>> {
         set("trace", "")?;
         set("tracing_on", "1")?;
@@ -56,10 +56,10 @@ impl Trace {
             .lines()
             .find_map(|line| line.split_once("entries-written: "))
             .and_then(|(_, counts)| counts.split_whitespace().next()?.split_once('/'))
-            .context("what the trace begins with is not understood")?;
+            .context("the header of the trace cannot be parsed")?;
         ensure!(
             entries.0 == entries.1,
-            "the trace was too long: {entries:?}"
+            "the trace buffer overflowed: {entries:?}"
         );
         Ok(counts(&text))
     }
@@ -67,13 +67,13 @@ impl Trace {
 
 impl Drop for Trace {
     fn drop(&mut self) {
-        // The machine ends soon.
+        // A failure is ignored, because the machine stops soon.
         let _ = set("tracing_on", "0");
         let _ = set("events/enable", "0");
     }
 }
 
-/// Counts the events of a trace, by event and place.
+/// Counts the events of a trace, by event and call site.
 fn counts(text: &str) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_are_counted_by_place() {
+    fn events_are_counted_by_call_site() {
         let text = "\
 # tracer: nop
 #

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Allocations a message, in the steady state: one message at a time, and in a queue that stays 64 deep.
+//! Allocations per message in the steady state: with one message at a time, and with 64 messages queued.
 
 use crate::{
     channel::{pairs, with, Channel, Job, Sender, Shape},
@@ -12,23 +12,13 @@ use crate::{
 use anyhow::{ensure, Result};
 use std::collections::BTreeMap;
 
-/// Messages that are counted.
+/// Number of messages that are traced.
 const MESSAGES: u32 = 256;
-/// Messages that stay queued in the second case.
+/// Number of messages that stay queued in the second case.
 const QUEUED: usize = 64;
-/// The lengths of messages.
+/// Message sizes.
 const SIZES: [usize; 4] = [64, 1024, 4096, 65536];
-/// Whose allocations are counted.
-const ALLOCATORS: [Mechanism; 6] = [
-    Mechanism::Kmsgpipe,
-    Mechanism::PipeDirect,
-    Mechanism::Mq,
-    Mechanism::Sysv,
-    Mechanism::SeqPacket,
-    Mechanism::Netlink,
-];
-
-/// One figure.
+/// A measurement.
 struct Steady<'a> {
     trace: &'a Trace,
     shape: Shape,
@@ -49,10 +39,10 @@ impl Job for Steady<'_> {
         let mut go = |count| pairs::<C>(&mut sender, &mut receiver, shape, count);
         go(MESSAGES)?;
         let mut fewest: Option<BTreeMap<String, usize>> = None;
-        // Whatever else happened to this task in one run did not in another.
+        // The minimum of three runs, because other events in this task may allocate as well.
         for _ in 0..3 {
             let mut found = self.trace.count(|| go(MESSAGES))?;
-            // What switching the trace on and off allocates itself.
+            // Subtract the allocations of enabling and disabling the tracer.
             for (place, count) in self.trace.count(|| Ok(()))? {
                 found
                     .entry(place)
@@ -80,11 +70,11 @@ impl Job for Steady<'_> {
     }
 }
 
-/// Counts.
+/// Measures all mechanisms.
 pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
     let trace = &Trace::new()?;
     for (case, queued) in [("allocations one", 0), ("allocations queued", QUEUED)] {
-        for mechanism in ALLOCATORS {
+        for mechanism in Mechanism::BY_SIZE {
             for size in SIZES.into_iter().filter(|size| mechanism.takes(*size)) {
                 let shape = Shape { size, depth: 128 };
                 let job = Steady {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Waiting for a message that is there: by poll and by edge-triggered epoll; and io_uring instead of
-//! `write` and `read`. One task sends, asks, and receives.
+//! Readiness notification for a message that is queued, with poll and edge-triggered epoll; and io_uring instead of
+//! `write` and `read`. One task sends, polls and receives.
 
 use crate::{
     channel::{
@@ -23,22 +23,22 @@ use nix::{
 };
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// The lengths of messages.
+/// Message sizes.
 const SIZES: [usize; 2] = [64, 1024];
 
-/// Requests that io_uring is given at once, in the second of its cases.
+/// Number of requests submitted at once in the second io_uring case.
 const AT_ONCE: usize = 16;
 
-/// Both ends of one channel.
+/// Both ends of a channel.
 struct Ends<T: Open> {
     shape: Shape,
     sender: FileSender<T>,
     receiver: FileReceiver<T>,
 }
 
-/// A channel of files.
+/// A channel whose ends are files.
 trait Files: Channel<Sender = FileSender<Self::File>, Receiver = FileReceiver<Self::File>> {
-    /// What they are.
+    /// Type that owns the descriptor.
     type File: Open;
 }
 
@@ -46,7 +46,7 @@ impl<C: Channel<Sender = FileSender<T>, Receiver = FileReceiver<T>>, T: Open> Fi
     type File = T;
 }
 
-/// Opens both ends, and sees that they are those of one channel.
+/// Opens both ends, and verifies that they are connected.
 fn ends<C: Files>(size: usize) -> Result<Ends<C::File>> {
     let shape = Shape { size, depth: 128 };
     let (mut sender, mut receiver) = C::open(shape)?;
@@ -58,7 +58,7 @@ fn ends<C: Files>(size: usize) -> Result<Ends<C::File>> {
     })
 }
 
-/// Sends, calls `wait`, and receives.
+/// Measures sending, calling `wait`, and receiving.
 fn waited<C: Files>(size: usize, mut wait: impl FnMut(i32) -> i32) -> Result<Figure> {
     let Ends {
         shape,
@@ -82,7 +82,7 @@ fn waited<C: Files>(size: usize, mut wait: impl FnMut(i32) -> i32) -> Result<Fig
     })
 }
 
-/// With `poll`.
+/// Measures with `poll`.
 fn poll<C: Files>(size: usize) -> Result<Figure> {
     waited::<C>(size, |fd| {
         let mut file = libc::pollfd {
@@ -90,33 +90,33 @@ fn poll<C: Files>(size: usize) -> Result<Figure> {
             events: libc::POLLIN,
             revents: 0,
         };
-        // SAFETY: It is one file.
+        // SAFETY: The argument is an array of one valid element.
         unsafe { libc::poll(&raw mut file, 1, -1) }
     })
 }
 
-/// With an edge-triggered epoll, which is told of each message.
+/// Measures with edge-triggered epoll.
 fn epoll<C: Files>(size: usize) -> Result<Figure> {
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).context("epoll_create1")?;
     let mut known = false;
     waited::<C>(size, |fd| {
         if !known {
             let event = EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0);
-            // SAFETY: The receiver is open longer than this is called.
+            // SAFETY: The receiver is open while this closure is called.
             let file = unsafe { BorrowedFd::borrow_raw(fd) };
             known = epoll.add(file, event).is_ok();
         }
         let mut event = libc::epoll_event { events: 0, u64: 0 };
-        // SAFETY: There is room for one event.
+        // SAFETY: The buffer has space for one event.
         unsafe { libc::epoll_wait(epoll.0.as_raw_fd(), &raw mut event, 1, -1) }
     })
 }
 
-/// Submits a request so many times at once, and waits for their ends. Whether each came to `len`.
+/// Submits a request `count` times at once, and waits for completion. Returns whether each returned `len`.
 #[inline(always)]
 fn complete(ring: &mut IoUring, request: &squeue::Entry, count: usize, len: i32) -> Result<bool> {
     for _ in 0..count {
-        // SAFETY: What the request points to is valid until it has ended, which is waited for.
+        // SAFETY: The memory of the request is valid until it completes, which is awaited below.
         unsafe { ring.submission().push(request) }?;
     }
     ring.submit_and_wait(count)?;
@@ -128,7 +128,7 @@ fn complete(ring: &mut IoUring, request: &squeue::Entry, count: usize, len: i32)
     Ok(right)
 }
 
-/// With io_uring instead of `write` and `read`: so many writes at once, then so many reads.
+/// Measures io_uring instead of `write` and `read`: submits several writes at once, then as many reads.
 fn uring<C: Files>(size: usize, at_once: usize) -> Result<Figure> {
     let Ends {
         sender, receiver, ..
@@ -162,7 +162,7 @@ fn uring<C: Files>(size: usize, at_once: usize) -> Result<Figure> {
     Ok(figure)
 }
 
-/// Measures one mechanism with messages of `size` bytes.
+/// Measures a mechanism with messages of `size` bytes.
 fn one<C: Files>(sink: &mut Sink<'_>, size: usize) -> Result<()> {
     let mut put = |case, figure| {
         let of = Of {
@@ -173,7 +173,7 @@ fn one<C: Files>(sink: &mut Sink<'_>, size: usize) -> Result<()> {
         };
         sink.put_time(of, figure)
     };
-    // Both files of the floor are always ready, and epoll is told of nothing: that shows no calls.
+    // The files of the floor are always ready, so epoll reports no edges.
     if C::MECHANISM.delivers() {
         put("poll", poll::<C>(size)?)?;
         put("epoll", epoll::<C>(size)?)?;
@@ -182,7 +182,7 @@ fn one<C: Files>(sink: &mut Sink<'_>, size: usize) -> Result<()> {
     put("io_uring at once", uring::<C>(size, AT_ONCE)?)
 }
 
-/// Measures the files among the mechanisms.
+/// Measures all mechanisms that are files.
 pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
     for size in SIZES {
         one::<Kmsgpipe>(sink, size)?;

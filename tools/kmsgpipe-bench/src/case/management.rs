@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What it costs to remove messages that have grown too old, to make and to destroy pipes, and to list
-//! them.
+//! Cost of expiring messages, and of creating, destroying and listing pipes.
 
 use crate::{
     channel::{
@@ -17,19 +16,19 @@ use anyhow::{ensure, Context, Result};
 use kmsgpipe::Flush;
 use std::{collections::HashMap, fs, io::Read, thread, time::Duration};
 
-/// Messages that expire.
+/// Number of messages that expire.
 const MESSAGES: usize = 65536;
-/// Pipes that are made, listed and destroyed.
+/// Number of pipes that are created, listed and destroyed.
 const PIPES: usize = 4096;
-/// What a program reads at a time.
+/// Read size for the list.
 const BUFFER: usize = 128 << 10;
 
-/// The time for which each kernel worker has run, in nanoseconds.
+/// Returns the run time of each kernel worker, in nanoseconds.
 fn workers() -> Result<HashMap<String, u64>> {
     let mut times = HashMap::new();
     for task in fs::read_dir("/proc")? {
         let path = task?.path();
-        // Not every file there is a task's, and tasks come and go.
+        // Skip entries that are not tasks, and tasks that exited.
         let Ok(name) = fs::read_to_string(path.join("comm")) else {
             continue;
         };
@@ -45,7 +44,7 @@ fn workers() -> Result<HashMap<String, u64>> {
     Ok(times)
 }
 
-/// What the sweeper takes for a message: workers do nothing else meanwhile.
+/// Measures the sweeper per message, by the run time of workers, which do nothing else meanwhile.
 fn sweep() -> Result<Figure> {
     let pipe = make(Shape {
         size: 64,
@@ -64,14 +63,14 @@ fn sweep() -> Result<Figure> {
     while pipe.stats()?.expired_msgs < MESSAGES as u64 {
         thread::sleep(Duration::from_millis(10));
     }
-    // The sweeper goes on to free what they took.
+    // The sweeper frees memory after the messages are gone.
     thread::sleep(Duration::from_millis(20));
     let took = workers()?.into_iter();
     let took = took.map(|(task, time)| time - before.get(&task).unwrap_or(&0));
     Ok(Figure::exact(took.sum::<u64>() as f64 / MESSAGES as f64))
 }
 
-/// What one of all pipes takes in the file that lists them.
+/// Measures the list per pipe.
 fn list() -> Result<Figure> {
     let mut buffer = vec![0; BUFFER];
     let mut values = Vec::new();
@@ -93,14 +92,14 @@ fn list() -> Result<Figure> {
     Ok(Figure::of(values))
 }
 
-/// What one of many things takes that a call does.
+/// Measures a call, and divides by the number of objects.
 fn each(work: impl FnOnce() -> Result<()>) -> Result<Figure> {
     let start = now();
     work()?;
     Ok(Figure::exact((now() - start) as f64 / PIPES as f64))
 }
 
-/// Measures.
+/// Measures all cases.
 pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
     let time = sink.place.time();
     let mut put = |case, size, unit: Unit, figure| {
@@ -112,15 +111,15 @@ pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
         };
         sink.put(of, unit, figure)
     };
-    // What the sweeper says in the log.
+    // The sweeper logs a line.
     let quiet = system::QuietConsole::new()?;
     put("management sweep", 64, time, sweep()?)?;
     drop(quiet);
     let mut crowd = Crowd::new()?;
-    // A first one is for what is allocated once.
+    // Warm up, for allocations that occur only once.
     crowd.grow(1)?;
-    crowd.disperse()?;
+    crowd.destroy_all()?;
     put("management create", 0, time, each(|| crowd.grow(PIPES))?)?;
     put("management list", 0, time, list()?)?;
-    put("management destroy", 0, time, each(|| crowd.disperse())?)
+    put("management destroy", 0, time, each(|| crowd.destroy_all())?)
 }

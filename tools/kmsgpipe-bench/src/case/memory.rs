@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a queued message takes of the kernel's memory beside its payload, and what a channel takes that
-//! nobody uses.
+//! Kernel memory: overhead per queued message, and per idle channel.
 
 use super::SIZES;
 use crate::{
@@ -18,19 +17,19 @@ use nix::{
     unistd::{fork, ForkResult},
 };
 
-/// How the memory of messages is measured.
+/// How memory is measured.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Meter {
-    /// As what is charged to the sender's control group.
+    /// By the charge of the sender's control group.
     Charged,
-    /// As what the kernel has allocated, where a sender is not charged in full: without
-    /// `SLAB_BUCKETS` the messages of both queues are not.
+    /// By the total of allocated kernel memory, for mechanisms that do not charge the sender in full: POSIX and System V
+    /// queues without `SLAB_BUCKETS`.
     Allocated,
 }
 
 use Meter::{Allocated, Charged};
 
-/// Whose memory is measured, and how.
+/// Mechanisms that are measured, and how.
 const OWNERS: [(Mechanism, Meter); 6] = [
     (Mechanism::Kmsgpipe, Charged),
     (Mechanism::PipeDirect, Charged),
@@ -41,9 +40,9 @@ const OWNERS: [(Mechanism, Meter); 6] = [
 ];
 
 impl Meter {
-    /// What there is now, in bytes.
+    /// Returns the current value in bytes.
     fn read(self, group: &Group) -> Result<u64> {
-        // This waits until what a child used is given back, in either case.
+        // Also waits until the memory of a child that exited is uncharged.
         let charged = group.charged()?;
         match self {
             Charged => Ok(charged),
@@ -52,7 +51,7 @@ impl Meter {
     }
 }
 
-/// A queue full of messages from a task in a control group.
+/// Messages queued by a task in a control group.
 struct Queued<'a> {
     group: &'a Group,
     meter: Meter,
@@ -70,7 +69,7 @@ impl Job for Queued<'_> {
         } = self;
         let (mut sender, _receiver) = C::open(shape)?;
         let before = meter.read(group)?;
-        // SAFETY: This process has one thread, so that the child may do anything.
+        // SAFETY: This process has one thread, so the child may call any function.
         match unsafe { fork() }.context("fork")? {
             ForkResult::Parent { child } => {
                 let end = waitpid(child, None).context("waitpid")?;
@@ -86,7 +85,7 @@ impl Job for Queued<'_> {
                 let done = system::end_with_parent().is_ok()
                     && group.enter().is_ok()
                     && (0..shape.depth).all(|_| sender.send());
-                // SAFETY: It ends the process, without an end to what is the parent's.
+                // SAFETY: `_exit` does not run destructors, which would release what the parent owns.
                 unsafe { nix::libc::_exit(if done { 0 } else { 1 }) }
             }
         }
@@ -95,10 +94,10 @@ impl Job for Queued<'_> {
     }
 }
 
-/// Many channels that nobody uses.
+/// Idle channels.
 struct Idle;
 
-/// How many.
+/// Number of idle channels.
 const IDLE: usize = 1000;
 
 impl Job for Idle {
@@ -119,7 +118,7 @@ impl Job for Idle {
     }
 }
 
-/// What one of a thousand things takes that a call makes. A first call is for what is allocated once.
+/// Measures the memory of one of a thousand objects, after a warm-up call.
 fn each(mut make: impl FnMut() -> Result<()>) -> Result<f64> {
     make()?;
     let before = kernel_memory()?;
@@ -127,7 +126,7 @@ fn each(mut make: impl FnMut() -> Result<()>) -> Result<f64> {
     Ok((kernel_memory()? as f64 - before as f64) / IDLE as f64)
 }
 
-/// Measures. Nothing else may have used much memory before: what is left of that would be used again.
+/// Measures all mechanisms. Must run before cases that use much memory, which would be reused here.
 pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
     let mut put = |mechanism, case, size, bytes| {
         let of = Of {
@@ -141,12 +140,12 @@ pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
     let mut crowd = Crowd::new()?;
     let pipe = each(|| crowd.grow(IDLE))?;
     put(Mechanism::Kmsgpipe, "memory pipe", 0, pipe)?;
-    crowd.disperse()?;
+    crowd.destroy_all()?;
     for (mechanism, _) in OWNERS.into_iter().skip(1) {
         put(mechanism, "memory pipe", 0, with(mechanism, Idle)?)?;
     }
     let group = Group::new()?;
-    // What other processors have charged in advance is given back later only.
+    // Other processors return precharged memory with a delay.
     let processors = system::processors();
     system::run_on(0)?;
     for (mechanism, meter) in OWNERS {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is measured.
+//! Groups of cases.
 
 pub mod allocations;
 pub mod events;
@@ -15,35 +15,35 @@ use crate::record::{Place, Sink};
 use anyhow::Result;
 use clap::ValueEnum;
 
-/// Something to measure, in the order in which it is done. Once there is a memory control group, all that
-/// allocates costs more, so that memory comes after what peers are compared by; before what uses much
-/// of it. Threads come last: the C library does things faster while there are none.
+/// A group of cases, in execution order. A memory control group makes all later allocations more expensive, so memory
+/// comes after the comparison with peers, but before cases that use much memory. Threads come last, because the C
+/// library is faster in single-threaded processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Case {
-    /// Sending a message and receiving it, by one task that never waits
+    /// Sending and receiving by one task that never blocks
     Pair,
-    /// Two tasks that wait for each other's messages
+    /// Round trips between two tasks
     Pingpong,
-    /// Waiting by poll and by epoll, and io_uring
+    /// poll, epoll and io_uring
     Events,
-    /// Memory of the kernel that a queued message and an idle pipe take
+    /// Kernel memory of queued messages and idle pipes
     Memory,
-    /// What a message costs where there are many messages, pipes or open files
+    /// Cost of a message with many messages, pipes or open files
     Scale,
-    /// Removing old messages; making, destroying and listing pipes
+    /// Expiring messages; creating, destroying and listing pipes
     Management,
-    /// Allocations a message, by the kernel's trace
+    /// Allocations per message, by kernel tracing
     Allocations,
-    /// Messages one way, from several writers to several readers
+    /// Throughput from several writers to several readers
     Stream,
 }
 
-/// The lengths of messages that are measured.
+/// Message sizes.
 pub const SIZES: [usize; 6] = [16, 64, 256, 1024, 4096, 65536];
 
 impl Case {
-    /// What a machine is asked for by default: one that counts instructions can say what something
-    /// costs, and one that has several processors what goes on at the same time.
+    /// Returns the default cases for a machine: with instruction counts, those about cost; with several processors, those
+    /// about concurrency.
     pub fn default_for(place: &Place) -> Vec<Self> {
         if place.counts() {
             let all = Self::value_variants().iter().copied();
@@ -53,13 +53,13 @@ impl Case {
         }
     }
 
-    /// Its name, on the command line and for bars.
+    /// Returns the name, as on the command line and in bars.
     pub fn name(self) -> String {
         let value = self.to_possible_value();
         value.map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Measures it.
+    /// Measures the group.
     pub fn measure(self, sink: &mut Sink<'_>) -> Result<()> {
         match self {
             Self::Pair => pair::measure(sink),

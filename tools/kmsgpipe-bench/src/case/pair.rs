@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Sending a message and receiving it, by one task that never waits.
+//! Sending and receiving by one task that never blocks.
 
 use super::SIZES;
 use crate::{
@@ -11,10 +11,10 @@ use crate::{
 };
 use anyhow::Result;
 
-/// The messages that fit: as many as in a pipe that nobody has said anything of.
+/// Queue depth: the default of a pipe.
 const DEPTH: usize = 128;
 
-/// One figure.
+/// A measurement.
 struct Pair {
     shape: Shape,
 }
@@ -45,11 +45,11 @@ impl Job for Pair {
     }
 }
 
-/// Measures all mechanisms with all sizes that they take.
+/// Measures all mechanisms with all sizes that they support.
 pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
     for mechanism in Mechanism::ALL {
         for size in [8].into_iter().chain(SIZES) {
-            // Only what takes nothing else is given 8 bytes.
+            // Only eventfd is measured with 8 bytes.
             if !mechanism.takes(size) || (size == 8 && mechanism != Mechanism::Eventfd) {
                 continue;
             }

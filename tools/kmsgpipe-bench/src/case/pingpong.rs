@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Two tasks that wait for each other's messages: what a round trip costs, there and back.
+//! Cost of a round trip between two tasks that wait for each other's messages.
 
 use crate::{
     channel::{broken, with, Channel, Job, Receiver, Sender, Shape},
@@ -15,18 +15,18 @@ use nix::{
     unistd::{fork, ForkResult},
 };
 
-/// The lengths of messages.
+/// Message sizes.
 const SIZES: [usize; 3] = [64, 1024, 4096];
 
 /// Round trips between a parent and its child.
 struct PingPong {
     shape: Shape,
-    /// Where the child runs; the parent runs on processor 0.
+    /// Processor of the child; the parent runs on processor 0.
     processor: usize,
     plan: Plan,
 }
 
-/// Answers each message with one. False if one did not go or come.
+/// Replies to each message. Returns false if a call fails.
 fn answer<C: Channel>(
     (receiver, sender): (&mut C::Receiver, &mut C::Sender),
     count: usize,
@@ -47,15 +47,15 @@ impl Job for PingPong {
         let (mut to_parent, mut from_child) = C::open(shape)?;
         let total = (1 + plan.batches) * plan.iterations as usize;
 
-        // SAFETY: This process has one thread, so that the child may do anything.
+        // SAFETY: This process has one thread, so the child may call any function.
         let child = match unsafe { fork() }.context("fork")? {
             ForkResult::Parent { child } => child,
             ForkResult::Child => {
                 let done = system::end_with_parent().is_ok()
                     && system::run_on(processor).is_ok()
                     && answer::<C>((&mut from_parent, &mut to_parent), total);
-                // Nothing is dropped: queues without descriptors are the parent's to remove.
-                // SAFETY: It ends the process.
+                // Destructors are skipped, because queues without descriptors belong to the parent.
+                // SAFETY: `_exit` only ends the process.
                 unsafe { nix::libc::_exit(if done { 0 } else { 1 }) }
             }
         };
@@ -79,19 +79,19 @@ impl Job for PingPong {
         let figure = figure?;
         ensure!(
             end == WaitStatus::Exited(child, 0),
-            "{}: the task that answers failed: {end:?}",
+            "{}: the task that replies failed: {end:?}",
             C::MECHANISM.name()
         );
         Ok(figure)
     }
 }
 
-/// Measures all mechanisms that tell a task that waits.
+/// Measures all mechanisms that block.
 pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
     let processors = system::processors();
-    // By counts there is one processor; with several, how far apart they are is what is asked.
+    // Instruction counts need one processor; with several, the distance between them is measured.
     let (case, processor, batches, iterations) = if processors > 1 {
-        // Short ones, some of which the host leaves alone.
+        // Short batches, so that the host does not preempt all of them.
         ("pingpong 2 cpus", 1, 96, 8)
     } else {
         ("pingpong 1 cpu", 0, 12, 128)
@@ -122,7 +122,7 @@ pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
     system::run_anywhere(processors)
 }
 
-/// Whether this is measured: not what nobody can wait for, no messages by the dozen, and no records.
+/// Returns whether a mechanism takes part: it can be waited for, and transfers one message per call without records.
 fn takes_part(mechanism: Mechanism, size: usize) -> bool {
     match mechanism {
         Mechanism::Floor | Mechanism::SeqPacketBatch | Mechanism::DgramBatch => false,

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a message costs where there are many of something: of messages before it, of pipes, of open files
-//! of its pipe.
+//! Cost of a message depending on the number of queued messages, of pipes, and of open files of the pipe.
 
 use crate::{
     channel::{
@@ -17,17 +16,17 @@ use ::kmsgpipe::Access;
 use anyhow::{ensure, Result};
 use std::sync::Arc;
 
-/// The length of the messages.
+/// Message size.
 const SIZE: usize = 64;
 
-/// Messages in the queue, the one that is sent last among them.
+/// Queue depths, including the message that is sent last.
 const DEPTHS: [usize; 4] = [16, 256, 4096, 65536];
-/// Pipes, the one that is measured among them, but not pipe 0.
+/// Numbers of pipes, including the one that is measured, excluding pipe 0.
 const PIPES: [usize; 4] = [1, 64, 1024, 4096];
-/// Open files of the pipe, the one that is measured among them.
+/// Numbers of open files of the pipe, including the one that is measured.
 const DESCRIPTORS: [usize; 4] = [1, 16, 128, 1024];
 
-/// What a pair costs with these ends.
+/// Measures a pair with these ends.
 fn pair(
     (sender, receiver): (&mut FileSender<End>, &mut FileReceiver<End>),
     shape: Shape,
@@ -37,7 +36,7 @@ fn pair(
     })
 }
 
-/// With so many messages queued.
+/// Measures with `depth` queued messages.
 fn with_messages(depth: usize) -> Result<Figure> {
     let shape = Shape { size: SIZE, depth };
     let (mut sender, mut receiver) = Kmsgpipe::open(shape)?;
@@ -48,7 +47,7 @@ fn with_messages(depth: usize) -> Result<Figure> {
     pair((&mut sender, &mut receiver), shape)
 }
 
-/// With so many pipes.
+/// Measures with a number of pipes.
 fn with_pipes(pipes: usize, crowd: &mut Crowd, before: usize) -> Result<Figure> {
     crowd.grow(pipes - 1 - before)?;
     let shape = Shape {
@@ -59,7 +58,7 @@ fn with_pipes(pipes: usize, crowd: &mut Crowd, before: usize) -> Result<Figure> 
     pair((&mut sender, &mut receiver), shape)
 }
 
-/// With so many open files of the pipe, one of which is used both ways.
+/// Measures with a number of open files, one of which is used for both directions.
 fn with_descriptors(descriptors: usize) -> Result<Figure> {
     let shape = Shape {
         size: SIZE,
@@ -67,7 +66,7 @@ fn with_descriptors(descriptors: usize) -> Result<Figure> {
     };
     let made = make(shape)?;
     let open = || End::open(&made, Access::ReadWrite);
-    // The one with which it was made is one more, which is open to be destroyed by.
+    // The file through which the pipe is destroyed is one more.
     let others = (1..descriptors).map(|_| open());
     let _others = others.collect::<Result<Vec<_>>>()?;
     let file = Arc::new(open()?);
@@ -76,7 +75,7 @@ fn with_descriptors(descriptors: usize) -> Result<Figure> {
     pair((&mut sender, &mut receiver), shape)
 }
 
-/// Measures.
+/// Measures all cases.
 pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
     let mut put = |case, at, figure| {
         let of = Of {
@@ -103,5 +102,5 @@ pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
         put("scale pipes", pipes, with_pipes(pipes, &mut crowd, before)?)?;
         before = pipes - 1;
     }
-    crowd.disperse()
+    crowd.destroy_all()
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Messages one way, from several writers to several readers: how many a second.
+//! Throughput from several writers to several readers.
 
 use crate::{
     channel::{broken, with, Channel, Job, Receiver, Sender, Shape},
@@ -21,31 +21,31 @@ use std::{
     time::Duration,
 };
 
-/// Writers and readers.
+/// Numbers of writers and readers.
 const CROWDS: [(&str, usize, usize); 4] = [
     ("stream 1:1", 1, 1),
     ("stream 4:1", 4, 1),
     ("stream 1:4", 1, 4),
     ("stream 4:4", 4, 4),
 ];
-/// The lengths of messages.
+/// Message sizes.
 const SIZES: [usize; 2] = [64, 1024];
-/// The messages that fit.
+/// Queue depth.
 const DEPTH: usize = 128;
-/// How long a run takes.
+/// Duration of a run.
 const RUN: Duration = Duration::from_millis(40);
-/// The runs.
+/// Number of runs.
 const RUNS: usize = 41;
-/// What tells a reader that there will be no more.
+/// Number of the message that ends a reader.
 const STOP: u64 = u64::MAX;
 
-/// Writes what a message is: which of whose.
+/// Writes the writer and the sequence number into a message.
 fn stamp(message: &mut [u8], writer: u64, number: u64) {
     message[..8].copy_from_slice(&number.to_ne_bytes());
     message[8..16].copy_from_slice(&writer.to_ne_bytes());
 }
 
-/// Reads it again.
+/// Reads the writer and the sequence number of a message.
 fn stamp_of(message: &[u8]) -> (u64, u64) {
     let number = |at: usize| {
         let bytes = message[at..at + 8].try_into();
@@ -54,23 +54,23 @@ fn stamp_of(message: &[u8]) -> (u64, u64) {
     (number(8), number(0))
 }
 
-/// What writers have sent, or readers have received.
+/// Messages that were sent or received.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Count {
     messages: u64,
-    /// Of the numbers of all messages.
+    /// Sum of the sequence numbers.
     sum: u64,
 }
 
 impl Count {
-    /// One more message.
+    /// Counts a message.
     fn add(&mut self, number: u64) {
         self.messages += 1;
         self.sum += number;
     }
 }
 
-/// What all of these threads have counted together.
+/// Joins threads, and adds their counts.
 fn total(threads: Vec<JoinHandle<Count>>) -> Count {
     let mut total = Count::default();
     for thread in threads {
@@ -81,7 +81,7 @@ fn total(threads: Vec<JoinHandle<Count>>) -> Count {
     total
 }
 
-/// Sends until it is told to stop.
+/// Sends until told to stop.
 fn write<C: Channel>(
     sender: &mut C::Sender,
     shape: Shape,
@@ -100,7 +100,7 @@ fn write<C: Channel>(
     Ok(sent)
 }
 
-/// Receives until it is told to stop. Each writer's messages have to come in their order.
+/// Receives until told to stop, and checks the order of each writer's messages.
 fn read<C: Channel>(receiver: &mut C::Receiver, shape: Shape) -> Result<Count> {
     let mut received = Count::default();
     let mut last = BTreeMap::new();
@@ -122,7 +122,7 @@ fn read<C: Channel>(receiver: &mut C::Receiver, shape: Shape) -> Result<Count> {
     }
 }
 
-/// What comes of it in a thread; a failure ends the program, as others wait for this thread.
+/// Returns the result of a thread. A failure exits the program, because other threads wait for this one.
 fn or_end<T>(result: Result<T>) -> T {
     result.unwrap_or_else(|error| {
         eprintln!("kmsgpipe-bench: stream: {error:#}");
@@ -130,7 +130,7 @@ fn or_end<T>(result: Result<T>) -> T {
     })
 }
 
-/// One run.
+/// A run.
 struct Stream {
     shape: Shape,
     writers: usize,
@@ -138,7 +138,7 @@ struct Stream {
 }
 
 impl Job for Stream {
-    /// Thousands of messages a second.
+    /// Thousands of messages per second.
     type Output = f64;
 
     fn run<C: Channel>(self) -> Result<f64> {
@@ -183,19 +183,19 @@ impl Job for Stream {
         let took = (now() - start) as f64;
         ensure!(
             received == sent,
-            "{}: {sent:?} was sent, and {received:?} was received",
+            "{}: {sent:?} was sent, but {received:?} was received",
             C::MECHANISM.name()
         );
         Ok(sent.messages as f64 / took * 1e6)
     }
 }
 
-/// Whether this is measured: what keeps messages, or a stream of equal ones, one a call.
+/// Returns whether a mechanism takes part: it delivers messages, or a byte stream of equal messages, one per call.
 fn takes_part(mechanism: Mechanism, size: usize) -> bool {
     mechanism == Mechanism::Kmsgpipe || mechanism == Mechanism::Pipe || mechanism.keeps_whole(size)
 }
 
-/// Measures. All mechanisms take turns, so that what else the host does meets all of them.
+/// Measures all mechanisms alternately, so that load on the host affects all of them.
 pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
     for (case, writers, readers) in CROWDS {
         for size in SIZES {
@@ -224,7 +224,7 @@ pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
                 let values = runs.remove(&mechanism).unwrap_or_default();
                 sink.put(of, Unit::Rate, Figure::of(values))?;
             }
-            system::patience(crate::PATIENCE)?;
+            system::set_timeout(crate::TIMEOUT)?;
         }
     }
     Ok(())
@@ -241,7 +241,7 @@ mod tests {
     };
 
     #[test]
-    fn all_messages_of_a_channel_that_works_are_counted() {
+    fn all_messages_are_counted() {
         let job = Stream {
             shape: SHAPE,
             writers: 3,
@@ -250,7 +250,7 @@ mod tests {
         assert!(with(Mechanism::PipeDirect, job).unwrap() > 0.0);
     }
 
-    /// What is read of these numbers of one writer.
+    /// Reads messages with these sequence numbers from one writer.
     fn received(numbers: &[u64]) -> Result<Count> {
         let (mut sender, mut receiver) = PipeDirect::open(SHAPE)?;
         for number in numbers {
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_counted_up_to_the_stop() {
+    fn reader_counts_messages_until_stop() {
         let count = received(&[2, 3, 7, STOP]).unwrap();
         let expected = Count {
             messages: 3,
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn order_is_that_of_the_writer() {
+    fn reordered_message_is_an_error() {
         let failure = received(&[2, 4, 3, STOP]).unwrap_err().to_string();
         assert!(
             failure.contains("message 3 of writer 5 came after"),

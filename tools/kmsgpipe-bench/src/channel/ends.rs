@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Ends that are file descriptors: of files with `write` and `read`, of sockets with `send` and `recv`.
+//! Ends that are file descriptors: files with `write` and `read`, sockets with `send` and `recv`.
 //!
-//! System calls are made by number. What the C library does around `read` and its like is no cost of
-//! the kernel's, and differs: in glibc 2.41 it takes 13 to 15 instructions more than `syscall` does.
+//! System calls are made directly. The wrappers of the C library are not a cost of the kernel, and their cost varies: in
+//! glibc 2.41, `read` takes 13 to 15 instructions more than `syscall`.
 
 use super::{message::Message, Receiver, Sender};
 use nix::libc;
@@ -13,18 +13,18 @@ use std::{
     sync::Arc,
 };
 
-/// What holds a descriptor open.
+/// An owner of a descriptor.
 pub trait Open: AsRawFd + Send + Sync + 'static {}
 
 impl<T: AsRawFd + Send + Sync + 'static> Open for T {}
 
-/// A system call that moves one message, either way.
+/// A system call that sends or receives one message.
 pub trait Call: Send + 'static {
-    /// Makes it, and returns what the kernel does, or -1.
+    /// Makes the call, and returns its result, or -1.
     ///
     /// # Safety
     ///
-    /// `len` bytes at `at` are nobody else's.
+    /// The `len` bytes at `at` must be valid and not accessed otherwise during the call.
     unsafe fn call(fd: i32, at: *mut u8, len: usize) -> isize;
 }
 
@@ -34,7 +34,7 @@ pub trait Out: Call {}
 /// A call that receives.
 pub trait In: Call {}
 
-/// Makes a type of a call that goes one way.
+/// Defines a type for a call of one direction.
 macro_rules! call {
     ($name:ident, $way:ident, $doc:literal, $call:ident $(, $more:expr)*) => {
         #[doc = concat!("`", $doc, "`.")]
@@ -45,14 +45,14 @@ macro_rules! call {
         impl Call for $name {
             #[inline(always)]
             unsafe fn call(fd: i32, at: *mut u8, len: usize) -> isize {
-                // SAFETY: By the safety requirements of the method.
+                // SAFETY: Guaranteed by the caller.
                 unsafe { libc::syscall(libc::$call, fd, at, len $(, $more)*) as isize }
             }
         }
     };
 }
 
-/// No address.
+/// A null pointer.
 pub const NOWHERE: *mut libc::c_void = std::ptr::null_mut();
 
 call!(WriteCall, Out, "write", SYS_write);
@@ -60,7 +60,7 @@ call!(ReadCall, In, "read", SYS_read);
 call!(SendCall, Out, "send", SYS_sendto, 0, NOWHERE, 0);
 call!(RecvCall, In, "recv", SYS_recvfrom, 0, NOWHERE, NOWHERE);
 
-/// One end.
+/// One end of a channel.
 pub struct End<T, C> {
     file: Arc<T>,
     fd: i32,
@@ -68,22 +68,22 @@ pub struct End<T, C> {
     call: PhantomData<C>,
 }
 
-/// Sends by `write`.
+/// Sends with `write`.
 pub type FileSender<T = OwnedFd> = End<T, WriteCall>;
-/// Receives by `read`.
+/// Receives with `read`.
 pub type FileReceiver<T = OwnedFd> = End<T, ReadCall>;
-/// Sends by `send`.
+/// Sends with `send`.
 pub type SocketSender = End<OwnedFd, SendCall>;
-/// Receives by `recv`.
+/// Receives with `recv`.
 pub type SocketReceiver = End<OwnedFd, RecvCall>;
 
 impl<T: Open, C: Call> End<T, C> {
-    /// One for messages of `size` bytes.
+    /// Creates an end for messages of `size` bytes.
     pub fn new(file: T, size: usize) -> Self {
         Self::of(Arc::new(file), size)
     }
 
-    /// One of a file that others may have, too.
+    /// Creates an end that shares its file.
     pub fn of(file: Arc<T>, size: usize) -> Self {
         Self {
             fd: file.as_raw_fd(),
@@ -93,21 +93,21 @@ impl<T: Open, C: Call> End<T, C> {
         }
     }
 
-    /// Its descriptor.
+    /// Returns the descriptor.
     pub fn fd(&self) -> i32 {
         self.fd
     }
 
-    /// Moves one message; whether it was whole.
+    /// Transfers one message, and returns whether it was complete.
     #[inline(always)]
     fn go(&mut self) -> bool {
         let len = self.message.len();
-        // SAFETY: The message is as long as is said, and borrowed mutably.
+        // SAFETY: The pointer and length are those of the message, which is mutably borrowed.
         let ret = unsafe { C::call(self.fd, self.message.at_mut(), len) };
         ret == len as isize
     }
 
-    /// Another end of the same file.
+    /// Returns another end of the same file.
     fn another(&self) -> Self {
         Self::of(Arc::clone(&self.file), self.message.len())
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `eventfd(2)`: no messages, but what waking another task costs at least.
+//! `eventfd(2)`: no messages, but the minimum cost of waking another task.
 
 use super::{
     ends::{FileReceiver, FileSender},
@@ -10,7 +10,7 @@ use crate::mechanism::Mechanism;
 use anyhow::{Context, Result};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-/// A counter: a message is a number of 8 bytes.
+/// A counter: a message is an 8-byte number.
 pub struct Eventfd;
 
 impl Channel for Eventfd {

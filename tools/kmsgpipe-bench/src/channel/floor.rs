@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What any two calls that move so many bytes in and out of the kernel cost.
+//! The minimum cost of two system calls that copy data to and from the kernel.
 
 use super::{
     ends::{FileReceiver, FileSender},
@@ -13,10 +13,10 @@ use std::{
     os::fd::OwnedFd,
 };
 
-/// `write` to `/dev/null` and `read` from `/dev/zero`: nothing goes from one to the other.
+/// `write` to `/dev/null` and `read` from `/dev/zero`: sent data is discarded.
 pub struct Floor;
 
-/// Opens both.
+/// Opens both files.
 pub fn ends() -> Result<(OwnedFd, OwnedFd)> {
     let null = OpenOptions::new().write(true).open("/dev/null");
     let zero = File::open("/dev/zero");

@@ -16,22 +16,22 @@ use std::{
     sync::Arc,
 };
 
-/// A pipe that was made for this program, and is destroyed with the last end of it.
-pub struct Made {
-    /// Its number.
+/// A pipe created by this program, and destroyed with its last end.
+pub struct OwnedPipe {
+    /// Number of the pipe.
     pub id: u32,
-    /// Open to read and to write.
+    /// An open file with read and write access.
     pub pipe: Pipe,
 }
 
-impl Drop for Made {
+impl Drop for OwnedPipe {
     fn drop(&mut self) {
-        // What cannot be destroyed is left to the end of the machine.
+        // A failure leaves the pipe until the machine stops.
         let _ = self.pipe.destroy();
     }
 }
 
-/// What the module is asked for.
+/// Returns the attributes for a channel.
 fn request(shape: Shape) -> Result<Create> {
     Ok(Create {
         params: Params {
@@ -42,33 +42,33 @@ fn request(shape: Shape) -> Result<Create> {
     })
 }
 
-/// Makes a pipe for `depth` messages of `size` bytes.
-pub fn make(shape: Shape) -> Result<Arc<Made>> {
+/// Creates a pipe for `depth` messages of `size` bytes.
+pub fn make(shape: Shape) -> Result<Arc<OwnedPipe>> {
     let id = Pipe::open("0", Access::Read)?.create(&request(shape)?)?;
     let pipe = Pipe::open(id.to_string(), Access::ReadWrite)
-        .with_context(|| format!("pipe {id} was just made"))?;
-    Ok(Arc::new(Made { id, pipe }))
+        .with_context(|| format!("opening pipe {id}, which was just created"))?;
+    Ok(Arc::new(OwnedPipe { id, pipe }))
 }
 
-/// One open file of a pipe.
+/// An open file of a pipe.
 pub struct End {
     file: Pipe,
-    /// The pipe's end comes after the file's.
-    _made: Arc<Made>,
+    /// Dropped after the file.
+    _pipe: Arc<OwnedPipe>,
 }
 
 impl End {
     /// Opens the pipe.
-    pub fn open(made: &Arc<Made>, access: Access) -> Result<Self> {
+    pub fn open(made: &Arc<OwnedPipe>, access: Access) -> Result<Self> {
         Ok(Self {
             file: Pipe::open(made.id.to_string(), access)?,
-            _made: Arc::clone(made),
+            _pipe: Arc::clone(made),
         })
     }
 }
 
 impl End {
-    /// Changes how the file reads and writes.
+    /// Changes the mode of the file.
     pub fn set_mode(&self, modes: Modes) -> Result<()> {
         Ok(self.file.set_mode(modes)?)
     }
@@ -80,7 +80,7 @@ impl AsRawFd for End {
     }
 }
 
-/// Makes a pipe and opens it to write and to read.
+/// Creates a pipe, and opens it for writing and for reading.
 pub fn ends(shape: Shape) -> Result<(End, End)> {
     let made = make(shape)?;
     Ok((
@@ -106,7 +106,7 @@ impl Channel for Kmsgpipe {
     }
 }
 
-/// Many pipes that nobody opens, destroyed in the end.
+/// Idle pipes, destroyed when dropped.
 pub struct Crowd {
     by: Pipe,
     destroy: File,
@@ -114,7 +114,7 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// None yet.
+    /// Creates an empty set.
     pub fn new() -> Result<Self> {
         let destroy = ::kmsgpipe::CLASS.to_owned() + "/destroy";
         let file = OpenOptions::new().write(true).open(&destroy);
@@ -125,7 +125,7 @@ impl Crowd {
         })
     }
 
-    /// Makes more of them, with the limits that the module has by default.
+    /// Creates more pipes with the default limits.
     pub fn grow(&mut self, count: usize) -> Result<()> {
         let create = Create::default();
         self.ids.reserve(count);
@@ -135,8 +135,8 @@ impl Crowd {
         Ok(())
     }
 
-    /// Destroys them all.
-    pub fn disperse(&mut self) -> Result<()> {
+    /// Destroys all pipes.
+    pub fn destroy_all(&mut self) -> Result<()> {
         while let Some(id) = self.ids.pop() {
             let text = id.to_string();
             let done = self.destroy.write_all(text.as_bytes());
@@ -148,7 +148,7 @@ impl Crowd {
 
 impl Drop for Crowd {
     fn drop(&mut self) {
-        // What cannot be destroyed is left to the end of the machine.
-        let _ = self.disperse();
+        // A failure leaves the pipes until the machine stops.
+        let _ = self.destroy_all();
     }
 }

@@ -5,7 +5,7 @@
 use nix::libc;
 use std::slice;
 
-/// What a page holds.
+/// Page size.
 const PAGE: usize = 4096;
 
 /// A page of memory.
@@ -13,18 +13,18 @@ const PAGE: usize = 4096;
 #[repr(align(4096))]
 struct Page([u8; PAGE]);
 
-/// Room for one message at the beginning of a page, all of it present; before it there is room for the
-/// type that a System V message has.
+/// A buffer for one message that starts at a page boundary and is populated. Before it is space for the type of a System V
+/// message.
 pub struct Message {
     pages: Box<[Page]>,
     size: usize,
 }
 
-/// The length of a System V message's type.
+/// Size of the type of a System V message.
 const TYPE: usize = size_of::<libc::c_long>();
 
 impl Message {
-    /// One of `size` bytes.
+    /// Creates a buffer of `size` bytes.
     pub fn new(size: usize) -> Self {
         let pages = vec![Page([1; PAGE]); 1 + size.div_ceil(PAGE)];
         let mut pages = pages.into_boxed_slice();
@@ -32,46 +32,46 @@ impl Message {
         Self { pages, size }
     }
 
-    /// Where it begins.
+    /// Returns the start of the message.
     #[inline(always)]
     pub fn at(&self) -> *const u8 {
         self.pages.as_ptr().cast::<u8>().wrapping_add(PAGE)
     }
 
-    /// Where it begins, to write to.
+    /// Returns the start of the message for writing.
     #[inline(always)]
     pub fn at_mut(&mut self) -> *mut u8 {
         self.pages.as_mut_ptr().cast::<u8>().wrapping_add(PAGE)
     }
 
-    /// Where its type begins.
+    /// Returns the start of the type.
     #[inline(always)]
     pub fn with_type(&self) -> *const u8 {
         self.at().wrapping_sub(TYPE)
     }
 
-    /// Where its type begins, to write to.
+    /// Returns the start of the type for writing.
     #[inline(always)]
     pub fn with_type_mut(&mut self) -> *mut u8 {
         self.at_mut().wrapping_sub(TYPE)
     }
 
-    /// Its length.
+    /// Returns the message size.
     #[inline(always)]
     pub fn len(&self) -> usize {
         self.size
     }
 
-    /// Its bytes.
+    /// Returns the message.
     pub fn bytes(&self) -> &[u8] {
-        // SAFETY: The pages behind the first are at least `size` bytes, initialised, and borrowed.
+        // SAFETY: The pages after the first are initialised, at least `size` bytes long, and borrowed.
         unsafe { slice::from_raw_parts(self.at(), self.size) }
     }
 
-    /// Its bytes, to change them.
+    /// Returns the message for writing.
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         let size = self.size;
-        // SAFETY: As in `bytes`; and borrowed mutably.
+        // SAFETY: The pages after the first are initialised, at least `size` bytes long, and mutably borrowed.
         unsafe { slice::from_raw_parts_mut(self.at_mut(), size) }
     }
 }

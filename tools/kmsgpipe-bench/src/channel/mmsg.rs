@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pairs of `AF_UNIX` sockets with many messages a call.
+//! Pairs of `AF_UNIX` sockets with several messages per call.
 
 use super::{ends::NOWHERE, message::Message, unix, Channel, Receiver, Sender, Shape};
 use crate::mechanism::Mechanism;
@@ -11,24 +11,24 @@ use std::{
     sync::Arc,
 };
 
-/// How many messages a call sends or receives.
+/// Number of messages per call.
 const BATCH: usize = 32;
 
-/// One end, with headers that stay as they are: both ends are alike.
+/// Either end, with prepared headers.
 pub struct BatchEnd {
     socket: Arc<OwnedFd>,
     fd: i32,
     messages: Vec<Message>,
-    /// What the headers point to.
+    /// The memory that the headers point to.
     _parts: Box<[libc::iovec]>,
     headers: Box<[libc::mmsghdr]>,
 }
 
-// SAFETY: What its headers point to is its own, and nobody else's.
+// SAFETY: The memory that the headers point to is owned by this type.
 unsafe impl Send for BatchEnd {}
 
 impl BatchEnd {
-    /// One of a socket. What is sent is one message many times; what is received has a place each.
+    /// Creates an end. It sends one message repeatedly, or receives each message into a buffer of its own.
     fn new(socket: Arc<OwnedFd>, size: usize, places: usize) -> Self {
         let mut messages: Vec<_> = (0..places).map(|_| Message::new(size)).collect();
         let mut parts: Box<[_]> = (0..BATCH)
@@ -40,7 +40,7 @@ impl BatchEnd {
         let headers = parts
             .iter_mut()
             .map(|part| {
-                // SAFETY: A structure of integers and pointers, of which zeroes are a value.
+                // SAFETY: All fields are integers and pointers, for which zero is valid.
                 let mut header: libc::mmsghdr = unsafe { std::mem::zeroed() };
                 header.msg_hdr.msg_iov = std::ptr::from_mut(part);
                 header.msg_hdr.msg_iovlen = 1;
@@ -56,7 +56,7 @@ impl BatchEnd {
         }
     }
 
-    /// Whether `ret` says that all messages went, each of the right length.
+    /// Returns whether `ret` means that all messages were transferred completely.
     #[inline(always)]
     fn whole(&self, ret: libc::c_long) -> bool {
         let len = self.messages[0].len();
@@ -76,7 +76,7 @@ impl Sender for BatchEnd {
     #[inline(always)]
     fn send(&mut self) -> bool {
         let headers = self.headers.as_mut_ptr();
-        // SAFETY: The headers and what they point to are valid, and borrowed mutably.
+        // SAFETY: The headers and the memory that they point to are valid and mutably borrowed.
         let ret = unsafe { libc::syscall(libc::SYS_sendmmsg, self.fd, headers, BATCH, 0) };
         self.whole(ret)
     }
@@ -95,7 +95,7 @@ impl Receiver for BatchEnd {
     #[inline(always)]
     fn receive(&mut self) -> bool {
         let headers = self.headers.as_mut_ptr();
-        // SAFETY: The headers and what they point to are valid, and borrowed mutably.
+        // SAFETY: The headers and the memory that they point to are valid and mutably borrowed.
         let ret = unsafe { libc::syscall(libc::SYS_recvmmsg, self.fd, headers, BATCH, 0, NOWHERE) };
         self.whole(ret)
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What messages go through, each by the calls that its users make.
+//! Channels: each mechanism, used with its own system calls.
 
 pub mod ends;
 pub mod eventfd;
@@ -19,64 +19,64 @@ use crate::mechanism::Mechanism;
 use anyhow::{bail, Result};
 use std::io;
 
-/// What a channel is made for.
+/// Parameters of a channel.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
-    /// The length of each message, in bytes.
+    /// Message size in bytes.
     pub size: usize,
-    /// How many messages are to fit.
+    /// Number of messages that fit.
     pub depth: usize,
 }
 
-/// The end that messages go into, with the one message that it sends.
+/// The sending end, with the message that it sends.
 pub trait Sender: Sized + Send + 'static {
-    /// What is sent next.
+    /// Returns the next message, for writing.
     fn message(&mut self) -> &mut [u8];
 
-    /// Sends, and waits for room if there is none. Whether all of it went.
+    /// Sends, and blocks if the channel is full. Returns whether the message was sent completely.
     fn send(&mut self) -> bool;
 
-    /// Another one of the same channel, for another thread.
+    /// Returns another sender of the same channel, for another thread.
     fn twin(&self) -> Self;
 }
 
-/// The end that messages come out of, with the one that came last.
+/// The receiving end, with the message received last.
 pub trait Receiver: Sized + Send + 'static {
-    /// What was received last.
+    /// Returns the message received last.
     fn message(&self) -> &[u8];
 
-    /// Receives, and waits if there is nothing. Whether it was of the right length.
+    /// Receives, and blocks if the channel is empty. Returns whether the message has the expected size.
     fn receive(&mut self) -> bool;
 
-    /// Another one of the same channel, for another thread.
+    /// Returns another receiver of the same channel, for another thread.
     fn twin(&self) -> Self;
 }
 
-/// A way for messages from one task to another.
+/// A channel from one task to another.
 pub trait Channel {
-    /// Which it is.
+    /// The mechanism.
     const MECHANISM: Mechanism;
-    /// How many messages one call sends or receives.
+    /// Number of messages per call.
     const BATCH: usize = 1;
-    /// Where messages go into.
+    /// The sending end.
     type Sender: Sender;
-    /// Where they come out of.
+    /// The receiving end.
     type Receiver: Receiver;
 
-    /// Makes one.
+    /// Creates a channel.
     fn open(shape: Shape) -> Result<(Self::Sender, Self::Receiver)>;
 }
 
-/// What is to be done with a channel of any kind.
+/// A task that works with any channel type.
 pub trait Job {
-    /// What comes of it.
+    /// The result.
     type Output;
 
-    /// Does it.
+    /// Runs with a channel type.
     fn run<C: Channel>(self) -> Result<Self::Output>;
 }
 
-/// Does a job with one kind of channel.
+/// Runs a job with the channel type of a mechanism.
 pub fn with<J: Job>(mechanism: Mechanism, job: J) -> Result<J::Output> {
     match mechanism {
         Mechanism::Kmsgpipe => job.run::<kmsgpipe::Kmsgpipe>(),
@@ -97,17 +97,17 @@ pub fn with<J: Job>(mechanism: Mechanism, job: J) -> Result<J::Output> {
     }
 }
 
-/// Why a message did not go or come as it should: for what has just returned false.
+/// Returns the error for a transfer that just failed.
 pub fn broken<C: Channel>(what: &str, shape: Shape) -> anyhow::Error {
     anyhow::anyhow!(
-        "{}: {what} of {} bytes failed, or was not whole; the last error was: {}",
+        "{}: {what} of {} bytes failed, or was incomplete; the last error was: {}",
         C::MECHANISM.name(),
         shape.size,
         io::Error::last_os_error()
     )
 }
 
-/// Sends `count` times and receives each before the next.
+/// Sends `count` messages, and receives each before sending the next.
 #[inline(always)]
 pub fn pairs<C: Channel>(
     sender: &mut C::Sender,
@@ -126,7 +126,7 @@ pub fn pairs<C: Channel>(
     Ok(())
 }
 
-/// Sees that messages arrive as they were sent.
+/// Verifies that messages are received as they were sent.
 pub fn verify<C: Channel>(
     sender: &mut C::Sender,
     receiver: &mut C::Receiver,
@@ -139,7 +139,7 @@ pub fn verify<C: Channel>(
         pairs::<C>(sender, receiver, shape, 1)?;
         if C::MECHANISM.delivers() && receiver.message() != sender.message() {
             bail!(
-                "{}: what was received is not what was sent",
+                "{}: the received message differs from the sent one",
                 C::MECHANISM.name()
             );
         }
@@ -161,7 +161,7 @@ mod tests {
         depth: 16,
     };
 
-    /// Claims to be a pipe, and loses what is sent.
+    /// A channel that discards what is sent.
     struct Lossy;
 
     impl Channel for Lossy {
@@ -175,20 +175,20 @@ mod tests {
     }
 
     #[test]
-    fn a_channel_that_works_is_verified() {
+    fn working_channel_is_verified() {
         let (mut sender, mut receiver) = PipeDirect::open(SHAPE).unwrap();
         verify::<PipeDirect>(&mut sender, &mut receiver, SHAPE).unwrap();
     }
 
     #[test]
-    fn a_channel_that_loses_messages_is_not() {
+    fn lossy_channel_is_rejected() {
         let (mut sender, mut receiver) = Lossy::open(SHAPE).unwrap();
         let failure = verify::<Lossy>(&mut sender, &mut receiver, SHAPE).unwrap_err();
-        assert!(failure.to_string().contains("is not what was sent"));
+        assert!(failure.to_string().contains("differs from the sent one"));
     }
 
     #[test]
-    fn the_end_of_the_file_is_no_message() {
+    fn end_of_file_is_not_a_message() {
         let (sender, mut receiver) = PipeDirect::open(SHAPE).unwrap();
         drop(sender);
         assert!(!receiver.receive());

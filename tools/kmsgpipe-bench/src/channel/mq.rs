@@ -12,7 +12,7 @@ use nix::{
 };
 use std::{os::fd::AsRawFd, sync::Arc};
 
-/// The name that a queue has until both ends are open.
+/// Name of the queue, which is unlinked when both ends are open.
 const NAME: &str = "/kmsgpipe-bench";
 
 /// Opens one end.
@@ -20,7 +20,7 @@ fn end(flags: MQ_OFlag, attributes: Option<&MqAttr>) -> Result<MqdT> {
     mq_open(NAME, flags | MQ_OFlag::O_CLOEXEC, Mode::S_IRWXU, attributes).context("mq_open")
 }
 
-/// Sends by `mq_send`, all with the same priority.
+/// Sends with `mq_send`, always with the same priority.
 pub struct MqSender {
     queue: Arc<MqdT>,
     fd: i32,
@@ -36,7 +36,7 @@ impl Sender for MqSender {
     fn send(&mut self) -> bool {
         let message = &self.message;
         let (at, len) = (message.at(), message.len());
-        // SAFETY: The message is as long as is said.
+        // SAFETY: The pointer and length are those of the message.
         let ret = unsafe { libc::syscall(libc::SYS_mq_timedsend, self.fd, at, len, 0, NOWHERE) };
         ret == 0
     }
@@ -50,7 +50,7 @@ impl Sender for MqSender {
     }
 }
 
-/// Receives by `mq_receive`.
+/// Receives with `mq_receive`.
 pub struct MqReceiver {
     queue: Arc<MqdT>,
     fd: i32,
@@ -67,7 +67,7 @@ impl Receiver for MqReceiver {
         let len = self.message.len();
         let at = self.message.at_mut();
         let call = libc::SYS_mq_timedreceive;
-        // SAFETY: The message is as long as is said, and borrowed mutably.
+        // SAFETY: The pointer and length are those of the message, which is mutably borrowed.
         let ret = unsafe { libc::syscall(call, self.fd, at, len, NOWHERE, NOWHERE) };
         ret == len as libc::c_long
     }

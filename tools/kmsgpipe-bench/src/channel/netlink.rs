@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Two netlink sockets of one process, which needs no part of the kernel to answer.
+//! Two netlink sockets of one process, without a kernel subsystem as peer.
 
 use super::{
     ends::{SocketReceiver, SocketSender},
@@ -15,7 +15,7 @@ use nix::sys::socket::{
 };
 use std::os::fd::{AsRawFd, OwnedFd};
 
-/// Makes a socket with an address of its own.
+/// Creates a socket with an address of its own.
 fn bound(shape: Shape) -> Result<(OwnedFd, NetlinkAddr)> {
     let socket = socket(
         AddressFamily::Netlink,
@@ -23,15 +23,15 @@ fn bound(shape: Shape) -> Result<(OwnedFd, NetlinkAddr)> {
         SockFlag::SOCK_CLOEXEC,
         SockProtocol::NetlinkUserSock,
     )
-    .context("socket of netlink")?;
+    .context("netlink socket")?;
     make_room(&socket, shape)?;
-    // 0: the kernel finds an address.
-    bind(socket.as_raw_fd(), &NetlinkAddr::new(0, 0)).context("bind of netlink")?;
-    let address = getsockname(socket.as_raw_fd()).context("getsockname of netlink")?;
+    // 0: the kernel assigns an address.
+    bind(socket.as_raw_fd(), &NetlinkAddr::new(0, 0)).context("netlink bind")?;
+    let address = getsockname(socket.as_raw_fd()).context("netlink getsockname")?;
     Ok((socket, address))
 }
 
-/// Netlink.
+/// A pair of netlink sockets.
 pub struct Netlink;
 
 impl Channel for Netlink {
@@ -42,7 +42,7 @@ impl Channel for Netlink {
     fn open(shape: Shape) -> Result<(Self::Sender, Self::Receiver)> {
         let (receiver, address) = bound(shape)?;
         let (sender, _) = bound(shape)?;
-        connect(sender.as_raw_fd(), &address).context("connect of netlink")?;
+        connect(sender.as_raw_fd(), &address).context("netlink connect")?;
         Ok((
             SocketSender::new(sender, shape.size),
             SocketReceiver::new(receiver, shape.size),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `pipe(2)`, as a stream and with packets.
+//! `pipe(2)`, as a byte stream and with packets.
 
 use super::{
     ends::{FileReceiver, FileSender},
@@ -13,13 +13,13 @@ use nix::{
     unistd::pipe2,
 };
 
-/// What a slot of a pipe(2) holds.
+/// Size of a slot of a pipe(2).
 const PAGE: usize = 4096;
 
-/// Makes a pipe(2) with room for `depth` messages that take `each` bytes, and both ends of it.
+/// Creates a pipe(2) with space for `depth` messages that take `each` bytes.
 fn open(shape: Shape, flags: OFlag, each: usize) -> Result<(FileSender, FileReceiver)> {
     let (reader, writer) = pipe2(flags | OFlag::O_CLOEXEC).context("pipe2")?;
-    // One that has room for a single page is full with each write, which costs more.
+    // With space for a single page, each write would fill the pipe, which costs more.
     let room = (shape.depth * each).max(2 * PAGE);
     fcntl(&writer, FcntlArg::F_SETPIPE_SZ(room.try_into()?)).context("F_SETPIPE_SZ")?;
     Ok((
@@ -28,7 +28,7 @@ fn open(shape: Shape, flags: OFlag, each: usize) -> Result<(FileSender, FileRece
     ))
 }
 
-/// A stream of bytes.
+/// `pipe(2)` as a byte stream.
 pub struct Pipe;
 
 impl Channel for Pipe {
@@ -41,7 +41,7 @@ impl Channel for Pipe {
     }
 }
 
-/// Packets.
+/// `pipe(2)` with packets.
 pub struct PipeDirect;
 
 impl Channel for PipeDirect {
@@ -50,7 +50,7 @@ impl Channel for PipeDirect {
     type Receiver = FileReceiver;
 
     fn open(shape: Shape) -> Result<(Self::Sender, Self::Receiver)> {
-        // A packet takes a page.
+        // Each packet takes a page.
         open(shape, OFlag::O_DIRECT, PAGE)
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A pipe of this module with `KMSGPIPE_MODE_RECORDS`, one message a call or many.
+//! A pipe of this module with `KMSGPIPE_MODE_RECORDS`, one or several messages per call.
 
 use super::{
     ends::{self, Call, ReadCall, WriteCall},
@@ -14,32 +14,32 @@ use anyhow::Result;
 use kmsgpipe_sys::raw::{kmsgpipe_record, kmsgpipe_send};
 use std::{os::fd::AsRawFd, sync::Arc};
 
-/// How many messages a call sends or receives, where it is many.
+/// Number of messages per call in the batched case.
 const BATCH: usize = 32;
 
-/// One end, for `N` messages a call, each behind a header of so many bytes.
+/// An end for `N` messages per call, each preceded by a header.
 pub struct RecordsEnd<const N: usize, const HEADER: usize> {
     file: Arc<End>,
     fd: i32,
-    /// All that a call sends or receives.
+    /// All messages of a call.
     buffer: Message,
     size: usize,
-    /// The first message has changed, and the others are to be like it.
+    /// Whether the first message has changed and must be copied to the others.
     changed: bool,
 }
 
-/// Sends.
+/// The sending end.
 pub type RecordsSender<const N: usize> = RecordsEnd<N, { size_of::<kmsgpipe_send>() }>;
-/// Receives.
+/// The receiving end.
 pub type RecordsReceiver<const N: usize> = RecordsEnd<N, { size_of::<kmsgpipe_record>() }>;
 
 impl<const N: usize, const HEADER: usize> RecordsEnd<N, HEADER> {
-    /// What one message of `size` bytes takes.
+    /// Returns the size of a message of `size` bytes with its header.
     const fn stride(size: usize) -> usize {
         HEADER + size.next_multiple_of(8)
     }
 
-    /// One of a file that others may have, too, for messages of `size` bytes.
+    /// Creates an end that shares its file, for messages of `size` bytes.
     fn new(file: Arc<End>, size: usize) -> Self {
         Self {
             fd: file.as_raw_fd(),
@@ -50,18 +50,18 @@ impl<const N: usize, const HEADER: usize> RecordsEnd<N, HEADER> {
         }
     }
 
-    /// Makes a call that moves all of the buffer; whether it did.
+    /// Transfers the whole buffer in one call, and returns whether it did.
     #[inline(always)]
     fn go<C: Call>(&mut self) -> bool {
         let len = self.buffer.len();
-        // SAFETY: The buffer is as long as is said, and borrowed mutably.
+        // SAFETY: The pointer and length are those of the buffer, which is mutably borrowed.
         let ret = unsafe { C::call(self.fd, self.buffer.at_mut(), len) };
         ret == len as isize
     }
 }
 
 impl<const N: usize> RecordsSender<N> {
-    /// Makes all messages like the first one, each behind its header.
+    /// Copies the first message and its header to the others.
     #[cold]
     fn spread(&mut self) {
         let (size, stride) = (self.size, Self::stride(self.size));
@@ -113,7 +113,7 @@ impl<const N: usize> Receiver for RecordsReceiver<N> {
     }
 }
 
-/// Makes a pipe and opens both ends of it.
+/// Creates a pipe and opens both ends.
 fn open_ends<const N: usize>(shape: Shape) -> Result<(RecordsSender<N>, RecordsReceiver<N>)> {
     let (writer, reader) = open(shape)?;
     for end in [&writer, &reader] {
@@ -125,7 +125,7 @@ fn open_ends<const N: usize>(shape: Shape) -> Result<(RecordsSender<N>, RecordsR
     ))
 }
 
-/// One message a call.
+/// One message per call.
 pub struct Records;
 
 impl Channel for Records {
@@ -138,7 +138,7 @@ impl Channel for Records {
     }
 }
 
-/// Sent without a header, and received as a record, one a call.
+/// Sent without a header, received as a record, one message per call.
 pub struct RecordsRead;
 
 impl Channel for RecordsRead {
@@ -156,7 +156,7 @@ impl Channel for RecordsRead {
     }
 }
 
-/// Many messages a call.
+/// Several messages per call.
 pub struct RecordsBatch;
 
 impl Channel for RecordsBatch {

@@ -8,36 +8,36 @@ use anyhow::{Context, Result};
 use nix::{errno::Errno, libc};
 use std::sync::Arc;
 
-/// A queue, which is removed with the last end of it.
+/// A queue, removed with its last end.
 struct Queue(i32);
 
 impl Queue {
-    /// Makes one.
+    /// Creates a queue.
     fn new(shape: Shape) -> Result<Self> {
-        // SAFETY: No memory is involved.
+        // SAFETY: The call accesses no memory.
         let id = unsafe { libc::msgget(libc::IPC_PRIVATE, libc::IPC_CREAT | 0o600) };
         let queue = Self(Errno::result(id).context("msgget")?);
-        // SAFETY: A structure of integers, of which zeroes are a value.
+        // SAFETY: All fields are integers, for which zero is valid.
         let mut about: libc::msqid_ds = unsafe { std::mem::zeroed() };
-        // SAFETY: It has room for what the kernel tells.
+        // SAFETY: The structure has space for the result.
         let ret = unsafe { libc::msgctl(queue.0, libc::IPC_STAT, &raw mut about) };
-        Errno::result(ret).context("msgctl of IPC_STAT")?;
+        Errno::result(ret).context("msgctl(IPC_STAT)")?;
         about.msg_qbytes = (shape.depth * shape.size) as libc::msglen_t;
-        // SAFETY: It is as the kernel told, but for the limit.
+        // SAFETY: The structure is valid and initialised.
         let ret = unsafe { libc::msgctl(queue.0, libc::IPC_SET, &raw mut about) };
-        Errno::result(ret).context("msgctl of IPC_SET")?;
+        Errno::result(ret).context("msgctl(IPC_SET)")?;
         Ok(queue)
     }
 }
 
 impl Drop for Queue {
     fn drop(&mut self) {
-        // SAFETY: No memory is involved.
+        // SAFETY: The call accesses no memory.
         unsafe { libc::msgctl(self.0, libc::IPC_RMID, std::ptr::null_mut()) };
     }
 }
 
-/// One end: both are alike.
+/// Either end.
 pub struct SysvEnd {
     queue: Arc<Queue>,
     id: i32,
@@ -45,7 +45,7 @@ pub struct SysvEnd {
 }
 
 impl SysvEnd {
-    /// One of a queue.
+    /// Creates an end.
     fn new(queue: &Arc<Queue>, size: usize) -> Self {
         Self {
             queue: Arc::clone(queue),
@@ -64,7 +64,7 @@ impl Sender for SysvEnd {
     fn send(&mut self) -> bool {
         let message = &self.message;
         let (at, len) = (message.with_type(), message.len());
-        // SAFETY: The message is as long as is said, and its type is before it.
+        // SAFETY: The message has this length, and is preceded by its type.
         let ret = unsafe { libc::syscall(libc::SYS_msgsnd, self.id, at, len, 0) };
         ret == 0
     }
@@ -83,8 +83,7 @@ impl Receiver for SysvEnd {
     fn receive(&mut self) -> bool {
         let len = self.message.len();
         let at = self.message.with_type_mut();
-        // SAFETY: The message is as long as is said, with room for its type before it, and is
-        // borrowed mutably.
+        // SAFETY: The buffer has this length, is preceded by space for the type, and is mutably borrowed.
         let ret = unsafe { libc::syscall(libc::SYS_msgrcv, self.id, at, len, ANY_TYPE, 0) };
         ret == len as libc::c_long
     }
@@ -94,7 +93,7 @@ impl Receiver for SysvEnd {
     }
 }
 
-/// What asks for the first message, of whatever type.
+/// Type argument that selects the first message of any type.
 const ANY_TYPE: libc::c_long = 0;
 
 /// A System V message queue.

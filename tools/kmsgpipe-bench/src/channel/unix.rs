@@ -15,22 +15,22 @@ use nix::sys::socket::{
 };
 use std::os::fd::{AsFd, OwnedFd};
 
-/// What the kernel accounts for a message beside the memory for its bytes: a `struct sk_buff`.
+/// Per-message overhead that the kernel accounts: a `struct sk_buff`.
 const HEAD: usize = 256;
-/// What the memory for its bytes has room for besides: a `struct skb_shared_info`.
+/// Overhead in the data buffer of a message: a `struct skb_shared_info`.
 const TAIL: usize = 320;
 
-/// Lets `depth` messages of `size` bytes be on their way, and no more.
+/// Limits a socket to `depth` messages of `size` bytes.
 pub fn make_room(socket: impl AsFd, shape: Shape) -> Result<()> {
     let each = (shape.size + TAIL).next_power_of_two() + HEAD;
-    // The kernel doubles it.
+    // The kernel doubles the value.
     let room = shape.depth * each / 2;
     setsockopt(&socket, SndBufForce, &room).context("SO_SNDBUFFORCE")?;
     setsockopt(&socket, RcvBufForce, &room).context("SO_RCVBUFFORCE")?;
     Ok(())
 }
 
-/// Makes a pair: the one to send and the one to receive.
+/// Creates a pair: the sending socket and the receiving socket.
 pub fn pair(shape: Shape, kind: SockType) -> Result<(OwnedFd, OwnedFd)> {
     let flags = SockFlag::SOCK_CLOEXEC;
     let (sender, receiver) =

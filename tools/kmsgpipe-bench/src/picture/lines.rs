@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a pair costs by size, a line a mechanism. Both axes are logarithmic.
+//! Line picture: the cost of a pair by message size, one line per mechanism. Both axes are logarithmic.
 
 use super::{failed, font, heading, svg, write, Area, HEADING, LEAST, OWN};
 use crate::{mechanism::Mechanism, record::Record};
@@ -11,31 +11,25 @@ use std::{
     f64::consts::SQRT_2,
 };
 
-/// The size of a picture of lines.
+/// Size of the picture.
 const LINES: (u32, u32) = (800, 500);
-/// The width of the names, which are right of the lines, where none of these can run into them.
+/// Width of the legend, to the right of the chart.
 const NAMES: u32 = 180;
-/// The length of the piece of a line before its name.
+/// Length of the sample of a line in the legend.
 const SAMPLE: i32 = 48;
-/// From the beginning of a dash to the next.
+/// Distance between the starts of dashes.
 const PERIOD: u32 = 24;
-/// What differs by less than this part is at the same place: lines are two pixels wide, which are about
-/// as much of a cost.
-const NEAR: f64 = 0.02;
+/// Relative difference below which values count as equal: about two pixels, the width of a line.
+const TOLERANCE: f64 = 0.02;
 
-/// What is drawn as lines: too many would be none.
-pub(super) const MECHANISMS: [Mechanism; 8] = [
-    Mechanism::Kmsgpipe,
-    Mechanism::PipeDirect,
-    Mechanism::Mq,
-    Mechanism::Sysv,
-    Mechanism::SeqPacket,
-    Mechanism::Netlink,
-    Mechanism::Pipe,
-    Mechanism::Floor,
-];
+/// Returns the mechanisms that are drawn; more lines would be unreadable.
+pub(super) fn mechanisms() -> impl Iterator<Item = Mechanism> {
+    Mechanism::BY_SIZE
+        .into_iter()
+        .chain([Mechanism::Pipe, Mechanism::Floor])
+}
 
-/// The colour of a mechanism's line.
+/// Returns the colour of a line.
 fn colour(mechanism: Mechanism, place: usize) -> RGBColor {
     match mechanism {
         Mechanism::Kmsgpipe => OWN,
@@ -47,18 +41,18 @@ fn colour(mechanism: Mechanism, place: usize) -> RGBColor {
     }
 }
 
-/// What a mechanism costs by size.
+/// A line: costs of a mechanism by message size.
 struct Line {
-    /// What the messages went through.
+    /// The mechanism.
     mechanism: Mechanism,
-    /// Its colour and width.
+    /// Colour and width.
     style: ShapeStyle,
-    /// The cost for each size. There is no logarithm of nothing: one at least.
+    /// Cost by size, at least 1, because the axis is logarithmic.
     costs: BTreeMap<usize, f64>,
 }
 
 impl Line {
-    /// The lines of those that there are figures of, in the order in which they are drawn.
+    /// Returns the lines that have figures, in drawing order.
     fn all(records: &[&Record]) -> Vec<Self> {
         let of = |(place, mechanism): (usize, Mechanism)| {
             let own = records
@@ -71,36 +65,36 @@ impl Line {
                 costs: costs.collect(),
             }
         };
-        let lines = MECHANISMS.into_iter().enumerate().map(of);
+        let lines = mechanisms().enumerate().map(of);
         lines.filter(|line| !line.costs.is_empty()).collect()
     }
 
-    /// Whether it runs on top of one that was drawn before: at more than half of the sizes that both
-    /// have, so that lines may part at an end.
-    fn hides(&self, under: &Self) -> bool {
+    /// Returns whether this line covers one that was drawn before: they are equal at more than half of their common sizes,
+    /// although they may diverge at an end.
+    fn covers(&self, under: &Self) -> bool {
         let near = |(size, cost): (&usize, &f64)| {
             let other = under.costs.get(size)?;
-            Some((cost - other).abs() < NEAR * other)
+            Some((cost - other).abs() < TOLERANCE * other)
         };
         let near: Vec<bool> = self.costs.iter().filter_map(near).collect();
         2 * near.iter().filter(|near| **near).count() > near.len()
     }
 }
 
-/// For each line, how many are below it, one upon the other.
+/// Returns for each line how many lines are below it, on top of each other.
 fn levels(lines: &[Line]) -> Vec<u32> {
     let mut levels: Vec<u32> = Vec::with_capacity(lines.len());
     for (place, line) in lines.iter().enumerate() {
         let before = lines.iter().zip(&levels).take(place);
-        let hidden = before.filter(|(under, _)| line.hides(under));
+        let hidden = before.filter(|(under, _)| line.covers(under));
         let level = hidden.map(|(_, level)| level + 1).max();
         levels.push(level.unwrap_or(0));
     }
     levels
 }
 
-/// Draws a line, or, if there are others below it, dashes. Each level has dashes half as long as those
-/// of the one below, which begin at the same places: so all are seen.
+/// Draws a line, dashed if it covers others. The dashes of each level are half as long as those of the level below and
+/// start at the same positions, so that all levels are visible.
 fn stroke(area: &Area<'_>, points: Vec<(i32, i32)>, style: ShapeStyle, level: u32) -> Result<()> {
     let drawn = if level == 0 {
         area.draw(&PathElement::new(points, style))
@@ -111,9 +105,9 @@ fn stroke(area: &Area<'_>, points: Vec<(i32, i32)>, style: ShapeStyle, level: u3
     drawn.map_err(failed)
 }
 
-/// The marks of an axis of costs: 1, 2 and 5 of each decade, from the last that is not above the least
-/// to the first that is above the most. The axis begins and ends with them.
-fn marks(least: f64, most: f64) -> Vec<f64> {
+/// Returns the ticks of a cost axis: 1, 2 and 5 of each decade, from the last one not above `least` to the first one
+/// above `most`. The axis ends at these ticks.
+fn ticks(least: f64, most: f64) -> Vec<f64> {
     let decades = least.log10().floor() as i32..=most.log10().ceil() as i32;
     let of = |decade| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(decade));
     let all: Vec<f64> = decades.flat_map(of).collect();
@@ -122,23 +116,23 @@ fn marks(least: f64, most: f64) -> Vec<f64> {
     all.into_iter().take(end + 1).skip(begin).collect()
 }
 
-/// The picture of these figures.
+/// Draws the picture.
 pub(super) fn lines(records: &[&Record]) -> Result<String> {
     let lines = Line::all(records);
     let sizes = lines.iter().flat_map(|line| line.costs.keys());
     let sizes: BTreeSet<usize> = sizes.copied().collect();
     let sizes: Vec<f64> = sizes.into_iter().map(|size| size as f64).collect();
     let (Some(smallest), Some(largest)) = (sizes.first(), sizes.last()) else {
-        bail!("there is nothing to draw lines of");
+        bail!("there are no figures to draw as lines");
     };
-    // With some room at both ends, where a single size has its place, too.
+    // Margins at both ends, which also give a single size a range.
     let ends = smallest / SQRT_2..largest * SQRT_2;
     let costs = lines.iter().flat_map(|line| line.costs.values());
     let (least, most) = costs.fold((f64::MAX, 1.0_f64), |(least, most), cost| {
         (cost.min(least), cost.max(most))
     });
-    let marks = marks(least, most);
-    let (lowest, highest) = (marks[0], marks[marks.len() - 1]);
+    let ticks = ticks(least, most);
+    let (lowest, highest) = (ticks[0], ticks[ticks.len() - 1]);
     svg(LINES, |area| {
         heading(area, records, "send and receive")?;
         let mut chart = ChartBuilder::on(&area.margin(HEADING, 15, 15, NAMES))
@@ -146,7 +140,7 @@ pub(super) fn lines(records: &[&Record]) -> Result<String> {
             .y_label_area_size(75)
             .build_cartesian_2d(
                 ends.log_scale().with_key_points(sizes),
-                (lowest..highest).log_scale().with_key_points(marks),
+                (lowest..highest).log_scale().with_key_points(ticks),
             )
             .map_err(failed)?;
         chart
@@ -162,7 +156,7 @@ pub(super) fn lines(records: &[&Record]) -> Result<String> {
             let points = line.costs.iter();
             let points = points.map(|(size, cost)| chart.backend_coord(&(*size as f64, *cost)));
             let points: Vec<_> = points.collect();
-            // Rings around those of the lines below, and no wider than there is room to the labels.
+            // Rings around the points of the lines below, small enough for the distance to the labels.
             let radius = 3 * (level.min(2) + 1);
             for point in &points {
                 area.draw(&Circle::new(*point, radius, line.style))
@@ -182,7 +176,7 @@ pub(super) fn lines(records: &[&Record]) -> Result<String> {
 mod tests {
     use super::*;
 
-    /// A line with these costs of 1, 2, 3... bytes.
+    /// Returns a line with these costs for sizes 1, 2, 3 and so on.
     fn line(costs: &[f64]) -> Line {
         Line {
             mechanism: Mechanism::Pipe,
@@ -192,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_hidden_where_most_of_it_is() {
+    fn line_is_hidden_if_most_points_are_equal() {
         let under = line(&[100.0, 200.0, 300.0]);
         let lines: [(bool, &[f64]); 7] = [
             (true, &[101.0, 198.0, 300.0]),
@@ -204,12 +198,12 @@ mod tests {
             (false, &[]),
         ];
         for (hidden, costs) in lines {
-            assert_eq!(line(costs).hides(&under), hidden, "{costs:?}");
+            assert_eq!(line(costs).covers(&under), hidden, "{costs:?}");
         }
     }
 
     #[test]
-    fn lines_upon_each_other_have_levels() {
+    fn covering_lines_have_increasing_levels() {
         let lines = [
             line(&[100.0, 200.0]),
             line(&[50.0, 60.0]),
@@ -221,13 +215,13 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_has_few_marks_and_holds_all() {
+    fn axis_ticks_enclose_all_values() {
         assert_eq!(
-            marks(618.0, 32126.0),
+            ticks(618.0, 32126.0),
             [500.0, 1000.0, 2000.0, 5000.0, 10000.0, 20000.0, 50000.0]
         );
-        assert_eq!(marks(1000.0, 1000.0), [1000.0, 2000.0]);
-        assert_eq!(marks(1.0, 9.0), [1.0, 2.0, 5.0, 10.0]);
-        assert_eq!(marks(1100.0, 1900.0), [1000.0, 2000.0]);
+        assert_eq!(ticks(1000.0, 1000.0), [1000.0, 2000.0]);
+        assert_eq!(ticks(1.0, 9.0), [1.0, 2.0, 5.0, 10.0]);
+        assert_eq!(ticks(1100.0, 1900.0), [1000.0, 2000.0]);
     }
 }

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is in the pictures, as SVG.
+//! Tests of the SVG pictures.
 
 use super::*;
 use crate::{case::SIZES, record::tests::counted};
 
-/// The value of an attribute of an element.
+/// Returns the value of an attribute of an element.
 fn attribute<'a>(element: &'a str, name: &str) -> &'a str {
     let (_, rest) = element.split_once(&format!(" {name}=\"")).unwrap();
     rest.split_once('"').unwrap().0
 }
 
-/// The same, of a number.
+/// Returns the value of a numeric attribute of an element.
 fn length(element: &str, name: &str) -> f64 {
     attribute(element, name).parse().unwrap()
 }
 
-/// The elements of one kind.
+/// Returns the elements of one kind.
 fn elements<'a>(svg: &'a str, kind: &str) -> Vec<&'a str> {
     let begin = format!("<{kind} ");
     svg.lines()
@@ -24,15 +24,15 @@ fn elements<'a>(svg: &'a str, kind: &str) -> Vec<&'a str> {
         .collect()
 }
 
-/// A part of a picture: left, top, right, bottom.
+/// A rectangle: left, top, right, bottom.
 type Place = [f64; 4];
 
-/// Whether two parts have something in common.
-fn collide(one: &Place, other: &Place) -> bool {
+/// Returns whether two rectangles overlap.
+fn overlap(one: &Place, other: &Place) -> bool {
     one[0] < other[2] && other[0] < one[2] && one[1] < other[3] && other[1] < one[3]
 }
 
-/// All that is written, and where, in a font that is rather wide.
+/// Returns all labels and their rectangles, assuming a wide font.
 fn labels(svg: &str) -> Vec<(&str, Place)> {
     let lines: Vec<&str> = svg.lines().collect();
     let texts = lines.windows(2).filter(|two| two[0].starts_with("<text "));
@@ -54,8 +54,8 @@ fn labels(svg: &str) -> Vec<(&str, Place)> {
     texts.map(|two| (two[1], label(two))).collect()
 }
 
-/// Sees that no label runs into another, into a bar or a point, or out of the picture.
-fn all_can_be_read(svg: &str) {
+/// Asserts that labels do not overlap each other, bars or points, and are inside the picture.
+fn assert_readable(svg: &str) {
     let labels = labels(svg);
     let of_all = elements(svg, "rect");
     let (all, bars) = of_all.split_first().unwrap();
@@ -71,17 +71,16 @@ fn all_can_be_read(svg: &str) {
     let drawn: Vec<Place> = bars.chain(points).collect();
     for (i, (text, place)) in labels.iter().enumerate() {
         for (other, there) in &labels[..i] {
-            assert!(!collide(place, there), "{text} and {other}");
+            assert!(!overlap(place, there), "{text} and {other}");
         }
-        assert!(!drawn.iter().any(|there| collide(place, there)), "{text}");
+        assert!(!drawn.iter().any(|there| overlap(place, there)), "{text}");
         assert!(place[0] >= 0.0 && place[1] >= 0.0, "{text}");
         assert!(place[2] <= length(all, "width"), "{text}");
         assert!(place[3] <= length(all, "height"), "{text}");
     }
 }
 
-/// Figures of a pair, through all that is measured, with a pipe that costs so many times what its packets
-/// do.
+/// Returns figures of a pair for all mechanisms; the cost of a pipe is `ratio` times that of its packets.
 fn pairs(ratio: f64) -> Vec<Record> {
     let mut records = Vec::new();
     for (place, mechanism) in (1..).zip(Mechanism::ALL) {
@@ -100,14 +99,14 @@ fn pairs(ratio: f64) -> Vec<Record> {
     records
 }
 
-/// The picture of lines of these figures.
-fn drawn(records: &[Record]) -> String {
+/// Draws the line picture.
+fn draw_lines(records: &[Record]) -> String {
     let records = records.iter();
-    let some = records.filter(|record| lines::MECHANISMS.contains(&record.mechanism));
+    let some = records.filter(|record| lines::mechanisms().any(|drawn| drawn == record.mechanism));
     lines::lines(&some.collect::<Vec<_>>()).unwrap()
 }
 
-/// The strokes of one colour: how long each is from left to right, in the picture, and left of the name.
+/// Returns the widths of the strokes of one colour: in the chart, and in the legend.
 fn strokes(svg: &str, colour: &str) -> [Vec<i32>; 2] {
     let mut lengths = [Vec::new(), Vec::new()];
     for stroke in elements(svg, "polyline") {
@@ -122,7 +121,7 @@ fn strokes(svg: &str, colour: &str) -> [Vec<i32>; 2] {
 }
 
 #[test]
-fn pictures_say_which_way_is_better() {
+fn heading_says_which_direction_is_better() {
     for (unit, way) in [
         (Unit::Instructions, "lower"),
         (Unit::Nanoseconds, "lower"),
@@ -137,14 +136,14 @@ fn pictures_say_which_way_is_better() {
         assert_eq!(labels(&svg)[0].0, title);
         assert_eq!(labels(&svg)[1].0, "icount, module abc");
     }
-    let svg = drawn(&pairs(1.0));
+    let svg = draw_lines(&pairs(1.0));
     let title = "send and receive: instructions, lower is better";
     assert_eq!(labels(&svg)[0].0, title);
     assert_eq!(labels(&svg)[1].0, "icount, module abc");
 }
 
 #[test]
-fn the_best_bar_is_the_first() {
+fn best_bar_is_first() {
     for (unit, first) in [(Unit::Instructions, "kmsgpipe"), (Unit::Rate, "pipe")] {
         let mut records = [
             counted(Mechanism::Pipe, "pair", 64, 1237.0),
@@ -159,10 +158,10 @@ fn the_best_bar_is_the_first() {
 }
 
 #[test]
-fn what_runs_on_another_line_is_dashed() {
-    // That of a pipe, and of its packets, which was drawn before.
+fn covering_line_is_dashed() {
+    // The line of a pipe, and the line of its packets, which was drawn before.
     let (above, below) = ("#46F0F0", "#3CB44B");
-    let svg = drawn(&pairs(1.01));
+    let svg = draw_lines(&pairs(1.01));
     let [line, sample] = strokes(&svg, above);
     assert_eq!(sample, [12, 12]);
     assert!(line.len() > 20, "{line:?}");
@@ -170,13 +169,13 @@ fn what_runs_on_another_line_is_dashed() {
     let [line, sample] = strokes(&svg, below);
     assert_eq!((line.len(), sample), (1, vec![48]));
 
-    let [line, sample] = strokes(&drawn(&pairs(1.1)), above);
+    let [line, sample] = strokes(&draw_lines(&pairs(1.1)), above);
     assert_eq!((line.len(), sample), (1, vec![48]));
 }
 
 #[test]
-fn axes_have_a_label_once() {
-    let svg = drawn(&pairs(1.0));
+fn axis_labels_are_unique() {
+    let svg = draw_lines(&pairs(1.0));
     let axis: Vec<_> = labels(&svg)[2..].iter().map(|(text, _)| *text).collect();
     let expected = [
         "500", "1000", "2000", "5000", "10000", "20000", "50000", "16 B", "64 B", "256 B",
@@ -186,16 +185,16 @@ fn axes_have_a_label_once() {
 }
 
 #[test]
-fn labels_do_not_collide() {
+fn labels_do_not_overlap() {
     for (least, most) in [(600.0, 40000.0), (1100.0, 1200.0), (1.0, 20_000_000.0)] {
         let mut records = pairs(1.0);
         for record in &mut records {
             record.value = if record.size < 4096 { least } else { most };
         }
-        all_can_be_read(&drawn(&records));
+        assert_readable(&draw_lines(&records));
     }
     let mut records = pairs(1.0);
-    all_can_be_read(&drawn(&records));
+    assert_readable(&draw_lines(&records));
 
     records.retain(|record| record.size == 64);
     for (case, unit) in [("pair", Unit::Instructions), ("stream 1:1", Unit::Rate)] {
@@ -205,6 +204,6 @@ fn labels_do_not_collide() {
             record.place.module = "v0.1-100-g0123456789".into();
         }
         let all: Vec<&Record> = records.iter().collect();
-        all_can_be_read(&bars(&all, &format!("{case}, 64 B")).unwrap());
+        assert_readable(&bars(&all, &format!("{case}, 64 B")).unwrap());
     }
 }
