@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Runs bindgen over the header that the module is built from.
+//! Runs bindgen on the header that the module is built from.
 
 use std::{env, error::Error, path::PathBuf};
 
-/// What bindgen reads, and what that includes, from the directory of this package.
+/// The input of bindgen and the header that it includes, relative to this package.
 const HEADERS: [&str; 2] = ["../../src/uapi/bindgen.h", "../../include/uapi/kmsgpipe.h"];
 
 fn main() -> Result<(), Box<dyn Error>> {

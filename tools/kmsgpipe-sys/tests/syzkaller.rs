@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! `selftests/syzkaller/dev_kmsgpipe.txt` says what the header says: no more, no less, and no other.
+//! Checks that `selftests/syzkaller/dev_kmsgpipe.txt` describes exactly what the header defines.
 
 use kmsgpipe_sys as sys;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,22 +9,22 @@ const HEADER: &str = include_str!("../../../include/uapi/kmsgpipe.h");
 const DESCRIPTION: &str = include_str!("../../../selftests/syzkaller/dev_kmsgpipe.txt");
 const CONSTANTS: &str = include_str!("../../../selftests/syzkaller/dev_kmsgpipe.txt.const");
 
-/// The bytes of an element, and how many there are of it: a field of a structure.
+/// A field of a structure: name, size of an element in bytes, and number of elements.
 type Field = (String, u32, u32);
 
 /// Structures by name.
 type Structs = BTreeMap<String, Vec<Field>>;
 
-/// Requests by name: the structure or the integer, and whether the kernel reads it and writes it.
+/// Requests by name: the type of the argument, and whether the kernel reads and writes it.
 type Requests = BTreeMap<String, (Option<String>, bool, bool)>;
 
-/// What is between `open` and `close`, which come in this order.
+/// Returns the text between `open` and the next `close`.
 fn between<'a>(text: &'a str, open: &str, close: &str) -> Option<&'a str> {
     let (_, rest) = text.split_once(open)?;
     Some(rest.split_once(close)?.0)
 }
 
-/// The length of an array: a number, or the one constant that is one.
+/// Returns the length of an array: a number, or the only constant that is used as one.
 fn count(text: &str) -> u32 {
     match text.trim() {
         "KMSGPIPE_NAME_SIZE" => sys::NAME_SIZE as u32,
@@ -32,7 +32,7 @@ fn count(text: &str) -> u32 {
     }
 }
 
-/// The structures of the header.
+/// Parses the structures of the header.
 fn structs_of_header() -> Structs {
     let mut structs = Structs::new();
     for part in HEADER.split("\nstruct ").skip(1) {
@@ -60,7 +60,7 @@ fn structs_of_header() -> Structs {
     structs
 }
 
-/// The size and the number of elements of a type of the description.
+/// Returns element size and number of elements of a type in the description.
 fn width(kind: &str) -> (u32, u32) {
     let (name, arguments) = match kind.split_once('[') {
         Some((name, rest)) => (name, rest.strip_suffix(']').expect(kind)),
@@ -80,7 +80,7 @@ fn width(kind: &str) -> (u32, u32) {
     }
 }
 
-/// The structures of the description.
+/// Parses the structures of the description.
 fn structs_of_description() -> Structs {
     let mut structs = Structs::new();
     for part in DESCRIPTION.split("\n\n") {
@@ -98,7 +98,7 @@ fn structs_of_description() -> Structs {
     structs
 }
 
-/// The requests of the header.
+/// Parses the requests of the header.
 fn requests_of_header() -> Requests {
     let mut requests = Requests::new();
     for line in HEADER.lines() {
@@ -124,7 +124,7 @@ fn requests_of_header() -> Requests {
     requests
 }
 
-/// The requests of the description.
+/// Parses the requests of the description.
 fn requests_of_description() -> Requests {
     let mut requests = Requests::new();
     for line in DESCRIPTION.lines() {
@@ -140,7 +140,7 @@ fn requests_of_description() -> Requests {
         let pointer = between(call, "arg ptr[", "]").unwrap_or_default();
         let mut words = pointer.split(", ");
         let direction = words.next().unwrap_or_default();
-        // Flags are named before the integer that has them.
+        // The name of a set of flags precedes its integer type.
         let argument = words.last().map(str::to_string);
         let reads = matches!(direction, "in" | "inout");
         let writes = matches!(direction, "out" | "inout");
@@ -150,15 +150,15 @@ fn requests_of_description() -> Requests {
     requests
 }
 
-/// All words of a text that are constants of the header. The letter of the requests is left out: it is
-/// in their numbers.
+/// Returns all constants of the header that occur in a text, except the ioctl type, which is part of the request
+/// numbers.
 fn words(text: &str) -> BTreeSet<&str> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
         .filter(|word| word.starts_with("KMSGPIPE_") && *word != "KMSGPIPE_IOC_MAGIC")
         .collect()
 }
 
-/// The values of constants, as the compiler has them.
+/// Returns the values of the constants, from the generated bindings.
 fn values() -> BTreeMap<&'static str, u32> {
     use sys::raw::*;
     BTreeMap::from([
@@ -203,21 +203,21 @@ fn values() -> BTreeMap<&'static str, u32> {
 }
 
 #[test]
-fn the_same_structures() {
+fn structures_match_the_header() {
     let structs = structs_of_header();
     assert_eq!(structs.len(), 7);
     assert_eq!(structs_of_description(), structs);
 }
 
 #[test]
-fn the_same_requests() {
+fn requests_match_the_header() {
     let requests = requests_of_header();
     assert_eq!(requests.len(), 11);
     assert_eq!(requests_of_description(), requests);
 }
 
 #[test]
-fn the_same_constants() {
+fn constants_match_the_header() {
     let defined: BTreeSet<_> = HEADER
         .lines()
         .filter_map(|line| line.strip_prefix("#define "))
@@ -229,7 +229,7 @@ fn the_same_constants() {
         .lines()
         .filter(|line| !line.starts_with('#'))
         .collect();
-    // Also as parts of the names of calls.
+    // Constants also occur in the names of calls.
     let described = described.join("\n").replace("ioctl$", "");
     assert_eq!(words(&described), defined);
     let constants: BTreeMap<_, u32> = CONSTANTS

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pipes in the event loop of tokio, which is told by an edge-triggered epoll: a wakeup that does not come leaves a
-//! task asleep for ever.
+//! Test of pipes in the event loop of tokio, which uses edge-triggered epoll: a missed wakeup would leave a task waiting
+//! forever.
 
 use kmsgpipe::{Access, Class, Create, Errno, Error, Params, Pipe};
 use std::{ffi::OsStr, future::Future, io, process, rc::Rc, thread, time::Duration};
@@ -11,28 +11,28 @@ use tokio::{
     task::{spawn_local, yield_now, LocalSet},
 };
 
-/// After so long it hangs, even on a kernel with all of its own checks.
+/// Time limit, long enough for a debug kernel.
 const LIMIT: Duration = Duration::from_secs(300);
 
 const MESSAGES: u32 = 1000;
 
-/// A pipe in the event loop.
-struct Async(AsyncFd<Pipe>);
+/// A pipe registered with the event loop.
+struct AsyncPipe(AsyncFd<Pipe>);
 
-impl Async {
-    /// Opens a pipe. Its file stays in blocking mode.
+impl AsyncPipe {
+    /// Opens a pipe. The file stays in blocking mode.
     fn open(name: impl AsRef<OsStr>) -> Self {
         let pipe = Pipe::open(name, Access::ReadWrite).unwrap();
-        // SAFETY: A pipe keeps its descriptor, and is not taken out of what this returns.
+        // SAFETY: The pipe owns its descriptor, and is not moved out of the result.
         Self(unsafe { AsyncFd::register(pipe) }.unwrap())
     }
 
-    /// Another file of the same pipe.
-    fn again(&self) -> Self {
+    /// Opens another file of the same pipe.
+    fn reopen(&self) -> Self {
         Self::open(self.pipe().path())
     }
 
-    /// The pipe itself.
+    /// Returns the pipe.
     fn pipe(&self) -> &Pipe {
         self.0.get_ref()
     }
@@ -53,14 +53,14 @@ impl Async {
     }
 }
 
-/// A number as a message.
-async fn receive_number(pipe: &Async) -> u32 {
+/// Receives a message that is a number.
+async fn receive_number(pipe: &AsyncPipe) -> u32 {
     u32::from_ne_bytes(pipe.receive().await.unwrap().try_into().unwrap())
 }
 
-/// Two tasks that wait for each other's messages and room.
-async fn waiting(pipe: Rc<Async>) {
-    let own = pipe.again();
+/// A sender waits for space and a receiver for messages, alternately.
+async fn waiting(pipe: Rc<AsyncPipe>) {
+    let own = pipe.reopen();
     let sender = spawn_local(async move {
         for number in 0..MESSAGES {
             own.send(&number.to_ne_bytes()).await.unwrap();
@@ -72,11 +72,11 @@ async fn waiting(pipe: Rc<Async>) {
     sender.await.unwrap();
 }
 
-/// Several files, whose tasks are all told of a message that one of them gets.
-async fn shared_by_tasks(pipe: Rc<Async>) {
+/// Several files are notified of each message, which one of their tasks receives.
+async fn shared_by_tasks(pipe: Rc<AsyncPipe>) {
     let readers: Vec<_> = (0..4)
         .map(|_| {
-            let own = pipe.again();
+            let own = pipe.reopen();
             spawn_local(async move {
                 let mut received = Vec::new();
                 loop {
@@ -100,13 +100,13 @@ async fn shared_by_tasks(pipe: Rc<Async>) {
     assert!(all.into_iter().eq(0..MESSAGES));
 }
 
-/// A task that is called off takes no message with it.
-async fn called_off(pipe: Rc<Async>) {
+/// A cancelled task does not consume a message.
+async fn cancelled(pipe: Rc<AsyncPipe>) {
     let reader = spawn_local({
         let pipe = pipe.clone();
         async move { pipe.receive().await }
     });
-    // It finds the pipe empty now, and waits.
+    // The task finds the pipe empty, and waits.
     yield_now().await;
     pipe.pipe().send(b"kept").unwrap();
     reader.abort();
@@ -114,9 +114,9 @@ async fn called_off(pipe: Rc<Async>) {
     assert_eq!(pipe.receive().await.unwrap(), b"kept");
 }
 
-/// A pipe that is destroyed lets go of the task that waits for it.
-async fn the_end(pipe: Rc<Async>) {
-    let own = pipe.again();
+/// Destroying a pipe wakes the task that waits for it.
+async fn destroyed(pipe: Rc<AsyncPipe>) {
+    let own = pipe.reopen();
     let reader = spawn_local(async move { own.receive().await });
     yield_now().await;
     pipe.pipe().destroy().unwrap();
@@ -125,9 +125,8 @@ async fn the_end(pipe: Rc<Async>) {
     assert_eq!(error.errno(), Some(Errno::ENODEV));
 }
 
-/// Runs a check, which panics if it fails, with a pipe that has room for two messages, so that those who send have to
-/// wait again and again.
-fn check<F: Future<Output = ()>>(number: u32, what: &str, body: impl FnOnce(Rc<Async>) -> F) {
+/// Runs a check, which panics on failure, with a pipe for two messages, so that senders often wait.
+fn check<F: Future<Output = ()>>(number: u32, what: &str, body: impl FnOnce(Rc<AsyncPipe>) -> F) {
     let runtime = Builder::new_current_thread().enable_io().build().unwrap();
     let params = Params {
         msg_size: 16,
@@ -140,9 +139,9 @@ fn check<F: Future<Output = ()>>(number: u32, what: &str, body: impl FnOnce(Rc<A
     let pipe0 = Pipe::open("0", Access::Read).unwrap();
     let name = pipe0.create(&create).unwrap().to_string();
     LocalSet::new().block_on(&runtime, async {
-        let pipe = Rc::new(Async::open(name));
+        let pipe = Rc::new(AsyncPipe::open(name));
         body(pipe.clone()).await;
-        // One of them has destroyed it.
+        // A check may have destroyed the pipe.
         if let Ok(stats) = pipe.pipe().stats() {
             assert_eq!(stats.depth_msgs, 0);
             pipe.pipe().destroy().unwrap();
@@ -154,12 +153,16 @@ fn check<F: Future<Output = ()>>(number: u32, what: &str, body: impl FnOnce(Rc<A
 fn main() {
     thread::spawn(|| {
         thread::sleep(LIMIT);
-        println!("Bail out! It hangs.");
+        println!("Bail out! timeout");
         process::exit(1);
     });
     println!("TAP version 13\n1..4");
-    check(1, "what waits goes on", waiting);
+    check(1, "waiting tasks are woken", waiting);
     check(2, "each message goes to one task", shared_by_tasks);
-    check(3, "who is called off takes nothing", called_off);
-    check(4, "who waits sees the end", the_end);
+    check(3, "a cancelled task consumes no message", cancelled);
+    check(
+        4,
+        "a waiting task is woken when the pipe is destroyed",
+        destroyed,
+    );
 }
