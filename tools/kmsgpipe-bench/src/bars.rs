@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Performance bars: limits on ratios of figures that were measured on the same machine, so that they apply to any
-//! machine.
+//! Performance bars: limits on ratios of figures that were measured on the same machine, so that they apply
+//! to any machine.
 
 use crate::mechanism::Mechanism;
 use Against::{AboveFloor, BestOfAll, BestPeer, ItsLeast, Nothing, Peer};

@@ -41,8 +41,8 @@ impl Group {
         self.write("cgroup.procs", "0")
     }
 
-    /// Returns the current charge in bytes. The kernel charges in batches, and returns the surplus when a group reaches
-    /// its limit.
+    /// Returns the current charge in bytes. The kernel charges in batches, and returns the surplus when a
+    /// group reaches its limit.
     fn charged_now(&self) -> Result<u64> {
         self.write("memory.high", "0")?;
         self.write("memory.high", "max")?;
@@ -50,8 +50,8 @@ impl Group {
         text.trim().parse().context("memory.current")
     }
 
-    /// Returns the charge after it was stable for 100 ms, because the memory of a task that exited is uncharged with a
-    /// delay.
+    /// Returns the charge after it was stable for 100 ms, because the memory of a task that exited is
+    /// uncharged with a delay.
     pub fn charged(&self) -> Result<u64> {
         let mut last = self.charged_now()?;
         let mut same = 0;
@@ -72,8 +72,8 @@ impl Drop for Group {
     }
 }
 
-/// Returns the kernel memory allocated from slabs, as pages and per CPU, in bytes. The selftest `memcg` counts in the
-/// same way.
+/// Returns the kernel memory allocated from slabs, as pages and per CPU, in bytes. The selftest `memcg`
+/// counts in the same way.
 pub fn kernel_memory() -> Result<u64> {
     // Release free objects that caches retain.
     for cache in fs::read_dir(SLABS).context(SLABS)? {

@@ -22,9 +22,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Returns the plan for messages of `size` bytes. A batch is short enough that most contain no timer tick, and long
-    /// enough that reading the clock does not matter. The number of iterations is a power of two, so that each batch
-    /// crosses the same number of page boundaries.
+    /// Returns the plan for messages of `size` bytes. A batch is short enough that most contain no timer
+    /// tick, and long enough that reading the clock does not matter. The number of iterations is a power of
+    /// two, so that each batch crosses the same number of page boundaries.
     pub fn of_size(size: usize) -> Self {
         Self {
             batches: 12,

@@ -118,7 +118,8 @@ impl Mechanism {
         self != Self::Floor
     }
 
-    /// Returns whether one call moves `size` bytes. A packet of a pipe is limited to a page, and an eventfd to 8 bytes.
+    /// Returns whether one call moves `size` bytes. A packet of a pipe is limited to a page, and an eventfd
+    /// to 8 bytes.
     pub fn takes(self, size: usize) -> bool {
         match self {
             Self::PipeDirect => size <= 4096,
@@ -127,8 +128,8 @@ impl Mechanism {
         }
     }
 
-    /// Returns whether this is a peer that transfers `size` bytes as one message with one call: the set of peers in bars
-    /// against the best one.
+    /// Returns whether this is a peer that transfers `size` bytes as one message with one call: the set of
+    /// peers in bars against the best one.
     pub fn keeps_whole(self, size: usize) -> bool {
         !matches!(
             self,

@@ -9,8 +9,8 @@ use std::{collections::BTreeMap, fs, path::Path};
 /// Mount point of tracefs.
 const ROOT: &str = "/sys/kernel/tracing";
 
-/// Allocation events: of an object by size, of an object of a cache, of pages. An object for which a new slab is
-/// allocated counts twice.
+/// Allocation events: of an object by size, of an object of a cache, of pages. An object for which a new slab
+/// is allocated counts twice.
 const EVENTS: [&str; 3] = ["kmalloc", "kmem_cache_alloc", "mm_page_alloc"];
 
 /// The tracer, disabled when dropped.

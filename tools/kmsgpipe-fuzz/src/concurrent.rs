@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Linearizability: several users make overlapping calls on one small pipe in short bursts, and the results must be
-//! those of some sequential order of the calls.
+//! Linearizability: several users make overlapping calls on one small pipe in short bursts, and the results
+//! must be those of some sequential order of the calls.
 
 use crate::{
     linear::{apply, explain, Event, Line, Op, Outcome},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Linearizability check: searches for a sequential order of overlapping calls in which the model returns the same
-//! results, and in which a call that ended before another began comes first.
+//! Linearizability check: searches for a sequential order of overlapping calls in which the model returns the
+//! same results, and in which a call that ended before another began comes first.
 //!
 //! The search is that of Wing and Gong, with memoization of failed states.
 
@@ -168,8 +168,8 @@ impl Search<'_> {
     }
 }
 
-/// Returns the pipe after all of `events`, which are at most 64. The results must determine the state of the pipe,
-/// because later events are checked against it.
+/// Returns the pipe after all of `events`, which are at most 64. The results must determine the state of the
+/// pipe, because later events are checked against it.
 ///
 /// # Errors
 ///

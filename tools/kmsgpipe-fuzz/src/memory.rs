@@ -84,7 +84,8 @@ impl Arena {
         Address(self.base + SIZE)
     }
 
-    /// Returns a random place for `len` bytes, usually a valid one. `written` says whether the kernel writes to it.
+    /// Returns a random place for `len` bytes, usually a valid one. `written` says whether the kernel writes
+    /// to it.
     pub fn place(&self, rng: &mut Rng, len: usize, written: bool) -> Place {
         // A buffer may be requested that is larger than any message.
         let len = len.min(SIZE);
@@ -115,8 +116,8 @@ impl Arena {
     /// Writes bytes.
     pub fn store(&mut self, at: Address, bytes: &[u8]) {
         self.check(at, bytes.len());
-        // SAFETY: The range was just checked to be within the mapping, and no reference to it outlives a call of this
-        // type.
+        // SAFETY: The range was just checked to be within the mapping, and no reference to it outlives a call
+        // of this type.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), at.0 as *mut u8, bytes.len()) };
     }
 

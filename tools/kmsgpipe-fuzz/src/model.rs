@@ -220,8 +220,8 @@ impl Pipe {
         i64::from(body.len)
     }
 
-    /// Receives into a buffer of `room` bytes, of which `writable` are accessible. Returns the result and the received
-    /// message.
+    /// Receives into a buffer of `room` bytes, of which `writable` are accessible. Returns the result and the
+    /// received message.
     pub fn receive(
         &mut self,
         room: usize,

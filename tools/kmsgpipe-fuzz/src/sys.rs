@@ -11,8 +11,8 @@ use std::ffi::CString;
 /// Makes a system call.
 macro_rules! call {
     ($number:ident $(, $argument:expr)*) => {{
-        // SAFETY: Memory that the kernel reads is valid during the call; memory that it writes is at an `Address`, or
-        // mutably borrowed.
+        // SAFETY: Memory that the kernel reads is valid during the call; memory that it writes is at an
+        // `Address`, or mutably borrowed.
         let ret = unsafe { libc::syscall(libc::$number $(, $argument as c_long)*) };
         if ret < 0 {
             -i64::from(nix::errno::Errno::last_raw())

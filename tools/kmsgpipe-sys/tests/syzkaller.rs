@@ -150,8 +150,8 @@ fn requests_of_description() -> Requests {
     requests
 }
 
-/// Returns all constants of the header that occur in a text, except the ioctl type, which is part of the request
-/// numbers.
+/// Returns all constants of the header that occur in a text, except the ioctl type, which is part of the
+/// request numbers.
 fn words(text: &str) -> BTreeSet<&str> {
     text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
         .filter(|word| word.starts_with("KMSGPIPE_") && *word != "KMSGPIPE_IOC_MAGIC")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Test of pipes in the event loop of tokio, which uses edge-triggered epoll: a missed wakeup would leave a task waiting
-//! forever.
+//! Test of pipes in the event loop of tokio, which uses edge-triggered epoll: a missed wakeup would leave a
+//! task waiting forever.
 
 use kmsgpipe::{Access, Class, Create, Errno, Error, Params, Pipe};
 use std::{ffi::OsStr, future::Future, io, process, rc::Rc, thread, time::Duration};

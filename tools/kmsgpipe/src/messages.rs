@@ -114,8 +114,8 @@ impl Pipe {
         self.received(self.read(buffer, sys::read_nowait)?)
     }
 
-    /// Receives a message as [`Pipe::receive`] does, but waits at most `timeout`, also when other receivers take
-    /// messages first.
+    /// Receives a message as [`Pipe::receive`] does, but waits at most `timeout`, also when other receivers
+    /// take messages first.
     ///
     /// # Errors
     ///

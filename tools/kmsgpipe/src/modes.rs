@@ -29,9 +29,9 @@ bitflags! {
         /// Each line of a write is a message. An incomplete last line is kept for the next write through the
         /// same open file, and sent when the file is closed.
         const LINES = MODE_LINES;
-        /// A read returns as many whole records as fit: messages with their metadata. A write queues one or more
-        /// messages, each preceded by a header. Only [`Modes::EOF`] can be combined with it. [`RecordPipe`] uses
-        /// this mode.
+        /// A read returns as many whole records as fit: messages with their metadata. A write queues one or
+        /// more messages, each preceded by a header. Only [`Modes::EOF`] can be combined with it.
+        /// [`RecordPipe`] uses this mode.
         ///
         /// [`RecordPipe`]: crate::RecordPipe
         const RECORDS = MODE_RECORDS;

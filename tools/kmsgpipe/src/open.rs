@@ -73,8 +73,8 @@ impl Pipe {
         Ok(pipe)
     }
 
-    /// Opens a pipe as [`Pipe::open`] does, but leaves the file in the pipe's default mode. This is for programs
-    /// that neither send nor receive, or that read and write the descriptor directly.
+    /// Opens a pipe as [`Pipe::open`] does, but leaves the file in the pipe's default mode. This is for
+    /// programs that neither send nor receive, or that read and write the descriptor directly.
     ///
     /// # Errors
     ///

@@ -85,11 +85,11 @@ impl RecordPipe {
     /// Returns the next message of `batch`. If the batch is empty, receives a message first, and blocks while
     /// the pipe is empty.
     ///
-    /// A read returns as many records as fit, so this reads into a buffer that is too small for two. A message
-    /// of more than 72 bytes does not fit either: its length is queried, and the read repeated with exactly that
-    /// size. If another reader takes the message or it expires in between, several shorter messages may be
-    /// returned instead. They stay in `batch` for the next calls: [`ReceiveBatch::len`] returns their number.
-    /// [`RecordPipe::receive_batch`] is faster for many messages.
+    /// A read returns as many records as fit, so this reads into a buffer that is too small for two. A
+    /// message of more than 72 bytes does not fit either: its length is queried, and the read repeated with
+    /// exactly that size. If another reader takes the message or it expires in between, several shorter
+    /// messages may be returned instead. They stay in `batch` for the next calls: [`ReceiveBatch::len`]
+    /// returns their number. [`RecordPipe::receive_batch`] is faster for many messages.
     ///
     /// # Errors
     ///
@@ -104,8 +104,8 @@ impl RecordPipe {
     ///
     /// # Errors
     ///
-    /// No message was consumed. Those of [`RecordPipe::receive_record`], and [`Error::WouldBlock`] if the pipe is
-    /// empty.
+    /// No message was consumed. Those of [`RecordPipe::receive_record`], and [`Error::WouldBlock`] if the
+    /// pipe is empty.
     pub fn try_receive_record<'b>(&self, batch: &'b mut ReceiveBatch) -> Result<Record<'b>> {
         self.try_receive(batch, Amount::One)?;
         self.next(batch)
@@ -126,8 +126,8 @@ impl RecordPipe {
         self.next(batch)
     }
 
-    /// Receives as many messages as are queued and fit into `batch`, and blocks while the pipe is empty. Returns
-    /// the number of messages in the batch, which is at least 1.
+    /// Receives as many messages as are queued and fit into `batch`, and blocks while the pipe is empty.
+    /// Returns the number of messages in the batch, which is at least 1.
     ///
     /// If `batch` is not empty, this receives nothing and returns the number of messages that are left.
     ///
@@ -196,8 +196,8 @@ impl RecordPipe {
     ///
     /// # Errors
     ///
-    /// Nothing was sent, and `batch` is unchanged. [`Error::EmptyMessage`] or [`Error::TooLong`] if a message is
-    /// invalid, and [`Error::System`]: `EINTR` if a signal was caught.
+    /// Nothing was sent, and `batch` is unchanged. [`Error::EmptyMessage`] or [`Error::TooLong`] if a message
+    /// is invalid, and [`Error::System`]: `EINTR` if a signal was caught.
     pub fn send_batch(&self, batch: &mut SendBatch) -> Result<usize> {
         self.pipe.retry_blocking(Action::Send, || {
             self.write(batch, |fd, bytes| unistd::write(fd, bytes))
@@ -220,7 +220,8 @@ impl RecordPipe {
     ///
     /// # Errors
     ///
-    /// Nothing was sent, and `batch` is unchanged. Those of [`RecordPipe::send_batch`], and [`Error::TimedOut`].
+    /// Nothing was sent, and `batch` is unchanged. Those of [`RecordPipe::send_batch`], and
+    /// [`Error::TimedOut`].
     pub fn send_batch_timeout(&self, batch: &mut SendBatch, timeout: Duration) -> Result<usize> {
         // An empty or invalid batch does not wait for space.
         if batch.is_empty() || batch.has_empty() {
@@ -261,8 +262,8 @@ impl RecordPipe {
         self.pipe.received(len)
     }
 
-    /// Receives messages with `call` if `batch` is empty, and returns the number of messages in it: 0 if the pipe
-    /// is empty and the open file is in [`Modes::EOF`].
+    /// Receives messages with `call` if `batch` is empty, and returns the number of messages in it: 0 if the
+    /// pipe is empty and the open file is in [`Modes::EOF`].
     fn read(
         &self,
         batch: &mut ReceiveBatch,

@@ -77,8 +77,8 @@ pub fn visible(columns: &[Column], widths: &[usize], width: Option<usize>) -> Ve
     }
 }
 
-/// Formats a table with a heading, and omits columns to fit lines of `width` characters. A row of two cells is a
-/// name and a remark, which is truncated.
+/// Formats a table with a heading, and omits columns to fit lines of `width` characters. A row of two cells
+/// is a name and a remark, which is truncated.
 pub fn fitting(columns: &[Column], rows: Vec<Vec<String>>, width: Option<usize>) -> String {
     let head = columns.iter().map(|column| column.title.to_string());
     let mut rows: Vec<Vec<String>> = std::iter::once(head.collect()).chain(rows).collect();

@@ -5,7 +5,8 @@
 use std::{env, io};
 use terminal_size::{terminal_size_of, Width};
 
-/// Returns the line width, if it is limited: `COLUMNS`, or the width of the terminal. Other files have no limit.
+/// Returns the line width, if it is limited: `COLUMNS`, or the width of the terminal. Other files have no
+/// limit.
 pub fn of_output() -> Option<usize> {
     parse_columns(env::var("COLUMNS").ok().as_deref()).or_else(|| {
         let (Width(width), _) = terminal_size_of(io::stdout())?;

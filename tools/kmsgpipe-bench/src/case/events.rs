@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Readiness notification for a message that is queued, with poll and edge-triggered epoll; and io_uring instead of
-//! `write` and `read`. One task sends, polls and receives.
+//! Readiness notification for a message that is queued, with poll and edge-triggered epoll; and io_uring
+//! instead of `write` and `read`. One task sends, polls and receives.
 
 use crate::{
     channel::{

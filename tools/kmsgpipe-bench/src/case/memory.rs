@@ -22,8 +22,8 @@ use nix::{
 enum Meter {
     /// By the charge of the sender's control group.
     Charged,
-    /// By the total of allocated kernel memory, for mechanisms that do not charge the sender in full: POSIX and System V
-    /// queues without `SLAB_BUCKETS`.
+    /// By the total of allocated kernel memory, for mechanisms that do not charge the sender in full: POSIX
+    /// and System V queues without `SLAB_BUCKETS`.
     Allocated,
 }
 

@@ -15,9 +15,9 @@ use crate::record::{Place, Sink};
 use anyhow::Result;
 use clap::ValueEnum;
 
-/// A group of cases, in execution order. A memory control group makes all later allocations more expensive, so memory
-/// comes after the comparison with peers, but before cases that use much memory. Threads come last, because the C
-/// library is faster in single-threaded processes.
+/// A group of cases, in execution order. A memory control group makes all later allocations more expensive,
+/// so memory comes after the comparison with peers, but before cases that use much memory. Threads come last,
+/// because the C library is faster in single-threaded processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Case {
     /// Sending and receiving by one task that never blocks
@@ -42,8 +42,8 @@ pub enum Case {
 pub const SIZES: [usize; 6] = [16, 64, 256, 1024, 4096, 65536];
 
 impl Case {
-    /// Returns the default cases for a machine: with instruction counts, those about cost; with several processors, those
-    /// about concurrency.
+    /// Returns the default cases for a machine: with instruction counts, those about cost; with several
+    /// processors, those about concurrency.
     pub fn default_for(place: &Place) -> Vec<Self> {
         if place.counts() {
             let all = Self::value_variants().iter().copied();

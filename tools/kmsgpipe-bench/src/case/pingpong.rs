@@ -122,7 +122,8 @@ pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
     system::run_anywhere(processors)
 }
 
-/// Returns whether a mechanism takes part: it can be waited for, and transfers one message per call without records.
+/// Returns whether a mechanism takes part: it can be waited for, and transfers one message per call without
+/// records.
 fn takes_part(mechanism: Mechanism, size: usize) -> bool {
     match mechanism {
         Mechanism::Floor | Mechanism::SeqPacketBatch | Mechanism::DgramBatch => false,

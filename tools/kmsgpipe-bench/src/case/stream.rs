@@ -190,7 +190,8 @@ impl Job for Stream {
     }
 }
 
-/// Returns whether a mechanism takes part: it delivers messages, or a byte stream of equal messages, one per call.
+/// Returns whether a mechanism takes part: it delivers messages, or a byte stream of equal messages, one per
+/// call.
 fn takes_part(mechanism: Mechanism, size: usize) -> bool {
     mechanism == Mechanism::Kmsgpipe || mechanism == Mechanism::Pipe || mechanism.keeps_whole(size)
 }

@@ -2,8 +2,8 @@
 
 //! Ends that are file descriptors: files with `write` and `read`, sockets with `send` and `recv`.
 //!
-//! System calls are made directly. The wrappers of the C library are not a cost of the kernel, and their cost varies: in
-//! glibc 2.41, `read` takes 13 to 15 instructions more than `syscall`.
+//! System calls are made directly. The wrappers of the C library are not a cost of the kernel, and their cost
+//! varies: in glibc 2.41, `read` takes 13 to 15 instructions more than `syscall`.
 
 use super::{message::Message, Receiver, Sender};
 use nix::libc;

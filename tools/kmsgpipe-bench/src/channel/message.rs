@@ -13,8 +13,8 @@ const PAGE: usize = 4096;
 #[repr(align(4096))]
 struct Page([u8; PAGE]);
 
-/// A buffer for one message that starts at a page boundary and is populated. Before it is space for the type of a System V
-/// message.
+/// A buffer for one message that starts at a page boundary and is populated. Before it is space for the type
+/// of a System V message.
 pub struct Message {
     pages: Box<[Page]>,
     size: usize,

@@ -69,8 +69,8 @@ impl Line {
         lines.filter(|line| !line.costs.is_empty()).collect()
     }
 
-    /// Returns whether this line covers one that was drawn before: they are equal at more than half of their common sizes,
-    /// although they may diverge at an end.
+    /// Returns whether this line covers one that was drawn before: they are equal at more than half of their
+    /// common sizes, although they may diverge at an end.
     fn covers(&self, under: &Self) -> bool {
         let near = |(size, cost): (&usize, &f64)| {
             let other = under.costs.get(size)?;
@@ -93,8 +93,8 @@ fn levels(lines: &[Line]) -> Vec<u32> {
     levels
 }
 
-/// Draws a line, dashed if it covers others. The dashes of each level are half as long as those of the level below and
-/// start at the same positions, so that all levels are visible.
+/// Draws a line, dashed if it covers others. The dashes of each level are half as long as those of the level
+/// below and start at the same positions, so that all levels are visible.
 fn stroke(area: &Area<'_>, points: Vec<(i32, i32)>, style: ShapeStyle, level: u32) -> Result<()> {
     let drawn = if level == 0 {
         area.draw(&PathElement::new(points, style))
@@ -105,8 +105,8 @@ fn stroke(area: &Area<'_>, points: Vec<(i32, i32)>, style: ShapeStyle, level: u3
     drawn.map_err(failed)
 }
 
-/// Returns the ticks of a cost axis: 1, 2 and 5 of each decade, from the last one not above `least` to the first one
-/// above `most`. The axis ends at these ticks.
+/// Returns the ticks of a cost axis: 1, 2 and 5 of each decade, from the last one not above `least` to the
+/// first one above `most`. The axis ends at these ticks.
 fn ticks(least: f64, most: f64) -> Vec<f64> {
     let decades = least.log10().floor() as i32..=most.log10().ceil() as i32;
     let of = |decade| [1.0, 2.0, 5.0].map(|digit| digit * 10_f64.powi(decade));

@@ -283,8 +283,8 @@ impl<'a> Actor<'a> {
             .one_of(&[O_RDONLY, O_WRONLY, O_RDWR, O_RDWR, O_RDWR, 3]);
         let flags = self.rng.one_of(&[0, O_NONBLOCK]);
         let new = sys::open_pipe(NODES[pipe], access | flags);
-        // The node may belong to a pipe that is being destroyed or created: devtmpfs creates a node before it sets the
-        // permissions.
+        // The node may belong to a pipe that is being destroyed or created: devtmpfs creates a node before it
+        // sets the permissions.
         only("open", new, &[ENOENT, ENXIO, ENODEV, EACCES])?;
         if new >= 0 {
             let ret = sys::dup_to(new as i32, fd);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Storm: threads of several users make random calls, including blocking ones, on descriptors that they share and close
-//! concurrently. Invariants of single calls are checked during the run, all others after each burst, when no thread
-//! runs.
+//! Storm: threads of several users make random calls, including blocking ones, on descriptors that they share
+//! and close concurrently. Invariants of single calls are checked during the run, all others after each
+//! burst, when no thread runs.
 
 mod actor;
 mod payload;

@@ -113,10 +113,10 @@ impl Source {
     /// Receives a message, if there is one, and appends its output to `out`. Returns the number of messages
     /// received.
     ///
-    /// With records, this can be more than one, as described at [`RecordPipe::receive_record`]: a message of more
-    /// than 72 bytes needs two calls, one for its length and one to read it. If another reader takes the message
-    /// in between, the second call may return several shorter messages instead. They are no longer queued, so
-    /// all of them are written, even if that exceeds the requested count: no message is lost.
+    /// With records, this can be more than one, as described at [`RecordPipe::receive_record`]: a message of
+    /// more than 72 bytes needs two calls, one for its length and one to read it. If another reader takes the
+    /// message in between, the second call may return several shorter messages instead. They are no longer
+    /// queued, so all of them are written, even if that exceeds the requested count: no message is lost.
     fn take(&mut self, out: &mut Vec<u8>) -> Result<u64, Failure> {
         match self {
             Self::Messages {
@@ -163,8 +163,8 @@ impl Receiver {
     /// Receives a message and writes it. Returns the number of messages as [`Source::take`] does, or 0 if the
     /// timeout expired.
     ///
-    /// No message is lost: while the program waits, it holds no message, and while it holds one, the signals that
-    /// would end it are blocked.
+    /// No message is lost: while the program waits, it holds no message, and while it holds one, the signals
+    /// that would end it are blocked.
     fn receive(&mut self) -> Result<u64, Failure> {
         let wait_options = self.wait_options;
         let deadline = match wait_options {

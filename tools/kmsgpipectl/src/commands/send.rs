@@ -82,8 +82,8 @@ impl Sender {
     /// Sends messages from standard input, each as soon as it is complete.
     fn send_input(&mut self, args: &cli::Send) -> Result<(), Failure> {
         let most = args.count.unwrap_or(u64::MAX);
-        // Only the pipe decides whether a message is too long, and its limit may grow; this is the maximum for any
-        // pipe.
+        // Only the pipe decides whether a message is too long, and its limit may grow; this is the maximum
+        // for any pipe.
         let limit = MSG_SIZE_MAX as usize;
         let mut input = Messages::new(io::stdin().lock(), args.framing.selected(), limit);
         let mut message = Vec::new();
@@ -126,8 +126,8 @@ impl Sender {
         self.deliver(message, message.len() as u64)
     }
 
-    /// Sends a message of `len` bytes, of which `message` is the available part. Truncates it to the pipe's limit
-    /// if the policy allows that.
+    /// Sends a message of `len` bytes, of which `message` is the available part. Truncates it to the pipe's
+    /// limit if the policy allows that.
     fn deliver(&mut self, message: &[u8], len: u64) -> Result<(), Failure> {
         let mut part = message;
         loop {
