@@ -22,18 +22,17 @@
 //! ```
 //!
 //! A [`RecordPipe`] receives messages with their metadata, and sends and receives several in one system call.
-//!
-//! Modules depend only on modules above them in this list:
-//!
-//! - `action`, `class`, `modes`, `ident`: what was attempted, how it failed, mode flags, names as text
-//! - `sys`, `stats`, `error`, `params`, `record`, `deadline`: system calls and the types that they exchange
-//! - `sysfs`, `devfs`, `hint`: what the system shows of pipes, and advice that depends on it
-//! - `node`, `stray`, `name`: device nodes and the names that lead to them
-//! - `pipe`, `control`, `wait`, `open`, `messages`, `dump`: an open pipe and its operations
-//! - `receive_batch`, `send_batch`, `record_pipe`: several messages in one call
 
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 
+// Each module depends only on modules in its own line and in the lines above:
+//
+// - `action`, `class`, `modes`, `ident`: what was attempted, how it failed, mode flags, names as text
+// - `sys`, `stats`, `error`, `params`, `record`, `deadline`: system calls and the types that they exchange
+// - `sysfs`, `devfs`, `hint`: what the system shows of pipes, and advice that depends on it
+// - `node`, `stray`, `name`: device nodes and the names that lead to them
+// - `pipe`, `control`, `wait`, `open`, `messages`, `dump`: an open pipe and its operations
+// - `receive_batch`, `send_batch`, `record_pipe`: several messages in one call
 mod action;
 mod class;
 mod control;
