@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # New systems of Debian below a directory, for tests that need one as it comes, and what is asked of a system from
-# inside. Sourced by lab/platforms, lab/deb-test and lab/deb-boot; needs lab/apt.sh.
+# inside. Sourced by lab/platforms, lab/deb-test and lab/deb-boot; needs lab/lib/apt.sh.
 
 # new_system SUITE DIR: no more than Debian's base, git and make.
 new_system() {

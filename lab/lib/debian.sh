@@ -4,7 +4,7 @@
 # lab/prepare.
 #
 # The kernel of a suite wants the compilers of that suite. Where the machine has those, they are used;
-# elsewhere those that lab/suite.sh unpacks.
+# elsewhere those that lab/lib/suite.sh unpacks.
 
 # system: the distribution and its release, as far as they have names.
 system() (

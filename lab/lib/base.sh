@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # What the lab's scripts share: places, messages, steps and locks. Sourced.
 
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 BUILD=$ROOT/build
 LOGS=$BUILD/log
 CACHE=${KMSGPIPE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kmsgpipe}

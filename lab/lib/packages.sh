@@ -129,7 +129,7 @@ ensure_packages() {
 		say "no apt here: the compilers and QEMU must be installed by hand (docs/testing.md lists them)"
 		return
 	fi
-	stamp=$CACHE/packages/$1-$(cat /var/lib/dpkg/status "$ROOT/lab/packages.sh" | sha256sum | cut -c 1-16)
+	stamp=$CACHE/packages/$1-$(cat /var/lib/dpkg/status "$ROOT/lab/lib/packages.sh" | sha256sum | cut -c 1-16)
 	[[ ! -e $stamp ]] || return 0
 
 	if lists_are_old; then
@@ -156,7 +156,7 @@ ensure_packages() {
 		ask_for_root "installing packages"
 		step packages "installing ${#missing[@]} packages: compilers, QEMU and build tools" "1 to 3 min" \
 			"see the log; apt-get install ${missing[*]} must work" install_packages "${missing[@]}"
-		stamp=$CACHE/packages/$1-$(cat /var/lib/dpkg/status "$ROOT/lab/packages.sh" | sha256sum | cut -c 1-16)
+		stamp=$CACHE/packages/$1-$(cat /var/lib/dpkg/status "$ROOT/lab/lib/packages.sh" | sha256sum | cut -c 1-16)
 	fi
 	mkdir -p "$CACHE/packages"
 	find "$CACHE/packages" -type f -mtime +30 -delete

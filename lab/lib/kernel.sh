@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 # Builds the lab's kernels into the cache. Sourced by lab/prepare.
 
-# What there is: plain and debug; debian and debian-next, which Debian ships (lab/debian.sh gets those); next, which is
-# plain of the next series; and intree, which is plain with the module built in (lab/intree.sh makes that
+# What there is: plain and debug; debian and debian-next, which Debian ships (lab/lib/debian.sh gets those); next, which is
+# plain of the next series; and intree, which is plain with the module built in (lab/lib/intree.sh makes that
 # one, of plain's build tree).
 export KERNELS='plain debug debian debian-next next intree'
 
