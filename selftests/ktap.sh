@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# KTAP from shell scripts. Sourced.
+# KTAP from shell scripts. Sourced. A script ends with finish, which prints its plan: a script that ends earlier has no
+# plan, and so has failed.
 
 ktap_count=0 ktap_failed=0
+echo 'TAP version 13'
 
-# plan N: the number of checks to come.
-plan() { printf 'TAP version 13\n1..%s\n' "$1"; }
-
-# is NAME EXPECTED ACTUAL: the two must be the same.
+# is NAME EXPECTED ACTUAL: passes if the two are the same.
 is() {
 	ktap_count=$((ktap_count + 1))
 	if [[ $2 == "$3" ]]; then
@@ -19,17 +18,20 @@ is() {
 	fi
 }
 
-# skip NAME WHY: a check that cannot be made here.
+# skip NAME WHY: a check that this machine or kernel cannot make.
 skip() {
 	ktap_count=$((ktap_count + 1))
 	echo "ok $ktap_count $1 # SKIP $2"
 }
 
-# like NAME PATTERN ACTUAL: the pattern, as of [[ ]], must match.
+# like NAME PATTERN ACTUAL: passes if the pattern, as of [[ ]], matches.
 like() {
 	# shellcheck disable=SC2053 # a pattern
 	if [[ $3 == $2 ]]; then is "$1" "$3" "$3"; else is "$1" "$2" "$3"; fi
 }
 
-# finish: the exit status of the script.
-finish() { exit $((ktap_failed > 0)); }
+# finish: prints the plan and ends the script.
+finish() {
+	echo "1..$ktap_count"
+	exit $((ktap_failed > 0))
+}
