@@ -36,8 +36,6 @@ offered() {
 		echo "${COMPREPLY[*]}"' bash "$@"
 }
 
-plan 172
-
 is "send and receive a message" "0:/0:hello" "$(run kmsgpipectl send 0 hello)/$(run kmsgpipectl recv 0)"
 is "pipes have three names" "0:a0:b0:c" "$(kmsgpipectl send 0 a && kmsgpipectl send kmsgpipe0 b && kmsgpipectl send $node c &&
 	run kmsgpipectl recv $node && run kmsgpipectl recv kmsgpipe0 && run kmsgpipectl recv 0)"

@@ -95,8 +95,6 @@ writes() {
 # told FILE NAME: what a program has written there of one of its checks.
 told() { sed -n "s/^$2: //p" "$1"; }
 
-plan 83
-
 mode=$(create everyday 16K 1024)
 long_mode=$(create everyday-long 1M 16)
 

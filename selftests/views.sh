@@ -20,8 +20,6 @@ words() { awk '/^\t\t=/ { table = !table } /^\t\t[a-z]/ && table { print $1 }' "
 many=4096
 [[ ${SCALE:-1} != [0.]* ]] || many=128
 
-plan 17
-
 is "echo makes a pipe" "0:" "$(said "echo logs >$class/create")"
 id=$(sed -n 's/^pipe\([1-9][0-9]*\):.*/\1/p' /proc/kmsgpipe_stats)
 is "its node is there at once, for root" "crw------- root root" "$(stat -c '%A %U %G' /dev/kmsgpipe/logs)"
