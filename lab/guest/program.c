@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A program of a user's own, with the installed header: prints how many messages are in pipe 0. */
+/* A program that uses the installed header: prints the number of messages in pipe 0. */
 #include <err.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Gets packages of Debian that are not to be installed, with a state of apt's of its own. Sourced by
-# lab/prepare.
+# Downloads and unpacks packages of Debian without installing them, with a private state of apt. Sourced by lab/prepare.
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# mirror: the Debian mirror of the machine's own apt configuration. Where apt has not read its lists yet, it does
-# not know whose they are; then the place tells.
+# mirror: prints the Debian mirror in the machine's own apt configuration. apt knows the label of a source only after it
+# has read its lists; without lists, the URI of the source must end in /debian.
 mirror() {
 	local found
 	# shellcheck disable=SC2016 # for apt
@@ -18,8 +17,8 @@ mirror() {
 	[[ ! $found ]] || echo "$found"
 }
 
-# private_apt DIR TOOL ARGUMENT...: apt with a state of its own in DIR, so that the machine's sources stay
-# as they are. Nothing unsigned is accepted.
+# private_apt DIR TOOL ARGUMENT...: runs a tool of apt with its state in DIR, so that the machine's own state does not
+# change. It accepts signed sources only.
 private_apt() {
 	local dir=$1 tool=$2
 	shift 2
@@ -31,7 +30,7 @@ private_apt() {
 		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
 }
 
-# read_suites DIR MIRROR SUITE...: makes DIR a state of apt's that knows the packages of these suites.
+# read_suites DIR MIRROR SUITE...: makes DIR a state of apt that knows the packages of these suites.
 read_suites() {
 	local dir=$1 from=$2 suite
 	shift 2
@@ -39,12 +38,12 @@ read_suites() {
 	for suite in "$@"; do
 		echo "deb [signed-by=$KEYRING] $from $suite main"
 	done >"$dir/sources.list"
-	# One suite that verifies is enough: a mirror that lags has expired lists for the others.
+	# One suite that verifies is enough: the lists of other suites may have expired on a mirror that lags.
 	private_apt "$dir" apt-get update || echo "not all of the suites could be read; going on with those that could"
 }
 
-# unpack_packages ROOT PACKAGE...: these alone, of the machine's own sources, unpacked below ROOT. None of their
-# scripts is run.
+# unpack_packages ROOT PACKAGE...: unpacks these packages of the machine's own sources below ROOT, without their
+# dependencies. Runs none of their scripts.
 unpack_packages() {
 	local root=$1 archive
 	shift
@@ -57,8 +56,8 @@ unpack_packages() {
 	mv "$root.partial" "$root"
 }
 
-# unpack_with_dependencies DIR ROOT PACKAGE...: the packages and all that they depend on, unpacked below ROOT as
-# on a machine that has nothing. None of their scripts is run.
+# unpack_with_dependencies DIR ROOT PACKAGE...: unpacks the packages and all their dependencies below ROOT, as if no
+# package was installed. Runs none of their scripts.
 unpack_with_dependencies() {
 	local dir=$1 root=$2 archive
 	shift 2
@@ -66,7 +65,7 @@ unpack_with_dependencies() {
 	rm -f "$dir"/cache/archives/*.deb
 	private_apt "$dir" apt-get -o "Dir::State::status=$dir/nothing" install --download-only -y --no-install-recommends "$@" ||
 		return 1
-	# First what makes the directories that others take for granted.
+	# base-files first: it has the directories that other packages need.
 	for archive in "$dir"/cache/archives/{base-files_*,*}.deb; do
 		dpkg-deb -x "$archive" "$root" || return 1
 	done

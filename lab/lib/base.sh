@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# What the lab's scripts share: places, messages, steps and locks. Sourced.
+# Paths, messages, steps and locks for all scripts of the lab. Sourced.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 BUILD=$ROOT/build
@@ -16,10 +16,10 @@ else
 	bold='' red='' plain='' line=''
 fi
 
-# say TEXT: tells the user something.
+# say TEXT: prints a message.
 say() { printf '%s\n' "$bold==>$plain $*" >&2; }
 
-# die TEXT [REMEDY]: gives up.
+# die TEXT [REMEDY]: prints an error and its remedy, and exits.
 die() {
 	printf '%s\n' "$red*** $1$plain" >&2
 	[[ -z ${2:-} ]] || printf '    %s\n' "$2" >&2
@@ -27,34 +27,34 @@ die() {
 }
 
 [[ $ROOT$CACHE =~ ^[A-Za-z0-9_./+@~-]*$ ]] ||
-	die "make and QEMU take no such characters in paths: $ROOT, $CACHE" "Move the checkout, or set KMSGPIPE_CACHE."
+	die "these paths have characters that make and QEMU do not accept: $ROOT, $CACHE" "Move the checkout, or set KMSGPIPE_CACHE."
 
-# duration SECONDS: as a person reads it.
+# duration SECONDS: prints it in minutes and seconds.
 duration() {
 	if (($1 < 60)); then echo "$1 s"; else echo "$(($1 / 60)) min $(($1 % 60)) s"; fi
 }
 
-# ask_for_root WHY: asks for a password here, in the foreground, if there is one to be asked for.
+# ask_for_root WHY: makes sure that as_root works. Asks for the password here, in the foreground, if sudo needs one.
 ask_for_root() {
 	((EUID != 0)) || return 0
 	command -v sudo >/dev/null || die "$1 needs root, and there is no sudo" "Run this as root once, or install the packages by hand."
-	sudo -v || die "$1 needs root" "Run this as a user who may use sudo."
+	sudo -v || die "$1 needs root" "Run this as a user that may use sudo."
 }
 
-# as_root COMMAND...: with the rights to install packages, which were asked for.
+# as_root COMMAND...: runs a command as root, after ask_for_root.
 as_root() {
 	if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi
 }
 
-# end_of_group PID: ends a step's processes when the run is interrupted.
+# end_of_group PID: ends the processes of a step after an interrupt, and exits.
 end_of_group() {
 	kill -TERM -- "-$1" 2>/dev/null || true
-	printf '%s\n' "${line}Interrupted; the next run takes this step up again." >&2
+	printf '%s\n' "${line}Interrupted; the next run starts this step again." >&2
 	exit 130
 }
 
-# in_sight LOG COMMAND...: runs a command with its output in a log, and shows a sign of life: how
-# long it has taken and the log's last line. Returns its exit status; an interrupt ends it.
+# in_sight LOG COMMAND...: runs a command with its output in a log, and shows the time that it has taken and the last
+# line of the log. Returns its exit status. An interrupt ends the command.
 in_sight() {
 	local log=$1 pid start=$SECONDS now last shown=0
 	shift
@@ -81,13 +81,13 @@ in_sight() {
 	wait "$pid"
 }
 
-# step NAME "WHAT AND WHY" "ABOUT HOW LONG" "REMEDY" COMMAND...: one long step, in sight. A failure
-# shows the end of its log and ends the run.
+# step NAME "WHAT AND WHY" "ABOUT HOW LONG" "REMEDY" COMMAND...: runs a long step with in_sight. If it fails, prints the
+# end of its log, and exits.
 step() {
 	local what=$2 remedy=$4 log=$LOGS/$1.log start=$SECONDS status
 	say "$what (about $3)"
 	shift 4
-	# Not as a condition: below one, bash would no longer stop at the first failure.
+	# Not as a condition: bash would then not stop at the first failure in the step.
 	set +e
 	in_sight "$log" "$@"
 	status=$?
@@ -101,33 +101,33 @@ step() {
 	((SECONDS - start < 2)) || printf '    done in %s\n' "$(duration $((SECONDS - start)))" >&2
 }
 
-# locked FILE COMMAND...: one run at a time; the others wait, and say so. In a subshell.
+# locked FILE COMMAND...: runs a command, in a subshell, while it holds the lock FILE. Prints a message if it must wait.
 locked() {
 	local lock=$1
 	shift
 	(
 		exec 9>"$lock"
 		if ! flock -n 9; then
-			[[ ${LAB_QUIET:-} ]] || say "another run is at work here ($lock); waiting for it"
+			[[ ${LAB_QUIET:-} ]] || say "another run holds the lock $lock; waiting for it"
 			flock 9
 		fi
 		"$@"
 	)
 }
 
-# alone SCRIPT: one run at a time of the scripts that count; those that such a run starts go on.
+# alone SCRIPT: takes the lock of the scripts that count checks: one of them runs at a time, with those that it starts.
 alone() {
 	[[ -z ${LAB_ALONE:-} ]] || return 0
 	exec 8>"$BUILD/alone.lock"
 	if ! flock -n 8; then
-		say "another $1 is at work in this checkout; waiting for it"
+		say "another $1 runs in this checkout; waiting for it"
 		flock 8
 	fi
 	export LAB_ALONE=1
 }
 
-# strict COMMAND...: stops at its first failing command. In a subshell. Below a condition (if, &&, ||, !), however far up,
-# bash would not stop, and a failure would be lost: there it refuses.
+# strict COMMAND...: runs a function in a subshell that stops at the first failing command. Refuses to run below a
+# condition (if, &&, ||, !) of any caller: bash does not stop there, so that a failure would be lost.
 strict() (
 	set +e
 	goes_on=$(

@@ -10,7 +10,7 @@ good() {
 	printf 'ok %s%s\n' "$1" "${2:+ ($2 checks)}"
 }
 
-# bad NAME N LOG: N checks failed; the end of the log tells why.
+# bad NAME N LOG: N checks failed. Prints the end of the log.
 bad() {
 	failed=$((failed + $2))
 	printf 'not ok %s\n' "$1"
@@ -136,7 +136,7 @@ kunit_tests() {
 	suite "$1" "$(grep -c '#\[test\]' -r src --include='*.rs' -h | awk '{n += $1} END {print n}')" "$2" "$3"
 }
 
-# tally: the last line.
+# tally: prints the last line, with the totals.
 tally() {
 	echo "$passed passed, $failed failed"
 	((failed == 0 && passed > 0))

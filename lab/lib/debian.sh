@@ -1,18 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Gets a kernel that Debian ships into the cache, with what the module is built for it with. Sourced by
-# lab/prepare.
+# Gets a kernel that Debian ships into the cache, with everything that builds the module for it. Sourced by lab/prepare.
 #
-# The kernel of a suite wants the compilers of that suite. Where the machine has those, they are used;
-# elsewhere those that lab/lib/suite.sh unpacks.
+# The kernel of a suite needs the compilers of that suite. If the machine has them, they are used; otherwise those that
+# lab/lib/suite.sh unpacks.
 
-# system: the distribution and its release, as far as they have names.
+# system: prints the distribution and its release, if they have names.
 system() (
 	[[ ! -r /etc/os-release ]] || . /etc/os-release
 	echo "${ID:-unknown}-${VERSION_CODENAME:-}"
 )
 
-# debian_suite: the suite whose kernel is taken: the machine's own if that has Linux 7.2, else trixie.
+# debian_suite: prints the suite of the kernel: that of the machine if it has Linux 7.2, otherwise trixie.
 debian_suite() {
 	case $(system) in
 	debian- | debian-forky | debian-sid) echo testing ;;
@@ -20,10 +19,10 @@ debian_suite() {
 	esac
 }
 
-# debian_native: whether that is the machine's own suite, which so has the kernel's compilers.
+# debian_native: whether that is the suite of the machine, which then has the compilers of the kernel.
 debian_native() { [[ $(system) =~ ^debian-(|trixie|forky|sid)$ ]]; }
 
-# can_have_debian: fails, and says why, where there is no way to a kernel of Debian.
+# can_have_debian: fails and prints the reason if the machine cannot get a kernel of Debian.
 can_have_debian() {
 	if [[ $(uname -m) != x86_64 ]]; then
 		echo "this machine is $(uname -m), not x86_64"
@@ -46,8 +45,8 @@ with_compilers() {
 	if [[ $FOREIGN ]]; then inside "$FOREIGN" "$@"; else "$@"; fi
 }
 
-# debian_release DIR: the latest release of the series that has an image, headers and source of one version,
-# and that version.
+# debian_release DIR: prints the latest release of the series whose image, headers and source have one version, and that
+# version.
 debian_release() {
 	local release version
 	while read -r release; do
@@ -61,12 +60,12 @@ debian_release() {
 	return 1
 }
 
-# debian_version DIR PACKAGE: the version that apt would take.
+# debian_version DIR PACKAGE: prints the version that apt would install.
 debian_version() {
 	LC_ALL=C private_apt "$1" apt-cache policy "$2" 2>/dev/null | sed -n 's/^  Candidate: //p'
 }
 
-# fetch_debian SUITE MIRROR: the kernel's packages, unpacked below a directory of its release in the cache.
+# fetch_debian SUITE MIRROR: unpacks the packages of the kernel below a directory of its release in the cache.
 fetch_debian() {
 	local suite=$1 dir=$CACHE/apt-$1 into release version suites=("$1") common archive
 	[[ $suite != trixie ]] || suites+=(trixie-backports)
@@ -85,7 +84,7 @@ fetch_debian() {
 	for archive in "$dir"/*.deb; do
 		dpkg-deb -x "$archive" "$into.partial/root"
 	done
-	# What the machine mounts the host's file system with, in the order of loading; the rest is not needed.
+	# Keep the modules that mount the host's file system, in the order of loading, and remove the others.
 	pick_modules "$into.partial"
 	echo "$release" >"$into.partial/release"
 	rm -f "$dir"/*.deb
@@ -93,7 +92,7 @@ fetch_debian() {
 	mv "$into.partial" "$into"
 }
 
-# pick_modules DIR: the modules for 9p that the kernel has not built in, into DIR/modules, numbered.
+# pick_modules DIR: copies the modules for 9p that are not built into the kernel to DIR/modules, with numbers.
 pick_modules() {
 	local module found n=0
 	mkdir "$1/modules"
@@ -111,15 +110,15 @@ pick_modules() {
 	rm -rf "$1/root/usr/lib/modules"
 }
 
-# have_debian SUITE: sets KERNEL_DIR to the latest in the cache.
+# have_debian SUITE: sets KERNEL_DIR to the latest kernel in the cache.
 have_debian() {
 	KERNEL_DIR=$(find "$CACHE" -maxdepth 1 -name "debian-$1-$SERIES.*" ! -name '*.partial' | sort -V | tail -n 1)
 	export KERNEL_DIR
 	[[ $KERNEL_DIR ]]
 }
 
-# ensure_debian KERNEL: sets KERNEL_DIR: a kernel of Debian, and the metadata of its Rust code; and FOREIGN: the suite
-# whose compilers it takes, if it is not those of this machine.
+# ensure_debian KERNEL: gets a kernel of Debian and the metadata of its Rust code. Sets KERNEL_DIR, and FOREIGN to the
+# suite of the compilers if the machine does not have them.
 ensure_debian() {
 	local suite from headers why SERIES=$SERIES
 	[[ $1 != debian-next ]] || SERIES=$NEXT_SERIES
@@ -127,7 +126,7 @@ ensure_debian() {
 	from=$(mirror || true)
 	if ! have_debian "$suite"; then
 		[[ $from && -e $KEYRING ]] ||
-			die "Debian's kernel comes from a Debian mirror only" "Use Debian for this, or another kernel: lab/run --kernel plain"
+			die "Debian's kernel is available from a Debian mirror only" "Use Debian for this, or another kernel: lab/run --kernel plain"
 		step "debian-fetch" "getting Debian's Linux $SERIES of $suite, with its headers and source: 350 MB, verified by apt" "1 min" \
 			"the Debian mirror of this machine's apt must be reachable; run this again" strict fetch_debian "$suite" "$from"
 		have_debian "$suite" || die "there is no kernel of $suite in $CACHE after all"
@@ -139,14 +138,14 @@ ensure_debian() {
 		why=${why%%$'\n'*}
 		ensure_suite "$suite" "the compilers of this machine are not those of Debian's kernel (${why##*"$headers: "})"
 	fi
-	# What is complete already says so, in a moment.
+	# Nothing to do if the metadata are complete.
 	with_compilers "$ROOT/lab/kernel-metadata" --check --root "$KERNEL_DIR/root" --out "$KERNEL_DIR/metadata" \
 		"$(<"$KERNEL_DIR/release")" 2>/dev/null && return
 	step "debian-metadata" "making the metadata of Rust that Debian's headers lack" "2 to 4 min" \
 		"see the log; with little disk, free 3 GB below $CACHE" strict make_debian_metadata
 }
 
-# make_debian_metadata
+# make_debian_metadata: makes the metadata of Rust that the headers lack.
 make_debian_metadata() {
 	with_compilers "$ROOT/lab/kernel-metadata" --verbose --root "$KERNEL_DIR/root" --out "$KERNEL_DIR/metadata" \
 		--source "$KERNEL_DIR/root/usr/src/linux-source-$SERIES.tar.xz" "$(<"$KERNEL_DIR/release")"

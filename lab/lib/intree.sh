@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Builds the module inside the kernel's tree, as a module and built in, into build/intree. The source in
-# the cache stays as it is: the tree is one of links to it, with a drivers/misc of its own. Sourced by
-# lab/prepare.
+# Builds the module inside the kernel's tree, as a module and built in, into build/intree. The source in the cache does
+# not change: the tree has links to it, and its own drivers/misc. Sourced by lab/prepare.
 
-# link_tree TREE: the source of the kernel, with files of its own in drivers/misc.
+# link_tree TREE: makes a tree of links to the kernel's source, with its own files in drivers/misc.
 link_tree() {
 	local dir
 	mkdir -p "$1/drivers/misc"
@@ -16,8 +15,8 @@ link_tree() {
 	cp -p "$LINUX"/drivers/misc/{Kconfig,Makefile} "$1/drivers/misc"
 }
 
-# join_tree TREE: the module into a kernel's tree, as anybody would put it there. The times of the files
-# stay, so that only what has changed is compiled.
+# join_tree TREE: adds the module to a kernel's tree. The files keep their times, so that only changed files are
+# compiled.
 join_tree() {
 	local misc=$1/drivers/misc
 	rm -rf "$misc/kmsgpipe"
@@ -30,18 +29,18 @@ join_tree() {
 	fi
 }
 
-# copy_objects TREE OBJ: the plain kernel's build tree as a start. What make compares to know whether a
-# file must be built anew are the commands, which hold the paths of both trees.
+# copy_objects TREE OBJ: copies the plain kernel's build tree. make builds a file again if its command has changed, so
+# the paths of both trees are replaced in the recorded commands.
 copy_objects() {
 	cp -a --reflink=auto "$(readlink -f "$KERNEL_DIR")" "$2"
 	rm -f "$2/.complete"
 	find "$2" -name '*.cmd' -exec sed -i "s|$(readlink -f "$KERNEL_DIR")|$2|g" {} +
-	# tools/ finds its source by where it is, and that is behind a link.
+	# tools/ resolves the link to its source, so its commands name the source in the cache.
 	find "$2" -path "$2/tools" -prune -o -name '*.cmd' -exec sed -i "s|$(readlink -f "$LINUX")|$1|g" {} +
 }
 
-# build_intree: build/intree/kmsgpipe.ko and the kernel in build/intree/obj, with what make said about
-# each beside them.
+# build_intree: builds build/intree/kmsgpipe.ko and the kernel in build/intree/obj. The output of make is in m.log and
+# y.log.
 build_intree() {
 	local dir=$BUILD/intree how
 	local tree=$dir/linux obj=$dir/obj

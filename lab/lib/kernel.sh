@@ -2,12 +2,12 @@
 # shellcheck shell=bash
 # Builds the lab's kernels into the cache. Sourced by lab/prepare.
 
-# What there is: plain and debug; debian and debian-next, which Debian ships (lab/lib/debian.sh gets those); next, which is
-# plain of the next series; and intree, which is plain with the module built in (lab/lib/intree.sh makes that
-# one, of plain's build tree).
+# The kernels: plain and debug; debian and debian-next, which Debian ships (lab/lib/debian.sh gets them); next, which is
+# plain of the next series; intree, which is plain with the module built in (lab/lib/intree.sh builds it from the build
+# tree of plain).
 export KERNELS='plain debug debian debian-next next intree'
 
-# config_of KERNEL: its configuration fragment.
+# config_of KERNEL: prints the configuration fragment of a kernel.
 config_of() {
 	case $1 in
 	plain) cat "$ROOT/lab/kernel/plain.config" ;;
@@ -17,23 +17,23 @@ config_of() {
 	esac
 }
 
-# options_of KERNEL: the lines of that which ask for something, without what is said about them.
+# options_of KERNEL: prints the options of the fragment, without its comments.
 options_of() { config_of "$1" | sed -nE '/^(# )?CONFIG_/p'; }
 
-# kernel_dir KERNEL: its place in the cache, by source, options and toolchain.
+# kernel_dir KERNEL: prints the directory of a kernel in the cache, which depends on source, options and toolchain.
 kernel_dir() {
 	local key
 	key=$({ echo "$LINUX" && options_of "$1" && toolchain_id; } | sha256sum | cut -c 1-16)
 	echo "$CACHE/kernel-$1-$key"
 }
 
-# check_config DIR KERNEL: unmet options vanish silently; here they fail.
+# check_config DIR KERNEL: fails if the kernel has not accepted an option. Kbuild drops such options without a message.
 check_config() {
 	local line option found missing=0
 	while read -r line; do
 		option=$(grep -o 'CONFIG_[A-Z0-9_]*' <<<"$line")
 		found=$(grep -E "^(# )?${option}[ =]" "$1/.config" || true)
-		# An option that is to be off may be out of reach altogether.
+		# An option that must be off may not be visible at all.
 		[[ $found == "$line" || ($line == "# "* && -z $found) ]] && continue
 		echo "the configuration asks for '$line', but after kconfig it says '${found:-nothing}'"
 		missing=1
@@ -41,7 +41,7 @@ check_config() {
 	return $missing
 }
 
-# build_kernel KERNEL DIR: complete only when the stamp is there.
+# build_kernel KERNEL DIR: builds a kernel. It is complete only if its stamp exists.
 build_kernel() {
 	rm -rf "$2" && mkdir -p "$2" && config_of "$1" >"$2/fragment" || return 1
 	kbuild "O=$2" "KCONFIG_ALLCONFIG=$2/fragment" allnoconfig || return 1
@@ -50,7 +50,7 @@ build_kernel() {
 	touch "$2/.complete"
 }
 
-# ensure_kernel KERNEL: sets KERNEL_DIR.
+# ensure_kernel KERNEL: builds a kernel if it is missing, and sets KERNEL_DIR.
 ensure_kernel() {
 	local why
 	case $1 in
@@ -62,7 +62,7 @@ ensure_kernel() {
 	esac
 	KERNEL_DIR=$(kernel_dir "$1")
 	export KERNEL_DIR
-	# A kernel that was built with pahole is built anew: the comment at kbuild says why.
+	# A kernel that was built with pahole is built again, for the reason that kbuild gives.
 	[[ -e $KERNEL_DIR/.complete ]] && grep -qxF 'CONFIG_PAHOLE_VERSION=0' "$KERNEL_DIR/.config" && return
 	case $1 in
 	debug) why='KASAN, lockdep, kmemleak and fault injection for the tests' ;;

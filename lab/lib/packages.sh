@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Installs what is missing, from the machine's own package sources. Sourced by lab/prepare.
+# Installs missing packages from the machine's own sources. Sourced by lab/prepare.
 
-# candidate PACKAGE: the version that apt would install; empty if there is none.
+# candidate PACKAGE: prints the version that apt would install, or nothing.
 candidate() {
 	LC_ALL=C apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: //p' | grep -vFx '(none)' || true
 }
 
-# installed PACKAGE
+# installed PACKAGE: whether a package is installed.
 installed() {
 	[[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
-# MINIMUM_RUST: what Linux 7.2 is built with at least.
+# MINIMUM_RUST: the oldest Rust that builds Linux 7.2.
 MINIMUM_RUST=1.85
 MINIMUM_BINDGEN=0.71.1
 
-# rust_packages: rustc and the source of its library, and the tools beside it; nothing if none is new enough.
+# rust_packages: prints the packages of rustc, the source of its library, and its tools. Prints nothing if no rustc is new
+# enough.
 rust_packages() {
 	local version
 	version=$(candidate rustc)
@@ -27,15 +28,14 @@ rust_packages() {
 	fi
 }
 
-# llvm_of PACKAGE: the version of LLVM that it depends on.
+# llvm_of PACKAGE: prints the version of LLVM that a package depends on.
 llvm_of() {
 	LC_ALL=C apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
 		--no-replaces --no-enhances "$1" | grep -oE 'libllvm[0-9]+' | grep -oE '[0-9]+' | head -n 1 || true
 }
 
-# llvm_version: the LLVM that rustc is built on, if there is a clang of it, or else the latest that
-# the kernel builds with. Mixing is no problem for the kernel, but a clang that is much newer than
-# bindgen is one for bindgen.
+# llvm_version: prints the version of LLVM that rustc uses if there is a clang of it, otherwise the latest that builds the
+# kernel. The kernel can be built with two versions, but bindgen fails with a clang that is much newer.
 llvm_version() {
 	local n
 	for n in "$(llvm_of "$(rust_packages | cut -d ' ' -f 1)")" 22 21 20 19 18 17; do
@@ -46,14 +46,14 @@ llvm_version() {
 	done
 }
 
-# has_bindgen: whether the system's is new enough.
+# has_bindgen: whether the bindgen of the system is new enough.
 has_bindgen() {
 	local version
 	version=$(candidate bindgen)
 	[[ -n $version ]] && dpkg --compare-versions "$version" ge "$MINIMUM_BINDGEN"
 }
 
-# wanted_packages GROUP: what is needed
+# wanted_packages GROUP: prints the packages that are needed
 #   machine  for the virtual machine
 #   module   beside that, for the module and kmsgpipectl where the kernel is that of the machine's own suite
 #   deb      for the Debian packages
@@ -73,7 +73,7 @@ wanted_packages() {
 	all)
 		echo make gcc libc6-dev bc flex bison perl python3 libelf-dev libssl-dev xz-utils cpio kmod
 		echo busybox-static qemu-system-x86 ca-certificates curl shellcheck socat mandoc
-		# What selftests/everyday.sh tries, of what a Debian may be without.
+		# The programs that selftests/everyday.sh tests and that a Debian may lack.
 		echo zsh gawk mawk pv jq nodejs
 		rust_packages
 		n=$(llvm_version)
@@ -83,7 +83,7 @@ wanted_packages() {
 	esac
 }
 
-# explain_choice GROUP: what was chosen where there was a choice, and why.
+# explain_choice GROUP: prints which alternatives were chosen, and why.
 explain_choice() {
 	local rust llvm why
 	[[ $1 != machine ]] || return 0
@@ -103,26 +103,26 @@ explain_choice() {
 	fi
 }
 
-# Where apt keeps its lists. What it reads anew comes into a directory in there first.
+# The directory of apt's lists. apt downloads new ones into a directory below it first.
 APT_LISTS=/var/lib/apt/lists
 
 # lists_are_old: whether apt has not read its lists for a day.
 lists_are_old() { [[ -z $(find "$APT_LISTS/partial" -maxdepth 0 -mmin -1440 2>/dev/null) ]]; }
 
-# read_lists: a source that cannot be read is no reason to give up: what is needed may be in the others.
+# read_lists: reads the lists. A source that cannot be read is no failure: the other sources may have the packages.
 read_lists() {
 	as_root apt-get update || echo "not all of the lists could be read; going on with those that could"
 }
 
-# install_packages: the step itself.
+# install_packages: installs the missing packages.
 install_packages() {
-	# What an interrupted run left half done.
+	# Complete what an interrupted run has left unconfigured.
 	as_root dpkg --configure -a || return 1
 	as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y --no-install-recommends "$@"
 }
 
-# ensure_packages GROUP: installs what is missing of it and says so before. What was found complete once is
-# not looked up again until the package database changes; the cache may be another machine's, too.
+# ensure_packages GROUP: installs the missing packages of a group, after a message. A complete group is not checked again
+# until the package database changes; its stamp is in the cache, which machines can share.
 ensure_packages() {
 	local stamp package missing=() wanted
 	if ! command -v apt-get >/dev/null; then
@@ -163,15 +163,15 @@ ensure_packages() {
 	touch "$stamp"
 }
 
-# rsyslog_in TREE: rsyslog and what a Debian is without otherwise, of what it needs.
+# rsyslog_in TREE: unpacks rsyslog and those of its dependencies that a Debian may lack.
 rsyslog_in() {
 	[[ -d $1 ]] || step rsyslog "getting rsyslogd: 1 MB, verified by apt" "10 s" \
 		"the Debian mirror of this machine's apt must be reachable; run this again" \
 		unpack_packages "$1" rsyslog libestr0 libfastjson4 liblognorm5
 }
 
-# ensure_rsyslog: build/bin/rsyslogd, which selftests/strangers.sh tries. Installed, it would be started on this machine,
-# now and at every boot: it is unpacked in the cache instead. Without apt it is only tried where it is installed.
+# ensure_rsyslog: makes build/bin/rsyslogd, for selftests/strangers.sh. It is unpacked in the cache, because an installed
+# rsyslog would be started on this machine, now and at every boot. Without apt, an installed one is used.
 ensure_rsyslog() {
 	local tree lib
 	! command -v rsyslogd >/dev/null && command -v apt-get >/dev/null || return 0

@@ -1,17 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Gets the source of Linux into the cache: 7.2, or 7.3 where that is asked for. Sourced by lab/prepare.
+# Gets the source of Linux 7.2 or 7.3 into the cache. Sourced by lab/prepare.
 
 SERIES=7.2
-# The series that comes next.
+# The next series.
 NEXT_SERIES=7.3
-# For systems without a Debian mirror. The sum is what two independent projects pin for this file,
-# one of them from kernel.org's signed list.
+# The tarball for systems without a Debian mirror. Two independent projects pin this sum, one of them from kernel.org's
+# signed list.
 TARBALL=https://cdn.kernel.org/pub/linux/kernel/v7.x/linux-7.2.tar.xz
 TARBALL_SHA256=f9fef3d14c0df53819026f4be74459835c2a0b0dcbf5b5bbd9ea19f0829402b3
 
-# fetch_package MIRROR SUITE...: the newest linux-source package that these suites of the mirror have,
-# verified by apt.
+# fetch_package MIRROR SUITE...: gets the newest linux-source package of these suites, verified by apt.
 fetch_package() {
 	local dir=$CACHE/apt version
 	read_suites "$dir" "$@"
@@ -27,13 +26,13 @@ fetch_package() {
 	rm -rf "$dir"
 }
 
-# fetch_any MIRROR: the release candidate for the next series, while there is one; else what is released.
+# fetch_any MIRROR: gets the release candidate of the next series if there is one, otherwise the release.
 fetch_any() {
 	if [[ $SERIES == "$NEXT_SERIES" ]] && fetch_package "$1" experimental; then return; fi
 	fetch_package "$1" testing unstable trixie-backports
 }
 
-# unpack VERSION COMMAND...: turns what COMMAND prints, a package's file archive, into a source tree.
+# unpack VERSION COMMAND...: unpacks the source tree of VERSION. COMMAND prints the archive of files of its package.
 unpack() {
 	local into=$CACHE/linux-$1
 	shift
@@ -45,7 +44,7 @@ unpack() {
 	mv "$into.partial" "$into"
 }
 
-# fetch_tarball: kernel.org's, checked against the pinned sum.
+# fetch_tarball: gets the tarball of kernel.org, and compares it with the pinned sum.
 fetch_tarball() {
 	local file=$CACHE/linux-$SERIES.tar.xz into=$CACHE/linux-$SERIES
 	if command -v curl >/dev/null; then
@@ -75,7 +74,7 @@ have_source() {
 	[[ -n $LINUX ]]
 }
 
-# ensure_source KERNEL: sets LINUX.
+# ensure_source KERNEL: gets the source of a kernel if it is missing, and sets LINUX.
 ensure_source() {
 	local from
 	[[ $1 != next ]] || SERIES=$NEXT_SERIES
@@ -86,7 +85,7 @@ ensure_source() {
 			"the Debian mirror of this machine's apt must be reachable; run this again" \
 			strict fetch_any "$from"
 	elif [[ $1 == next ]]; then
-		die "the source of Linux $SERIES comes from a Debian mirror only" "Use Debian for this, or unpack it as $CACHE/linux-$SERIES."
+		die "the source of Linux $SERIES is available from a Debian mirror only" "Use Debian for this, or unpack it as $CACHE/linux-$SERIES."
 	else
 		step source "getting the source of Linux $SERIES from kernel.org (153 MB), verified by sha256" "2 min" \
 			"kernel.org must be reachable; run this again" strict fetch_tarball

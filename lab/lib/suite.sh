@@ -1,28 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Unpacks the compilers of another suite of Debian in the cache, and runs them there: nothing of them is
-# installed, and none of their packages' scripts is run. Sourced by lab/prepare.
+# Unpacks the compilers of another suite of Debian in the cache, and runs them there. It installs nothing, and runs none
+# of the scripts in their packages. Sourced by lab/prepare.
 
-# What the module and the tools are built, linted and tested with, and the shell's tools that builds take for
-# granted.
+# The packages that build, lint and test the module and the tools, with the shell tools that builds need.
 COMPILERS=(base-files base-passwd bash dash coreutils diffutils findutils mawk grep sed tar gzip xz-utils util-linux
 	make gcc libc6-dev rustc rust-src cargo rustfmt rust-clippy bindgen libclang-dev pahole libelf1t64 libssl3t64)
 
-# unshared COMMAND...: runs a command that may mount what it likes.
+# unshared COMMAND...: runs a command in a mount namespace of its own, where it may mount.
 unshared() {
 	if ((EUID == 0)); then unshare --mount "$@"; else unshare --mount --user --map-root-user "$@"; fi
 }
 
-# can_unshare: whether that works here. It does not where user namespaces are switched off, nor for root where the
-# root directory is no mount point, as in a plain chroot.
+# can_unshare: whether unshared works. It fails if user namespaces are disabled, and for root if the root directory is no
+# mount point, as in a plain chroot.
 can_unshare() { unshared true 2>/dev/null; }
 
-# inside SUITE COMMAND...: runs a command with that suite as its file system, and the checkout and the cache at
-# their own places. It starts in the caller's directory, which is in one of them.
+# inside SUITE COMMAND...: runs a command with that suite as its root directory, and with the checkout and the cache at
+# their usual paths. It starts in the caller's directory, which must be in one of them.
 inside() {
 	local suite=$1 variable proxies=()
 	shift
-	# By what way the network is reached, if by any.
+	# The proxies of the network.
 	for variable in http_proxy https_proxy no_proxy HTTPS_PROXY NO_PROXY; do
 		[[ ! ${!variable:-} ]] || proxies+=("$variable=${!variable}")
 	done
@@ -41,13 +40,13 @@ inside() {
 	' inside "$CACHE/suite-$suite" "$ROOT" "$CACHE" "${proxies[*]}" "$@"
 }
 
-# fetch_suite SUITE MIRROR
+# fetch_suite SUITE MIRROR: unpacks the compilers of a suite.
 fetch_suite() {
 	local dir=$CACHE/apt-$1 tree=$CACHE/suite-$1
 	rm -rf "$tree" "$tree.partial" && mkdir "$tree.partial"
 	read_suites "$dir" "$2" "$1"
 	unpack_with_dependencies "$dir" "$tree.partial" "${COMPILERS[@]}"
-	# What their packages' scripts would have made.
+	# The files that the scripts of the packages would have made.
 	ln -s mawk "$tree.partial/usr/bin/awk"
 	ln -s gcc "$tree.partial/usr/bin/cc"
 	cp "$tree.partial/usr/share/base-passwd/passwd.master" "$tree.partial/etc/passwd"
@@ -55,7 +54,7 @@ fetch_suite() {
 	mv "$tree.partial" "$tree"
 }
 
-# ensure_suite SUITE WHY: the compilers of that suite, in the cache.
+# ensure_suite SUITE WHY: gets the compilers of a suite into the cache if they are missing.
 ensure_suite() {
 	local from
 	[[ ! -d $CACHE/suite-$1 ]] || return 0
@@ -64,7 +63,7 @@ ensure_suite() {
 			"Run this as root, or allow user namespaces; in a chroot, make its root a mount point (mount --bind DIR DIR)."
 	from=$(mirror || true)
 	[[ $from && -e $KEYRING ]] ||
-		die "the compilers of Debian $1 come from a Debian mirror only" "Use Debian for this."
+		die "the compilers of Debian $1 are available from a Debian mirror only" "Use Debian for this."
 	say "$2: the compilers of $1 are unpacked in the cache, which takes 2 GB"
 	step "suite-$1" "getting the compilers of $1: 300 MB, verified by apt" "1 min" \
 		"the Debian mirror of this machine's apt must be reachable; run this again" strict fetch_suite "$1" "$from"

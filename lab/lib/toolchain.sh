@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# Finds the compilers and names them explicitly: another toolchain may come first in PATH and lack
-# the library's source, or be another build than the kernel's. Sourced by lab/prepare, and for
-# kbuild by what it runs.
+# Finds the compilers and names them explicitly: another toolchain may come first in PATH, and may lack the source of its
+# library, or be another build than that of the kernel. Sourced by lab/prepare, and by scripts that use kbuild.
 
 BINDGEN_VERSION=0.73.2
 
@@ -14,7 +13,7 @@ find_rust() {
 	[[ -d $("$RUSTC" --print sysroot)/lib/rustlib/src/rust/library ]] ||
 		die "$RUSTC has no source of its library, which the kernel needs" "Install the package rust-src (or rust-web-src)."
 	export RUSTC CARGO
-	# Crates and registries of the builds here, not the user's own.
+	# The builds have their own crates and registries, apart from those of the user.
 	export CARGO_HOME=$CACHE/cargo
 	export PATH=/usr/bin:/bin:$PATH
 }
@@ -35,20 +34,20 @@ find_toolchain() {
 	export LLVM_N LIBCLANG_PATH=/usr/lib/llvm-$LLVM_N/lib
 }
 
-# host_id: what a program that was built here needs to run: another host that shares the cache may lack it.
+# host_id: prints what a program that is built here needs at run time: another host that shares the cache may lack it.
 host_id() {
 	uname -m
 	getconf GNU_LIBC_VERSION
 	(. /etc/os-release && echo "${ID:-} ${VERSION_ID:-${VERSION_CODENAME:-}}") 2>/dev/null || true
 }
 
-# build_bindgen DIR
+# build_bindgen DIR: builds bindgen into DIR.
 build_bindgen() {
 	"$CARGO" install bindgen-cli --locked --version "$BINDGEN_VERSION" --root "$1.partial" &&
 		rm -rf "$1" && mv "$1.partial" "$1"
 }
 
-# ensure_bindgen: sets BINDGEN: the system's, or one built into the cache.
+# ensure_bindgen: sets BINDGEN to that of the system, or builds one into the cache.
 ensure_bindgen() {
 	local version dir
 	dir=$CACHE/bindgen-$BINDGEN_VERSION-$({ host_id && "$RUSTC" -vV; } | sha256sum | cut -c 1-8)
@@ -66,8 +65,8 @@ ensure_bindgen() {
 	export BINDGEN
 }
 
-# toolchain_id: what the kernel's build depends on, for the cache's key: the compilers, where they are, and
-# the host that runs the programs which the build makes for itself.
+# toolchain_id: prints what a kernel's build depends on, for its directory in the cache: the compilers, their paths, and
+# the host, which runs programs that the build makes for its own use.
 toolchain_id() {
 	host_id
 	echo "$RUSTC $BINDGEN"
@@ -76,8 +75,8 @@ toolchain_id() {
 	"$BINDGEN" --version
 }
 
-# kbuild ARGUMENT...: the kernel's make, with these compilers and without pahole, which only BTF needs. Kbuild warns if
-# the kernel was built with another pahole than the module, and lint allows no warning.
+# kbuild ARGUMENT...: runs the kernel's make with these compilers and without pahole, which only BTF needs. Kbuild warns
+# if the kernel was built with another pahole than the module, and lint allows no warning.
 kbuild() {
 	make -C "$LINUX" "LLVM=-$LLVM_N" "RUSTC=$RUSTC" "BINDGEN=$BINDGEN" PAHOLE=none "$@"
 }
