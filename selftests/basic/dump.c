@@ -1,0 +1,496 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DUMP: a copy of all queued messages, a record each, as many as there is room for.
+ */
+#include "lib/clock.h"
+#include "lib/harness.h"
+#include "lib/memory.h"
+#include "lib/own_fixture.h"
+#include "lib/pipe.h"
+#include "lib/records.h"
+#include "lib/tasks.h"
+
+#include <sys/wait.h>
+
+#define PAGE 4096
+
+TEST_F(own, an_empty_pipe)
+{
+	struct kmsgpipe_dump dump;
+	char buffer[64];
+
+	memset(buffer, 0x55, sizeof(buffer));
+	EXPECT_EQ(0, dump_to(self->fd, buffer, sizeof(buffer), &dump));
+	EXPECT_EQ(0, dump.used);
+	EXPECT_EQ(0, dump.records);
+	EXPECT_EQ(0, dump.missing);
+	EXPECT_EQ(0x55, buffer[0]);
+	EXPECT_EQ((uintptr_t)buffer, dump.buffer);
+	EXPECT_EQ(sizeof(buffer), dump.size);
+	EXPECT_EQ(0, dump_to(self->fd, NULL, 0, &dump));
+	EXPECT_EQ(0, dump.used | dump.records | dump.missing);
+}
+
+TEST_F(own, a_record_for_each_message)
+{
+	static const char *const texts[] = { "a", "eight by", "thirteen byte" };
+	unsigned long long mono[4], real[4], first = 0;
+	struct kmsgpipe_record *record;
+	struct kmsgpipe_dump dump;
+	char *buffer = pages(PAGE);
+	size_t i, used = 0;
+
+	for (i = 0; i < 3; i++) {
+		/* The second clock is derived from the first at the moment of sending. */
+		mono[i] = clock_ns(CLOCK_MONOTONIC);
+		real[i] = clock_ns(CLOCK_REALTIME);
+		ASSERT_EQ(strlen(texts[i]), write(self->fd, texts[i], strlen(texts[i])));
+		used += record_size(strlen(texts[i]));
+	}
+	mono[3] = clock_ns(CLOCK_MONOTONIC);
+	real[3] = clock_ns(CLOCK_REALTIME);
+	memset(buffer, 0x55, PAGE);
+	ASSERT_EQ(0, dump_to(self->fd, buffer, PAGE, &dump));
+	EXPECT_EQ(72 + 72 + 80, used);
+	EXPECT_EQ(used, dump.used);
+	EXPECT_EQ(3, dump.records);
+	EXPECT_EQ(0, dump.missing);
+	EXPECT_EQ(0, dump.reserved[0] | dump.reserved[1]);
+	record = (void *)buffer;
+	for (i = 0; i < 3; i++) {
+		if (!i)
+			first = record->seq;
+		EXPECT_EQ(first + i, record->seq);
+		EXPECT_EQ(strlen(texts[i]), record->len);
+		EXPECT_EQ(0, memcmp(record + 1, texts[i], record->len));
+		EXPECT_LE(mono[i], record->monotonic_ns);
+		EXPECT_GE(mono[i + 1], record->monotonic_ns);
+		EXPECT_LE(real[i], record->realtime_ns);
+		EXPECT_GE(real[i + 1], record->realtime_ns);
+		EXPECT_EQ(getuid(), record->uid);
+		EXPECT_EQ(getgid(), record->gid);
+		EXPECT_EQ(getpid(), record->pid);
+		EXPECT_EQ(0, record->flags);
+		/* It delivers nothing. */
+		EXPECT_EQ(0, record->deliveries);
+		EXPECT_EQ(0, record->lost | record->priority | record->reserved);
+		record = next_record(record);
+	}
+	EXPECT_EQ(stats_of(self->fd).head_seq, first);
+	EXPECT_EQ(used, (char *)record - buffer);
+	for (i = used; i < PAGE; i++)
+		ASSERT_EQ(0x55, buffer[i]);
+}
+
+TEST_F(own, the_sender_of_each_message)
+{
+	struct kmsgpipe_record *record;
+	char *buffer = pages(PAGE);
+	struct kmsgpipe_dump dump;
+	pid_t children[3];
+	int i, status;
+
+	for (i = 0; i < 3; i++) {
+		children[i] = fork();
+		if (!children[i]) {
+			if (setresgid(2000 + i, 7, 7) || setresuid(1000 + i, 8, 8))
+				_exit(1);
+			_exit(write(self->fd, "mine", 4) != 4);
+		}
+		ASSERT_EQ(children[i], waitpid(children[i], &status, 0));
+		ASSERT_EQ(0, status);
+	}
+	ASSERT_EQ(0, dump_to(self->fd, buffer, PAGE, &dump));
+	ASSERT_EQ(3, dump.records);
+	record = (void *)buffer;
+	for (i = 0; i < 3; i++, record = next_record(record)) {
+		EXPECT_EQ(1000 + i, record->uid);
+		EXPECT_EQ(2000 + i, record->gid);
+		EXPECT_EQ(children[i], record->pid);
+		EXPECT_EQ(KMSGPIPE_RECORD_PRIVILEGED, record->flags);
+	}
+}
+
+TEST_F(own, another_pid_namespace_sees_no_process_id)
+{
+	struct kmsgpipe_record *record;
+	char *buffer = pages(PAGE);
+	struct kmsgpipe_dump dump;
+	int status;
+	pid_t child;
+
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	record = (void *)buffer;
+	child = fork();
+	if (!child) {
+		if (unshare(CLONE_NEWPID))
+			_exit(1);
+		child = fork();
+		if (!child)
+			_exit(dump_to(self->fd, buffer, PAGE, &dump) || dump.records != 1 || record->pid);
+		_exit(waitpid(child, &status, 0) != child || status);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+/* How records of the two messages of a pipe are got: whether they were. */
+static int by_a_dump(int fd, char *buffer)
+{
+	struct kmsgpipe_dump dump;
+
+	return !dump_to(fd, buffer, PAGE, &dump) && dump.records == 2;
+}
+
+static int by_one_read(int fd, char *buffer)
+{
+	return !set_mode(fd, KMSGPIPE_MODE_RECORDS) &&
+	       read(fd, buffer, PAGE) == (ssize_t)(record_size(5) + record_size(6)) && !set_mode(fd, 0);
+}
+
+static int by_a_read_each(int fd, char *buffer)
+{
+	return !set_mode(fd, KMSGPIPE_MODE_RECORDS) && read(fd, buffer, record_size(5)) == (ssize_t)record_size(5) &&
+	       read(fd, buffer + record_size(5), record_size(6)) == (ssize_t)record_size(6) && !set_mode(fd, 0);
+}
+
+/* In a time namespace of its own: what is wrong with the times of two messages, the second its own. */
+static int seen_from_time_namespace(int fd, int (*get)(int fd, char *buffer), char *buffer,
+				    const unsigned long long *sent, unsigned long long offset)
+{
+	struct kmsgpipe_record *record = (void *)buffer;
+	unsigned long long before, after, age;
+
+	before = clock_ns(CLOCK_MONOTONIC);
+	if (before < offset || write(fd, "second", 6) != 6)
+		return 3;
+	after = clock_ns(CLOCK_MONOTONIC);
+	/* How long something took is the same everywhere. */
+	age = stats_of(fd).head_age_ns;
+	if (age > clock_ns(CLOCK_MONOTONIC) - offset - sent[0])
+		return 8;
+	if (!get(fd, buffer))
+		return 4;
+	if (record->monotonic_ns < sent[0] + offset || record->monotonic_ns > sent[1] + offset)
+		return 5;
+	/* The other clock is everybody's. */
+	if (record->realtime_ns < sent[2] || record->realtime_ns > sent[3])
+		return 6;
+	record = next_record(record);
+	if (record->monotonic_ns < before || record->monotonic_ns > after)
+		return 7;
+	return 0;
+}
+
+/* The exit status of a task that does that, with a message of before that. */
+static int times_in_a_namespace(int fd, int (*get)(int fd, char *buffer), char *buffer)
+{
+	/* Ahead by a million seconds and a bit. */
+	static const char offsets[] = "monotonic 1000000 5\n";
+	const unsigned long long offset = 1000000ULL * 1000000000 + 5;
+	unsigned long long sent[4];
+	int status, file;
+	pid_t child;
+
+	sent[0] = clock_ns(CLOCK_MONOTONIC);
+	sent[2] = clock_ns(CLOCK_REALTIME);
+	if (write(fd, "first", 5) != 5)
+		abort();
+	sent[1] = clock_ns(CLOCK_MONOTONIC);
+	sent[3] = clock_ns(CLOCK_REALTIME);
+	child = fork();
+	if (!child) {
+		if (unshare(CLONE_NEWTIME))
+			_exit(1);
+		file = open("/proc/self/timens_offsets", O_WRONLY);
+		if (write(file, offsets, strlen(offsets)) != (ssize_t)strlen(offsets))
+			_exit(2);
+		/* Its children are in it. */
+		child = fork();
+		if (!child)
+			_exit(seen_from_time_namespace(fd, get, buffer, sent, offset));
+		if (waitpid(child, &status, 0) != child)
+			_exit(9);
+		_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 10);
+	}
+	return exit_of(child);
+}
+
+TEST_F(own, times_are_those_of_the_readers_time_namespace)
+{
+	char *buffer = pages(PAGE);
+
+	if (access("/proc/self/ns/time", F_OK))
+		SKIP(return, "the kernel has no time namespaces");
+	EXPECT_EQ(0, times_in_a_namespace(self->fd, by_a_dump, buffer));
+	EXPECT_EQ(2, stats_of(self->fd).depth_msgs);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	EXPECT_EQ(0, times_in_a_namespace(self->fd, by_one_read, buffer));
+	EXPECT_EQ(0, times_in_a_namespace(self->fd, by_a_read_each, buffer));
+	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
+}
+
+TEST_F(own, nothing_is_consumed)
+{
+	char *first = pages(PAGE), *second = pages(PAGE), buffer[16];
+	struct kmsgpipe_stats before;
+	struct kmsgpipe_dump dump;
+	int i;
+
+	for (i = 0; i < 10; i++)
+		ASSERT_EQ(5 + i % 2, write(self->fd, "message", 5 + i % 2));
+	before = state_of(self->fd);
+	EXPECT_EQ(0, dump_to(self->fd, first, PAGE, &dump));
+	EXPECT_EQ(10, dump.records);
+	EXPECT_EQ(0, dump_to(self->fd, second, PAGE, &dump));
+	EXPECT_EQ(10, dump.records);
+	EXPECT_EQ(0, memcmp(first, second, PAGE));
+	EXPECT_TRUE(unchanged(&before, self->fd));
+	for (i = 0; i < 10; i++)
+		EXPECT_EQ(5 + i % 2, read(self->nonblocking, buffer, sizeof(buffer)));
+	EXPECT_EQ(0, dump_to(self->fd, first, PAGE, &dump));
+	EXPECT_EQ(0, dump.records);
+}
+
+TEST_F_TIMEOUT(own, whole_records_only_at_every_size, 120)
+{
+	/* 1 to 9 bytes: records of 72 and of 80. */
+	static char buffer[1024] __attribute__((aligned(8)));
+	size_t size, used, total = 0, i;
+	struct kmsgpipe_record *record;
+	struct kmsgpipe_dump dump;
+	unsigned int records;
+
+	for (i = 1; i <= 9; i++) {
+		ASSERT_EQ(i, write(self->fd, "123456789", i));
+		total += record_size(i);
+	}
+	for (size = 0; size <= total + 8; size++) {
+		memset(buffer, 0x55, sizeof(buffer));
+		ASSERT_EQ(0, dump_to(self->fd, buffer, size, &dump));
+		for (used = 0, records = 0; records < 9 && used + record_size(records + 1) <= size; records++)
+			used += record_size(records + 1);
+		ASSERT_EQ(used, dump.used) TH_LOG("size %zu", size);
+		ASSERT_EQ(records, dump.records) TH_LOG("size %zu", size);
+		ASSERT_EQ(9 - records, dump.missing) TH_LOG("size %zu", size);
+		record = (void *)buffer;
+		for (i = 1; i <= records; i++, record = next_record(record)) {
+			ASSERT_EQ(i, record->len);
+			ASSERT_EQ(0, memcmp(record + 1, "123456789", i));
+		}
+		for (i = size; i < sizeof(buffer); i++)
+			ASSERT_EQ(0x55, buffer[i]) TH_LOG("size %zu, byte %zu", size, i);
+	}
+	EXPECT_EQ(9, dump.records);
+}
+
+TEST_F(own, a_null_buffer_of_no_size_counts)
+{
+	struct kmsgpipe_dump dump;
+
+	ASSERT_EQ(4, write(self->fd, "four", 4));
+	ASSERT_EQ(4, write(self->fd, "four", 4));
+	EXPECT_EQ(0, dump_to(self->fd, NULL, 0, &dump));
+	EXPECT_EQ(0, dump.used);
+	EXPECT_EQ(0, dump.records);
+	EXPECT_EQ(2, dump.missing);
+	/* Nor is an address looked at that nothing would go to. */
+	EXPECT_EQ(0, dump_to(self->fd, nowhere, 71, &dump));
+	EXPECT_EQ(2, dump.missing);
+}
+
+TEST_F(own, bad_memory)
+{
+	struct kmsgpipe_dump dump, *readonly, *end;
+	char *hole = pages(2 * PAGE), *constant;
+
+	ASSERT_EQ(0, mprotect(hole + PAGE, PAGE, PROT_NONE));
+	constant = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_EQ(4, write(self->fd, "four", 4));
+	ASSERT_EQ(4, write(self->fd, "more", 4));
+
+	/* The buffer. */
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, NULL, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, nowhere, 72, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, constant, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, (void *)(1UL << 63), PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, (void *)-8, PAGE, &dump));
+	/* At each of its parts: the second payload, the second header, the first ones. */
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 143, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 136, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 73, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 64, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 1, PAGE, &dump));
+	/* Enough is enough. */
+	EXPECT_EQ(0, dump_to(self->fd, hole + PAGE - 144, PAGE, &dump));
+	EXPECT_EQ(2, dump.records);
+
+	/* The request itself. */
+	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_DUMP, NULL)));
+	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_DUMP, (void *)(1UL << 63))));
+	end = (void *)(hole + PAGE - sizeof(dump) + 8);
+	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_DUMP, end)));
+	readonly = pages(PAGE);
+	readonly->buffer = (uintptr_t)hole;
+	readonly->size = PAGE;
+	ASSERT_EQ(0, mprotect(readonly, PAGE, PROT_READ));
+	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_DUMP, readonly)));
+	EXPECT_EQ(2, stats_of(self->fd).depth_msgs);
+	EXPECT_EQ(0, dump_to(self->fd, hole, PAGE, &dump));
+	EXPECT_EQ(2, dump.records);
+}
+
+TEST_F(own, sizes_beyond_any_memory)
+{
+	static const unsigned long long sizes[] = { 1ULL << 31, 1ULL << 32, 1ULL << 63, ~0ULL };
+	struct kmsgpipe_dump dump;
+	char *buffer = pages(PAGE);
+	int i;
+
+	ASSERT_EQ(4, write(self->fd, "four", 4));
+	for (i = 0; i < 4; i++) {
+		EXPECT_EQ(0, dump_to(self->fd, buffer, sizes[i], &dump)) TH_LOG("size %llx", sizes[i]);
+		EXPECT_EQ(72, dump.used);
+		EXPECT_EQ(1, dump.records);
+		EXPECT_EQ(0, dump.missing);
+		EXPECT_EQ(-EFAULT, dump_to(self->fd, NULL, sizes[i], &dump));
+		EXPECT_EQ(-EFAULT, dump_to(self->fd, (void *)-8, sizes[i], &dump));
+	}
+}
+
+TEST_F(own, reserved_fields_are_zero)
+{
+	static const unsigned long long values[] = { 1, 1ULL << 31, UINT32_MAX, 1ULL << 63 };
+	struct kmsgpipe_dump dump;
+	char buffer[64];
+	int i, j;
+
+	ASSERT_EQ(4, write(self->fd, "four", 4));
+	memset(buffer, 0x55, sizeof(buffer));
+	for (i = 0; i < 2; i++)
+		for (j = 0; j < 4; j++) {
+			dump = (struct kmsgpipe_dump){ .buffer = (uintptr_t)buffer, .size = sizeof(buffer) };
+			dump.reserved[i] = values[j];
+			EXPECT_EQ(-EINVAL, TRY(ioctl(self->fd, KMSGPIPE_DUMP, &dump)));
+			EXPECT_EQ(0, dump.used | dump.records | dump.missing);
+		}
+	EXPECT_EQ(0x55, buffer[0]);
+}
+
+TEST_F(own, by_every_descriptor_of_the_administrator)
+{
+	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE };
+	struct kmsgpipe_dump dump;
+	char *buffer = pages(PAGE);
+	int i, fd, status;
+	pid_t child;
+
+	ASSERT_EQ(4, write(self->fd, "four", 4));
+	for (i = 0; i < 4; i++) {
+		fd = open_id(self->id, flags[i]);
+		EXPECT_EQ(0, dump_to(fd, buffer, PAGE, &dump));
+		EXPECT_EQ(1, dump.records);
+		close(fd);
+	}
+	memset(buffer, 0x55, PAGE);
+	child = fork();
+	if (!child) {
+		if (setgid(12) || setuid(34))
+			_exit(1);
+		_exit(dump_to(self->fd, buffer, PAGE, &dump) != -EPERM || dump.records != ~0U || *buffer != 0x55);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+TEST_F_TIMEOUT(own, every_length_and_the_boundaries_of_storage, 120)
+{
+	/* Around what fits into one segment of memory, and what takes several. */
+	static const size_t around[] = { 4096, 8192, 16384, 65536 };
+	char *sent = pages(1 << 17), *buffer = pages(1 << 22), *got = pages(1 << 17);
+	struct kmsgpipe_record *record;
+	struct kmsgpipe_dump dump;
+	unsigned int number = 0, i;
+	size_t len;
+
+	ASSERT_EQ(0, set_limits(self->fd, 1 << 17, 512));
+	for (i = 0; i < 4; i++)
+		for (len = around[i] - 64; len <= around[i] + 8; len += 3, number++)
+			ASSERT_EQ(len, write(self->fd, sent, numbered(sent, number, len)));
+	for (len = 1; len < 64; len++, number++)
+		ASSERT_EQ(len, write(self->fd, sent, numbered(sent, number, len)));
+	ASSERT_EQ(0, dump_to(self->fd, buffer, 1 << 22, &dump));
+	ASSERT_EQ(number, dump.records);
+	ASSERT_EQ(0, dump.missing);
+	record = (void *)buffer;
+	for (i = 0; i < number; i++, record = next_record(record)) {
+		ASSERT_TRUE(is_numbered((char *)(record + 1), i, record->len)) TH_LOG("message %u", i);
+		/* What is delivered is the same. */
+		ASSERT_EQ(record->len, read(self->fd, got, 1 << 17));
+		ASSERT_EQ(0, memcmp(record + 1, got, record->len));
+	}
+	EXPECT_EQ(dump.used, (char *)record - buffer);
+}
+
+TEST_F_TIMEOUT(own, as_many_messages_as_there_can_be, 300)
+{
+	const unsigned int count = KMSGPIPE_MAX_MSGS_MAX;
+	char *buffer = pages((size_t)count * 72);
+	struct kmsgpipe_record *record = (void *)buffer;
+	unsigned long long first;
+	struct kmsgpipe_dump dump;
+	unsigned int i;
+	char byte;
+
+	ASSERT_EQ(0, set_limits(self->fd, 1, count));
+	for (i = 0; i < count; i++) {
+		byte = i % 251;
+		ASSERT_EQ(1, write(self->nonblocking, &byte, 1));
+	}
+	EXPECT_EQ(-EAGAIN, TRY(write(self->nonblocking, &byte, 1)));
+	first = stats_of(self->fd).head_seq;
+	/* One byte is missing for all. */
+	ASSERT_EQ(0, dump_to(self->fd, buffer, (size_t)count * 72 - 1, &dump));
+	EXPECT_EQ(count - 1, dump.records);
+	EXPECT_EQ(1, dump.missing);
+	ASSERT_EQ(0, dump_to(self->fd, buffer, (size_t)count * 72, &dump));
+	EXPECT_EQ(count, dump.records);
+	EXPECT_EQ(0, dump.missing);
+	EXPECT_EQ((size_t)count * 72, dump.used);
+	for (i = 0; i < count; i++, record = next_record(record)) {
+		ASSERT_EQ(first + i, record->seq);
+		ASSERT_EQ(1, record->len);
+		ASSERT_EQ((char)(i % 251), *(char *)(record + 1));
+	}
+	ASSERT_EQ(0, dump_to(self->fd, NULL, 0, &dump));
+	EXPECT_EQ(count, dump.missing);
+	EXPECT_EQ(count, stats_of(self->fd).depth_msgs);
+}
+
+TEST_F_TIMEOUT(own, as_much_payload_as_there_can_be, 300)
+{
+	const size_t len = KMSGPIPE_MSG_SIZE_MAX, size = 64 * record_size(len);
+	char *sent = pages(len), *buffer = pages(size);
+	struct kmsgpipe_record *record = (void *)buffer;
+	struct kmsgpipe_dump dump;
+	unsigned int i;
+
+	ASSERT_EQ(0, set_limits(self->fd, len, 64));
+	for (i = 0; i < 64; i++) {
+		memset(sent, 'A' + i, len);
+		ASSERT_EQ(len, write(self->nonblocking, sent, len));
+	}
+	ASSERT_EQ(0, dump_to(self->fd, buffer, size, &dump));
+	EXPECT_EQ(64, dump.records);
+	EXPECT_EQ(0, dump.missing);
+	EXPECT_EQ(size, dump.used);
+	for (i = 0; i < 64; i++, record = next_record(record)) {
+		memset(sent, 'A' + i, len);
+		ASSERT_EQ(len, record->len);
+		ASSERT_EQ(0, memcmp(record + 1, sent, len));
+	}
+	EXPECT_EQ(64, stats_of(self->fd).depth_msgs);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+}
+
+TEST_HARNESS_MAIN

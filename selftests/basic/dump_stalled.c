@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Dumps that stall in a page fault: others do meanwhile what they like, and the copy is as of the
+ * moment at which it began, however long it takes.
+ */
+#include "lib/harness.h"
+#include "lib/memory.h"
+#include "lib/missing.h"
+#include "lib/own_fixture.h"
+#include "lib/pipe.h"
+#include "lib/records.h"
+#include "lib/tasks.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+/* One dump in a thread of its own. */
+struct dumper {
+	pthread_t thread;
+	pid_t tid;
+	int fd;
+	char *buffer;
+	size_t size;
+	struct kmsgpipe_dump dump;
+	long result;
+	int done;
+};
+
+static void *dump_thread(void *arg)
+{
+	struct dumper *dumper = arg;
+
+	__atomic_store_n(&dumper->tid, gettid(), __ATOMIC_RELEASE);
+	dumper->result = dump_to(dumper->fd, dumper->buffer, dumper->size, &dumper->dump);
+	__atomic_store_n(&dumper->done, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void start_dump(struct dumper *dumper)
+{
+	dumper->done = 0;
+	start_thread(&dumper->thread, &dumper->tid, dump_thread, dumper);
+}
+
+static long finish_dump(struct dumper *dumper)
+{
+	if (pthread_join(dumper->thread, NULL))
+		abort();
+	return dumper->result;
+}
+
+/*
+ * Dumps that stall: one page of the buffer is missing, and the copy hangs in its page fault
+ * for as long as the test likes. The queue holds MESSAGES numbered messages, which fill
+ * many pages of the buffer.
+ */
+#define MESSAGES 100
+#define LENGTH 245
+#define BUFFER (16 * PAGE)
+
+FIXTURE(stalled)
+{
+	long id;
+	int fd;
+	int nonblocking;
+	int uffd;
+	unsigned long long first;
+	struct dumper dumper;
+};
+
+/* The page that is missing: the first, one amidst the records, the one where they end. */
+FIXTURE_VARIANT(stalled)
+{
+	int page;
+};
+
+FIXTURE_VARIANT_ADD(stalled, at_the_first_page)
+{
+	.page = 0,
+};
+
+FIXTURE_VARIANT_ADD(stalled, in_the_middle)
+{
+	.page = 3,
+};
+
+FIXTURE_VARIANT_ADD(stalled, at_the_last_record)
+{
+	.page = MESSAGES * (64 + 248) / PAGE,
+};
+
+FIXTURE_SETUP(stalled)
+{
+	struct kmsgpipe_create create = default_pipe();
+	char message[LENGTH];
+	unsigned int i;
+
+	self->id = create_pipe(&create);
+	ASSERT_LE(1, self->id);
+	self->fd = open_id(self->id, O_RDWR);
+	self->nonblocking = open_id(self->id, O_RDWR | O_NONBLOCK);
+	for (i = 0; i < MESSAGES; i++)
+		ASSERT_EQ(LENGTH, write(self->fd, message, numbered(message, i, LENGTH)));
+	self->first = stats_of(self->fd).head_seq;
+	self->dumper = (struct dumper){ .fd = self->fd, .buffer = pages(BUFFER), .size = BUFFER };
+	self->uffd = hold(self->dumper.buffer + variant->page * PAGE);
+	start_dump(&self->dumper);
+	await_fault(self->uffd);
+}
+
+FIXTURE_TEARDOWN(stalled)
+{
+	expect_gone(_metadata, self->fd);
+	close(self->uffd);
+	close(self->nonblocking);
+	close(self->fd);
+}
+
+/* Whether the dump shows exactly what was queued at its beginning. */
+static int complete(struct dumper *dumper, unsigned long long first)
+{
+	struct kmsgpipe_record *record = (void *)dumper->buffer;
+	unsigned int i;
+
+	if (dumper->dump.records != MESSAGES || dumper->dump.missing ||
+	    dumper->dump.used != MESSAGES * record_size(LENGTH))
+		return 0;
+	for (i = 0; i < MESSAGES; i++, record = next_record(record))
+		if (record->seq != first + i || record->len != LENGTH ||
+		    !is_numbered((char *)(record + 1), i, LENGTH))
+			return 0;
+	return 1;
+}
+
+TEST_F(stalled, while_all_is_received)
+{
+	char buffer[256];
+	unsigned int i;
+
+	EXPECT_FALSE(__atomic_load_n(&self->dumper.done, __ATOMIC_ACQUIRE));
+	for (i = 0; i < MESSAGES; i++) {
+		ASSERT_EQ(LENGTH, read(self->nonblocking, buffer, sizeof(buffer)));
+		ASSERT_TRUE(is_numbered(buffer, i, LENGTH));
+	}
+	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
+	/* And the memory may have been used for something else. */
+	memset(buffer, 'x', sizeof(buffer));
+	for (i = 0; i < 1000; i++) {
+		ASSERT_EQ(256, write(self->nonblocking, buffer, 256));
+		ASSERT_EQ(256, read(self->nonblocking, buffer, 256));
+	}
+	EXPECT_FALSE(__atomic_load_n(&self->dumper.done, __ATOMIC_ACQUIRE));
+	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	EXPECT_EQ(0, finish_dump(&self->dumper));
+	EXPECT_TRUE(complete(&self->dumper, self->first));
+	EXPECT_EQ(MESSAGES + 1000, stats_of(self->fd).dequeued_msgs);
+}
+
+TEST_F(stalled, while_all_is_received_and_what_came_behind)
+{
+	char buffer[256];
+	unsigned int i;
+
+	/* It shares its memory with the end of what is dumped. */
+	ASSERT_EQ(1, write(self->nonblocking, "x", 1));
+	for (i = 0; i < MESSAGES; i++)
+		ASSERT_EQ(LENGTH, read(self->nonblocking, buffer, sizeof(buffer)));
+	ASSERT_EQ(1, read(self->nonblocking, buffer, sizeof(buffer)));
+	memset(buffer, 'x', sizeof(buffer));
+	for (i = 0; i < 100; i++) {
+		ASSERT_EQ(256, write(self->nonblocking, buffer, 256));
+		ASSERT_EQ(256, read(self->nonblocking, buffer, 256));
+	}
+	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	EXPECT_EQ(0, finish_dump(&self->dumper));
+	EXPECT_TRUE(complete(&self->dumper, self->first));
+}
+
+TEST_F(stalled, while_more_is_sent)
+{
+	char byte = 'x';
+	int i;
+
+	for (i = MESSAGES; i < 128; i++)
+		ASSERT_EQ(1, write(self->nonblocking, &byte, 1));
+	EXPECT_EQ(-EAGAIN, TRY(write(self->nonblocking, &byte, 1)));
+	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	EXPECT_EQ(0, finish_dump(&self->dumper));
+	EXPECT_TRUE(complete(&self->dumper, self->first));
+	EXPECT_EQ(128, stats_of(self->fd).depth_msgs);
+}
+
+TEST_F(stalled, while_half_is_received_and_more_is_sent)
+{
+	char buffer[256];
+	int i;
+
+	for (i = 0; i < MESSAGES / 2; i++)
+		ASSERT_EQ(LENGTH, read(self->nonblocking, buffer, sizeof(buffer)));
+	for (i = 0; i < MESSAGES / 2; i++)
+		ASSERT_EQ(256, write(self->nonblocking, buffer, 256));
+	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	EXPECT_EQ(0, finish_dump(&self->dumper));
+	EXPECT_TRUE(complete(&self->dumper, self->first));
+	EXPECT_EQ(self->first + MESSAGES / 2, stats_of(self->fd).head_seq);
+}
+
+TEST_F(stalled, while_it_is_cleared)
+{
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
+	EXPECT_EQ(MESSAGES, stats_of(self->fd).dropped_msgs);
+	/* Empty, it may change: what is dumped does not. */
+	EXPECT_EQ(0, set_limits(self->fd, 16, 4));
+	EXPECT_EQ(5, write(self->nonblocking, "fresh", 5));
+	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	EXPECT_EQ(0, finish_dump(&self->dumper));
+	EXPECT_TRUE(complete(&self->dumper, self->first));
+	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
+}
+
+TEST_F(stalled, while_all_expires)
+{
+	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 1, .expiry_ms = 1 };
+
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
+	await_depth(self->fd, 0);
+	EXPECT_EQ(MESSAGES, stats_of(self->fd).expired_msgs);
+	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	EXPECT_EQ(0, finish_dump(&self->dumper));
+	EXPECT_TRUE(complete(&self->dumper, self->first));
+}
+
+TEST_F(stalled, while_it_is_destroyed)
+{
+	char byte;
+
+	/* Nobody waits for the dump. */
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
+	EXPECT_EQ(-ENODEV, TRY(read(self->fd, &byte, 1)));
+	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	EXPECT_EQ(0, finish_dump(&self->dumper));
+	EXPECT_TRUE(complete(&self->dumper, self->first));
+	EXPECT_EQ(-ENODEV, dump_to(self->fd, self->dumper.buffer, BUFFER, &self->dumper.dump));
+}
+
+TEST_F(stalled, sleepers_come_and_go)
+{
+	char buffer[256];
+	struct call call = reader(self->fd, buffer, sizeof(buffer));
+
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	start(&call);
+	await_readers(self->fd, 1);
+	ASSERT_EQ(4, write(self->fd, "wake", 4));
+	EXPECT_EQ(4, finish(&call));
+	fill(self->fd);
+	call = writer(self->fd, "late", 4);
+	start(&call);
+	await_writers(self->fd, 1);
+	ASSERT_EQ(1, read(self->fd, buffer, sizeof(buffer)));
+	EXPECT_EQ(4, finish(&call));
+	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	EXPECT_EQ(0, finish_dump(&self->dumper));
+	EXPECT_TRUE(complete(&self->dumper, self->first));
+}
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int signal)
+{
+	(void)signal;
+	signals++;
+}
+
+TEST_F(stalled, another_dump_waits)
+{
+	struct sigaction action = { .sa_handler = count_signal };
+	struct dumper second = { .fd = self->fd, .buffer = pages(BUFFER), .size = BUFFER };
+	struct dumper third = { .fd = self->nonblocking, .buffer = pages(BUFFER), .size = BUFFER };
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	start_dump(&second);
+	await_asleep(second.tid);
+	EXPECT_FALSE(__atomic_load_n(&second.done, __ATOMIC_ACQUIRE));
+	/* A signal ends the waiting. */
+	ASSERT_EQ(0, pthread_kill(second.thread, SIGUSR1));
+	EXPECT_EQ(-EINTR, finish_dump(&second));
+	EXPECT_EQ(~0U, second.dump.records);
+	EXPECT_EQ(1, signals);
+	/* It sleeps, or goes on after the signal if the program wants that. */
+	action.sa_flags = SA_RESTART;
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	start_dump(&third);
+	await_asleep(third.tid);
+	ASSERT_EQ(0, pthread_kill(third.thread, SIGUSR1));
+	while (signals != 2)
+		sched_yield();
+	await_asleep(third.tid);
+	EXPECT_FALSE(__atomic_load_n(&third.done, __ATOMIC_ACQUIRE));
+	/* It sees the moment at which its turn comes. */
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	ASSERT_EQ(5, write(self->fd, "fresh", 5));
+	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	EXPECT_EQ(0, finish_dump(&self->dumper));
+	EXPECT_TRUE(complete(&self->dumper, self->first));
+	EXPECT_EQ(0, finish_dump(&third));
+	EXPECT_EQ(1, third.dump.records);
+	EXPECT_EQ(0, memcmp(third.buffer + sizeof(struct kmsgpipe_record), "fresh", 5));
+}
+
+TEST_F(stalled, another_pipe_is_dumped_meanwhile)
+{
+	struct kmsgpipe_create create = default_pipe();
+	int fd = open_id(create_pipe(&create), O_RDWR);
+	struct kmsgpipe_dump dump;
+	char buffer[80];
+
+	ASSERT_EQ(1, write(fd, "x", 1));
+	EXPECT_EQ(0, dump_to(fd, buffer, sizeof(buffer), &dump));
+	EXPECT_EQ(1, dump.records);
+	EXPECT_EQ(0, ioctl(fd, KMSGPIPE_DESTROY));
+	close(fd);
+	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	EXPECT_EQ(0, finish_dump(&self->dumper));
+}
+
+/* A waiting dump of a pipe that is destroyed has nothing to wait for any more. */
+TEST_F(stalled, destroying_ends_the_waiting)
+{
+	struct dumper second = { .fd = self->nonblocking, .buffer = pages(BUFFER), .size = BUFFER };
+
+	start_dump(&second);
+	await_asleep(second.tid);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
+	/* Not for the end of the first one either. */
+	EXPECT_EQ(-ENODEV, finish_dump(&second));
+	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	EXPECT_EQ(0, finish_dump(&self->dumper));
+	EXPECT_TRUE(complete(&self->dumper, self->first));
+}
+
+TEST_F(own, killing_a_stalled_dump_leaves_nothing_behind)
+{
+	char *buffer = pages(PAGE);
+	struct kmsgpipe_dump dump;
+	int status;
+	pid_t child;
+
+	ASSERT_EQ(4, write(self->fd, "four", 4));
+	child = fork();
+	if (!child) {
+		struct dumper dumper = { .fd = self->fd, .buffer = buffer, .size = PAGE };
+		int uffd = hold(buffer);
+
+		start_dump(&dumper);
+		await_fault(uffd);
+		kill(getpid(), SIGKILL);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	ASSERT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(0, dump_to(self->fd, buffer, PAGE, &dump));
+	EXPECT_EQ(1, dump.records);
+	EXPECT_EQ(4, read(self->nonblocking, buffer, PAGE));
+}
+
+TEST_HARNESS_MAIN

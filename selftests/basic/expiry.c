@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Messages that grow too old: what is set, and that nobody gets to see them, swept away or not.
+ */
+#include "lib/clock.h"
+#include "lib/expiry.h"
+#include "lib/harness.h"
+#include "lib/own_fixture.h"
+#include "lib/pipe.h"
+#include "lib/tasks.h"
+
+#include <sys/wait.h>
+
+/* The number of queued messages that DUMP shows; the first one's payload goes to buffer. */
+static unsigned int dumped(int fd, char *buffer, size_t size)
+{
+	static char space[65536] __attribute__((aligned(8)));
+	struct kmsgpipe_record *record = (void *)space;
+	struct kmsgpipe_dump dump = { .buffer = (uintptr_t)space, .size = sizeof(space) };
+
+	if (ioctl(fd, KMSGPIPE_DUMP, &dump) || dump.missing)
+		abort();
+	memset(buffer, 0, size);
+	if (dump.records)
+		memcpy(buffer, record + 1, record->len < size ? record->len : size);
+	return dump.records;
+}
+
+TEST_F(own, off_by_default)
+{
+	EXPECT_TRUE(expires(self->fd, 0, 0));
+	EXPECT_EQ(0, sweeper_armed(self->id));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	EXPECT_EQ(0, sweeper_armed(self->id));
+}
+
+TEST_F(own, settings)
+{
+	static const unsigned int values[] = { 1, 1000, 1U << 31, UINT32_MAX };
+	int i, j;
+
+	EXPECT_EQ(0, flush_periodic(self->fd, 1, 0, 0));
+	EXPECT_TRUE(expires(self->fd, 1000, 10000));
+	EXPECT_EQ(0, flush_periodic(self->fd, 1, 5, 0));
+	EXPECT_TRUE(expires(self->fd, 5, 10000));
+	EXPECT_EQ(0, flush_periodic(self->fd, 1, 0, 7));
+	EXPECT_TRUE(expires(self->fd, 1000, 7));
+	for (i = 0; i < 4; i++)
+		for (j = 0; j < 4; j++) {
+			EXPECT_EQ(0, flush_periodic(self->fd, 1, values[i], values[j]));
+			EXPECT_TRUE(expires(self->fd, values[i], values[j]));
+		}
+	EXPECT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
+	EXPECT_TRUE(expires(self->fd, 0, 0));
+	EXPECT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
+	EXPECT_TRUE(expires(self->fd, 0, 0));
+	/* What it was before it was switched off is forgotten. */
+	EXPECT_EQ(0, flush_periodic(self->fd, 1, 0, 0));
+	EXPECT_TRUE(expires(self->fd, 1000, 10000));
+}
+
+TEST_F(own, bad_settings)
+{
+	static const unsigned int values[] = { 1, 1U << 31, UINT32_MAX };
+	unsigned int enabled, i;
+
+	for (enabled = 0; enabled < 2; enabled++) {
+		unsigned int interval = enabled ? 123 : 0, expiry = enabled ? 456 : 0;
+
+		ASSERT_EQ(0, flush_periodic(self->fd, enabled, interval, expiry));
+		EXPECT_EQ(-EINVAL, flush_periodic(self->fd, 2, 0, 0));
+		for (i = 0; i < 3; i++) {
+			struct kmsgpipe_flush flush = { .enable = 1, .reserved = values[i] };
+
+			EXPECT_EQ(-EINVAL, TRY(ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &flush)));
+			flush.enable = 0;
+			EXPECT_EQ(-EINVAL, TRY(ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &flush)));
+			EXPECT_EQ(-EINVAL, flush_periodic(self->fd, 0, values[i], 0));
+			EXPECT_EQ(-EINVAL, flush_periodic(self->fd, 0, 0, values[i]));
+			if (values[i] > 1)
+				EXPECT_EQ(-EINVAL, flush_periodic(self->fd, values[i], 0, 0));
+		}
+		EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, NULL)));
+		EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, (void *)(1UL << 63))));
+		EXPECT_TRUE(expires(self->fd, interval, expiry));
+	}
+}
+
+TEST_F(own, settings_by_every_descriptor_of_the_administrator)
+{
+	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE };
+	int i, fd, status;
+	pid_t child;
+
+	for (i = 0; i < 4; i++) {
+		fd = open_id(self->id, flags[i]);
+		EXPECT_EQ(0, flush_periodic(fd, 1, 10 + i, 20000 + i));
+		EXPECT_TRUE(expires(fd, 10 + i, 20000 + i));
+		close(fd);
+	}
+	child = fork();
+	if (!child) {
+		if (setgid(12) || setuid(34))
+			_exit(1);
+		_exit(flush_periodic(self->fd, 1, 1, 1) != -EPERM ? 2 : !expires(self->fd, 13, 20003));
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_TRUE(expires(self->fd, 13, 20003));
+}
+
+/*
+ * Not delivered before any sweep. Each of these comes first after a message has expired,
+ * as one of them may well have removed it for the next.
+ */
+TEST_F(own, read_does_not_deliver)
+{
+	char buffer[8];
+
+	queue_expired(self->fd);
+	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
+	expect_expired(_metadata, self->fd, 2, 8);
+}
+
+/* Who looked may have removed them or not: they are accounted for. */
+static void expect_looked_over(struct __test_metadata *_metadata, int fd)
+{
+	struct kmsgpipe_stats stats = stats_of(fd);
+
+	EXPECT_EQ(2, stats.expired_msgs + stats.depth_msgs);
+	EXPECT_TRUE(accounted(&stats));
+}
+
+TEST_F(own, poll_does_not_see)
+{
+	queue_expired(self->fd);
+	EXPECT_EQ(POLLOUT, polled(self->fd));
+	expect_looked_over(_metadata, self->fd);
+}
+
+TEST_F(own, fionread_does_not_see)
+{
+	queue_expired(self->fd);
+	EXPECT_EQ(0, fionread(self->fd));
+	expect_looked_over(_metadata, self->fd);
+}
+
+TEST_F(own, dump_does_not_show)
+{
+	char buffer[8];
+
+	queue_expired(self->fd);
+	EXPECT_EQ(0, dumped(self->fd, buffer, sizeof(buffer)));
+	expect_looked_over(_metadata, self->fd);
+}
+
+TEST_F(own, a_sleeping_reader_gets_the_next_fresh_message)
+{
+	char buffer[8];
+	struct call call = reader(self->fd, buffer, sizeof(buffer));
+
+	queue_expired(self->fd);
+	start(&call);
+	await_readers(self->fd, 1);
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, NEVER));
+	ASSERT_EQ(5, write(self->fd, "fresh", 5));
+	EXPECT_EQ(5, finish(&call));
+	EXPECT_EQ(0, memcmp(buffer, "fresh", 5));
+	EXPECT_EQ(2, stats_of(self->fd).expired_msgs);
+}
+
+/* A full pipe of expired messages has room. */
+TEST_F(own, a_writer_finds_room)
+{
+	char buffer[8];
+
+	fill(self->fd);
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, 50));
+	pass(50);
+	EXPECT_EQ(5, TRY(write(self->nonblocking, "fresh", 5)));
+	EXPECT_EQ(0, stats_of(self->fd).refused_full);
+	EXPECT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
+	EXPECT_EQ(5, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
+	EXPECT_EQ(0, memcmp(buffer, "fresh", 5));
+}
+
+TEST_F(own, poll_finds_room)
+{
+	fill(self->fd);
+	EXPECT_EQ(POLLIN, polled(self->fd));
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, 50));
+	pass(50);
+	EXPECT_EQ(POLLOUT, polled(self->fd));
+	EXPECT_EQ(1, TRY(write(self->nonblocking, "x", 1)));
+}
+
+TEST_F(own, only_what_is_too_old_is_left_out)
+{
+	char buffer[16], dump[16];
+	int which;
+
+	/* The two are further apart than this machine ever takes for what comes after. */
+	for (which = 0; which < 4; which++) {
+		ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
+		ASSERT_EQ(3, write(self->fd, "old", 3));
+		pass(10000 / 4);
+		ASSERT_EQ(5, write(self->fd, "fresh", 5));
+		ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, 10000 / 4));
+		if (which == 1)
+			EXPECT_EQ(5, fionread(self->fd));
+		if (which == 2)
+			EXPECT_EQ(POLLIN | POLLOUT, polled(self->fd));
+		if (which == 3) {
+			EXPECT_EQ(1, dumped(self->fd, dump, sizeof(dump)));
+			EXPECT_EQ(0, strcmp(dump, "fresh"));
+		}
+		ASSERT_EQ(5, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
+		ASSERT_EQ(0, memcmp(buffer, "fresh", 5));
+	}
+	EXPECT_EQ(4, stats_of(self->fd).expired_msgs);
+	EXPECT_EQ(4, stats_of(self->fd).dequeued_msgs);
+}
+
+TEST_F(own, what_was_queued_before_expires_too)
+{
+	char buffer[8];
+
+	ASSERT_EQ(3, write(self->fd, "old", 3));
+	pass(20);
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, 20));
+	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
+	EXPECT_EQ(1, stats_of(self->fd).expired_msgs);
+}
+
+TEST_F(own, nothing_expires_early)
+{
+	static const unsigned int expiries[] = { 600000, 1U << 31, UINT32_MAX };
+	char buffer[8];
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, expiries[i]));
+		ASSERT_EQ(4, write(self->fd, "stay", 4));
+		/* Time for some sweeps. */
+		pass(20);
+		EXPECT_EQ(4, fionread(self->fd));
+		EXPECT_EQ(POLLIN | POLLOUT, polled(self->fd));
+		EXPECT_EQ(4, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
+	}
+	EXPECT_EQ(0, stats_of(self->fd).expired_msgs);
+}
+
+/*
+ * Not a moment too early or too late: what was read may be no older than 50 ms, and what was not no
+ * younger, as far as the clock can tell from outside.
+ */
+TEST_F(own, at_its_age_and_not_before)
+{
+	unsigned long long before, after, reading, expired = 0;
+	unsigned int ms;
+	char byte;
+	long ret;
+
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, 50));
+	for (ms = 40; ms < 60; ms++) {
+		before = now_ns();
+		ASSERT_EQ(1, write(self->fd, "x", 1));
+		after = now_ns();
+		pass(ms);
+		reading = now_ns();
+		ret = TRY(read(self->nonblocking, &byte, 1));
+		if (ret == 1) {
+			ASSERT_GE(50 * MS, reading - after);
+		} else {
+			ASSERT_EQ(-EAGAIN, ret);
+			ASSERT_LE(50 * MS, now_ns() - before);
+			expired++;
+		}
+	}
+	EXPECT_EQ(expired, stats_of(self->fd).expired_msgs);
+	/* Nor is it swept away before. */
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, 50));
+	before = now_ns();
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	await_expired(self->fd, expired + 1);
+	EXPECT_LE(50 * MS, now_ns() - before);
+}
+
+/* The message that a reader was woken for expires before the reader runs: it sleeps on. */
+TEST_F(own, what_expires_before_a_woken_reader_runs)
+{
+	char buffer[8];
+	struct call call = reader(self->fd, buffer, sizeof(buffer));
+	unsigned long long sent;
+
+	share_one_processor();
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, 1));
+	start(&call);
+	await_readers(self->fd, 1);
+	run_alone(1);
+	ASSERT_EQ(3, write(self->fd, "old", 3));
+	sent = now_ns();
+	while (now_ns() <= sent + MS)
+		;
+	run_alone(0);
+	await_expired(self->fd, 1);
+	await_readers(self->fd, 1);
+	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
+	ASSERT_EQ(5, write(self->fd, "fresh", 5));
+	EXPECT_EQ(5, finish(&call));
+	EXPECT_EQ(0, memcmp(buffer, "fresh", 5));
+}
+
+TEST_HARNESS_MAIN

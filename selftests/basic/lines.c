@@ -1,0 +1,417 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * KMSGPIPE_MODE_LINES: each line of a write is a message. Lengths, room, waiting and signals; what is kept of a
+ * line between two writes is in lines_kept.c.
+ */
+#include "lib/harness.h"
+#include "lib/lines_fixture.h"
+#include "lib/memory.h"
+#include "lib/pipe.h"
+#include "lib/ring.h"
+#include "lib/signals.h"
+#include "lib/tasks.h"
+#include "lib/views.h"
+
+#include <linux/io_uring.h>
+#include <signal.h>
+
+/* ---- What becomes a message ---- */
+
+TEST_F(lines, each_line_is_a_message_with_its_newline)
+{
+	EXPECT_EQ(14, put_text(self->fd, "one\ntwo\n\nfour\n"));
+	EXPECT_EQ(4, stats_of(self->fd).depth_msgs);
+	EXPECT_EQ(14, stats_of(self->fd).depth_bytes);
+	EXPECT_EQ(0, line_bytes(self->fd));
+	EXPECT_MESSAGES(self, "one\n", "two\n", "\n", "four\n");
+}
+
+TEST_F(lines, only_the_newline_is_special)
+{
+	static const char text[] = "a\0b\r\n\0\n\377\n";
+	char got[LONGEST];
+
+	EXPECT_EQ(9, write(self->fd, text, 9));
+	EXPECT_EQ(5, read(self->reading, got, sizeof(got)));
+	EXPECT_EQ(0, memcmp(got, text, 5));
+	EXPECT_EQ(2, read(self->reading, got, sizeof(got)));
+	EXPECT_EQ(0, memcmp(got, text + 5, 2));
+	EXPECT_EQ(2, read(self->reading, got, sizeof(got)));
+	EXPECT_EQ(0, memcmp(got, text + 7, 2));
+}
+
+TEST_F(lines, other_open_files_send_what_they_write)
+{
+	EXPECT_EQ(8, put_text(self->plain, "one\ntwo\n"));
+	EXPECT_EQ(4, put_text(self->fd, "a\nb\n"));
+	EXPECT_MESSAGES(self, "one\ntwo\n", "a\n", "b\n");
+}
+
+TEST_F(lines, what_follows_the_last_newline_begins_the_next_write)
+{
+	EXPECT_EQ(6, put_text(self->fd, "one\ntw"));
+	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
+	EXPECT_EQ(4, stats_of(self->fd).depth_bytes);
+	EXPECT_EQ(2, line_bytes(self->fd));
+	EXPECT_EQ(5, put_text(self->fd, "o\nthr"));
+	EXPECT_EQ(3, line_bytes(self->fd));
+	EXPECT_EQ(1, put_text(self->fd, "e"));
+	EXPECT_EQ(1, put_text(self->fd, "e"));
+	EXPECT_EQ(5, line_bytes(self->fd));
+	EXPECT_MESSAGES(self, "one\n", "two\n");
+	EXPECT_EQ(1, put_text(self->fd, "\n"));
+	EXPECT_EQ(0, line_bytes(self->fd));
+	EXPECT_MESSAGES(self, "three\n");
+}
+
+TEST_F(lines, a_text_that_is_cut_anywhere)
+{
+	static const char text[] = "a\nsecond line\n\nfour\n";
+	const size_t len = sizeof(text) - 1;
+	size_t cut, at, kept, i;
+
+	for (cut = 1; cut <= len; cut++) {
+		for (at = 0, kept = 0; at < len; at += cut) {
+			size_t some = len - at < cut ? len - at : cut;
+
+			ASSERT_EQ(some, write(self->nonblocking, text + at, some)) TH_LOG("%zu of %zu", at, cut);
+			for (i = at; i < at + some; i++)
+				kept = text[i] == '\n' ? 0 : kept + 1;
+			ASSERT_EQ(kept, line_bytes(self->nonblocking)) TH_LOG("%zu of %zu", at, cut);
+		}
+		EXPECT_MESSAGES(self, "a\n", "second line\n", "\n", "four\n");
+	}
+}
+
+TEST_F(lines, segments_are_one_text)
+{
+	struct iovec iov[] = { { "on", 2 }, { "", 0 }, { "e\ntw", 4 }, { nowhere, 0 }, { "o\nend", 5 } };
+
+	EXPECT_EQ(11, writev(self->fd, iov, 5));
+	EXPECT_EQ(3, line_bytes(self->fd));
+	EXPECT_MESSAGES(self, "one\n", "two\n");
+}
+
+TEST_F(lines, each_is_counted)
+{
+	struct kmsgpipe_stats stats;
+
+	ASSERT_EQ(6, put_text(self->fd, "one\ntw"));
+	stats = stats_of(self->fd);
+	EXPECT_EQ(1, stats.enqueued_msgs);
+	EXPECT_EQ(4, stats.enqueued_bytes);
+	EXPECT_EQ(1, fdinfo_number(self->fd, "kmsgpipe-sent-msgs"));
+	EXPECT_EQ(4, fdinfo_number(self->fd, "kmsgpipe-sent-bytes"));
+	ASSERT_EQ(9, put_text(self->fd, "o\nthree\nf"));
+	stats = stats_of(self->fd);
+	EXPECT_EQ(3, stats.enqueued_msgs);
+	EXPECT_EQ(14, stats.enqueued_bytes);
+	EXPECT_EQ(3, fdinfo_number(self->fd, "kmsgpipe-sent-msgs"));
+	EXPECT_EQ(14, fdinfo_number(self->fd, "kmsgpipe-sent-bytes"));
+}
+
+TEST_F(lines, writing_no_bytes_changes_nothing)
+{
+	struct kmsgpipe_stats before;
+	struct iovec none[] = { { "", 0 }, { nowhere, 0 } };
+	int turn;
+
+	ASSERT_EQ(2, put_text(self->fd, "ab"));
+	for (turn = 0; turn < 2; turn++) {
+		before = state_of(self->fd);
+		EXPECT_EQ(0, TRY(write(self->fd, "", 0)));
+		EXPECT_EQ(0, TRY(write(self->fd, NULL, 0)));
+		EXPECT_EQ(0, TRY(writev(self->fd, none, 2)));
+		EXPECT_TRUE(unchanged(&before, self->fd));
+		EXPECT_EQ(2, line_bytes(self->fd));
+		/* Nor in a full pipe. */
+		fill(self->plain);
+	}
+}
+
+TEST_F(lines, bad_memory_changes_nothing)
+{
+	char *end = end_of_memory();
+	struct kmsgpipe_stats before;
+
+	ASSERT_EQ(2, put_text(self->fd, "ab"));
+	before = state_of(self->fd);
+	EXPECT_EQ(-EFAULT, TRY(write(self->fd, nowhere, 4)));
+	memcpy(end - 2, "cd", 2);
+	EXPECT_EQ(-EFAULT, TRY(write(self->fd, end - 2, 4)));
+	EXPECT_TRUE(unchanged(&before, self->fd));
+	EXPECT_EQ(2, line_bytes(self->fd));
+	EXPECT_EQ(1, put_text(self->fd, "\n"));
+	EXPECT_MESSAGES(self, "ab\n");
+}
+
+/* ---- Lengths ---- */
+
+TEST_F(lines, a_line_is_as_long_as_a_message)
+{
+	EXPECT_EQ(16, put_text(self->fd, "0123456789abcde\n"));
+	EXPECT_EQ(20, put_text(self->fd, "one\n0123456789abcde\n"));
+	EXPECT_EQ(14, put_text(self->fd, "0123456789abcd"));
+	EXPECT_EQ(2, put_text(self->fd, "e\n"));
+	EXPECT_MESSAGES(self, "0123456789abcde\n", "one\n", "0123456789abcde\n", "0123456789abcde\n");
+}
+
+TEST_F(lines, a_first_line_that_is_too_long_is_refused)
+{
+	static const char *const texts[] = {
+		"0123456789abcdef\n", "0123456789abcdef\none\n", "0123456789abcdefg", "0123456789abcdef0123456789abcdef\n",
+	};
+	struct kmsgpipe_stats before = state_of(self->fd), after;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(texts); i++)
+		EXPECT_EQ(-EMSGSIZE, put_text(self->fd, texts[i]));
+	after = state_of(self->fd);
+	EXPECT_EQ(before.refused_size + i, after.refused_size);
+	after.refused_size = before.refused_size;
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+	EXPECT_EQ(0, line_bytes(self->fd));
+	/* With what was kept it is longer. */
+	ASSERT_EQ(2, put_text(self->fd, "ab"));
+	EXPECT_EQ(-EMSGSIZE, put_text(self->fd, "0123456789abcd\n"));
+	EXPECT_EQ(-EMSGSIZE, put_text(self->fd, "0123456789abcde"));
+	EXPECT_EQ(2, line_bytes(self->fd));
+	EXPECT_EQ(0, stats_of(self->fd).enqueued_msgs);
+	/* Whether there is room or not. */
+	fill(self->plain);
+	EXPECT_EQ(-EMSGSIZE, put_text(self->fd, "0123456789abcd\n"));
+	EXPECT_EQ(-EMSGSIZE, put_text(self->nonblocking, "0123456789abcdef\n"));
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	EXPECT_EQ(14, put_text(self->fd, "0123456789abc\n"));
+	EXPECT_MESSAGES(self, "ab0123456789abc\n");
+}
+
+TEST_F(lines, a_beginning_of_the_most_bytes_cannot_become_a_line)
+{
+	ASSERT_EQ(16, put_text(self->fd, "0123456789abcdef"));
+	EXPECT_EQ(-EMSGSIZE, put_text(self->fd, "\n"));
+	EXPECT_EQ(-EMSGSIZE, put_text(self->fd, "x"));
+	EXPECT_EQ(16, line_bytes(self->fd));
+	close(self->fd);
+	EXPECT_MESSAGES(self, "0123456789abcdef");
+	self->fd = open_id(self->id, O_RDWR);
+}
+
+TEST_F(lines, a_later_line_that_is_too_long_ends_the_write)
+{
+	struct kmsgpipe_stats before = stats_of(self->fd);
+
+	EXPECT_EQ(4, put_text(self->fd, "one\n0123456789abcdef\ntwo\n"));
+	EXPECT_EQ(0, line_bytes(self->fd));
+	EXPECT_EQ(6, put_text(self->fd, "a\n\nbc\n0123456789abcdefg"));
+	EXPECT_EQ(0, line_bytes(self->fd));
+	EXPECT_EQ(before.refused_size, stats_of(self->fd).refused_size);
+	EXPECT_MESSAGES(self, "one\n", "a\n", "\n", "bc\n");
+	ASSERT_EQ(2, put_text(self->fd, "ab"));
+	EXPECT_EQ(2, put_text(self->fd, "c\n0123456789abcdef\n"));
+	EXPECT_EQ(0, line_bytes(self->fd));
+	EXPECT_MESSAGES(self, "abc\n");
+}
+
+TEST_F(lines, lines_of_several_pages)
+{
+	static char text[12288], got[12288];
+	long id = limited_pipe(12288, 2);
+	int fd = open_for_lines(id, O_RDWR | O_NONBLOCK);
+	size_t at;
+
+	for (at = 0; at < 10000; at++)
+		text[at] = 'a' + at % 26;
+	text[9999] = '\n';
+	ASSERT_EQ(10000, write(fd, text, 10000));
+	ASSERT_EQ(10000, read(fd, got, sizeof(got)));
+	EXPECT_EQ(0, memcmp(got, text, 10000));
+	ASSERT_EQ(4097, write(fd, text, 4097));
+	ASSERT_EQ(4097, write(fd, text + 4097, 4097));
+	EXPECT_EQ(-EMSGSIZE, TRY(write(fd, text, 4097)));
+	EXPECT_EQ(8194, line_bytes(fd));
+	ASSERT_EQ(1806, write(fd, text + 8194, 1806));
+	ASSERT_EQ(10000, read(fd, got, sizeof(got)));
+	EXPECT_EQ(0, memcmp(got, text, 10000));
+	EXPECT_EQ(-EAGAIN, TRY(read(fd, got, sizeof(got))));
+	expect_destroyed(_metadata, fd);
+	close(fd);
+}
+
+/* ---- Room ---- */
+
+TEST_F(lines, without_room_for_all_those_that_fit_are_accepted)
+{
+	struct kmsgpipe_stats before = stats_of(self->fd);
+	struct iovec iov = { "7\n8\n", 4 };
+
+	EXPECT_EQ(8, put_text(self->nonblocking, "1\n2\n3\n4\n5\n6\n"));
+	EXPECT_EQ(0, line_bytes(self->nonblocking));
+	/* It did not end with the error. */
+	EXPECT_EQ(before.refused_full, stats_of(self->fd).refused_full);
+	EXPECT_EQ(-EAGAIN, put_text(self->nonblocking, "5\n6\n"));
+	EXPECT_EQ(before.refused_full + 1, stats_of(self->fd).refused_full);
+	EXPECT_EQ(before.enqueued_msgs + 4, stats_of(self->fd).enqueued_msgs);
+	EXPECT_EQ(before.enqueued_bytes + 8, stats_of(self->fd).enqueued_bytes);
+	EXPECT_STREQ("1\n", piece(self->reading, 100));
+	/* What follows lines that were not accepted is not kept. */
+	EXPECT_EQ(2, put_text(self->nonblocking, "5\n6\nta"));
+	EXPECT_EQ(0, line_bytes(self->nonblocking));
+	EXPECT_STREQ("2\n", piece(self->reading, 100));
+	EXPECT_EQ(4, put_text(self->nonblocking, "6\nta"));
+	EXPECT_EQ(2, line_bytes(self->nonblocking));
+	EXPECT_STREQ("3\n", piece(self->reading, 100));
+	EXPECT_EQ(2, TRY(pwritev2(self->fd, &iov, 1, -1, RWF_NOWAIT)));
+	EXPECT_EQ(-EAGAIN, TRY(pwritev2(self->fd, &iov, 1, -1, RWF_NOWAIT)));
+	EXPECT_MESSAGES(self, "4\n", "5\n", "6\n", "7\n");
+}
+
+TEST_F(lines, a_blocking_write_waits_until_all_are_accepted)
+{
+	struct call call = writer(self->fd, "1\n2\n3\n4\n5\n6\nt", 13);
+
+	start(&call);
+	await_writers(self->fd, 1);
+	EXPECT_EQ(4, stats_of(self->fd).depth_msgs);
+	EXPECT_STREQ("1\n", piece(self->reading, 100));
+	await_depth(self->fd, 4);
+	await_writers(self->fd, 1);
+	EXPECT_STREQ("2\n", piece(self->reading, 100));
+	EXPECT_EQ(13, finish(&call));
+	EXPECT_EQ(1, line_bytes(self->fd));
+	EXPECT_MESSAGES(self, "3\n", "4\n", "5\n", "6\n");
+}
+
+TEST_F(lines, writers_that_wait_are_all_woken)
+{
+	int another = open_for_lines(self->id, O_WRONLY);
+	struct call calls[] = { writer(self->fd, "a\nb\n", 4), writer(another, "c\nd\n", 4) };
+
+	fill(self->plain);
+	start(&calls[0]);
+	await_writers(self->fd, 1);
+	start(&calls[1]);
+	await_writers(self->fd, 2);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	EXPECT_EQ(4, finish(&calls[0]));
+	EXPECT_EQ(4, finish(&calls[1]));
+	EXPECT_EQ(4, stats_of(self->fd).depth_msgs);
+	EXPECT_EQ(8, stats_of(self->fd).depth_bytes);
+	close(another);
+}
+
+TEST_F(lines, a_reader_is_woken_for_each_line)
+{
+	char first[8], second[8];
+	struct call readers[] = { reader(self->fd, first, 8), reader(self->fd, second, 8) };
+
+	start(&readers[0]);
+	await_readers(self->fd, 1);
+	start(&readers[1]);
+	await_readers(self->fd, 2);
+	EXPECT_EQ(6, put_text(self->nonblocking, "a\nbc\nd"));
+	EXPECT_EQ(2, finish(&readers[0]));
+	EXPECT_EQ(0, memcmp(first, "a\n", 2));
+	EXPECT_EQ(3, finish(&readers[1]));
+	EXPECT_EQ(0, memcmp(second, "bc\n", 3));
+}
+
+/* ---- Signals ---- */
+
+TEST_F(lines, a_signal_ends_a_write_with_what_was_accepted)
+{
+	static const int flags[] = { 0, SA_RESTART };
+	struct call call;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		on_sigusr1(flags[i]);
+		call = writer(self->fd, "1\n2\n3\n4\n5\nt", 11);
+		start(&call);
+		await_writers(self->fd, 1);
+		ASSERT_EQ(0, pthread_kill(call.thread, SIGUSR1));
+		EXPECT_EQ(8, finish(&call));
+		EXPECT_EQ(1, signals);
+		EXPECT_EQ(0, line_bytes(self->fd));
+		EXPECT_MESSAGES(self, "1\n", "2\n", "3\n", "4\n");
+	}
+}
+
+TEST_F(lines, a_signal_before_any_was_accepted_interrupts)
+{
+	struct call call = writer(self->fd, "c\nd", 3);
+
+	ASSERT_EQ(2, put_text(self->fd, "ab"));
+	fill(self->plain);
+	on_sigusr1(0);
+	start(&call);
+	await_writers(self->fd, 1);
+	ASSERT_EQ(0, pthread_kill(call.thread, SIGUSR1));
+	EXPECT_EQ(-EINTR, finish(&call));
+	EXPECT_EQ(2, line_bytes(self->fd));
+	EXPECT_EQ(4, stats_of(self->fd).enqueued_msgs);
+	/* Or goes on where it was. */
+	on_sigusr1(SA_RESTART);
+	start(&call);
+	await_writers(self->fd, 1);
+	ASSERT_EQ(0, pthread_kill(call.thread, SIGUSR1));
+	while (!signals)
+		sched_yield();
+	await_writers(self->fd, 1);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	EXPECT_EQ(3, finish(&call));
+	EXPECT_EQ(1, line_bytes(self->fd));
+	EXPECT_MESSAGES(self, "abc\n");
+}
+
+/* ---- Other ways to write ---- */
+
+TEST_F(lines, io_uring_writes_lines)
+{
+	struct io_uring_sqe write = { .opcode = IORING_OP_WRITE, .fd = self->fd, .off = -1 };
+	struct ring ring;
+
+	ring_open(&ring);
+	write.addr = (uintptr_t)"one\ntwo\nth";
+	write.len = 10;
+	ASSERT_EQ(1, ring_submit(&ring, &write));
+	EXPECT_EQ(10, ring_complete(&ring));
+	EXPECT_EQ(2, line_bytes(self->fd));
+	/* Those that fit. */
+	write.addr = (uintptr_t)"ree\n4\n5\n";
+	write.len = 8;
+	ASSERT_EQ(1, ring_submit(&ring, &write));
+	EXPECT_EQ(6, ring_complete(&ring));
+	/* When there is room. */
+	write.addr = (uintptr_t)"5\nx";
+	write.len = 3;
+	ASSERT_EQ(1, ring_submit(&ring, &write));
+	EXPECT_EQ(0, ring_completions(&ring));
+	EXPECT_STREQ("one\n", piece(self->reading, 100));
+	EXPECT_EQ(3, ring_complete(&ring));
+	EXPECT_EQ(1, line_bytes(self->fd));
+	EXPECT_MESSAGES(self, "two\n", "three\n", "4\n", "5\n");
+	ring_close(&ring);
+}
+
+TEST_F(lines, splice_writes_lines)
+{
+	char got[8];
+	int ends[2];
+
+	ASSERT_EQ(0, pipe(ends));
+	ASSERT_EQ(10, put_text(ends[1], "one\ntwo\nth"));
+	EXPECT_EQ(10, splice(ends[0], NULL, self->nonblocking, NULL, 4096, 0));
+	EXPECT_EQ(2, line_bytes(self->nonblocking));
+	/* What does not fit stays in the other pipe. */
+	ASSERT_EQ(8, put_text(ends[1], "ree\n4\n5\n"));
+	EXPECT_EQ(6, splice(ends[0], NULL, self->nonblocking, NULL, 4096, 0));
+	EXPECT_EQ(-EAGAIN, TRY(splice(ends[0], NULL, self->nonblocking, NULL, 4096, 0)));
+	EXPECT_EQ(2, read(ends[0], got, sizeof(got)));
+	EXPECT_EQ(0, memcmp(got, "5\n", 2));
+	EXPECT_MESSAGES(self, "one\n", "two\n", "three\n", "4\n");
+	close(ends[0]);
+	close(ends[1]);
+}
+
+TEST_HARNESS_MAIN

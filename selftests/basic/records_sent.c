@@ -1,0 +1,518 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Writing with KMSGPIPE_MODE_RECORDS: one or more messages at a time, each behind a header. Reading is in
+ * records.c.
+ */
+#include "lib/harness.h"
+#include "lib/memory.h"
+#include "lib/pipe.h"
+#include "lib/pollers.h"
+#include "lib/records.h"
+#include "lib/ring.h"
+#include "lib/signals.h"
+#include "lib/tasks.h"
+#include "lib/views.h"
+
+#include <linux/io_uring.h>
+#include <sys/epoll.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#define PAGE 4096
+
+/* Where writes are put together. */
+static char sent[1 << 20] __attribute__((aligned(8)));
+
+/* Three messages, which take this many bytes. */
+#define THREE (32 + 40 + 32)
+
+static size_t three(void)
+{
+	return put_words(put_words(put_words(sent, "one"), "two words"), "three") - sent;
+}
+
+FIXTURE(sender)
+{
+	long id;
+	/* With records. */
+	int fd;
+	/* Without, and one that does not wait. */
+	int plain;
+};
+
+/* With memory for messages there is a fast path; without, each is sent like one of a plain write. */
+FIXTURE_VARIANT(sender)
+{
+	int has_memory;
+};
+
+FIXTURE_VARIANT_ADD(sender, fresh) {};
+FIXTURE_VARIANT_ADD(sender, used) { .has_memory = 1 };
+
+FIXTURE_SETUP(sender)
+{
+	struct kmsgpipe_create create = default_pipe();
+
+	self->id = create_pipe(&create);
+	ASSERT_LE(1, self->id);
+	self->fd = open_id(self->id, O_RDWR);
+	self->plain = open_id(self->id, O_RDWR | O_NONBLOCK);
+	if (variant->has_memory) {
+		ASSERT_EQ(1, write(self->plain, "x", 1));
+		ASSERT_EQ(1, try_read(self->plain, 1));
+	}
+	ASSERT_EQ(variant->has_memory, debug_value(self->id, "segments") > 0);
+	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_RECORDS));
+}
+
+FIXTURE_TEARDOWN(sender)
+{
+	expect_gone(_metadata, self->fd);
+	close(self->plain);
+	close(self->fd);
+}
+
+/* ---- What is sent ---- */
+
+TEST_F(sender, each_message_of_a_write_is_one)
+{
+	ASSERT_EQ(THREE, three());
+	EXPECT_EQ(THREE, write(self->fd, sent, THREE));
+	EXPECT_EQ(3, stats_of(self->fd).depth_msgs);
+	EXPECT_EQ(17, stats_of(self->fd).depth_bytes);
+	EXPECT_EQ(3, fdinfo_number(self->fd, "kmsgpipe-sent-msgs"));
+	EXPECT_EQ(17, fdinfo_number(self->fd, "kmsgpipe-sent-bytes"));
+	EXPECT_STREQ("one", piece(self->plain, 100));
+	EXPECT_STREQ("two words", piece(self->plain, 100));
+	EXPECT_STREQ("three", piece(self->plain, 100));
+	EXPECT_EQ(-EAGAIN, try_read(self->plain, 100));
+}
+
+TEST_F(sender, what_is_sent_comes_back_as_records)
+{
+	static char got[PAGE] __attribute__((aligned(8)));
+	unsigned long long seq = stats_of(self->fd).enqueued_msgs + 1;
+	struct kmsgpipe_record *record = (void *)got;
+
+	ASSERT_EQ(THREE, write(self->fd, sent, three()));
+	ASSERT_EQ(72 + 80 + 72, read(self->fd, got, sizeof(got)));
+	EXPECT_TRUE(is_record(record, seq, "one"));
+	record = next_record(record);
+	EXPECT_TRUE(is_record(record, seq + 1, "two words"));
+	record = next_record(record);
+	EXPECT_TRUE(is_record(record, seq + 2, "three"));
+	EXPECT_EQ(getpid(), record->pid);
+	EXPECT_LE(((struct kmsgpipe_record *)got)->monotonic_ns, record->monotonic_ns);
+}
+
+TEST_F_TIMEOUT(sender, every_length_in_writes_of_every_kind, 240)
+{
+	/* In a page, exactly one, and more. */
+	static const size_t lengths[] = { 1, 7, 8, 9, 255, 4064, 4065, 4071, 4072, 4073, 8192, 65536 };
+	int reader = open_id(limited_pipe(65536, 64), O_RDWR | O_NONBLOCK), fd = open_id(stats_of(reader).id, O_WRONLY);
+	static char payload[65536], got[65536];
+	char *at;
+	size_t i, k;
+
+	ASSERT_EQ(0, set_mode(fd, KMSGPIPE_MODE_RECORDS));
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		at = put_message(sent, payload, numbered(payload, i, lengths[i]));
+		ASSERT_EQ(at - sent, write(fd, sent, at - sent)) TH_LOG("%zu bytes", lengths[i]);
+		for (k = 0; k < ARRAY_SIZE(lengths); k++)
+			at = put_message(at, payload, numbered(payload, k, lengths[k]));
+		ASSERT_EQ(at - sent - (ssize_t)send_size(lengths[i]),
+			  write(fd, sent + send_size(lengths[i]), at - sent - send_size(lengths[i])));
+		ASSERT_EQ(lengths[i], read(reader, got, sizeof(got)));
+		ASSERT_TRUE(is_numbered(got, i, lengths[i]));
+		for (k = 0; k < ARRAY_SIZE(lengths); k++) {
+			ASSERT_EQ(lengths[k], read(reader, got, sizeof(got)));
+			ASSERT_TRUE(is_numbered(got, k, lengths[k]));
+		}
+	}
+	expect_destroyed(_metadata, reader);
+	close(fd);
+	close(reader);
+}
+
+TEST_F(sender, each_message_has_the_sender_of_its_write)
+{
+	static char got[PAGE] __attribute__((aligned(8)));
+	struct kmsgpipe_record *record = (void *)got;
+	pid_t child = fork();
+	int i;
+
+	if (!child) {
+		if (setgid(12) || setuid(34))
+			_exit(1);
+		_exit(write(self->fd, sent, three()) != THREE);
+	}
+	ASSERT_EQ(0, exit_of(child));
+	ASSERT_EQ(72 + 80 + 72, read(self->fd, got, sizeof(got)));
+	for (i = 0; i < 3; i++, record = next_record(record)) {
+		EXPECT_EQ(34, record->uid);
+		EXPECT_EQ(12, record->gid);
+		EXPECT_EQ(child, record->pid);
+		EXPECT_EQ(KMSGPIPE_RECORD_PRIVILEGED, record->flags);
+	}
+}
+
+TEST_F(sender, every_way_to_write)
+{
+	struct iovec iov[] = { { sent, 10 }, { sent + 10, 0 }, { sent + 10, 30 }, { sent + 40, THREE - 40 } };
+	struct io_uring_sqe request = {
+		.opcode = IORING_OP_WRITE, .fd = self->fd, .addr = (uintptr_t)sent, .len = THREE, .off = -1,
+	};
+	struct ring ring;
+	int ends[2];
+
+	ring_open(&ring);
+	ASSERT_EQ(0, pipe(ends));
+	three();
+	EXPECT_EQ(THREE, writev(self->fd, iov, 4));
+	EXPECT_EQ(THREE, pwritev2(self->fd, iov, 4, -1, RWF_NOWAIT));
+	EXPECT_EQ(1, ring_submit(&ring, &request));
+	EXPECT_EQ(THREE, ring_complete(&ring));
+	ASSERT_EQ(THREE, write(ends[1], sent, THREE));
+	EXPECT_EQ(THREE, splice(ends[0], NULL, self->fd, NULL, PAGE, 0));
+	EXPECT_EQ(12, stats_of(self->fd).depth_msgs);
+	EXPECT_EQ(0, write(self->fd, sent, 0));
+	EXPECT_EQ(12, stats_of(self->fd).depth_msgs);
+	close(ends[0]);
+	close(ends[1]);
+	ring_close(&ring);
+}
+
+/* ---- What is refused, all of it ---- */
+
+/* Whether a write of `len` bytes fails so, and nothing is sent, not even what is good. */
+static int refused(int fd, long expected, size_t len)
+{
+	struct kmsgpipe_stats before = state_of(fd);
+	long got = TRY(write(fd, sent, len));
+
+	if (expected == -EMSGSIZE)
+		before.refused_size++;
+	return got == expected && unchanged(&before, fd);
+}
+
+TEST_F(sender, what_is_cut_off)
+{
+	size_t len;
+
+	three();
+	for (len = 1; len < THREE; len++)
+		if (len != 32 && len != 72)
+			EXPECT_TRUE(refused(self->fd, -EINVAL, len)) TH_LOG("%zu bytes", len);
+	memset(sent + THREE, 0, 8);
+	EXPECT_TRUE(refused(self->fd, -EINVAL, THREE + 8));
+}
+
+TEST_F(sender, what_is_still_to_come)
+{
+	struct kmsgpipe_send *send = (void *)(sent + 32);
+	size_t i;
+
+	for (i = 4; i < sizeof(*send); i++) {
+		three();
+		sent[32 + i] = 1;
+		EXPECT_TRUE(refused(self->fd, -EINVAL, THREE)) TH_LOG("byte %zu", i);
+	}
+	three();
+	send->len = 0;
+	EXPECT_TRUE(refused(self->fd, -EINVAL, THREE));
+}
+
+TEST_F(sender, what_is_not_zero_behind_a_message)
+{
+	size_t i;
+
+	/* "two words" has seven zeroes behind it. */
+	for (i = 65; i < 72; i++) {
+		three();
+		sent[i] = 1;
+		EXPECT_TRUE(refused(self->fd, -EINVAL, THREE)) TH_LOG("byte %zu", i);
+	}
+}
+
+TEST_F(sender, a_message_that_is_too_long)
+{
+	static const char payload[65536];
+	static const unsigned int lens[] = { 257, 4096, 1U << 20, 1U << 31, ~0U };
+	struct kmsgpipe_send *second;
+	char *end;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		end = put_message(put_words(sent, "good"), payload, 300);
+		second = (void *)(sent + 32);
+		second->len = lens[i];
+		EXPECT_TRUE(refused(self->fd, -EMSGSIZE, end - sent)) TH_LOG("%u", lens[i]);
+	}
+	/* In more than a page, too. */
+	end = put_message(put_words(sent, "good"), payload, 5000);
+	EXPECT_TRUE(refused(self->fd, -EMSGSIZE, end - sent));
+	end = put_message(sent, payload, 256);
+	EXPECT_EQ(280, write(self->fd, sent, end - sent));
+}
+
+TEST_F(sender, the_last_of_many_pages)
+{
+	char *at = sent;
+	size_t i;
+
+	for (i = 0; i < 100; i++)
+		at = put_message(at, sent + (1 << 19), 200);
+	/* The zeroes behind it, its header, and its length. */
+	at = put_words(at, "good");
+	at[-1] = 1;
+	EXPECT_TRUE(refused(self->fd, -EINVAL, at - sent));
+	at[-1] = 0;
+	at[-28] = 1;
+	EXPECT_TRUE(refused(self->fd, -EINVAL, at - sent));
+	at[-28] = 0;
+	EXPECT_TRUE(refused(self->fd, -EINVAL, at - sent - 1));
+	EXPECT_TRUE(refused(self->fd, -EINVAL, at - sent - 9));
+	EXPECT_EQ(at - sent, write(self->fd, sent, at - sent));
+	EXPECT_EQ(101, stats_of(self->fd).depth_msgs);
+}
+
+TEST_F(sender, bad_memory)
+{
+	struct kmsgpipe_stats before = state_of(self->fd);
+	char *end = end_of_memory();
+
+	three();
+	memcpy(end - 100, sent, 100);
+	EXPECT_EQ(-EFAULT, TRY(write(self->fd, end - 100, THREE)));
+	EXPECT_EQ(-EFAULT, TRY(write(self->fd, nowhere, THREE)));
+	EXPECT_EQ(-EFAULT, TRY(write(self->fd, nowhere, 2 * PAGE)));
+	EXPECT_EQ(-EFAULT, TRY(write(self->fd, end - 8, 2 * PAGE)));
+	EXPECT_TRUE(unchanged(&before, self->fd));
+}
+
+/* ---- A pipe that is full ---- */
+
+/* Fills it but for so many slots. */
+static void leave_room(int fd, unsigned int slots)
+{
+	unsigned int i;
+
+	for (i = stats_of(fd).depth_msgs; i < KMSGPIPE_MAX_MSGS_DEFAULT - slots; i++)
+		if (write(fd, "x", 1) != 1)
+			abort();
+}
+
+TEST_F(sender, without_waiting_those_that_there_is_room_for)
+{
+	unsigned int room;
+
+	for (room = 0; room <= 3; room++) {
+		static const long accepted[] = { -EAGAIN, 32, 72, THREE };
+
+		leave_room(self->plain, room);
+		three();
+		EXPECT_EQ(accepted[room], TRY(pwritev2(self->fd, &(struct iovec){ sent, THREE }, 1, -1, RWF_NOWAIT)))
+			TH_LOG("%u", room);
+		EXPECT_EQ(128, stats_of(self->fd).depth_msgs);
+		ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	}
+	/* What some were accepted of is not refused. */
+	EXPECT_EQ(1, stats_of(self->fd).refused_full);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_TOGGLE_BLOCK));
+	leave_room(self->plain, 1);
+	EXPECT_EQ(32, write(self->fd, sent, THREE));
+	EXPECT_EQ(1, stats_of(self->fd).refused_full);
+	EXPECT_EQ(-EAGAIN, TRY(write(self->fd, sent, THREE)));
+	EXPECT_EQ(2, stats_of(self->fd).refused_full);
+}
+
+/* There is memory for one more, but no slot. */
+TEST_F(sender, one_message_more_than_there_is_room_for)
+{
+	int fd = open_id(limited_pipe(256, 2), O_RDWR | O_NONBLOCK);
+
+	ASSERT_EQ(3, put_text(fd, "one"));
+	ASSERT_EQ(3, put_text(fd, "two"));
+	ASSERT_EQ(0, set_mode(fd, KMSGPIPE_MODE_RECORDS));
+	three();
+	EXPECT_EQ(-EAGAIN, TRY(write(fd, sent, send_size(3))));
+	EXPECT_EQ(-EAGAIN, TRY(write(fd, sent, THREE)));
+	EXPECT_EQ(2, stats_of(fd).depth_msgs);
+	EXPECT_EQ(2, stats_of(fd).refused_full);
+	expect_destroyed(_metadata, fd);
+	close(fd);
+}
+
+TEST_F(sender, who_may_wait_waits_until_all_are_accepted)
+{
+	struct call call = writer(self->fd, sent, THREE);
+	unsigned int i;
+
+	leave_room(self->plain, 1);
+	three();
+	start(&call);
+	for (i = 0; i < 2; i++) {
+		await_writers(self->plain, 1);
+		EXPECT_EQ(128, stats_of(self->plain).depth_msgs);
+		EXPECT_STREQ("x", piece(self->plain, 100));
+	}
+	EXPECT_EQ(THREE, finish(&call));
+	EXPECT_EQ(128, stats_of(self->plain).depth_msgs);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+}
+
+TEST_F(sender, a_signal_ends_it_with_what_was_accepted)
+{
+	unsigned int room;
+
+	on_sigusr1(0);
+	for (room = 0; room < 3; room++) {
+		static const long accepted[] = { -EINTR, 32, 72 };
+		struct call call = writer(self->fd, sent, THREE);
+
+		leave_room(self->plain, room);
+		three();
+		start(&call);
+		await_writers(self->plain, 1);
+		pthread_kill(call.thread, SIGUSR1);
+		EXPECT_EQ(accepted[room], finish(&call)) TH_LOG("%u", room);
+		EXPECT_EQ(128, stats_of(self->plain).depth_msgs);
+		ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	}
+}
+
+TEST_F(sender, the_end_of_the_pipe_ends_it_with_what_was_accepted)
+{
+	struct call call = writer(self->fd, sent, THREE);
+
+	leave_room(self->plain, 1);
+	three();
+	start(&call);
+	await_writers(self->plain, 1);
+	ASSERT_EQ(0, ioctl(self->plain, KMSGPIPE_DESTROY));
+	EXPECT_EQ(32, finish(&call));
+	EXPECT_EQ(-ENODEV, TRY(write(self->fd, sent, THREE)));
+	EXPECT_EQ(-ENODEV, TRY(write(self->fd, sent, 2 * PAGE)));
+}
+
+/* io_uring tries without waiting, and what it got is a result: it does not try again for the rest. */
+TEST_F(sender, by_io_uring_those_that_there_is_room_for)
+{
+	struct io_uring_sqe request = {
+		.opcode = IORING_OP_WRITE, .fd = self->fd, .addr = (uintptr_t)sent, .len = THREE, .off = -1,
+	};
+	struct ring ring;
+
+	ring_open(&ring);
+	leave_room(self->plain, 2);
+	three();
+	EXPECT_EQ(1, ring_submit(&ring, &request));
+	EXPECT_EQ(72, ring_complete(&ring));
+	ring_close(&ring);
+}
+
+/* More than a page is looked at twice. What becomes too long meanwhile ends the call, which is not refused then. */
+TEST_F(sender, a_message_that_becomes_too_long_ends_it)
+{
+	struct kmsgpipe_send *third = (void *)(sent + 2 * send_size(3));
+	size_t len = 0, i;
+	struct call call;
+
+	leave_room(self->plain, 1);
+	for (i = 0; i < 200; i++)
+		len += put_words(sent + len, "one") - (sent + len);
+	ASSERT_LT(PAGE, len);
+	call = writer(self->fd, sent, len);
+	start(&call);
+	await_writers(self->plain, 1);
+	third->len = 257;
+	/* Two messages are taken, so that there is room for the third as well. */
+	EXPECT_LT(0, try_read(self->plain, 256));
+	EXPECT_LT(0, try_read(self->plain, 256));
+	EXPECT_EQ(2 * send_size(3), finish(&call));
+	EXPECT_EQ(0, stats_of(self->plain).refused_size);
+	/* From the start it is too long, and refused. */
+	EXPECT_EQ(-EMSGSIZE, TRY(write(self->fd, sent, len)));
+	EXPECT_EQ(1, stats_of(self->plain).refused_size);
+}
+
+/* The pages for records, one a direction, stay with the pipe whatever becomes of a write. */
+TEST_F(sender, no_write_leaves_the_next_without_memory)
+{
+	struct call call = writer(self->fd, sent, THREE);
+
+	ASSERT_EQ(2, debug_value(self->id, "spare_segments"));
+	EXPECT_EQ(-EFAULT, TRY(write(self->fd, nowhere, THREE)));
+	EXPECT_EQ(2, debug_value(self->id, "spare_segments"));
+	memset(sent, 1, THREE);
+	EXPECT_EQ(-EINVAL, TRY(write(self->fd, sent, THREE)));
+	EXPECT_EQ(2, debug_value(self->id, "spare_segments"));
+	/* One that waits has that of writes with it. */
+	leave_room(self->plain, 0);
+	three();
+	start(&call);
+	await_writers(self->plain, 1);
+	EXPECT_EQ(1, debug_value(self->id, "spare_segments"));
+	ASSERT_EQ(0, ioctl(self->plain, KMSGPIPE_CLEAR_QUEUE));
+	EXPECT_EQ(THREE, finish(&call));
+	EXPECT_LE(2, debug_value(self->id, "spare_segments"));
+}
+
+/* Two writes at a time to one open file, which has one page for both. */
+TEST_F(sender, two_writes_to_one_file)
+{
+	struct call calls[2];
+	char got[100];
+	int i, k;
+
+	leave_room(self->plain, 0);
+	three();
+	for (i = 0; i < 2; i++) {
+		calls[i] = writer(self->fd, sent, THREE);
+		start(&calls[i]);
+		await_writers(self->plain, i + 1);
+	}
+	ASSERT_EQ(0, ioctl(self->plain, KMSGPIPE_CLEAR_QUEUE));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(THREE, finish(&calls[i]));
+	EXPECT_EQ(6, stats_of(self->plain).depth_msgs);
+	for (i = 0, k = 0; i < 6; i++) {
+		ASSERT_LT(0, read(self->plain, got, sizeof(got)));
+		k += *got == 'o';
+	}
+	EXPECT_EQ(2, k);
+}
+
+/* ---- Wakeups ---- */
+
+TEST_F(sender, a_reader_is_woken_and_wakes_the_next)
+{
+	struct call calls[3];
+	char bytes[3][100];
+	int i;
+
+	/* Files that wait, without records. */
+	ASSERT_EQ(0, ioctl(self->plain, KMSGPIPE_TOGGLE_BLOCK));
+	for (i = 0; i < 3; i++) {
+		calls[i] = reader(self->plain, bytes[i], 100);
+		start(&calls[i]);
+		await_readers(self->plain, i + 1);
+	}
+	ASSERT_EQ(THREE, write(self->fd, sent, three()));
+	EXPECT_EQ(3, finish(&calls[0]));
+	EXPECT_EQ(9, finish(&calls[1]));
+	EXPECT_EQ(5, finish(&calls[2]));
+}
+
+static int write_three(int fd)
+{
+	return write(fd, sent, three()) == THREE;
+}
+
+/* Those that share wakeups are all woken by several messages. */
+TEST_F(sender, several_messages_wake_two_exclusive_epolls)
+{
+	expect_two_woken(_metadata, self->fd, EPOLLIN, 1, write_three);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,453 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Messages that grew too old are swept away, counted and logged; sweeps go on as long as there is something
+ * to expire, and no longer.
+ */
+#include "lib/clock.h"
+#include "lib/expiry.h"
+#include "lib/harness.h"
+#include "lib/log.h"
+#include "lib/own_fixture.h"
+#include "lib/pipe.h"
+#include "lib/pollers.h"
+#include "lib/tasks.h"
+
+#include <poll.h>
+#include <sys/epoll.h>
+
+static void await_sweeper(long id, int armed)
+{
+	while (sweeper_armed(id) != armed)
+		sched_yield();
+}
+
+/*
+ * The number of the next message of the log about what the pipe has cleaned, waiting for it if
+ * asked to, or 0 if there is none; -1 for one that is not as it should be.
+ */
+static long cleaned(int log, long id, int wait)
+{
+	struct pollfd entry = { .fd = log, .events = POLLIN };
+	char record[2048], text[64], *start;
+	unsigned long level;
+	long msgs;
+	ssize_t len;
+
+	snprintf(text, sizeof(text), ";kmsgpipe: kmsgpipe%ld: ", id);
+	for (;;) {
+		len = read(log, record, sizeof(record) - 1);
+		if (len < 0 && errno == EAGAIN && !wait)
+			return 0;
+		if (len < 0 && errno == EAGAIN) {
+			poll(&entry, 1, -1);
+			continue;
+		}
+		if (len < 0)
+			abort();
+		record[len] = 0;
+		start = strstr(record, text);
+		if (!start)
+			continue;
+		level = strtoul(record, NULL, 10);
+		if (sscanf(start + strlen(text), "cleaned %ld msgs\n", &msgs) != 1)
+			return -1;
+		/* Nothing else in the line; KERN_INFO. */
+		snprintf(text, sizeof(text), "cleaned %ld msgs", msgs);
+		start = strstr(start, "cleaned");
+		start[strcspn(start, "\n")] = 0;
+		return (level & 7) == 6 && msgs > 0 && !strcmp(start, text) ? msgs : -1;
+	}
+}
+
+TEST_F(own, a_sweep_removes_and_counts)
+{
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 10, 10));
+	ASSERT_EQ(5, write(self->fd, "alpha", 5));
+	ASSERT_EQ(4, write(self->fd, "beta", 4));
+	ASSERT_EQ(5, write(self->fd, "gamma", 5));
+	/* Statistics alone remove nothing: the sweeper does. */
+	await_expired(self->fd, 3);
+	expect_expired(_metadata, self->fd, 3, 14);
+}
+
+TEST_F(own, a_sweep_leaves_what_is_not_too_old)
+{
+	char buffer[8];
+
+	ASSERT_EQ(3, write(self->fd, "old", 3));
+	pass(2500);
+	ASSERT_EQ(5, write(self->fd, "fresh", 5));
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, 2500));
+	await_expired(self->fd, 1);
+	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
+	EXPECT_EQ(5, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
+	EXPECT_EQ(0, memcmp(buffer, "fresh", 5));
+	EXPECT_EQ(1, stats_of(self->fd).expired_msgs);
+}
+
+TEST_F(own, sweeps_go_on_while_something_is_queued)
+{
+	int round;
+
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 5, 5));
+	for (round = 1; round <= 5; round++) {
+		ASSERT_EQ(1, write(self->fd, "x", 1));
+		await_expired(self->fd, round);
+	}
+	/* Also where nothing happens any more: the first sweep comes too early for the second message. */
+	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
+	ASSERT_EQ(1, write(self->fd, "1", 1));
+	pass(500);
+	ASSERT_EQ(1, write(self->fd, "2", 1));
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, 600));
+	await_expired(self->fd, 7);
+}
+
+TEST_F(own, a_sweep_wakes_sleeping_writers)
+{
+	struct call calls[3];
+	int i;
+
+	fill(self->fd);
+	start_writers(calls, 3, self->fd, "late", 4);
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 10, 1));
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(4, finish(&calls[i]));
+	await_expired(self->fd, 128 + 3);
+}
+
+/* All of them and no more than there is room for: two expire, one writer of three sleeps on. */
+TEST_F(own, a_sweep_wakes_one_writer_a_slot)
+{
+	struct call calls[3];
+	char byte;
+	int i;
+
+	ASSERT_EQ(0, set_limits(self->fd, 16, 3));
+	ASSERT_EQ(1, write(self->fd, "1", 1));
+	ASSERT_EQ(1, write(self->fd, "2", 1));
+	pass(2500);
+	ASSERT_EQ(1, write(self->fd, "3", 1));
+	start_writers(calls, 3, self->fd, "w", 1);
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, 2500));
+	await_expired(self->fd, 2);
+	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
+	await_writers(self->fd, 1);
+	await_depth(self->fd, 3);
+	ASSERT_EQ(1, read(self->fd, &byte, 1));
+	EXPECT_EQ('3', byte);
+	for (i = 0; i < 3; i++)
+		EXPECT_EQ(1, finish(&calls[i]));
+}
+
+TEST_F(own, a_sweep_wakes_poll)
+{
+	struct poller poller = { .fd = self->fd, .events = POLLOUT };
+
+	fill(self->fd);
+	start_poll(&poller);
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 10, 1));
+	EXPECT_EQ(POLLOUT, finish_poll(&poller));
+}
+
+TEST_F(own, a_sweep_is_an_edge_for_epoll)
+{
+	struct epoll_event event = { .events = EPOLLOUT | EPOLLET };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	fill(self->fd);
+	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->fd, &event));
+	ASSERT_EQ(0, epoll_wait(epoll, &event, 1, 0));
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 10, 1));
+	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, -1));
+	EXPECT_EQ(EPOLLOUT, event.events);
+	close(epoll);
+}
+
+TEST_F(own, disabling_stops)
+{
+	char buffer[8];
+
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, 1));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	await_expired(self->fd, 1);
+	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
+	ASSERT_EQ(4, write(self->fd, "stay", 4));
+	EXPECT_EQ(0, sweeper_armed(self->id));
+	pass(50);
+	EXPECT_EQ(1, stats_of(self->fd).expired_msgs);
+	EXPECT_EQ(4, fionread(self->fd));
+	EXPECT_EQ(4, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
+
+	/* Also where a message has been queued and a sweep was to come. */
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, 1));
+	ASSERT_EQ(4, write(self->fd, "stay", 4));
+	EXPECT_EQ(1, sweeper_armed(self->id));
+	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
+	EXPECT_EQ(0, sweeper_armed(self->id));
+	pass(5);
+	EXPECT_EQ(4, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
+}
+
+TEST_F(own, sleeps_when_there_is_nothing_to_expire)
+{
+	char byte;
+
+	/* Nothing queued. */
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 20, 1000));
+	EXPECT_EQ(0, sweeper_armed(self->id));
+	/* A message is. */
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	EXPECT_EQ(1, sweeper_armed(self->id));
+	/* It was delivered: at the latest when it would have expired, that was it. */
+	ASSERT_EQ(1, TRY(read(self->nonblocking, &byte, 1)));
+	await_sweeper(self->id, 0);
+	EXPECT_EQ(0, stats_of(self->fd).expired_msgs);
+	/* It was cleared. */
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	EXPECT_EQ(1, sweeper_armed(self->id));
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	await_sweeper(self->id, 0);
+	EXPECT_EQ(1, stats_of(self->fd).dropped_msgs);
+	/* It was swept away. */
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	await_expired(self->fd, 1);
+	await_sweeper(self->id, 0);
+	/* And it wakes up again. */
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	await_expired(self->fd, 2);
+	await_sweeper(self->id, 0);
+}
+
+TEST_F(own, is_armed_for_what_was_queued_before)
+{
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, NEVER));
+	EXPECT_EQ(1, sweeper_armed(self->id));
+}
+
+TEST_F(own, a_shorter_interval_counts_at_once)
+{
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, 1));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	EXPECT_EQ(1, sweeper_armed(self->id));
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 10, 1));
+	await_expired(self->fd, 1);
+	/* The longest one, too. */
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, UINT32_MAX, 1));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	pass(30);
+	EXPECT_EQ(1, stats_of(self->fd).expired_msgs);
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 10, 1));
+	await_expired(self->fd, 2);
+}
+
+TEST_F(own, a_shorter_expiry_counts_at_once)
+{
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 10, NEVER));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	pass(30);
+	EXPECT_EQ(0, stats_of(self->fd).expired_msgs);
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 10, 10));
+	await_expired(self->fd, 1);
+}
+
+TEST_F(own, one_line_in_the_log_for_each_sweep)
+{
+	int log = open_log();
+
+	for (int i = 0; i < 5; i++)
+		ASSERT_EQ(1, write(self->fd, "x", 1));
+	pass(1);
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 5, 1));
+	EXPECT_EQ(5, cleaned(log, self->id, 1));
+	/* No second line about them before that of the next sweep that finds something. */
+	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	pass(1);
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 5, 1));
+	EXPECT_EQ(2, cleaned(log, self->id, 1));
+	EXPECT_EQ(7, stats_of(self->fd).expired_msgs);
+	close(log);
+}
+
+TEST_F(own, no_line_for_a_sweep_that_finds_nothing)
+{
+	int log = open_log();
+	char byte;
+
+	/* The message is gone before it expires; then the sweeper runs for the last time. */
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 5, 200));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	ASSERT_EQ(1, TRY(read(self->nonblocking, &byte, 1)));
+	EXPECT_EQ(1, sweeper_armed(self->id));
+	await_sweeper(self->id, 0);
+	EXPECT_EQ(0, cleaned(log, self->id, 0));
+
+	/* One is queued, and does not expire for a long time. */
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, NEVER));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	pass(20);
+	ASSERT_EQ(1, TRY(read(self->nonblocking, &byte, 1)));
+	EXPECT_EQ(0, cleaned(log, self->id, 0));
+
+	/* A reader has found it too old. */
+	queue_expired(self->fd);
+	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, &byte, 1)));
+	EXPECT_EQ(2, stats_of(self->fd).expired_msgs);
+	/* The sweeper tells of that when it looks, which it will not, or who changes when it does. */
+	EXPECT_EQ(0, cleaned(log, self->id, 0));
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 5, 1));
+	EXPECT_EQ(2, cleaned(log, self->id, 0));
+	await_sweeper(self->id, 0);
+	EXPECT_EQ(0, cleaned(log, self->id, 0));
+	close(log);
+}
+
+TEST_F(own, a_line_also_for_what_a_reader_has_removed)
+{
+	int log = open_log();
+	char byte;
+
+	/* By the sweeper, whoever was first. */
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 300, 50));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	pass(50);
+	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, &byte, 1)));
+	EXPECT_EQ(2, stats_of(self->fd).expired_msgs);
+	EXPECT_EQ(2, cleaned(log, self->id, 1));
+	/* By who switches it off. */
+	queue_expired(self->fd);
+	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, &byte, 1)));
+	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
+	EXPECT_EQ(2, cleaned(log, self->id, 0));
+	/* By who destroys it. */
+	queue_expired(self->fd);
+	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, &byte, 1)));
+	EXPECT_EQ(0, cleaned(log, self->id, 0));
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
+	EXPECT_EQ(2, cleaned(log, self->id, 0));
+	close(log);
+}
+
+TEST_F_TIMEOUT(own, one_line_for_a_sweep_of_very_many, 300)
+{
+	int log = open_log(), i;
+
+	ASSERT_EQ(0, set_limits(self->fd, 1, KMSGPIPE_MAX_MSGS_MAX));
+	for (i = 0; i < KMSGPIPE_MAX_MSGS_MAX; i++)
+		ASSERT_EQ(1, write(self->fd, "x", 1));
+	pass(1);
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 5, 1));
+	EXPECT_EQ(KMSGPIPE_MAX_MSGS_MAX, cleaned(log, self->id, 1));
+	await_sweeper(self->id, 0);
+	EXPECT_EQ(KMSGPIPE_MAX_MSGS_MAX, stats_of(self->fd).expired_msgs);
+	EXPECT_EQ(KMSGPIPE_MAX_MSGS_MAX, stats_of(self->fd).expired_bytes);
+	EXPECT_EQ(0, cleaned(log, self->id, 0));
+	close(log);
+}
+
+TEST(pipe_0_is_swept_too)
+{
+	int fd = open_pipe(O_RDWR), log = open_log();
+	unsigned long long before;
+
+	ASSERT_EQ(0, ioctl(fd, KMSGPIPE_CLEAR_QUEUE));
+	before = stats_of(fd).expired_msgs;
+	ASSERT_EQ(1, write(fd, "x", 1));
+	pass(1);
+	ASSERT_EQ(0, flush_periodic(fd, 1, 5, 1));
+	await_expired(fd, before + 1);
+	EXPECT_EQ(1, cleaned(log, 0, 1));
+	ASSERT_EQ(0, flush_periodic(fd, 0, 0, 0));
+	close(log);
+	close(fd);
+}
+
+TEST_F(own, each_pipe_has_its_own)
+{
+	struct kmsgpipe_create create = default_pipe();
+	long id = create_pipe(&create);
+	int fd = open_id(id, O_RDWR);
+
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 5, 5));
+	EXPECT_TRUE(expires(fd, 0, 0));
+	ASSERT_EQ(1, write(fd, "x", 1));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	await_expired(self->fd, 1);
+	EXPECT_EQ(0, sweeper_armed(id));
+	EXPECT_EQ(1, stats_of(fd).depth_msgs);
+	EXPECT_EQ(0, stats_of(fd).expired_msgs);
+	EXPECT_EQ(0, ioctl(fd, KMSGPIPE_DESTROY));
+	close(fd);
+}
+
+/* A sweeper that is armed, or runs, when its pipe is destroyed. */
+TEST_F_TIMEOUT(own, destroying_ends_it, 120)
+{
+	struct kmsgpipe_create create = default_pipe();
+	int i, fd;
+	long id;
+
+	for (i = 0; i < 50; i++) {
+		id = create_pipe(&create);
+		ASSERT_LE(1, id);
+		fd = open_id(id, O_RDWR);
+		ASSERT_EQ(0, flush_periodic(fd, 1, i % 2 ? 1 : NEVER, 1));
+		fill(fd);
+		if (i % 2)
+			pass(i % 5);
+		ASSERT_EQ(0, ioctl(fd, KMSGPIPE_DESTROY));
+		close(fd);
+	}
+}
+
+/* Reads what it can until it has the message that tells it to stop. */
+struct receiver {
+	int fd;
+	unsigned long received;
+	int out_of_order;
+};
+
+static void *receive_all(void *arg)
+{
+	struct receiver *receiver = arg;
+	unsigned int number, last = 0;
+
+	while (read(receiver->fd, &number, sizeof(number)) == sizeof(number) && number) {
+		receiver->out_of_order |= number <= last;
+		last = number;
+		receiver->received++;
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(own, sweeping_races_with_readers_and_writers, 300)
+{
+	unsigned int count = scaled(20000), number;
+	struct receiver receiver = { .fd = self->fd };
+	struct kmsgpipe_stats stats;
+	pthread_t thread;
+
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, 1));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, receive_all, &receiver));
+	for (number = 1; number <= count; number++) {
+		ASSERT_EQ(sizeof(number), write(self->fd, &number, sizeof(number)));
+		if (number % 1000 == 0)
+			ASSERT_EQ(0, flush_periodic(self->fd, 1, 1 + number / 1000 % 2, 1));
+	}
+	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
+	number = 0;
+	ASSERT_EQ(sizeof(number), write(self->fd, &number, sizeof(number)));
+	pthread_join(thread, NULL);
+	stats = stats_of(self->fd);
+	EXPECT_EQ(0, receiver.out_of_order);
+	EXPECT_EQ(receiver.received + 1, stats.dequeued_msgs);
+	EXPECT_EQ(count, receiver.received + stats.expired_msgs);
+	EXPECT_EQ(0, stats.depth_msgs);
+	TH_LOG("%lu received, %llu expired", receiver.received, (unsigned long long)stats.expired_msgs);
+}
+
+TEST_HARNESS_MAIN

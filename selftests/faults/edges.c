@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Memory that ends, or is of no use, at every place of a message: the call fails with EFAULT, and it
+ * is as if there had been no call.
+ */
+#include "lib/harness.h"
+#include "lib/memory.h"
+#include "lib/pipe.h"
+#include "lib/tasks.h"
+#include "lib/views.h"
+
+#include <limits.h>
+
+#define PAGE 4096
+#define MSG_SIZE (4 * PAGE)
+#define MAX_MSGS 4
+/* The accessible part of the memory: more than the longest message. */
+#define ROOM (5 * PAGE)
+
+/* A pipe for messages of several pages; two descriptors of it. */
+FIXTURE(edge)
+{
+	int fd;
+	char *end; /* behind it is memory that is not accessible, before it are ROOM bytes */
+	struct kmsgpipe_stats before;
+};
+
+FIXTURE_SETUP(edge)
+{
+	struct kmsgpipe_create create = { .msg_size = MSG_SIZE, .max_msgs = MAX_MSGS };
+	long id = create_pipe(&create);
+	char *map;
+
+	ASSERT_LE(1, id);
+	self->fd = open_id(id, O_RDWR | O_NONBLOCK);
+	map = pages(ROOM + PAGE);
+	ASSERT_EQ(0, mprotect(map + ROOM, PAGE, PROT_NONE));
+	self->end = map + ROOM;
+}
+
+FIXTURE_TEARDOWN(edge)
+{
+	expect_destroyed(_metadata, self->fd);
+	close(self->fd);
+}
+
+static void pattern(char *to, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		to[i] = (char)(i * 7 + i / 251 + 1);
+}
+
+static int is_pattern(const char *text, size_t len)
+{
+	static char expected[MSG_SIZE];
+
+	pattern(expected, len);
+	return !memcmp(text, expected, len);
+}
+
+static const size_t lengths[] = {
+	1, 2, 64, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE - 1, 2 * PAGE, 2 * PAGE + 1, 3 * PAGE + 1, MSG_SIZE - 1, MSG_SIZE,
+};
+
+/*
+ * Whether memory is to end when `there` bytes of a message of `len` bytes are there. In haste, which is on the
+ * debug kernel: near its beginning, its end, and where one of its pages begins in the queue or in memory.
+ */
+static int worth_trying(size_t there, size_t len)
+{
+	return scale() >= 1 || there <= 64 || len - there <= 64 || (there + 2) % PAGE <= 4 || (len - there + 2) % PAGE <= 4;
+}
+
+TEST_F_TIMEOUT(edge, write_from_memory_that_ends_at_every_offset, 300)
+{
+	unsigned long tried = 0;
+	size_t i, there;
+
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		struct kmsgpipe_stats before = state_of(self->fd);
+		size_t len = lengths[i];
+		char got[MSG_SIZE];
+
+		for (there = 0; there < len; there++) {
+			if (!worth_trying(there, len))
+				continue;
+			ASSERT_EQ(-EFAULT, TRY(write(self->fd, self->end - there, len))) TH_LOG("%zu of %zu", there, len);
+			ASSERT_TRUE(unchanged(&before, self->fd)) TH_LOG("%zu of %zu", there, len);
+			tried++;
+		}
+		pattern(self->end - len, len);
+		ASSERT_EQ(len, write(self->fd, self->end - len, len));
+		ASSERT_EQ(len, read(self->fd, got, sizeof(got)));
+		ASSERT_TRUE(is_pattern(got, len));
+	}
+	printf("# edges: %lu writes from memory that ends\n", tried);
+}
+
+TEST_F_TIMEOUT(edge, read_into_memory_that_ends_at_every_offset, 300)
+{
+	static char message[MSG_SIZE];
+	unsigned long tried = 0;
+	size_t i, there;
+
+	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
+		struct kmsgpipe_stats before;
+		size_t len = lengths[i];
+
+		pattern(message, len);
+		ASSERT_EQ(len, write(self->fd, message, len));
+		before = state_of(self->fd);
+		for (there = 0; there < len; there++) {
+			if (!worth_trying(there, len))
+				continue;
+			ASSERT_EQ(-EFAULT, TRY(read(self->fd, self->end - there, MSG_SIZE))) TH_LOG("%zu of %zu", there, len);
+			ASSERT_TRUE(unchanged(&before, self->fd)) TH_LOG("%zu of %zu", there, len);
+			tried++;
+		}
+		/* Only what the message takes must be there, whatever is said to be. */
+		memset(self->end - len, 0, len);
+		ASSERT_EQ(len, read(self->fd, self->end - len, MSG_SIZE));
+		ASSERT_TRUE(is_pattern(self->end - len, len));
+	}
+	printf("# edges: %lu reads into memory that ends\n", tried);
+}
+
+/* ---- Segments ---- */
+
+/* Segments, a byte each, of memory that holds the message; every third one is followed by one of no bytes. */
+struct segments {
+	struct iovec iov[IOV_MAX];
+	int count;
+	size_t len;
+};
+
+static void lay_out(struct segments *segments, char *memory, int count)
+{
+	int i;
+
+	segments->count = count;
+	segments->len = 0;
+	for (i = 0; i < count; i++) {
+		if (i % 3 == 2) {
+			segments->iov[i] = (struct iovec){ nowhere, 0 };
+			continue;
+		}
+		segments->iov[i] = (struct iovec){ memory + segments->len, 1 };
+		segments->len++;
+	}
+}
+
+/* Makes a call with one segment that is bad, each in turn, or as many as are asked for: how many. */
+static unsigned long fails_at_each(struct __test_metadata *_metadata, FIXTURE_DATA(edge) *self,
+				   struct segments *segments, ssize_t (*call)(int, const struct iovec *, int))
+{
+	struct kmsgpipe_stats before = state_of(self->fd);
+	int step = segments->count / scaled(segments->count) ?: 1, bad;
+	unsigned long tried = 0;
+
+	for (bad = segments->count - 1; bad >= 0; bad -= step) {
+		struct iovec good = segments->iov[bad];
+
+		if (!good.iov_len)
+			continue;
+		segments->iov[bad].iov_base = self->end;
+		ASSERT_EQ(-EFAULT, TRY(call(self->fd, segments->iov, segments->count))) TH_LOG("%d", bad);
+		ASSERT_TRUE(unchanged(&before, self->fd)) TH_LOG("%d of %d", bad, segments->count);
+		segments->iov[bad] = good;
+		tried++;
+	}
+	return tried;
+}
+
+static const int counts[] = { 1, 2, 8, 9, 100, IOV_MAX };
+
+TEST_F_TIMEOUT(edge, writev_with_a_bad_segment_at_every_index, 120)
+{
+	static struct segments segments;
+	static char message[IOV_MAX], got[IOV_MAX];
+	unsigned long tried = 0;
+	size_t i;
+
+	pattern(message, IOV_MAX);
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		lay_out(&segments, message, counts[i]);
+		tried += fails_at_each(_metadata, self, &segments, writev);
+		ASSERT_EQ(segments.len, writev(self->fd, segments.iov, counts[i]));
+		ASSERT_EQ(segments.len, read(self->fd, got, sizeof(got)));
+		ASSERT_EQ(0, memcmp(got, message, segments.len));
+	}
+	printf("# edges: %lu writes with a bad segment\n", tried);
+}
+
+TEST_F_TIMEOUT(edge, readv_with_a_bad_segment_at_every_index, 120)
+{
+	static struct segments segments;
+	static char message[IOV_MAX], got[IOV_MAX];
+	unsigned long tried = 0;
+	size_t i;
+
+	pattern(message, IOV_MAX);
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		lay_out(&segments, got, counts[i]);
+		ASSERT_EQ(segments.len, write(self->fd, message, segments.len));
+		tried += fails_at_each(_metadata, self, &segments, readv);
+		memset(got, 0, sizeof(got));
+		ASSERT_EQ(segments.len, readv(self->fd, segments.iov, counts[i]));
+		ASSERT_EQ(0, memcmp(got, message, segments.len));
+	}
+	printf("# edges: %lu reads with a bad segment\n", tried);
+}
+
+TEST_F(edge, as_many_segments_as_there_can_be)
+{
+	static struct iovec iov[IOV_MAX + 1];
+	struct kmsgpipe_stats before;
+	volatile int less_than_none = -1;
+	char bytes[2] = { 'a', 'b' };
+	int i;
+
+	for (i = 0; i <= IOV_MAX; i++)
+		iov[i] = (struct iovec){ nowhere, 0 };
+	iov[IOV_MAX - 1] = (struct iovec){ bytes, 1 };
+	before = state_of(self->fd);
+	EXPECT_EQ(-EINVAL, TRY(writev(self->fd, iov, IOV_MAX + 1)));
+	EXPECT_EQ(-EINVAL, TRY(writev(self->fd, iov, less_than_none)));
+	EXPECT_EQ(0, TRY(writev(self->fd, iov, 0)));
+	EXPECT_EQ(0, TRY(writev(self->fd, iov, IOV_MAX - 1)));
+	EXPECT_TRUE(unchanged(&before, self->fd));
+	EXPECT_EQ(1, TRY(writev(self->fd, iov, IOV_MAX)));
+	before = state_of(self->fd);
+	iov[IOV_MAX - 1].iov_base = bytes + 1;
+	EXPECT_EQ(-EINVAL, TRY(readv(self->fd, iov, IOV_MAX + 1)));
+	EXPECT_EQ(-EINVAL, TRY(readv(self->fd, iov, less_than_none)));
+	/* The kernel does not even ask for nothing. */
+	EXPECT_EQ(0, TRY(readv(self->fd, iov, IOV_MAX - 1)));
+	EXPECT_TRUE(unchanged(&before, self->fd));
+	EXPECT_EQ(1, TRY(readv(self->fd, iov, IOV_MAX)));
+	EXPECT_EQ('a', bytes[1]);
+	/* The segments themselves are nowhere. */
+	EXPECT_EQ(-EFAULT, TRY(writev(self->fd, nowhere, 2)));
+	EXPECT_EQ(-EFAULT, TRY(readv(self->fd, nowhere, 2)));
+}
+
+/* What a request reads or writes ends at every offset: nothing changes, and no pipe is made. */
+TEST_F(edge, requests_whose_memory_ends_at_every_offset)
+{
+	static const struct {
+		unsigned long request;
+		size_t len;
+	} requests[] = {
+		{ KMSGPIPE_GET_STATS, sizeof(struct kmsgpipe_stats) },
+		{ KMSGPIPE_GET_PARAMS, sizeof(struct kmsgpipe_params) },
+		{ KMSGPIPE_SET_PARAMS, sizeof(struct kmsgpipe_params) },
+		{ KMSGPIPE_FLUSH_PERIODIC, sizeof(struct kmsgpipe_flush) },
+		{ KMSGPIPE_CREATE_NEW, sizeof(struct kmsgpipe_create) },
+		{ KMSGPIPE_DUMP, sizeof(struct kmsgpipe_dump) },
+		{ KMSGPIPE_SET_MODE, sizeof(__u32) },
+		{ KMSGPIPE_GET_MODE, sizeof(__u32) },
+		{ FIONREAD, sizeof(int) },
+		{ FIONBIO, sizeof(int) },
+		{ FIOASYNC, sizeof(int) },
+	};
+	struct kmsgpipe_stats before;
+	int flags, pipes;
+	size_t i, there;
+
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	before = state_of(self->fd);
+	flags = fcntl(self->fd, F_GETFL);
+	pipes = pipes_in_sysfs(0);
+	memset(self->end - ROOM, 0, ROOM);
+	for (i = 0; i < ARRAY_SIZE(requests); i++)
+		for (there = 0; there < requests[i].len; there++) {
+			ASSERT_EQ(-EFAULT, TRY(ioctl(self->fd, requests[i].request, self->end - there)))
+				TH_LOG("request %zu, %zu bytes", i, there);
+			ASSERT_TRUE(unchanged(&before, self->fd)) TH_LOG("request %zu, %zu bytes", i, there);
+		}
+	EXPECT_EQ(flags, fcntl(self->fd, F_GETFL));
+	EXPECT_EQ(pipes, pipes_in_sysfs(0));
+}
+
+/* ---- Kinds of memory ---- */
+
+static void *none_accessible(char *page)
+{
+	return mmap(page, PAGE, PROT_NONE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void *readable_only(char *page)
+{
+	return mmap(page, PAGE, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+/* A file of this length, mapped. */
+static void *file_of(char *page, off_t len, int protection, int flags)
+{
+	int file = memfd_create("content", MFD_CLOEXEC);
+	void *map;
+
+	if (file < 0 || ftruncate(file, len))
+		abort();
+	map = mmap(page, PAGE, protection, MAP_FIXED | flags, file, 0);
+	close(file);
+	return map;
+}
+
+/* There is no page in the file: a program that touches it gets SIGBUS. */
+static void *behind_the_end_of_a_file(char *page)
+{
+	return file_of(page, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
+}
+
+static void *private_behind_the_end_of_a_file(char *page)
+{
+	return file_of(page, 0, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+}
+
+static void *in_a_file(char *page)
+{
+	return file_of(page, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED);
+}
+
+static void *in_a_file_to_read(char *page)
+{
+	return file_of(page, PAGE, PROT_READ, MAP_SHARED);
+}
+
+static void *private_in_a_file(char *page)
+{
+	return file_of(page, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+}
+
+static void *never_touched(char *page)
+{
+	return mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void *gone(char *page)
+{
+	return munmap(page, PAGE) ? MAP_FAILED : page;
+}
+
+FIXTURE(memory)
+{
+	int fd;
+	char *pages;
+};
+
+FIXTURE_VARIANT(memory)
+{
+	void *(*make)(char *page);
+	int readable, writable;
+};
+
+FIXTURE_VARIANT_ADD(memory, not_accessible) { .make = none_accessible };
+FIXTURE_VARIANT_ADD(memory, not_mapped) { .make = gone };
+FIXTURE_VARIANT_ADD(memory, for_reading_only) { .make = readable_only, .readable = 1 };
+FIXTURE_VARIANT_ADD(memory, behind_the_end_of_a_file) { .make = behind_the_end_of_a_file };
+FIXTURE_VARIANT_ADD(memory, private_behind_the_end_of_a_file) { .make = private_behind_the_end_of_a_file };
+FIXTURE_VARIANT_ADD(memory, in_a_file) { .make = in_a_file, .readable = 1, .writable = 1 };
+FIXTURE_VARIANT_ADD(memory, in_a_file_for_reading_only) { .make = in_a_file_to_read, .readable = 1 };
+FIXTURE_VARIANT_ADD(memory, private_in_a_file) { .make = private_in_a_file, .readable = 1, .writable = 1 };
+FIXTURE_VARIANT_ADD(memory, never_touched) { .make = never_touched, .readable = 1, .writable = 1 };
+
+FIXTURE_SETUP(memory)
+{
+	self->fd = open_pipe(O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	/* A page of memory of some kind behind one that is as usual. */
+	self->pages = pages(2 * PAGE);
+	memset(self->pages, 'u', PAGE);
+	ASSERT_NE(MAP_FAILED, variant->make(self->pages + PAGE));
+}
+
+FIXTURE_TEARDOWN(memory)
+{
+	struct kmsgpipe_stats stats = stats_of(self->fd);
+
+	EXPECT_TRUE(accounted(&stats));
+	EXPECT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	close(self->fd);
+}
+
+TEST_F(memory, that_a_message_is_written_from)
+{
+	struct kmsgpipe_stats before = state_of(self->fd);
+	char got[256], zeroes[256] = { 0 };
+	size_t inside;
+
+	/* All of it, or all but what is before. */
+	for (inside = 1; inside <= 256; inside *= 2) {
+		long ret = TRY(write(self->fd, self->pages + PAGE + inside - 256, 256));
+
+		if (!variant->readable) {
+			ASSERT_EQ(-EFAULT, ret);
+			ASSERT_TRUE(unchanged(&before, self->fd));
+			continue;
+		}
+		ASSERT_EQ(256, ret);
+		ASSERT_EQ(256, read(self->fd, got, 256));
+		ASSERT_EQ(0, memcmp(got + 256 - inside, zeroes, inside));
+	}
+}
+
+TEST_F(memory, that_a_message_is_read_into)
+{
+	struct kmsgpipe_stats before;
+	char message[256], got[256];
+	size_t inside;
+
+	pattern(message, 256);
+	ASSERT_EQ(256, write(self->fd, message, 256));
+	before = state_of(self->fd);
+	for (inside = 1; inside <= 256; inside *= 2) {
+		char *place = self->pages + PAGE + inside - 256;
+		long ret = TRY(read(self->fd, place, 256));
+
+		if (!variant->writable) {
+			ASSERT_EQ(-EFAULT, ret);
+			ASSERT_TRUE(unchanged(&before, self->fd));
+			continue;
+		}
+		ASSERT_EQ(256, ret);
+		ASSERT_TRUE(is_pattern(place, 256));
+		ASSERT_EQ(256, write(self->fd, message, 256));
+	}
+	ASSERT_EQ(256, read(self->fd, got, 256));
+	ASSERT_TRUE(is_pattern(got, 256));
+}
+
+TEST_HARNESS_MAIN

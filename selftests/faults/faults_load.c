@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Loading the module while one of its allocations fails, the first, the second, the third ... until none
+ * is left to fail: it says so, nothing of it is there, and loading it then succeeds.
+ */
+#include "lib/files.h"
+#include "lib/harness.h"
+#include "lib/inject.h"
+#include "lib/module.h"
+#include "lib/module_fixture.h"
+#include "lib/random.h"
+#include "lib/views.h"
+
+#include <glob.h>
+#include <sys/syscall.h>
+
+#define WANTED "pipes=2"
+/* The module itself refuses this, before it makes anything. */
+#define REFUSED "msg_size=0"
+
+/* Lets these slabs alone fail, or none: kmemleak and others allocate too, and do without. */
+static void choose_slabs(int chosen)
+{
+	static const char *const names[] = { "kmalloc-*", "kernfs_node_cache", "proc_dir_entry", "radix_tree_node" };
+	char pattern[64];
+	glob_t found;
+	size_t i, k;
+
+	inject_set("failslab/cache-filter", "Y");
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		snprintf(pattern, sizeof(pattern), "/sys/kernel/slab/%s/failslab", names[i]);
+		if (glob(pattern, 0, NULL, &found))
+			abort();
+		for (k = 0; k < found.gl_pathc; k++)
+			if (spill(found.gl_pathv[k], chosen ? "1" : "0") != 1)
+				abort();
+		globfree(&found);
+	}
+}
+
+/* Loads it from a file that is open already. With n, the n-th fault point fails, if there are so many. */
+static long load_with(int file, const char *parameters, int n, enum kind *kind)
+{
+	struct fault fault;
+	long ret;
+
+	if (n)
+		fault = arm(n);
+	ret = TRY(syscall(SYS_finit_module, file, parameters, 0));
+	if (n)
+		*kind = fired(&fault);
+	return ret;
+}
+
+/* How many fault points the kernel passes before the module has made anything. */
+static int points_before(int file)
+{
+	int none = 0, all = 64, middle;
+	enum kind kind;
+
+	while (load_with(file, REFUSED, all, &kind), kind != KINDS) {
+		none = all;
+		all *= 2;
+	}
+	while (all - none > 1) {
+		middle = (none + all) / 2;
+		load_with(file, REFUSED, middle, &kind);
+		*(kind == KINDS ? &all : &none) = middle;
+	}
+	return none;
+}
+
+/* Loads it with each fault point from the first one of its own on, or with some of them, failing. */
+static void sweep_loading(struct __test_metadata *_metadata, int file, enum kind kind, unsigned long long *seed)
+{
+	/* Each time takes seconds on the debug kernel, which lets go of devices as late as it can. */
+	const int step = scale() >= 1 ? 1 : kind == SLAB ? 48 : 12, first = points_before(file);
+	int n = first + pick(seed, step), points = 0, failures = 0;
+	enum kind failed;
+	long ret;
+
+	for (;; n += step) {
+		ret = load_with(file, WANTED, n, &failed);
+		if (!ret) {
+			ASSERT_EQ(2, pipes_in_sysfs(0));
+			ASSERT_EQ(0, unload());
+		} else {
+			ASSERT_EQ(-ENOMEM, ret) TH_LOG("%s fault %d", kind_names[failed], n);
+			failures++;
+		}
+		ASSERT_EQ(NULL, left_behind()) TH_LOG("%s fault %d: %s", kind_names[failed], n, left_behind());
+		if (failed == KINDS)
+			break;
+		points++;
+	}
+	/* With none left to fail it could be loaded. */
+	ASSERT_EQ(0, ret);
+	if (kind == SLAB)
+		EXPECT_LT(0, failures);
+	TH_LOG("%d fault points of %s tried from the %dth on, every %dth: %d noticed", points, kind_names[kind],
+	       first, step, failures);
+}
+
+TEST_F_TIMEOUT(module, that_cannot_be_loaded_leaves_nothing_and_then_can, 3600)
+{
+	int file = open(getenv("LAB_MODULE"), O_RDONLY | O_CLOEXEC);
+	unsigned long long seed = new_seed();
+	enum kind kind;
+
+	TH_LOG("seed %llu", seed);
+	inject_setup();
+	ASSERT_EQ(0, unload());
+	for (kind = SLAB; kind <= PAGE; kind++) {
+		inject_only(kind);
+		choose_slabs(kind == SLAB);
+		sweep_loading(_metadata, file, kind, &seed);
+	}
+	close(file);
+}
+
+TEST_HARNESS_MAIN

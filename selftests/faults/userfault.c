@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A task whose buffer lies on memory that nobody brings in hangs in its page fault
+ * for as long as it likes; nobody else may notice, and what they do meanwhile counts.
+ */
+#include "lib/files.h"
+#include "lib/harness.h"
+#include "lib/missing.h"
+#include "lib/pipe.h"
+#include "lib/tasks.h"
+#include "lib/views.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+FIXTURE(userfault)
+{
+	int fd;
+	int uffd;
+	char *missing;
+};
+
+FIXTURE_SETUP(userfault)
+{
+	self->fd = open_pipe(O_RDWR);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	self->uffd = missing_page(&self->missing);
+}
+
+FIXTURE_TEARDOWN(userfault)
+{
+	expect_at_rest(_metadata, self->fd);
+	close(self->uffd);
+	close(self->fd);
+}
+
+static int roundtrips(int fd, int count)
+{
+	char buffer[16];
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (write(fd, "others", 6) != 6 || read(fd, buffer, sizeof(buffer)) != 6)
+			return 0;
+	return 1;
+}
+
+TEST_F(userfault, a_hanging_writer_stalls_nobody)
+{
+	struct call hanging = writer(self->fd, self->missing, 16);
+	char buffer[16];
+
+	/* With a spare buffer the copy is tried with the lock held first. */
+	EXPECT_TRUE(roundtrips(self->fd, 1));
+	start(&hanging);
+	await_fault(self->uffd);
+	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
+	EXPECT_TRUE(roundtrips(self->fd, 1000));
+	fill(self->fd);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	serve(self->uffd, self->missing);
+	EXPECT_EQ(16, finish(&hanging));
+	EXPECT_EQ(16, read(self->fd, buffer, sizeof(buffer)));
+}
+
+TEST_F(userfault, a_hanging_reader_stalls_nobody)
+{
+	struct call hanging = reader(self->fd, self->missing, 16);
+	char buffer[16];
+
+	ASSERT_EQ(5, write(self->fd, "first", 5));
+	start(&hanging);
+	await_fault(self->uffd);
+	/* The message is still where it was, for whoever can take it. */
+	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
+	EXPECT_EQ(5, read(self->fd, buffer, sizeof(buffer)));
+	EXPECT_EQ(0, memcmp(buffer, "first", 5));
+	EXPECT_TRUE(roundtrips(self->fd, 1000));
+	serve(self->uffd, self->missing);
+	await_readers(self->fd, 1);
+	EXPECT_EQ(6, write(self->fd, "second", 6));
+	EXPECT_EQ(6, finish(&hanging));
+	EXPECT_EQ(0, memcmp(self->missing, "second", 6));
+}
+
+TEST_F(userfault, a_reader_that_wakes_and_hangs_wakes_the_next)
+{
+	char buffer[16];
+	struct call hanging = reader(self->fd, self->missing, 16);
+	struct call next = reader(self->fd, buffer, sizeof(buffer));
+
+	start(&hanging);
+	await_readers(self->fd, 1);
+	start(&next);
+	await_readers(self->fd, 2);
+	ASSERT_EQ(5, write(self->fd, "first", 5));
+	await_fault(self->uffd);
+	EXPECT_EQ(5, finish(&next));
+	EXPECT_EQ(0, memcmp(buffer, "first", 5));
+	serve(self->uffd, self->missing);
+	ASSERT_EQ(6, write(self->fd, "second", 6));
+	EXPECT_EQ(6, finish(&hanging));
+}
+
+TEST_F(userfault, a_hanging_writer_is_not_in_line)
+{
+	struct call hanging = writer(self->fd, self->missing, 16);
+	struct call next = writer(self->fd, "next", 4);
+	char byte;
+
+	fill(self->fd);
+	start(&hanging);
+	await_fault(self->uffd);
+	EXPECT_EQ(0, stats_of(self->fd).waiting_writers);
+	start(&next);
+	await_writers(self->fd, 1);
+	ASSERT_EQ(1, read(self->fd, &byte, 1));
+	EXPECT_EQ(4, finish(&next));
+	serve(self->uffd, self->missing);
+	await_writers(self->fd, 1);
+	ASSERT_EQ(1, read(self->fd, &byte, 1));
+	EXPECT_EQ(16, finish(&hanging));
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+}
+
+TEST_F(userfault, killing_a_hanging_task_loses_no_message)
+{
+	struct kmsgpipe_stats before;
+	char buffer[16];
+	int status;
+	pid_t child;
+
+	ASSERT_EQ(4, write(self->fd, "safe", 4));
+	before = stats_of(self->fd);
+	child = fork();
+	if (!child) {
+		char *missing;
+		int uffd = missing_page(&missing);
+		struct call hanging = reader(self->fd, missing, 16);
+
+		start(&hanging);
+		await_fault(uffd);
+		kill(getpid(), SIGKILL);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	ASSERT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(before.dequeued_msgs, stats_of(self->fd).dequeued_msgs);
+	EXPECT_EQ(4, read(self->fd, buffer, sizeof(buffer)));
+	EXPECT_EQ(0, memcmp(buffer, "safe", 4));
+}
+
+/*
+ * A task that hangs in a page fault of a pipe of the test's own, while others do to the pipe what they
+ * like, and get through with it before the page comes.
+ */
+FIXTURE(held)
+{
+	long id;
+	int fd;
+	int uffd;
+	char *missing;
+};
+
+FIXTURE_SETUP(held)
+{
+	struct kmsgpipe_create create = default_pipe();
+
+	self->id = create_pipe(&create);
+	ASSERT_LE(1, self->id);
+	self->fd = open_id(self->id, O_RDWR);
+	self->uffd = missing_page(&self->missing);
+}
+
+FIXTURE_TEARDOWN(held)
+{
+	expect_gone(_metadata, self->fd);
+	close(self->uffd);
+	close(self->fd);
+}
+
+/* Whether a pipe is gone and another can be made: nothing of that is waited for. */
+static int is_gone(long id)
+{
+	struct kmsgpipe_create create = default_pipe();
+	long other = create_pipe(&create);
+	int fd;
+
+	if (other < 1 || other == id || is_there(sysfs_file(id, "max_msgs")))
+		return 0;
+	fd = open_id(other, O_RDWR);
+	return roundtrips(fd, 10) && !ioctl(fd, KMSGPIPE_DESTROY) && !close(fd);
+}
+
+static void destroyed_meanwhile(struct __test_metadata *_metadata, FIXTURE_DATA(held) *self, struct call hanging)
+{
+	start(&hanging);
+	await_fault(self->uffd);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
+	EXPECT_TRUE(is_gone(self->id));
+	serve(self->uffd, self->missing);
+	EXPECT_EQ(-ENODEV, finish(&hanging));
+}
+
+TEST_F(held, a_writer_whose_pipe_is_destroyed)
+{
+	destroyed_meanwhile(_metadata, self, writer(self->fd, self->missing, 16));
+}
+
+TEST_F(held, a_reader_whose_pipe_is_destroyed)
+{
+	ASSERT_EQ(5, write(self->fd, "first", 5));
+	destroyed_meanwhile(_metadata, self, reader(self->fd, self->missing, 16));
+}
+
+TEST_F(held, a_reader_whose_message_is_cleared)
+{
+	struct call hanging = reader(self->fd, self->missing, 16);
+
+	ASSERT_EQ(5, write(self->fd, "first", 5));
+	start(&hanging);
+	await_fault(self->uffd);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	EXPECT_EQ(1, stats_of(self->fd).dropped_msgs);
+	serve(self->uffd, self->missing);
+	/* It waits for another one. */
+	await_readers(self->fd, 1);
+	ASSERT_EQ(6, write(self->fd, "second", 6));
+	EXPECT_EQ(6, finish(&hanging));
+	EXPECT_EQ(0, memcmp(self->missing, "second", 6));
+}
+
+TEST_F(held, a_writer_whose_message_becomes_too_long)
+{
+	struct call hanging = writer(self->fd, self->missing, 16);
+
+	start(&hanging);
+	await_fault(self->uffd);
+	ASSERT_EQ(0, set_limits(self->fd, 15, 1));
+	serve(self->uffd, self->missing);
+	EXPECT_EQ(-EMSGSIZE, finish(&hanging));
+	EXPECT_EQ(0, stats_of(self->fd).enqueued_msgs);
+	EXPECT_EQ(1, stats_of(self->fd).refused_size);
+}
+
+TEST_F(held, a_writer_whose_room_goes)
+{
+	struct call hanging = writer(self->fd, self->missing, 16);
+	char buffer[16];
+
+	start(&hanging);
+	await_fault(self->uffd);
+	ASSERT_EQ(0, set_limits(self->fd, 16, 1));
+	ASSERT_EQ(5, write(self->fd, "other", 5));
+	serve(self->uffd, self->missing);
+	/* It waits as if it had come now. */
+	await_writers(self->fd, 1);
+	EXPECT_EQ(5, read(self->fd, buffer, sizeof(buffer)));
+	EXPECT_EQ(16, finish(&hanging));
+	EXPECT_EQ(16, read(self->fd, buffer, sizeof(buffer)));
+}
+
+TEST_F(held, calls_whose_descriptor_is_closed)
+{
+	int doomed = open_id(self->id, O_RDWR);
+	struct call hanging = writer(doomed, self->missing, 16);
+	char buffer[16];
+
+	start(&hanging);
+	await_fault(self->uffd);
+	/* The call still has the file, closing only the number. */
+	ASSERT_EQ(0, close(doomed));
+	EXPECT_EQ(2, stats_of(self->fd).writers);
+	EXPECT_TRUE(roundtrips(self->fd, 10));
+	serve(self->uffd, self->missing);
+	EXPECT_EQ(16, finish(&hanging));
+	EXPECT_EQ(16, read(self->fd, buffer, sizeof(buffer)));
+	EXPECT_EQ(1, stats_of(self->fd).writers);
+
+	ASSERT_EQ(0, madvise(self->missing, PAGE, MADV_DONTNEED));
+	doomed = open_id(self->id, O_RDWR);
+	hanging = reader(doomed, self->missing, 16);
+	ASSERT_EQ(5, write(self->fd, "first", 5));
+	start(&hanging);
+	await_fault(self->uffd);
+	ASSERT_EQ(0, close(doomed));
+	EXPECT_EQ(2, stats_of(self->fd).readers);
+	serve(self->uffd, self->missing);
+	EXPECT_EQ(5, finish(&hanging));
+	EXPECT_EQ(0, memcmp(self->missing, "first", 5));
+	EXPECT_EQ(1, stats_of(self->fd).readers);
+}
+
+/* A request in a thread of its own. */
+struct request {
+	pthread_t thread;
+	int fd;
+	unsigned int number;
+	void *argument;
+	long result;
+};
+
+static void *request_thread(void *arg)
+{
+	struct request *request = arg;
+
+	request->result = TRY(ioctl(request->fd, request->number, request->argument));
+	return NULL;
+}
+
+TEST_F(held, requests_whose_pipe_is_destroyed)
+{
+	/* Those that read their argument find no pipe then; one that writes says what was there before. */
+	static const struct kmsgpipe_params params = { .msg_size = 100, .max_msgs = 10 };
+	static const struct kmsgpipe_flush flush = { .enable = 1 };
+	static const struct kmsgpipe_dump dump = { 0 };
+	static const __u32 mode = KMSGPIPE_MODE_WHOLE;
+	static const struct {
+		unsigned int number;
+		const void *argument;
+		size_t len;
+		long result;
+	} requests[] = {
+		{ KMSGPIPE_SET_PARAMS, &params, sizeof(params), -ENODEV },
+		{ KMSGPIPE_FLUSH_PERIODIC, &flush, sizeof(flush), -ENODEV },
+		{ KMSGPIPE_DUMP, &dump, sizeof(dump), -ENODEV },
+		{ KMSGPIPE_SET_MODE, &mode, sizeof(mode), -ENODEV },
+		{ KMSGPIPE_GET_STATS, "", 0, 0 },
+		{ KMSGPIPE_GET_PARAMS, "", 0, 0 },
+		{ KMSGPIPE_GET_MODE, "", 0, 0 },
+		{ FIONREAD, "", 0, 0 },
+	};
+	struct kmsgpipe_create create = default_pipe();
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(requests); i++) {
+		struct request request = { .fd = self->fd, .number = requests[i].number, .argument = self->missing };
+
+		ASSERT_EQ(0, pthread_create(&request.thread, NULL, request_thread, &request));
+		await_fault(self->uffd);
+		EXPECT_TRUE(roundtrips(self->fd, 10));
+		ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
+		serve_with(self->uffd, self->missing, requests[i].argument, requests[i].len);
+		ASSERT_EQ(0, pthread_join(request.thread, NULL));
+		EXPECT_EQ(requests[i].result, request.result) TH_LOG("request %x", requests[i].number);
+		close(self->fd);
+		self->id = create_pipe(&create);
+		ASSERT_LE(1, self->id);
+		self->fd = open_id(self->id, O_RDWR);
+		ASSERT_EQ(0, madvise(self->missing, PAGE, MADV_DONTNEED));
+	}
+}
+
+TEST_F(held, a_creator_keeps_nobody_from_creating)
+{
+	struct request request = { .fd = self->fd, .number = KMSGPIPE_CREATE_NEW, .argument = self->missing };
+	struct kmsgpipe_create create = default_pipe();
+
+	/* Its request is read before anything is locked. */
+	ASSERT_EQ(0, pthread_create(&request.thread, NULL, request_thread, &request));
+	await_fault(self->uffd);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
+	EXPECT_TRUE(is_gone(self->id));
+	serve_with(self->uffd, self->missing, &create, sizeof(create));
+	ASSERT_EQ(0, pthread_join(request.thread, NULL));
+	/* It gets what it asked for, though the pipe that it asked by is gone. */
+	ASSERT_LE(1, request.result);
+	self->id = request.result;
+	close(self->fd);
+	self->fd = open_id(self->id, O_RDWR);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef SELFTESTS_LIB_LINES_FIXTURE_H
+#define SELFTESTS_LIB_LINES_FIXTURE_H
+
+#include "lib/harness.h"
+#include "lib/pipe.h"
+
+/*
+ * A pipe of the test's own, for four messages of up to 16 bytes. Two open files split what is written to them
+ * into lines; two others do not.
+ */
+#define LONGEST 16
+#define SLOTS 4
+
+FIXTURE(lines)
+{
+	long id;
+	int fd;
+	int nonblocking;
+	int reading; /* O_RDONLY and O_NONBLOCK */
+	int plain; /* O_WRONLY and O_NONBLOCK */
+};
+
+FIXTURE_SETUP(lines)
+{
+	self->id = limited_pipe(LONGEST, SLOTS);
+	self->fd = open_for_lines(self->id, O_RDWR);
+	self->nonblocking = open_for_lines(self->id, O_RDWR | O_NONBLOCK);
+	self->reading = open_id(self->id, O_RDONLY | O_NONBLOCK);
+	self->plain = open_id(self->id, O_WRONLY | O_NONBLOCK);
+}
+
+FIXTURE_TEARDOWN(lines)
+{
+	expect_gone(_metadata, self->fd);
+	close(self->plain);
+	close(self->reading);
+	close(self->nonblocking);
+	close(self->fd);
+}
+
+/* Expects these messages, and no more. */
+#define EXPECT_MESSAGES(self, ...)							\
+	do {										\
+		const char *const messages_[] = { __VA_ARGS__ };			\
+		size_t i_;								\
+											\
+		for (i_ = 0; i_ < ARRAY_SIZE(messages_); i_++)				\
+			EXPECT_STREQ(messages_[i_], piece((self)->reading, 100));	\
+		EXPECT_EQ(-EAGAIN, try_read((self)->reading, 100));			\
+	} while (0)
+
+#endif

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "lib/missing.h"
+#include "lib/memory.h"
+
+#include <linux/userfaultfd.h>
+#include <sys/syscall.h>
+
+int hold(char *page)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = {
+		.range = { (uintptr_t)page, PAGE }, .mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &range))
+		abort();
+	return uffd;
+}
+
+int missing_page(char **page)
+{
+	*page = pages(PAGE);
+	return hold(*page);
+}
+
+void await_fault(int uffd)
+{
+	struct uffd_msg event;
+
+	if (read(uffd, &event, sizeof(event)) != sizeof(event) || event.event != UFFD_EVENT_PAGEFAULT)
+		abort();
+}
+
+void serve(int uffd, char *page)
+{
+	struct uffdio_zeropage zero = { .range = { (uintptr_t)page, PAGE } };
+
+	if (ioctl(uffd, UFFDIO_ZEROPAGE, &zero))
+		abort();
+}
+
+void serve_with(int uffd, char *page, const void *content, size_t len)
+{
+	static char source[PAGE] __attribute__((aligned(PAGE)));
+	struct uffdio_copy copy = { .dst = (uintptr_t)page, .src = (uintptr_t)source, .len = PAGE };
+
+	memset(source, 0, PAGE);
+	memcpy(source, content, len);
+	if (ioctl(uffd, UFFDIO_COPY, &copy))
+		abort();
+}

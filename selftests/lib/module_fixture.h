@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef SELFTESTS_LIB_MODULE_FIXTURE_H
+#define SELFTESTS_LIB_MODULE_FIXTURE_H
+
+#include "lib/harness.h"
+#include "lib/module.h"
+
+/* The module with default parameters before each test and after it. */
+FIXTURE(module) {};
+
+FIXTURE_SETUP(module)
+{
+	long ret = 0;
+
+	ASSERT_NE(NULL, getenv("LAB_MODULE"));
+	/* A test that was ended may have left it halfway. */
+	while (loaded() && (ret = unload()) == -EBUSY)
+		sched_yield();
+	ASSERT_EQ(0, ret);
+	ASSERT_EQ(0, load(""));
+}
+
+FIXTURE_TEARDOWN(module)
+{
+	if (!loaded())
+		load("");
+}
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef SELFTESTS_LIB_OWN_FIXTURE_H
+#define SELFTESTS_LIB_OWN_FIXTURE_H
+
+#include "lib/harness.h"
+#include "lib/pipe.h"
+
+/*
+ * A pipe of the test's own, with the default limits, which goes with the test. Afterwards
+ * nobody may be left asleep in it, and its account must be right.
+ */
+FIXTURE(own)
+{
+	long id;
+	int fd;
+	int nonblocking;
+};
+
+FIXTURE_SETUP(own)
+{
+	struct kmsgpipe_create create = default_pipe();
+
+	self->id = create_pipe(&create);
+	ASSERT_LE(1, self->id);
+	self->fd = open_id(self->id, O_RDWR);
+	self->nonblocking = open_id(self->id, O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, stats_of(self->fd).depth_msgs);
+}
+
+FIXTURE_TEARDOWN(own)
+{
+	expect_gone(_metadata, self->fd);
+	close(self->nonblocking);
+	close(self->fd);
+}
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef SELFTESTS_LIB_PIPE_FIXTURE_H
+#define SELFTESTS_LIB_PIPE_FIXTURE_H
+
+#include "lib/harness.h"
+#include "lib/pipe.h"
+
+/*
+ * An open, empty pipe. Afterwards nobody may be left asleep in it, and its
+ * account must be right.
+ */
+FIXTURE(pipe)
+{
+	int fd;
+	int nonblocking;
+};
+
+FIXTURE_SETUP(pipe)
+{
+	self->fd = open_pipe(O_RDWR);
+	self->nonblocking = open_pipe(O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	ASSERT_EQ(0, stats_of(self->fd).depth_msgs);
+}
+
+FIXTURE_TEARDOWN(pipe)
+{
+	expect_at_rest(_metadata, self->fd);
+	close(self->nonblocking);
+	close(self->fd);
+}
+
+#endif

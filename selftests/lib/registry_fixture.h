@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef SELFTESTS_LIB_REGISTRY_FIXTURE_H
+#define SELFTESTS_LIB_REGISTRY_FIXTURE_H
+
+#include "lib/harness.h"
+#include "lib/pipe.h"
+#include "lib/views.h"
+
+/* Pipe 0 and no other, before and after. */
+FIXTURE(registry)
+{
+	int fd;
+};
+
+FIXTURE_SETUP(registry)
+{
+	pipes_in_sysfs(1);
+	ASSERT_EQ(1, pipes_in_sysfs(0));
+	self->fd = open_pipe(O_RDWR | O_NONBLOCK);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+}
+
+FIXTURE_TEARDOWN(registry)
+{
+	struct kmsgpipe_stats stats = stats_of(self->fd);
+
+	EXPECT_EQ(0, stats.id);
+	EXPECT_TRUE(accounted(&stats));
+	close(self->fd);
+	pipes_in_sysfs(1);
+	EXPECT_EQ(1, pipes_in_sysfs(0));
+}
+
+#endif

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "lib/storm.h"
+#include "lib/clock.h"
+#include "lib/files.h"
+#include "lib/pipe.h"
+#include "lib/random.h"
+#include "lib/views.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#define PATIENCE_NS 10000000000ULL
+
+void __attribute__((noreturn)) give_up(struct task *self, const char *what, long result)
+{
+	char line[128];
+
+	/* One call, so that lines of several tasks stay whole. */
+	snprintf(line, sizeof(line), "# %s: %s: %ld (%s)\n", self->name, what, result,
+		 result < 0 ? strerror(-result) : "");
+	if (write(STDOUT_FILENO, line, strlen(line)) < 0)
+		abort();
+	plus(&self->storm->failed, 1);
+	_exit(1);
+}
+
+struct task *spawn(struct storm *storm, const char *name, void (*run)(struct task *), int kind)
+{
+	struct task *task = &storm->task[storm->tasks];
+	pid_t parent = getpid(), child;
+
+	if (storm->tasks == MAX_TASKS)
+		abort();
+	*task = (struct task){ .storm = storm, .kind = kind, .numbers = task->numbers };
+	snprintf(task->name, sizeof(task->name), "%s %u", name, storm->tasks);
+	storm->tasks++;
+	fflush(stdout);
+	child = fork();
+	if (child < 0)
+		abort();
+	if (!child) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
+		run(task);
+		_exit(0);
+	}
+	task->pid = child;
+	return task;
+}
+
+uint32_t index_of(const struct task *task)
+{
+	return task - task->storm->task;
+}
+
+unsigned long long chance_of(const struct task *task)
+{
+	unsigned long long chance = task->storm->seed + (index_of(task) + 1) * 0x9e3779b97f4a7c15ULL;
+
+	return chance ? chance : 1;
+}
+
+unsigned long storm_steps(const struct storm *storm)
+{
+	unsigned long steps = 0;
+	unsigned int i;
+
+	for (i = 0; i < storm->tasks; i++)
+		steps += value(&storm->task[i].steps);
+	return steps;
+}
+
+/* Prints a file of a task in one line. */
+static void report_file(const struct task *task, const char *file)
+{
+	char path[64], text[4096];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", task->pid, file);
+	if (slurp(path, text, sizeof(text)) < 0)
+		return;
+	text[strcspn(text, "\n")] = 0;
+	printf("#   %s: %s\n", file, text);
+}
+
+static void report_pipe(const struct storm *storm)
+{
+	struct kmsgpipe_stats s = stats_of(storm->fd);
+	char text[1024], *place;
+
+	printf("# depth %llu of %u, enqueued %llu, dequeued %llu, expired %llu, dropped %llu, refused %llu\n",
+	       s.depth_msgs, s.max_msgs, s.enqueued_msgs, s.dequeued_msgs, s.expired_msgs, s.dropped_msgs,
+	       s.refused_full);
+	printf("# files: %u readers, %u writers; asleep: %u readers, %u writers; sent %lu, received %lu\n",
+	       s.readers, s.writers, s.waiting_readers, s.waiting_writers, all_sent(&storm->ledger),
+	       all_received(&storm->ledger));
+	fflush(stdout);
+	if (!debug_line(storm->id, text, sizeof(text)))
+		return;
+	while ((place = strchr(text, '\n')))
+		*place = ' ';
+	printf("# debugfs: %s\n", text);
+}
+
+void report(const struct storm *storm)
+{
+	unsigned long long since = now_ns();
+	unsigned int i;
+	pid_t child;
+
+	for (i = 0; i < storm->tasks; i++) {
+		printf("# %s, task %d: %lu steps%s\n", storm->task[i].name, storm->task[i].pid,
+		       storm->task[i].steps, storm->task[i].ended ? ", has ended" : "");
+		if (!storm->task[i].ended) {
+			report_file(&storm->task[i], "stat");
+			report_file(&storm->task[i], "syscall");
+			report_file(&storm->task[i], "wchan");
+		}
+	}
+	fflush(stdout);
+	/* Whoever asks a pipe whose lock is never released does not come back. */
+	child = fork();
+	if (!child) {
+		report_pipe(storm);
+		fflush(stdout);
+		_exit(0);
+	}
+	while (child > 0 && !waitpid(child, NULL, WNOHANG)) {
+		if (now_ns() - since > PATIENCE_NS) {
+			printf("# the pipe does not answer\n");
+			kill(child, SIGKILL);
+			break;
+		}
+		sched_yield();
+	}
+	fflush(stdout);
+}
+
+void ended(struct task *task, int status)
+{
+	task->ended = 1;
+	if (status) {
+		printf("# %s ended with status %#x\n", task->name, status);
+		plus(&task->storm->failed, 1);
+	}
+}
+
+unsigned int running(struct storm *storm, unsigned int first, unsigned int count)
+{
+	unsigned int i, left = 0;
+	int status;
+
+	for (i = 0; i < storm->tasks; i++) {
+		struct task *task = &storm->task[i];
+
+		if (!task->ended && waitpid(task->pid, &status, WNOHANG) == task->pid)
+			ended(task, status);
+		left += i >= first && i < first + count && !task->ended;
+	}
+	return left;
+}
+
+void kill_all(struct storm *storm)
+{
+	unsigned int i;
+
+	for (i = 0; i < storm->tasks; i++)
+		if (!storm->task[i].ended)
+			kill(storm->task[i].pid, SIGKILL);
+	for (i = 0; i < storm->tasks; i++)
+		if (!storm->task[i].ended) {
+			waitpid(storm->task[i].pid, NULL, 0);
+			storm->task[i].ended = 1;
+		}
+}
+
+void rest(void)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	nanosleep(&pause, NULL);
+}
+
+int hopeless(struct storm *storm, struct watch *watch, unsigned long steps)
+{
+	running(storm, 0, storm->tasks);
+	if (!watch->since || steps != watch->steps) {
+		watch->steps = steps;
+		watch->since = now_ns();
+	}
+	/* Torn messages may come without end. */
+	if (!sound(&storm->ledger))
+		plus(&storm->failed, 1);
+	if (!value(&storm->failed) && now_ns() - watch->since < PATIENCE_NS)
+		return 0;
+	printf("# %s\n", value(&storm->failed) ? "a task has failed" : "nothing has moved for 10 s");
+	report(storm);
+	plus(&storm->failed, 1);
+	kill_all(storm);
+	return 1;
+}
+
+int finished_all(struct storm *storm, unsigned int first, unsigned int count)
+{
+	return UNTIL(storm, !running(storm, first, count));
+}
+
+int stop_readers(struct storm *storm, int nonblocking, unsigned int count)
+{
+	struct message message;
+	unsigned long long chance = 1;
+
+	make_message(&message, 0, STOP, SHORTEST, &chance);
+	while (count--)
+		if (!UNTIL(storm, write(nonblocking, &message, SHORTEST) == (ssize_t)SHORTEST))
+			return 0;
+	return finished_all(storm, 0, storm->tasks);
+}
+
+int take_in(struct task *self, struct reading *reading, struct message *message, long len)
+{
+	if (len <= 0)
+		give_up(self, "read", len);
+	if (!note_received(&self->storm->ledger, reading, message, len))
+		return 0;
+	plus(&self->steps, 1);
+	return 1;
+}
+
+void read_on(struct task *self)
+{
+	struct message *message = new_message(64);
+	int fd = open_id(self->storm->id, O_RDONLY);
+	struct reading reading = { 0 };
+	long len;
+
+	do {
+		len = TRY(read(fd, message, 64));
+		if (len <= 0)
+			give_up(self, "read", len);
+		plus(&self->steps, 1);
+	} while (note_received(&self->storm->ledger, &reading, message, len));
+}
+
+void write_on(struct task *self)
+{
+	struct message *message = new_message(64);
+	unsigned long long chance = chance_of(self);
+	int fd = open_id(self->storm->id, O_WRONLY);
+	uint32_t number;
+	size_t len;
+	long ret;
+
+	while (!value(&self->storm->stop)) {
+		len = SHORTEST + pick(&chance, 64 - SHORTEST + 1);
+		number = plus(&self->numbers, 1);
+		make_message(message, index_of(self), number, len, &chance);
+		ret = TRY(write(fd, message, len));
+		if (ret != (long)len)
+			give_up(self, "write", ret);
+		note_sent(&self->storm->ledger, index_of(self), number);
+		plus(&self->steps, 1);
+	}
+}
+
+int go_on(struct storm *storm, unsigned int first, unsigned int count, unsigned long calls)
+{
+	unsigned long steps[MAX_TASKS];
+	unsigned int i;
+
+	for (i = first; i < first + count; i++)
+		steps[i] = value(&storm->task[i].steps) + calls;
+	for (i = first; i < first + count; i++)
+		if (!UNTIL_OF(storm, value(&storm->task[i].steps), value(&storm->task[i].steps) >= steps[i]))
+			return 0;
+	return 1;
+}
+
+void some_time(unsigned long long *chance)
+{
+	volatile unsigned int turns = pick(chance, 1 << pick(chance, 16));
+
+	while (turns)
+		if (!(--turns & 1023))
+			sched_yield();
+}

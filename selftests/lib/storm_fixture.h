@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef SELFTESTS_LIB_STORM_FIXTURE_H
+#define SELFTESTS_LIB_STORM_FIXTURE_H
+
+#include "lib/harness.h"
+#include "lib/memory.h"
+#include "lib/pipe.h"
+#include "lib/random.h"
+#include "lib/storm.h"
+
+/*
+ * A pipe of the test's own and tasks on it. Afterwards nobody is left asleep in it, nobody has it open but
+ * the test, nothing is in it, and its account is right.
+ */
+FIXTURE(storm)
+{
+	struct storm *storm;
+	int fd;
+	int nonblocking;
+};
+
+FIXTURE_SETUP(storm)
+{
+	struct kmsgpipe_create create = default_pipe();
+
+	self->storm = shared_memory(sizeof(*self->storm));
+	self->storm->id = create_pipe(&create);
+	ASSERT_LE(1, self->storm->id);
+	self->storm->seed = new_seed();
+	self->fd = open_id(self->storm->id, O_RDWR);
+	self->nonblocking = open_id(self->storm->id, O_RDWR | O_NONBLOCK);
+	self->storm->fd = self->fd;
+	printf("# seed %llu (KMSGPIPE_SEED repeats it)\n", self->storm->seed);
+}
+
+FIXTURE_TEARDOWN(storm)
+{
+	struct kmsgpipe_stats stats;
+
+	/* Nobody is left, unless the test was given up. */
+	kill_all(self->storm);
+	stats = stats_of(self->fd);
+	EXPECT_EQ(0, self->storm->failed);
+	EXPECT_EQ(2, stats.readers);
+	EXPECT_EQ(2, stats.writers);
+	EXPECT_EQ(0, stats.depth_msgs);
+	expect_destroyed(_metadata, self->fd);
+	close(self->nonblocking);
+	close(self->fd);
+	fflush(stdout);
+}
+
+#endif

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Unloading: what does not keep the module, or is waited for, and that nothing is left of it. */
+#include "lib/files.h"
+#include "lib/harness.h"
+#include "lib/memory.h"
+#include "lib/missing.h"
+#include "lib/module.h"
+#include "lib/module_fixture.h"
+#include "lib/pipe.h"
+#include "lib/tasks.h"
+#include "lib/trace.h"
+#include "lib/views.h"
+
+#include <signal.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+TEST_F_TIMEOUT(module, goes_when_nobody_uses_it, SECONDS)
+{
+	EXPECT_EQ(0, access(NODE, F_OK));
+	EXPECT_EQ(0, users());
+	EXPECT_EQ(0, unload());
+	EXPECT_EQ(NULL, left_behind());
+	EXPECT_EQ(-ENOENT, unload());
+}
+
+/* A path to the node is no use of the device, nor is a watch. */
+TEST_F_TIMEOUT(module, goes_with_the_node_held_by_its_path, SECONDS)
+{
+	int path = open(NODE, O_PATH | O_CLOEXEC), watch = inotify_init1(IN_CLOEXEC);
+	char again[32];
+	struct stat node;
+
+	ASSERT_LE(0, path);
+	ASSERT_LE(0, inotify_add_watch(watch, NODE, IN_ALL_EVENTS));
+	ASSERT_EQ(0, unload());
+	EXPECT_EQ(0, fstat(path, &node));
+	EXPECT_EQ(NULL, left_behind());
+	/* What it leads to is no longer there, nor found again. */
+	snprintf(again, sizeof(again), "/proc/self/fd/%d", path);
+	EXPECT_EQ(-ENXIO, TRY(open(again, O_RDWR | O_CLOEXEC)));
+	ASSERT_EQ(0, load(""));
+	close(watch);
+	close(path);
+}
+
+/* Works that are queued: of all that was sent and received, and of what is to expire in an hour. */
+TEST_F_TIMEOUT(module, goes_with_works_queued, SECONDS)
+{
+	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 3600000, .expiry_ms = 3600000 };
+	int fd = open_pipe(O_RDWR);
+
+	ASSERT_EQ(0, ioctl(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
+	fill(fd);
+	EXPECT_EQ(1, debug_value(0, "sweeper_armed"));
+	EXPECT_LE(1, debug_value(0, "segments"));
+	close(fd);
+	EXPECT_EQ(0, unload());
+	EXPECT_EQ(NULL, left_behind());
+}
+
+TEST_F_TIMEOUT(module, goes_with_all_its_pipes, SECONDS)
+{
+	struct kmsgpipe_create create = named_pipe("left");
+	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 1, .expiry_ms = 3600000 };
+	long id;
+	int fd;
+
+	for (id = 1; id < 9; id++) {
+		ASSERT_EQ(id, create_pipe(&create));
+		create = default_pipe();
+		fd = id == 1 ? open("/dev/kmsgpipe/left", O_RDWR | O_CLOEXEC) : open_id(id, O_RDWR);
+		ASSERT_EQ(4, write(fd, "left", 4));
+		ASSERT_EQ(0, ioctl(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
+		close(fd);
+	}
+	ASSERT_EQ(0, destroy_id(5));
+	EXPECT_EQ(0, unload());
+	EXPECT_FALSE(is_there("/dev/kmsgpipe/left"));
+	EXPECT_FALSE(is_there("/dev/kmsgpipe2"));
+	EXPECT_EQ(NULL, left_behind());
+}
+
+TEST_F_TIMEOUT(module, goes_with_views_open, SECONDS)
+{
+	char text[4096];
+	int proc, depth, flush, create;
+
+	proc = open(PROC, O_RDONLY | O_CLOEXEC);
+	depth = open(SYSFS "/pipe0/depth_msgs", O_RDONLY | O_CLOEXEC);
+	flush = open(SYSFS "/pipe0/flush_enable", O_RDWR | O_CLOEXEC);
+	create = open(SYSFS "/create", O_WRONLY | O_CLOEXEC);
+	ASSERT_LE(0, proc);
+	ASSERT_LE(0, depth);
+	ASSERT_LE(0, flush);
+	ASSERT_LE(0, create);
+	ASSERT_EQ(1, pread(proc, text, 1, 0));
+	ASSERT_EQ(2, pread(depth, text, sizeof(text), 0));
+	ASSERT_EQ(0, unload());
+	EXPECT_GT(0, read(proc, text, sizeof(text)));
+	EXPECT_EQ(-ENODEV, TRY(pread(depth, text, sizeof(text), 0)));
+	EXPECT_EQ(-ENODEV, TRY(write(flush, "1", 1)));
+	EXPECT_EQ(-ENODEV, TRY(write(create, "x", 1)));
+	/* They lead to the new one no more than to the old one. */
+	ASSERT_EQ(0, load(""));
+	EXPECT_GT(0, read(proc, text, sizeof(text)));
+	EXPECT_EQ(-ENODEV, TRY(pread(depth, text, sizeof(text), 0)));
+	close(create);
+	close(flush);
+	close(depth);
+	close(proc);
+}
+
+/* Unloading in another thread, as it may wait. */
+static void *unload_thread(void *arg)
+{
+	struct call *call = arg;
+
+	__atomic_store_n(&call->tid, gettid(), __ATOMIC_RELEASE);
+	call->result = unload();
+	__atomic_store_n(&call->len, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void start_unloading(struct call *call)
+{
+	*call = (struct call){ .result = -ECANCELED };
+	start_thread(&call->thread, &call->tid, unload_thread, call);
+}
+
+/* Returns when the module has begun to go. Opening a pipe to find that out would keep it. */
+static void await_going(void)
+{
+	char state[16];
+
+	while (slurp("/sys/module/kmsgpipe/initstate", state, sizeof(state)) <= 0 || strcmp(state, "going\n"))
+		sched_yield();
+}
+
+/*
+ * A reader of /proc is waited for, wherever he hangs, as for any file in there: rmmod then hangs, too, until he
+ * goes on or is killed.
+ */
+TEST_F_TIMEOUT(module, waits_for_a_reader_of_proc_in_a_page_fault, SECONDS)
+{
+	int *step = shared_memory(sizeof(*step)), uffd, round;
+	struct call unloading, reading;
+	char *missing;
+	pid_t child;
+
+	for (round = 0; round < 2; round++) {
+		*step = 0;
+		child = fork();
+		if (!child) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			uffd = missing_page(&missing);
+			reading = reader(open(PROC, O_RDONLY | O_CLOEXEC), missing, PAGE);
+			start(&reading);
+			await_fault(uffd);
+			__atomic_store_n(step, 1, __ATOMIC_RELEASE);
+			while (__atomic_load_n(step, __ATOMIC_ACQUIRE) != 2)
+				sched_yield();
+			serve(uffd, missing);
+			_exit(finish(&reading) > 0 ? 0 : 1);
+		}
+		while (__atomic_load_n(step, __ATOMIC_ACQUIRE) != 1) {
+			ASSERT_EQ(0, waitpid(child, NULL, WNOHANG));
+			sched_yield();
+		}
+		start_unloading(&unloading);
+		await_going();
+		await_asleep(unloading.tid);
+		/* Others find no pipe any more, but it is not done. */
+		EXPECT_EQ(-ENXIO, TRY(open(NODE, O_RDWR | O_CLOEXEC)));
+		EXPECT_EQ(0, __atomic_load_n(&unloading.len, __ATOMIC_ACQUIRE));
+		EXPECT_TRUE(loaded());
+		if (round) {
+			kill(child, SIGKILL);
+			EXPECT_EQ(-1, exit_of(child));
+		} else {
+			__atomic_store_n(step, 2, __ATOMIC_RELEASE);
+			EXPECT_EQ(0, exit_of(child));
+		}
+		EXPECT_EQ(0, finish(&unloading));
+		EXPECT_EQ(NULL, left_behind());
+		ASSERT_EQ(0, load(""));
+	}
+}
+
+/* sysfs copies from and to its user when it is done with the module. */
+TEST_F_TIMEOUT(module, goes_with_users_of_sysfs_in_a_page_fault, SECONDS)
+{
+	struct { const char *path; int write; long result; } files[] = {
+		{ SYSFS "/pipe0/depth_msgs", 0, 2 },
+		{ SYSFS "/pipe0/flush_enable", 1, -ENODEV },
+		{ SYSFS "/create", 1, -ENODEV },
+	};
+	struct call calls[ARRAY_SIZE(files)];
+	char *missing[ARRAY_SIZE(files)];
+	int uffds[ARRAY_SIZE(files)];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		uffds[i] = missing_page(&missing[i]);
+		calls[i] = reader(open(files[i].path, files[i].write ? O_WRONLY : O_RDONLY), missing[i], 16);
+		ASSERT_LE(0, calls[i].fd);
+		calls[i].write = files[i].write;
+		start(&calls[i]);
+		await_fault(uffds[i]);
+	}
+	ASSERT_EQ(0, unload());
+	EXPECT_EQ(NULL, left_behind());
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		serve(uffds[i], missing[i]);
+		EXPECT_EQ(files[i].result, finish(&calls[i])) TH_LOG("%s", files[i].path);
+		close(calls[i].fd);
+		close(uffds[i]);
+	}
+}
+
+/*
+ * A release function that says that it is through may be preempted before it has returned from the module's code.
+ * Unloading waits for such tasks: it asks for a grace period of tasks, and that wakes the thread which sees to
+ * these. Nothing else that the module does asks for one.
+ */
+TEST_F_TIMEOUT(module, waits_for_tasks_in_its_code, SECONDS)
+{
+	struct kmsgpipe_create create = default_pipe();
+
+	/* With kernel code that is never preempted the kernel needs no such thread. */
+	if (system("grep -qs ^rcu_tasks_kthre /proc/[0-9]*/comm"))
+		SKIP(return, "the kernel has no grace periods of tasks");
+	ASSERT_EQ(1, create_pipe(&create));
+	ASSERT_TRUE(trace("sched/sched_waking", "comm ~ \"rcu_tasks_kthre*\""));
+	ASSERT_EQ(0, destroy_id(1));
+	EXPECT_EQ(NULL, strstr(traced(), "comm=rcu_tasks_kthre"));
+	EXPECT_EQ(0, unload());
+	EXPECT_NE(NULL, strstr(traced(), "comm=rcu_tasks_kthre"));
+	EXPECT_TRUE(set_tracing("sched/sched_waking", 0));
+}
+
+TEST_HARNESS_MAIN

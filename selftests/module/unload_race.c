@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Unloading again and again, and while others open pipes, read views, and messages expire. */
+#include "lib/files.h"
+#include "lib/harness.h"
+#include "lib/kernel_memory.h"
+#include "lib/module.h"
+#include "lib/module_fixture.h"
+#include "lib/pipe.h"
+#include "lib/views.h"
+
+#define OPENERS 4
+
+/* The number of open files of the whole machine. */
+static long open_files(void)
+{
+	char text[64];
+
+	if (slurp("/proc/sys/fs/file-nr", text, sizeof(text)) <= 0)
+		abort();
+	return strtol(text, NULL, 10);
+}
+
+/* How many objects of each kind the kernel has in use. */
+struct slabs {
+	unsigned int count;
+	struct {
+		char name[64];
+		long objects;
+	} slab[512];
+};
+
+static void count_slabs(struct slabs *counted)
+{
+	FILE *slabs = open_slabs();
+	long size;
+
+	for (counted->count = 0; next_slab(slabs, counted->slab[counted->count].name,
+					   &counted->slab[counted->count].objects, &size); counted->count++)
+		if (counted->count + 1 == ARRAY_SIZE(counted->slab))
+			abort();
+	fclose(slabs);
+}
+
+/* By how many objects the kind has grown that has grown most. */
+static long most_grown(const struct slabs *before)
+{
+	static struct slabs now;
+	unsigned int i, k;
+	long most = 0;
+
+	count_slabs(&now);
+	for (i = 0; i < now.count; i++)
+		for (k = 0; k < before->count; k++)
+			if (!strcmp(now.slab[i].name, before->slab[k].name) &&
+			    now.slab[i].objects - before->slab[k].objects > most)
+				most = now.slab[i].objects - before->slab[k].objects;
+	return most;
+}
+
+TEST_F_TIMEOUT(module, many_times, SECONDS)
+{
+	unsigned long rounds = scaled(50), i;
+	static struct slabs slabs;
+	long long memory = 0;
+	char buffer[8];
+	long files = open_files();
+	int fd;
+
+	for (i = 0; i < rounds; i++) {
+		ASSERT_EQ(0, unload());
+		ASSERT_EQ(NULL, left_behind()) TH_LOG("left: %s", left_behind());
+		/* After a few, for what is allocated once. */
+		if (i == rounds / 10) {
+			memory = kernel_memory();
+			count_slabs(&slabs);
+		}
+		ASSERT_EQ(0, load(""));
+		fd = open_pipe(O_RDWR | O_NONBLOCK);
+		ASSERT_EQ(-EAGAIN, TRY(read(fd, buffer, sizeof(buffer))));
+		/* Left behind: it must go with the module. */
+		ASSERT_EQ(4, write(fd, "left", 4));
+		close(fd);
+	}
+	ASSERT_EQ(0, unload());
+	/*
+	 * A page for each cycle would be left, or an object. What others have varies by some hundred, in slabs
+	 * that are not full, and they free theirs later, too.
+	 */
+	while (!inflated() && (kernel_memory() - memory >= 131072 + 256 * (long long)rounds ||
+			       most_grown(&slabs) >= 200 + (long)rounds / 2))
+		sched_yield();
+	TH_LOG("%lu cycles; the kernel's memory grew by %lld bytes, and no kind of object by more than %ld", rounds,
+	       kernel_memory() - memory, inflated() ? 0 : most_grown(&slabs));
+	/* One for each cycle would be left. Others open a few, too: the one who watches this test, say. */
+	while (open_files() - files >= (long)rounds)
+		sched_yield();
+}
+
+/* A thread that opens, uses and closes the pipe whenever there is one. */
+struct opener {
+	pthread_t thread;
+	int stop;
+	unsigned long opened;
+};
+
+static void *open_and_close(void *arg)
+{
+	/* So that there are times at which nobody has it open. */
+	const struct timespec pause = { .tv_nsec = 2000000 };
+	struct opener *opener = arg;
+	int fd;
+
+	while (!__atomic_load_n(&opener->stop, __ATOMIC_ACQUIRE)) {
+		fd = open(NODE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+		if (fd >= 0) {
+			__atomic_add_fetch(&opener->opened, 1, __ATOMIC_ACQ_REL);
+			/* So that unloading is tried while it is open. */
+			sched_yield();
+			if (write(fd, "x", 1) < 0 && errno != EAGAIN)
+				abort();
+			close(fd);
+		} else if (errno != ENOENT && errno != ENXIO && errno != ENODEV) {
+			abort();
+		}
+		nanosleep(&pause, NULL);
+	}
+	return NULL;
+}
+
+/* On the debug kernel four leave hardly a moment at which nobody has it open. */
+static int openers_wanted(void)
+{
+	return inflated() ? OPENERS / 2 : OPENERS;
+}
+
+static unsigned long least_opened(struct opener *openers)
+{
+	unsigned long least = ~0UL, opened;
+	int i;
+
+	for (i = 0; i < openers_wanted(); i++) {
+		opened = __atomic_load_n(&openers[i].opened, __ATOMIC_ACQUIRE);
+		least = opened < least ? opened : least;
+	}
+	return least;
+}
+
+TEST_F_TIMEOUT(module, opening_races_with_unloading, SECONDS)
+{
+	unsigned long rounds = scaled(50), refused = 0, gone = 0;
+	struct opener openers[OPENERS] = { 0 };
+	long ret;
+	int i;
+
+	for (i = 0; i < openers_wanted(); i++)
+		ASSERT_EQ(0, pthread_create(&openers[i].thread, NULL, open_and_close, &openers[i]));
+	/*
+	 * Before each unloading every one of them has had its way once more. While the module comes and goes they
+	 * rarely do, and with nothing to wait for it would have to come and go until the last one has had luck.
+	 */
+	while (gone < rounds || refused < rounds) {
+		while (least_opened(openers) <= gone)
+			sched_yield();
+		ret = unload();
+		ASSERT_TRUE(ret == 0 || ret == -EWOULDBLOCK) TH_LOG("unload: %ld", ret);
+		refused += ret != 0;
+		if (!ret) {
+			gone++;
+			ASSERT_EQ(NULL, left_behind()) TH_LOG("left: %s", left_behind());
+			ASSERT_EQ(0, load(""));
+		}
+		sched_yield();
+	}
+	for (i = 0; i < openers_wanted(); i++) {
+		__atomic_store_n(&openers[i].stop, 1, __ATOMIC_RELEASE);
+		pthread_join(openers[i].thread, NULL);
+	}
+	TH_LOG("%lu cycles, %lu refusals, at least %lu openings by each of %d", gone, refused, least_opened(openers),
+	       openers_wanted());
+	EXPECT_EQ(0, unload());
+}
+
+TEST_F_TIMEOUT(module, goes_while_messages_expire, SECONDS)
+{
+	int rounds = scaled(50), round, id, fd;
+
+	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, load("pipes=3"));
+	for (round = 0; round < rounds; round++) {
+		for (id = 0; id < 3; id++) {
+			struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 1 + (round + id) % 4, .expiry_ms = 1 };
+
+			fd = open_id(id, O_RDWR);
+			fill(fd);
+			ASSERT_EQ(0, ioctl(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
+			close(fd);
+		}
+		ASSERT_EQ(0, unload());
+		ASSERT_EQ(0, load("pipes=3"));
+		fd = open_id(2, O_RDWR);
+		ASSERT_EQ(0, stats_of(fd).expired_msgs);
+		ASSERT_EQ(0, stats_of(fd).depth_msgs);
+		close(fd);
+	}
+}
+
+/*
+ * Not debugfs: when a module's count has reached zero and its state does not say so yet, opening a file of
+ * it in there makes the kernel warn that the module did not clean up (full_proxy_open in fs/debugfs/file.c
+ * and try_stop_module in kernel/module/main.c, 7.2 and 7.3).
+ */
+static void *read_views(void *arg)
+{
+	static const char *const views[] = { PROC, SYSFS "/pipe0/depth_msgs", SYSFS "/pipe1/node" };
+	struct opener *opener = arg;
+	char text[4096];
+	size_t i = 0;
+
+	while (!__atomic_load_n(&opener->stop, __ATOMIC_ACQUIRE))
+		if (slurp(views[i++ % ARRAY_SIZE(views)], text, sizeof(text)) > 0)
+			__atomic_add_fetch(&opener->opened, 1, __ATOMIC_ACQ_REL);
+	return NULL;
+}
+
+TEST_F_TIMEOUT(module, views_race_with_unloading, SECONDS)
+{
+	unsigned long rounds = scaled(50), gone = 0;
+	struct opener openers[2] = { 0 };
+	int i;
+
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&openers[i].thread, NULL, read_views, &openers[i]));
+	while (gone < rounds || __atomic_load_n(&openers[0].opened, __ATOMIC_ACQUIRE) < rounds ||
+	       __atomic_load_n(&openers[1].opened, __ATOMIC_ACQUIRE) < rounds) {
+		/* They do not keep it: it waits for calls under way. */
+		ASSERT_EQ(0, unload());
+		gone++;
+		ASSERT_EQ(0, load("pipes=2"));
+		sched_yield();
+	}
+	for (i = 0; i < 2; i++) {
+		__atomic_store_n(&openers[i].stop, 1, __ATOMIC_RELEASE);
+		pthread_join(openers[i].thread, NULL);
+	}
+	EXPECT_EQ(0, unload());
+}
+
+TEST_HARNESS_MAIN

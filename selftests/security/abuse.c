@@ -1,0 +1,590 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a user without privilege can do with pipe 0, which everybody may open: he cannot make the kernel
+ * allocate more than docs/security.md says, keep others from using the pipe but by using it, nor write to
+ * the kernel's log. That he cannot keep the module loaded but by using it is in unload_users.c.
+ */
+#include "lib/clock.h"
+#include "lib/files.h"
+#include "lib/group.h"
+#include "lib/group_fixture.h"
+#include "lib/harness.h"
+#include "lib/kernel_memory.h"
+#include "lib/log.h"
+#include "lib/memory.h"
+#include "lib/pipe.h"
+#include "lib/random.h"
+#include "lib/tasks.h"
+#include "lib/views.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+/* Two users. */
+#define ABUSER 1000
+#define NEIGHBOUR 1001
+
+/* From here on the process is a user without any capability. */
+static void become(unsigned int id)
+{
+	if (setgid(id) || setuid(id))
+		abort();
+	/* It does not outlive its test; another user is not told what was asked for before. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+/* ---- Memory ---- */
+
+/*
+ * What docs/security.md says that an open file takes, with everything that can hang on it: a member of an
+ * epoll set, and an owner of signals.
+ */
+#define FILE_BYTES 1024
+#define FILES 1024
+#define WRITERS 32
+
+/* Opens files, registers each wherever it can be, and says how many. */
+static unsigned int open_many(void)
+{
+	struct rlimit limit = { FILES + 16, FILES + 16 };
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int epoll = epoll_create1(EPOLL_CLOEXEC), fd;
+	unsigned int count = 0;
+
+	signal(SIGIO, SIG_IGN);
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		abort();
+	while (count < FILES) {
+		fd = open(NODE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+		if (fd < 0)
+			abort();
+		if (fcntl(fd, F_SETOWN, getpid()) || fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK | O_ASYNC) ||
+		    epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
+			abort();
+		count++;
+	}
+	return count;
+}
+
+/* All that the kernel has allocated: for itself, and for messages. */
+static long long allocated(void)
+{
+	return kernel_memory() + 4096 * (debug_value(0, "segments") + debug_value(0, "spare_segments"));
+}
+
+/* What of the kernel's objects is charged to the group. */
+static long long group_slab(FIXTURE_DATA(group) *self)
+{
+	char path[128], text[4096], *line;
+
+	snprintf(path, sizeof(path), "%s/memory.stat", self->path);
+	if (slurp(path, text, sizeof(text)) <= 0)
+		abort();
+	line = strstr(text, "\nslab ");
+	return line ? strtoll(line + 6, NULL, 10) : 0;
+}
+
+TEST_F_TIMEOUT(group, memory_of_open_files_is_bounded, 120)
+{
+	int *step = shared_memory(sizeof(*step));
+	long long before = kernel_memory(), after, charge;
+	pid_t child;
+
+	child = fork();
+	if (!child) {
+		if (group_write(self->path, "cgroup.procs", "0") < 0)
+			_exit(2);
+		become(ABUSER);
+		if (open_many() != FILES)
+			_exit(1);
+		__atomic_store_n(step, 1, __ATOMIC_RELEASE);
+		for (;;)
+			pause();
+	}
+	while (!__atomic_load_n(step, __ATOMIC_ACQUIRE)) {
+		ASSERT_EQ(0, waitpid(child, NULL, WNOHANG));
+		sched_yield();
+	}
+	EXPECT_EQ(FILES + 1, stats_of(self->fd).readers);
+	after = kernel_memory();
+	charge = group_slab(self);
+	TH_LOG("an open file takes %lld bytes, %lld of them charged", (after - before) / FILES, charge / FILES);
+	/* It is paid for: a file and what it holds are 300 bytes at the least. */
+	EXPECT_LE(300 * FILES, charge);
+	if (!inflated())
+		EXPECT_GE(FILE_BYTES * FILES, after - before);
+	kill(child, SIGKILL);
+	EXPECT_EQ(-1, exit_of(child));
+	EXPECT_EQ(1, stats_of(self->fd).readers);
+}
+
+/* Sends all he can, and then waits to send more. */
+static void *fill_and_wait(void *arg)
+{
+	int fd = open_pipe(O_WRONLY);
+	char message[KMSGPIPE_MSG_SIZE_DEFAULT] = { 0 };
+
+	for (;;)
+		if (write(fd, message, sizeof(message)) != sizeof(message))
+			abort();
+	return NULL;
+}
+
+TEST_F_TIMEOUT(group, memory_of_messages_is_bounded_however_many_send, 120)
+{
+	long long before, most, tasks;
+	struct kmsgpipe_stats stats = stats_of(self->fd);
+	char buffer[KMSGPIPE_MSG_SIZE_DEFAULT];
+	pthread_t threads[WRITERS];
+	int reading = open_pipe(O_RDONLY);
+	unsigned int turns, i;
+	pid_t child;
+
+	most = (long long)stats.max_msgs * (stats.msg_size + 128);
+	while (debug_value(0, "segments") + debug_value(0, "spare_segments"))
+		sched_yield();
+	child = fork();
+	if (!child) {
+		become(ABUSER);
+		for (i = 0; i < WRITERS; i++)
+			if (pthread_create(&threads[i], NULL, fill_and_wait, NULL))
+				abort();
+		for (;;)
+			pause();
+	}
+	await_depth(self->fd, stats.max_msgs);
+	await_writers(self->fd, WRITERS);
+	/* The memory of those who wait is theirs; the pipe has that of what is in it. */
+	before = allocated();
+	EXPECT_GE(most, 4096 * debug_value(0, "segments"));
+	/* However often they come through: what was used is used again. */
+	for (turns = 0; turns < scaled(2000); turns++)
+		ASSERT_LT(0, read(reading, buffer, sizeof(buffer)));
+	await_depth(self->fd, stats.max_msgs);
+	await_writers(self->fd, WRITERS);
+	EXPECT_GE(most, 4096 * debug_value(0, "segments"));
+	/* One page each at most for the payload and for the record of a message that waits. */
+	tasks = 2 * 4096 * WRITERS;
+	TH_LOG("%u messages: %lld pages, %lld spare; %lld bytes more after %u messages", stats.max_msgs,
+	       debug_value(0, "segments"), debug_value(0, "spare_segments"), allocated() - before, turns);
+	EXPECT_GE(most + tasks, 4096 * (debug_value(0, "segments") + debug_value(0, "spare_segments")));
+	if (!inflated())
+		EXPECT_GE(262144, allocated() - before);
+	kill(child, SIGKILL);
+	EXPECT_EQ(-1, exit_of(child));
+	EXPECT_EQ(0, stats_of(self->fd).waiting_writers);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	close(reading);
+}
+
+/* Fills a pipe until the group is full, and says whether it ended as it should. */
+static int fill_the_group(FIXTURE_DATA(group) *self, int fd, size_t len)
+{
+	char *message;
+
+	if (group_write(self->path, "cgroup.procs", "0") < 0)
+		return 1;
+	become(ABUSER);
+	message = calloc(1, len);
+	while (write(fd, message, len) == (ssize_t)len)
+		;
+	return errno == ENOMEM ? 0 : 2;
+}
+
+/* How many tasks the kernel has killed for want of memory. */
+static long long oom_kills(void)
+{
+	static char text[1 << 16];
+	const char *found;
+
+	if (slurp("/proc/vmstat", text, sizeof(text)) <= 0)
+		abort();
+	found = strstr(text, "\noom_kill ");
+	if (!found)
+		abort();
+	return strtoll(found + strlen("\noom_kill "), NULL, 10);
+}
+
+TEST_F_TIMEOUT(group, a_full_group_of_64_mib_gets_enomem_and_kills_nobody, 120)
+{
+	static const size_t lens[] = { 65536, 1048576, 4096 };
+	unsigned long rounds = scaled(3), round, stranger = 0;
+	struct kmsgpipe_create create = { .mode = 0666 };
+	char *buffer = shared_memory(1048576);
+	long long killed = oom_kills();
+	pid_t child, ended;
+	int status;
+	long id;
+	int fd;
+
+	ASSERT_LT(0, group_write(self->path, "memory.max", "67108864"));
+	for (round = 0; round < rounds; round++) {
+		create.msg_size = lens[round % ARRAY_SIZE(lens)];
+		create.max_msgs = 67108864 / create.msg_size;
+		id = create_pipe(&create);
+		ASSERT_LT(0, id);
+		fd = open_id(id, O_RDWR | O_NONBLOCK);
+		child = fork();
+		if (!child)
+			_exit(fill_the_group(self, fd, create.msg_size));
+		/* A stranger on another pipe goes on meanwhile, to the end. */
+		while (!(ended = waitpid(child, &status, WNOHANG))) {
+			ASSERT_EQ(8, write(self->fd, "stranger", 8));
+			ASSERT_EQ(8, read(self->fd, buffer, 4096));
+			stranger += stats_of(fd).depth_msgs > 0;
+		}
+		ASSERT_EQ(child, ended);
+		ASSERT_EQ(0, status);
+		EXPECT_EQ(0, group_events(self->path, "oom_kill"));
+		EXPECT_LT(0, group_events(self->path, "max"));
+		EXPECT_GE(67108864, group_number(self->path, "memory.current"));
+		/* And on this one. */
+		ASSERT_EQ(create.msg_size, read(fd, buffer, 1048576));
+		ASSERT_EQ(create.msg_size, write(fd, buffer, create.msg_size));
+		EXPECT_EQ(0, ioctl(fd, KMSGPIPE_DESTROY));
+		close(fd);
+		while (charged(self->path) > MIB / 4)
+			sched_yield();
+	}
+	/* Nobody outside the group either. */
+	EXPECT_EQ(killed, oom_kills());
+	EXPECT_LT(0, stranger);
+	TH_LOG("%lu times full, %lu messages of a stranger while it filled", rounds, stranger);
+}
+
+/* ---- Others ---- */
+
+/* Turns of whatever fails, or changes nothing. */
+
+static int abuse_stats(int fd, int spare)
+{
+	struct kmsgpipe_stats stats;
+	struct kmsgpipe_params params;
+	int number;
+
+	return !ioctl(fd, KMSGPIPE_GET_STATS, &stats) && !ioctl(fd, KMSGPIPE_GET_PARAMS, &params) &&
+	       !ioctl(fd, FIONREAD, &number);
+}
+
+static int abuse_poll(int fd, int spare)
+{
+	struct pollfd poll_fd[2] = { { fd, POLLIN | POLLOUT }, { spare, POLLIN } };
+
+	return poll(poll_fd, 2, 0) >= 0;
+}
+
+static int abuse_writes(int fd, int spare)
+{
+	char large[KMSGPIPE_MSG_SIZE_DEFAULT + 1] = { 0 };
+
+	return TRY(write(fd, large, sizeof(large))) == -EMSGSIZE && TRY(write(spare, large, 0)) == 0;
+}
+
+/* It can fail for want of room or of a message, too. */
+static int abuse_memory(int fd, int spare)
+{
+	long sent = TRY(write(fd, nowhere, 16)), received = TRY(read(fd, nowhere, 256));
+
+	return (sent == -EFAULT || sent == -EAGAIN) && (received == -EFAULT || received == -EAGAIN);
+}
+
+/* Messages are longer than that, and are for others. */
+static int abuse_short_reads(int fd, int spare)
+{
+	char byte;
+	long set = set_mode(fd, KMSGPIPE_MODE_WHOLE), received = TRY(read(fd, &byte, 1));
+
+	return !set && (received == -EMSGSIZE || received == -EAGAIN);
+}
+
+/* A mode, and what is none. */
+static int abuse_modes(int fd, int spare)
+{
+	unsigned int mode;
+
+	return !set_mode(spare, KMSGPIPE_MODE_LINES) && set_mode(spare, 1U << 31) == -EINVAL &&
+	       TRY(ioctl(spare, KMSGPIPE_SET_MODE, nowhere)) == -EFAULT && !ioctl(spare, KMSGPIPE_GET_MODE, &mode) &&
+	       mode == KMSGPIPE_MODE_LINES;
+}
+
+static int abuse_flags(int fd, int spare)
+{
+	return !ioctl(spare, KMSGPIPE_TOGGLE_BLOCK) && !fcntl(spare, F_SETFL, O_RDWR | O_ASYNC) &&
+	       !fcntl(spare, F_SETFL, O_RDWR);
+}
+
+static int abuse_opening(int fd, int spare)
+{
+	int another = open(NODE, O_RDWR | O_CLOEXEC);
+
+	return another >= 0 && !close(another);
+}
+
+static int abuse_privileged(int fd, int spare)
+{
+	static const unsigned int privileged[] = {
+		KMSGPIPE_CLEAR_QUEUE, KMSGPIPE_SET_PARAMS, KMSGPIPE_FLUSH_PERIODIC, KMSGPIPE_CREATE_NEW,
+		KMSGPIPE_DESTROY, KMSGPIPE_DUMP,
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(privileged); i++)
+		if (TRY(ioctl(fd, privileged[i], nowhere)) != -EPERM)
+			return 0;
+	return 1;
+}
+
+static int (*const abuses[])(int fd, int spare) = {
+	abuse_stats, abuse_poll, abuse_writes, abuse_memory, abuse_short_reads, abuse_modes, abuse_flags,
+	abuse_opening, abuse_privileged,
+};
+
+enum { ABUSES = ARRAY_SIZE(abuses) };
+
+struct abuse {
+	unsigned long turns[ABUSES];
+	unsigned long sent, received;
+};
+
+struct abuser {
+	struct abuse *shared;
+	unsigned int which;
+};
+
+static void *abuse_thread(void *arg)
+{
+	struct abuser *abuser = arg;
+	int fd = open_pipe(O_RDWR | O_NONBLOCK), spare = open_pipe(O_RDWR);
+
+	for (;;) {
+		if (!abuses[abuser->which](fd, spare)) {
+			fprintf(stderr, "# abuse %u: errno %d\n", abuser->which, errno);
+			abort();
+		}
+		__atomic_add_fetch(&abuser->shared->turns[abuser->which], 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+/* All kinds of abuse at once, each in a thread. */
+static void abuse_all(struct abuse *shared)
+{
+	static struct abuser abusers[ABUSES];
+	pthread_t thread;
+	unsigned int i;
+
+	become(ABUSER);
+	signal(SIGIO, SIG_IGN);
+	for (i = 0; i < ABUSES; i++) {
+		abusers[i] = (struct abuser){ shared, i };
+		if (pthread_create(&thread, NULL, abuse_thread, &abusers[i]))
+			abort();
+	}
+	for (;;)
+		pause();
+}
+
+static unsigned long least_turns(struct abuse *shared)
+{
+	unsigned long least = ~0UL, turns;
+	unsigned int i;
+
+	for (i = 0; i < ABUSES; i++) {
+		turns = __atomic_load_n(&shared->turns[i], __ATOMIC_RELAXED);
+		least = turns < least ? turns : least;
+	}
+	return least;
+}
+
+/* Sends or receives numbers, in order. */
+static int neighbour(struct abuse *shared, unsigned long count, int sends)
+{
+	int fd = open_pipe(sends ? O_WRONLY : O_RDONLY);
+	unsigned long i, number;
+
+	become(NEIGHBOUR);
+	for (i = 0; i < count; i++) {
+		number = i;
+		if (sends ? write(fd, &number, sizeof(number)) != sizeof(number) :
+			    read(fd, &number, sizeof(number)) != sizeof(number) || number != i)
+			return 1;
+		__atomic_store_n(sends ? &shared->sent : &shared->received, i + 1, __ATOMIC_RELAXED);
+	}
+	return 0;
+}
+
+/* What is measured is that they go on, not how fast. The harness watches. */
+TEST_F_TIMEOUT(group, others_go_on_whatever_calls_fail, 120)
+{
+	unsigned long count = scaled(20000), before[ABUSES], i;
+	struct abuse *shared = shared_memory(sizeof(*shared));
+	pid_t abuser, sender, receiver;
+
+	abuser = fork();
+	if (!abuser)
+		abuse_all(shared);
+	/* They are at it. */
+	while (!least_turns(shared)) {
+		ASSERT_EQ(0, waitpid(abuser, NULL, WNOHANG));
+		sched_yield();
+	}
+	for (i = 0; i < ABUSES; i++)
+		before[i] = __atomic_load_n(&shared->turns[i], __ATOMIC_RELAXED);
+	receiver = fork();
+	if (!receiver)
+		_exit(neighbour(shared, count, 0));
+	sender = fork();
+	if (!sender)
+		_exit(neighbour(shared, count, 1));
+	EXPECT_EQ(0, exit_of(sender));
+	EXPECT_EQ(0, exit_of(receiver));
+	ASSERT_EQ(0, waitpid(abuser, NULL, WNOHANG));
+	kill(abuser, SIGKILL);
+	EXPECT_EQ(-1, exit_of(abuser));
+	EXPECT_EQ(count, shared->received);
+	/* They were at it all the time. */
+	for (i = 0; i < ABUSES; i++)
+		EXPECT_LT(before[i], shared->turns[i]) TH_LOG("abuse %lu", i);
+	TH_LOG("%lu messages, at least %lu turns of each of %d kinds of abuse", count, least_turns(shared), ABUSES);
+}
+
+/* Writers of his in line who are stopped have left it, and are in it again when they go on. */
+TEST_F_TIMEOUT(group, stopped_writers_are_not_in_line, 60)
+{
+	enum { STOPPED = 4 };
+	pid_t children[STOPPED], other;
+	char byte;
+	int i;
+
+	fill(self->fd);
+	for (i = 0; i < STOPPED; i++) {
+		children[i] = fork();
+		if (!children[i]) {
+			int fd = open_pipe(O_WRONLY);
+
+			become(ABUSER);
+			_exit(write(fd, "mine", 4) == 4 ? 0 : 1);
+		}
+	}
+	await_writers(self->fd, STOPPED);
+	for (i = 0; i < STOPPED; i++) {
+		kill(children[i], SIGSTOP);
+		ASSERT_EQ(children[i], waitpid(children[i], NULL, WUNTRACED));
+	}
+	EXPECT_EQ(0, stats_of(self->fd).waiting_writers);
+	other = fork();
+	if (!other) {
+		int fd = open_pipe(O_WRONLY);
+
+		become(NEIGHBOUR);
+		_exit(write(fd, "other", 5) == 5 ? 0 : 1);
+	}
+	await_writers(self->fd, 1);
+	ASSERT_EQ(1, read(self->fd, &byte, 1));
+	EXPECT_EQ(0, exit_of(other));
+	for (i = 0; i < STOPPED; i++)
+		kill(children[i], SIGCONT);
+	await_writers(self->fd, STOPPED);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	for (i = 0; i < STOPPED; i++)
+		EXPECT_EQ(0, exit_of(children[i]));
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+}
+
+/* ---- The log ---- */
+
+/* Calls with hostile arguments, all of which a user without privilege may make. */
+static int storm(unsigned long count, unsigned long long seed)
+{
+	static const unsigned long long arguments[] = {
+		0, 1, 8, 4095, 0x7fffffff, 0x80000000, 0xffffffff, 0x7fffffffffff, 1ULL << 63, ~0ULL,
+	};
+	int fd = open_pipe(O_RDWR | O_NONBLOCK), none = open_pipe(O_ACCMODE);
+	char text[4096] = { 0 };
+	unsigned long i;
+
+	become(ABUSER);
+	signal(SIGIO, SIG_IGN);
+	for (i = 0; i < count; i++) {
+		unsigned int request = pick(&seed, 2) ? _IOC(pick(&seed, 4), KMSGPIPE_IOC_MAGIC, pick(&seed, 16),
+							     pick(&seed, 2) ? pick(&seed, 1 << 14) : 64) :
+					       pick(&seed, ~0U);
+		int which = pick(&seed, 2) ? fd : none;
+		void *argument = (void *)(uintptr_t)(pick(&seed, 2) ? (uintptr_t)text :
+						     arguments[pick(&seed, ARRAY_SIZE(arguments))]);
+
+		/* Not those of all files, such as to close it on exec; FIOASYNC and FIONBIO are welcome. */
+		ioctl(which, request, argument);
+		write(which, argument, pick(&seed, 8192));
+		read(which, argument, pick(&seed, 512));
+		lseek(which, 1, SEEK_SET);
+		mmap(NULL, 4096, PROT_READ, MAP_SHARED, which, 0);
+		ftruncate(which, 1);
+		fallocate(which, 0, 0, 1);
+		fsync(which);
+		open(NODE, O_RDWR | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
+		spill(SYSFS "/create", "x");
+		spill(SYSFS "/destroy", "0");
+		spill(SYSFS "/pipe0/flush_enable", "1");
+		slurp(DEBUG_FILE, text, sizeof(text));
+		if (!abuse_privileged(fd, none))
+			return 1;
+	}
+	return 0;
+}
+
+TEST_F_TIMEOUT(group, no_call_writes_to_the_log, 120)
+{
+	unsigned long count = scaled(5000);
+	unsigned long long seed = new_seed();
+	int log = open_log();
+	pid_t child;
+
+	TH_LOG("seed %llu, %lu turns", seed, count);
+	child = fork();
+	if (!child)
+		_exit(storm(count, seed));
+	ASSERT_EQ(0, exit_of(child));
+	EXPECT_EQ(0, log_lines(log, "kmsgpipe", "abuse"));
+	close(log);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+}
+
+/* The one line that there is has its interval, whatever is sent: the administrator's choice. */
+TEST_F_TIMEOUT(group, a_sweep_writes_one_line_an_interval_at_most, 60)
+{
+	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 50, .expiry_ms = 1 };
+	unsigned long long began;
+	unsigned int lines;
+	int log = open_log();
+	pid_t child;
+
+	began = now_ns();
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
+	child = fork();
+	if (!child) {
+		int fd = open_pipe(O_WRONLY | O_NONBLOCK);
+
+		become(ABUSER);
+		for (;;)
+			if (write(fd, "x", 1) < 0 && errno != EAGAIN)
+				_exit(1);
+	}
+	for (lines = 0; lines < 10; lines += log_lines(log, "kmsgpipe", "abuse"))
+		sched_yield();
+	flush = (struct kmsgpipe_flush){ 0 };
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
+	lines += log_lines(log, "kmsgpipe", "abuse");
+	/* A timer may be a tick early. */
+	EXPECT_GE((now_ns() - began) / 40000000 + 1, lines);
+	kill(child, SIGKILL);
+	EXPECT_EQ(-1, exit_of(child));
+	close(log);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+}
+
+TEST_HARNESS_MAIN

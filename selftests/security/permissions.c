@@ -1,0 +1,599 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Who may do what: each cell of the table in docs/security.md is tried. The table is read from
+ * there, so that what it says is what is tested. Run it in the directory of the checkout.
+ */
+#include "lib/files.h"
+#include "lib/harness.h"
+#include "lib/memory.h"
+#include "lib/pipe.h"
+#include "lib/tasks.h"
+#include "lib/views.h"
+
+#include <grp.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define TABLE "docs/security.md"
+
+/* Owner and group of the created pipe, and of others. */
+#define OWNER 1001
+#define GROUP 2001
+#define OTHER 1003
+
+/* What an attempt has at hand: descriptors that root has opened, of pipe 0 and of a created pipe. */
+struct scene {
+	int fds[2];
+	int fd;
+	long id;
+	char node[32];
+	char name[32];
+	char directory[64];
+	struct kmsgpipe_create create;
+	struct kmsgpipe_dump dump;
+};
+
+/* ---- What is tried ---- */
+
+static long opened(const char *path, int flags)
+{
+	return TRY(open(path, flags | O_NONBLOCK | O_CLOEXEC)) < 0 ? -errno : 0;
+}
+
+static long open_0_r(struct scene *scene) { return opened(NODE, O_RDONLY); }
+static long open_0_w(struct scene *scene) { return opened(NODE, O_WRONLY); }
+static long open_0_rw(struct scene *scene) { return opened(NODE, O_RDWR); }
+static long open_0_none(struct scene *scene) { return opened(NODE, O_ACCMODE); }
+static long open_r(struct scene *scene) { return opened(scene->node, O_RDONLY); }
+static long open_w(struct scene *scene) { return opened(scene->node, O_WRONLY); }
+static long open_rw(struct scene *scene) { return opened(scene->node, O_RDWR); }
+static long open_none(struct scene *scene) { return opened(scene->node, O_ACCMODE); }
+
+static long read_a_message(struct scene *scene)
+{
+	char buffer[KMSGPIPE_MSG_SIZE_DEFAULT];
+
+	return TRY(read(scene->fd, buffer, sizeof(buffer)));
+}
+
+static long write_a_message(struct scene *scene)
+{
+	return TRY(write(scene->fd, "more", 4));
+}
+
+static long get_stats(struct scene *scene)
+{
+	struct kmsgpipe_stats stats;
+
+	return TRY(ioctl(scene->fd, KMSGPIPE_GET_STATS, &stats));
+}
+
+static long get_params(struct scene *scene)
+{
+	struct kmsgpipe_params params;
+
+	return TRY(ioctl(scene->fd, KMSGPIPE_GET_PARAMS, &params));
+}
+
+static long toggle_block(struct scene *scene)
+{
+	long ret = TRY(ioctl(scene->fd, KMSGPIPE_TOGGLE_BLOCK));
+
+	return ret ? ret : TRY(ioctl(scene->fd, KMSGPIPE_TOGGLE_BLOCK));
+}
+
+static long set_mode_and_back(struct scene *scene)
+{
+	long ret = set_mode(scene->fd, KMSGPIPE_MODE_WHOLE);
+
+	return ret ? ret : set_mode(scene->fd, 0);
+}
+
+static long get_mode(struct scene *scene)
+{
+	unsigned int mode;
+
+	return TRY(ioctl(scene->fd, KMSGPIPE_GET_MODE, &mode));
+}
+
+static long ask_fionread(struct scene *scene)
+{
+	int next;
+
+	return TRY(ioctl(scene->fd, FIONREAD, &next));
+}
+
+static long clear_queue(struct scene *scene)
+{
+	return TRY(ioctl(scene->fd, KMSGPIPE_CLEAR_QUEUE));
+}
+
+static long set_params(struct scene *scene)
+{
+	struct kmsgpipe_params params = { .msg_size = 10, .max_msgs = 20 };
+	char buffer[KMSGPIPE_MSG_SIZE_DEFAULT];
+	long ret;
+
+	/* Only an empty pipe takes them; put back what would be missed. */
+	if (read(scene->fd, buffer, sizeof(buffer)) < 0)
+		return -errno;
+	ret = TRY(ioctl(scene->fd, KMSGPIPE_SET_PARAMS, &params));
+	if (ret && write(scene->fd, "queued", 6) != 6)
+		return -errno;
+	return ret;
+}
+
+static long flush_periodic(struct scene *scene)
+{
+	struct kmsgpipe_flush flush = { .enable = 1 };
+
+	return TRY(ioctl(scene->fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
+}
+
+static long create_new(struct scene *scene)
+{
+	return TRY(ioctl(scene->fd, KMSGPIPE_CREATE_NEW, &scene->create));
+}
+
+static long dump(struct scene *scene)
+{
+	return TRY(ioctl(scene->fd, KMSGPIPE_DUMP, &scene->dump));
+}
+
+static long destroy_0(struct scene *scene)
+{
+	return TRY(ioctl(scene->fds[0], KMSGPIPE_DESTROY));
+}
+
+static long destroy(struct scene *scene)
+{
+	return TRY(ioctl(scene->fds[1], KMSGPIPE_DESTROY));
+}
+
+static long change_mode(struct scene *scene)
+{
+	return TRY(chmod(scene->node, 0600));
+}
+
+static long sysfs_create(struct scene *scene)
+{
+	return spill(SYSFS "/create", "by-echo\n");
+}
+
+static long sysfs_destroy(struct scene *scene)
+{
+	return spill(SYSFS "/destroy", scene->name);
+}
+
+static long sysfs_destroy_0(struct scene *scene)
+{
+	return spill(SYSFS "/destroy", "0\n");
+}
+
+static long sysfs_flush(struct scene *scene, const char *file)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", scene->directory, file);
+	return spill(path, "1\n");
+}
+
+static long sysfs_enable(struct scene *scene) { return sysfs_flush(scene, "flush_enable"); }
+static long sysfs_interval(struct scene *scene) { return sysfs_flush(scene, "flush_interval_ms"); }
+static long sysfs_expiry(struct scene *scene) { return sysfs_flush(scene, "flush_expiry_ms"); }
+static long sysfs_default_mode(struct scene *scene)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/default_mode", scene->directory);
+	return spill(path, "whole\n");
+}
+
+static long sysfs_counter(struct scene *scene) { return sysfs_flush(scene, "dropped_msgs"); }
+
+static long read_file(const char *path)
+{
+	char text[65536];
+
+	return slurp(path, text, sizeof(text));
+}
+
+static long read_sysfs(struct scene *scene)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/depth_msgs", scene->directory);
+	return read_file(path);
+}
+
+static long read_proc(struct scene *scene) { return read_file(PROC); }
+static long read_debugfs(struct scene *scene) { return read_file(DEBUG_FILE); }
+static long read_create(struct scene *scene) { return read_file(SYSFS "/create"); }
+
+static const struct attempt {
+	const char *what;
+	long (*try)(struct scene *scene);
+	/* Made with a descriptor: once with one of pipe 0, and once with one of the created pipe. */
+	int both;
+} attempts[] = {
+	{ "open pipe 0 O_RDONLY", open_0_r },
+	{ "open pipe 0 O_WRONLY", open_0_w },
+	{ "open pipe 0 O_RDWR", open_0_rw },
+	{ "open pipe 0 for ioctls only", open_0_none },
+	{ "open the other O_RDONLY", open_r },
+	{ "open the other O_WRONLY", open_w },
+	{ "open the other O_RDWR", open_rw },
+	{ "open the other for ioctls only", open_none },
+	{ "change the other's mode", change_mode },
+	{ "read", read_a_message, 1 },
+	{ "write", write_a_message, 1 },
+	{ "FIONREAD", ask_fionread, 1 },
+	{ "GET_STATS", get_stats, 1 },
+	{ "GET_PARAMS", get_params, 1 },
+	{ "TOGGLE_BLOCK", toggle_block, 1 },
+	{ "SET_MODE", set_mode_and_back, 1 },
+	{ "GET_MODE", get_mode, 1 },
+	{ "CLEAR_QUEUE", clear_queue, 1 },
+	{ "SET_PARAMS", set_params, 1 },
+	{ "FLUSH_PERIODIC", flush_periodic, 1 },
+	{ "CREATE_NEW", create_new, 1 },
+	{ "DUMP", dump, 1 },
+	{ "DESTROY pipe 0", destroy_0 },
+	{ "DESTROY the other", destroy },
+	{ "write create", sysfs_create },
+	{ "write destroy, pipe 0", sysfs_destroy_0 },
+	{ "write destroy, the other", sysfs_destroy },
+	{ "write flush_enable", sysfs_enable },
+	{ "write flush_interval_ms", sysfs_interval },
+	{ "write flush_expiry_ms", sysfs_expiry },
+	{ "write default_mode", sysfs_default_mode },
+	{ "write a counter", sysfs_counter },
+	{ "read sysfs files of a pipe", read_sysfs },
+	{ "read create", read_create },
+	{ "read /proc/kmsgpipe_stats", read_proc },
+	{ "read debugfs", read_debugfs },
+};
+
+#define ATTEMPTS ARRAY_SIZE(attempts)
+
+/* ---- Who tries it ---- */
+
+static const struct user {
+	const char *who;
+	uid_t uid;
+	gid_t gid;
+	/* Root of a user namespace, as what it is known outside. */
+	int namespace;
+	/* Root with all capabilities but one. */
+	int limited;
+} users[] = {
+	{ "root", 0, 0 },
+	{ "owner", OWNER, OWNER },
+	{ "group", OTHER, GROUP },
+	{ "other", OTHER, OTHER },
+	{ "namespace root", OTHER, OTHER, .namespace = 1 },
+	{ "namespace root, 0 outside", 0, 0, .namespace = 1 },
+	{ "root without CAP_SYS_ADMIN", 0, 0, .limited = 1 },
+};
+
+#define USERS ARRAY_SIZE(users)
+
+/* The calling process becomes that user; the parent has to map its namespace. */
+static void become(const struct user *user, int ready, int mapped)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	char byte;
+
+	if (setgroups(0, NULL) || setresgid(user->gid, user->gid, user->gid) ||
+	    setresuid(user->uid, user->uid, user->uid))
+		_exit(1);
+	if (user->namespace && unshare(CLONE_NEWUSER))
+		_exit(2);
+	if (write(ready, "r", 1) != 1 || read(mapped, &byte, 1) != 1)
+		_exit(3);
+	/* A process that is root inside as it was made, with all capabilities there. */
+	if (user->namespace && (getuid() || getgid()))
+		_exit(4);
+	if (user->limited) {
+		if (syscall(SYS_capget, &header, data))
+			_exit(5);
+		data[0].effective &= ~(1U << CAP_SYS_ADMIN);
+		data[0].permitted &= ~(1U << CAP_SYS_ADMIN);
+		data[0].inheritable &= ~(1U << CAP_SYS_ADMIN);
+		if (syscall(SYS_capset, &header, data))
+			_exit(6);
+	}
+}
+
+static void map_root(pid_t pid, const char *which, unsigned int outside)
+{
+	char path[64], map[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, which);
+	snprintf(map, sizeof(map), "0 %u 1", outside);
+	if (spill(path, map) != (long)strlen(map))
+		abort();
+}
+
+/* What the user gets who tries that. */
+static long attempted(const struct user *user, const struct attempt *attempt, struct scene *scene)
+{
+	long *result = shared_memory(sizeof(*result)), ret;
+	int ready[2], mapped[2];
+	pid_t child;
+	char byte;
+
+	if (pipe(ready) || pipe(mapped))
+		abort();
+	*result = -ECANCELED;
+	child = fork();
+	if (!child) {
+		become(user, ready[1], mapped[0]);
+		*result = attempt->try(scene);
+		_exit(0);
+	}
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) == 1) {
+		if (user->namespace) {
+			map_root(child, "uid_map", user->uid);
+			map_root(child, "gid_map", user->gid);
+		}
+		if (write(mapped[1], "m", 1) != 1)
+			abort();
+	}
+	ret = exit_of(child);
+	if (ret)
+		fprintf(stderr, "# %s: the child ended with %ld\n", user->who, ret);
+	ret = *result;
+	munmap(result, sizeof(*result));
+	close(ready[0]);
+	close(mapped[0]);
+	close(mapped[1]);
+	return ret;
+}
+
+/* ---- The table ---- */
+
+/* What the table says: for each attempt and user, 1 or minus an errno; 0 where it says nothing. */
+static int expected[ATTEMPTS][USERS];
+
+/* What is wrong with the table; empty if nothing is. */
+static char wrong[1024];
+
+/* The next cell of a row, without the blanks around it and without its backquotes; NULL at the end. */
+static char *next_cell(char **row)
+{
+	char *bar, *cell = *row, *to, *from;
+
+	if (!cell)
+		return NULL;
+	bar = strchr(cell, '|');
+	if (!bar)
+		return NULL;
+	*bar = 0;
+	*row = bar + 1;
+	for (to = from = cell; *from; from++)
+		if (*from != '`')
+			*to++ = *from;
+	*to = 0;
+	while (*cell == ' ')
+		cell++;
+	while (to > cell && to[-1] == ' ')
+		*--to = 0;
+	return cell;
+}
+
+static int meaning(const char *cell)
+{
+	static const struct { const char *word; int value; } words[] = {
+		{ "yes", 1 }, { "EACCES", -EACCES }, { "EPERM", -EPERM }, { "EBUSY", -EBUSY },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++)
+		if (!strcmp(cell, words[i].word))
+			return words[i].value;
+	return 0;
+}
+
+/* Reads the one table of the document whose first column is headed "what". */
+static void read_table(void)
+{
+	static char text[65536];
+	int column[32], columns = 0, in_table = 0, i;
+	char *line, *end, *row, *cell;
+	size_t what, who;
+
+	memset(expected, 0, sizeof(expected));
+	wrong[0] = 0;
+	if (slurp(TABLE, text, sizeof(text)) < 0) {
+		snprintf(wrong, sizeof(wrong), TABLE ": %s", strerror(errno));
+		return;
+	}
+	for (line = text; line; line = end ? end + 1 : NULL) {
+		end = strchr(line, '\n');
+		if (end)
+			*end = 0;
+		if (line[0] != '|') {
+			in_table = 0;
+			continue;
+		}
+		row = line + 1;
+		cell = next_cell(&row);
+		if (!cell || !strncmp(cell, "---", 3))
+			continue;
+		if (!in_table && strcmp(cell, "what"))
+			continue;
+		if (!in_table) {
+			in_table = 1;
+			for (columns = 0; (cell = next_cell(&row)) && columns < 32; columns++) {
+				for (who = 0; who < USERS && strcmp(cell, users[who].who); who++)
+					;
+				if (who == USERS)
+					snprintf(wrong, sizeof(wrong), "nobody is called '%s'", cell);
+				column[columns] = who;
+			}
+			continue;
+		}
+		for (what = 0; what < ATTEMPTS && strcmp(cell, attempts[what].what); what++)
+			;
+		if (what == ATTEMPTS) {
+			snprintf(wrong, sizeof(wrong), "nobody tries to '%s'", cell);
+			continue;
+		}
+		for (i = 0; i < columns && (cell = next_cell(&row)); i++) {
+			if (!meaning(cell))
+				snprintf(wrong, sizeof(wrong), "%s: what is '%s'?", attempts[what].what, cell);
+			if (column[i] < (int)USERS)
+				expected[what][column[i]] = meaning(cell);
+		}
+	}
+	for (what = 0; what < ATTEMPTS; what++)
+		for (who = 0; who < USERS; who++)
+			if (!expected[what][who])
+				snprintf(wrong, sizeof(wrong), "the table does not say whether %s may '%s'",
+					 users[who].who, attempts[what].what);
+}
+
+/* ---- The tests ---- */
+
+/* What a refused attempt must leave as it was. */
+struct state {
+	unsigned int pipes;
+	struct kmsgpipe_stats stats[2];
+	struct stat node;
+};
+
+static struct state state_of_all(struct scene *scene)
+{
+	struct state state;
+	int i;
+
+	memset(&state, 0, sizeof(state));
+	state.pipes = pipes_in_sysfs(0);
+	for (i = 0; i < 2; i++)
+		state.stats[i] = state_of(scene->fds[i]);
+	if (stat(scene->node, &state.node))
+		abort();
+	return state;
+}
+
+static int same(const struct state *a, const struct state *b)
+{
+	/* The message may have been put back by another user than the opener. */
+	const unsigned int sender = KMSGPIPE_STATS_HEAD_PRIVILEGED;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (a->stats[i].msg_size != b->stats[i].msg_size || a->stats[i].max_msgs != b->stats[i].max_msgs ||
+		    (a->stats[i].flags ^ b->stats[i].flags) & ~sender || a->stats[i].depth_msgs != b->stats[i].depth_msgs ||
+		    a->stats[i].dropped_msgs != b->stats[i].dropped_msgs)
+			return 0;
+	return a->pipes == b->pipes && a->node.st_mode == b->node.st_mode;
+}
+
+/* A created pipe with mode 0640, and one message in it and in pipe 0. */
+static void set_up(struct scene *scene, int pipe0)
+{
+	struct kmsgpipe_create create = default_pipe();
+	struct kmsgpipe_params params = { .msg_size = create.msg_size, .max_msgs = create.max_msgs };
+	struct kmsgpipe_flush flush = { 0 };
+
+	memset(scene, 0, sizeof(*scene));
+	create.mode = 0640;
+	create.uid = OWNER;
+	create.gid = GROUP;
+	scene->id = create_pipe(&create);
+	if (scene->id < 1)
+		abort();
+	scene->fds[0] = pipe0;
+	scene->fds[1] = open_id(scene->id, O_RDWR | O_NONBLOCK);
+	snprintf(scene->node, sizeof(scene->node), "/dev/kmsgpipe%ld", scene->id);
+	snprintf(scene->name, sizeof(scene->name), "pipe%ld\n", scene->id);
+	snprintf(scene->directory, sizeof(scene->directory), SYSFS "/pipe%ld", scene->id);
+	scene->create = default_pipe();
+	if (ioctl(pipe0, KMSGPIPE_CLEAR_QUEUE) || ioctl(pipe0, KMSGPIPE_FLUSH_PERIODIC, &flush) ||
+	    ioctl(pipe0, KMSGPIPE_SET_PARAMS, &params) || write(pipe0, "queued", 6) != 6 ||
+	    write(scene->fds[1], "queued", 6) != 6)
+		abort();
+}
+
+FIXTURE(matrix)
+{
+	int fd;
+};
+
+FIXTURE_VARIANT(matrix)
+{
+	const char *who;
+};
+
+FIXTURE_VARIANT_ADD(matrix, root) { .who = "root" };
+FIXTURE_VARIANT_ADD(matrix, owner) { .who = "owner" };
+FIXTURE_VARIANT_ADD(matrix, group) { .who = "group" };
+FIXTURE_VARIANT_ADD(matrix, other) { .who = "other" };
+FIXTURE_VARIANT_ADD(matrix, namespace_root) { .who = "namespace root" };
+FIXTURE_VARIANT_ADD(matrix, namespace_root_who_is_0_outside) { .who = "namespace root, 0 outside" };
+FIXTURE_VARIANT_ADD(matrix, root_without_the_capability) { .who = "root without CAP_SYS_ADMIN" };
+
+FIXTURE_SETUP(matrix)
+{
+	pipes_in_sysfs(1);
+	self->fd = open_pipe(O_RDWR | O_NONBLOCK);
+}
+
+FIXTURE_TEARDOWN(matrix)
+{
+	struct kmsgpipe_flush flush = { 0 };
+
+	ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE);
+	ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &flush);
+	close(self->fd);
+	pipes_in_sysfs(1);
+}
+
+TEST_F_TIMEOUT(matrix, may_do_what_the_table_says, 120)
+{
+	const struct user *user = NULL;
+	struct state before, after;
+	struct scene scene;
+	size_t what, i;
+	int turn;
+	long ret;
+
+	read_table();
+	ASSERT_STREQ("", wrong);
+	for (i = 0; i < USERS; i++)
+		if (!strcmp(users[i].who, variant->who))
+			user = &users[i];
+	ASSERT_NE(NULL, user);
+	for (what = 0; what < ATTEMPTS; what++)
+		for (turn = 0; turn <= attempts[what].both; turn++) {
+			int say = expected[what][user - users];
+
+			set_up(&scene, self->fd);
+			scene.fd = scene.fds[turn];
+			before = state_of_all(&scene);
+			ret = attempted(user, &attempts[what], &scene);
+			EXPECT_EQ(say < 0 ? say : 1, ret < 0 ? ret : 1)
+				TH_LOG("%s: %s (%d): %ld", user->who, attempts[what].what, turn, ret);
+			if (ret < 0) {
+				after = state_of_all(&scene);
+				EXPECT_TRUE(same(&before, &after))
+					TH_LOG("%s: %s has changed something", user->who, attempts[what].what);
+			}
+			close(scene.fds[1]);
+			pipes_in_sysfs(1);
+		}
+}
+
+TEST(the_table_and_the_tests_speak_of_the_same)
+{
+	read_table();
+	EXPECT_STREQ("", wrong);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Timers that go off at short intervals by chance while tasks sleep in read, write, poll and epoll_wait:
+ * what a handler with or without SA_RESTART makes of the call, and that no message is lost or doubled by it.
+ */
+#include "lib/harness.h"
+#include "lib/message.h"
+#include "lib/pipe.h"
+#include "lib/random.h"
+#include "lib/storm.h"
+#include "lib/storm_fixture.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/time.h>
+
+/* The last has a handler that restarts what can be restarted, where the call is not restarted whatever it is. */
+enum { PLAIN, RESTART, POLL, EPOLL, KINDS };
+
+static const char *const names[KINDS] = { "handler", "restart", "poll", "epoll" };
+
+/* Each reader and writer counts for itself, interrupted calls and then signals. */
+#define INTERRUPTED(writing, kind) ((writing) * KINDS + (kind))
+#define TARGET 8
+#define SIGNALS 9
+#define EVERY_KIND 10
+
+static volatile sig_atomic_t arrived;
+static unsigned long *all_signals;
+static unsigned long long when;
+
+/* Microseconds; the longest are longer than any call. */
+static void set_timer(void)
+{
+	struct itimerval timer = { .it_value.tv_usec = 200 + pick(&when, 64 << pick(&when, 8)) };
+
+	setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void on_alarm(int signal)
+{
+	arrived++;
+	plus(all_signals, 1);
+	set_timer();
+}
+
+static void be_interrupted(struct task *self)
+{
+	struct sigaction action = {
+		.sa_handler = on_alarm, .sa_flags = self->kind == PLAIN || self->kind == EPOLL ? 0 : SA_RESTART,
+	};
+
+	all_signals = &self->storm->counts[SIGNALS];
+	when = chance_of(self) ^ 0x5555;
+	if (sigaction(SIGALRM, &action, NULL))
+		abort();
+	set_timer();
+}
+
+static int is_polled(const struct task *self)
+{
+	return self->kind >= POLL;
+}
+
+/* Waits as its kind does. Whether it was interrupted. */
+static int interrupted_waiting(struct task *self, int fd, int epoll, int writing)
+{
+	struct pollfd entry = { .fd = fd, .events = writing ? POLLOUT : POLLIN };
+	sig_atomic_t before = arrived;
+	struct epoll_event event;
+	long ret;
+
+	if (!is_polled(self))
+		return 0;
+	ret = TRY(self->kind == POLL ? poll(&entry, 1, -1) : epoll_wait(epoll, &event, 1, -1));
+	if (ret == 1)
+		return 0;
+	/* Neither is ever restarted, and neither fails in another way. */
+	if (ret != -EINTR || arrived == before)
+		give_up(self, "waiting", ret);
+	plus(&self->storm->counts[INTERRUPTED(writing, self->kind)], 1);
+	return 1;
+}
+
+static int open_it(struct task *self, int writing, int *epoll)
+{
+	struct epoll_event event = { .events = writing ? EPOLLOUT : EPOLLIN };
+	int fd = open_id(self->storm->id, (writing ? O_WRONLY : O_RDONLY) | (is_polled(self) ? O_NONBLOCK : 0));
+
+	*epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (*epoll < 0 || epoll_ctl(*epoll, EPOLL_CTL_ADD, fd, &event))
+		abort();
+	return fd;
+}
+
+/* Whether a call that failed may have: try again. */
+static int may_fail(struct task *self, long ret, sig_atomic_t before, int writing)
+{
+	if (is_polled(self))
+		return ret == -EAGAIN;
+	/* With SA_RESTART it goes on; without, only a handler that ran ends it. */
+	if (ret != -EINTR || self->kind == RESTART || arrived == before)
+		return 0;
+	plus(&self->storm->counts[INTERRUPTED(writing, PLAIN)], 1);
+	return 1;
+}
+
+static void reading(struct task *self)
+{
+	struct message *message = new_message(64);
+	struct reading reading = { 0 };
+	int epoll, fd = open_it(self, 0, &epoll);
+	sig_atomic_t before;
+	long len;
+
+	be_interrupted(self);
+	for (;;) {
+		if (interrupted_waiting(self, fd, epoll, 0))
+			continue;
+		before = arrived;
+		len = TRY(read(fd, message, 64));
+		if (len < 0 && may_fail(self, len, before, 0))
+			continue;
+		if (!take_in(self, &reading, message, len))
+			return;
+	}
+}
+
+/* Whether there were enough signals, and calls of each kind that can be interrupted were. */
+static int enough(const struct storm *storm)
+{
+	const unsigned long *counts = storm->counts;
+	int i;
+
+	if (value(&counts[SIGNALS]) < counts[TARGET])
+		return 0;
+	for (i = 0; counts[EVERY_KIND] && i < KINDS; i++)
+		if (i != RESTART && !(value(&counts[INTERRUPTED(0, i)]) && value(&counts[INTERRUPTED(1, i)])))
+			return 0;
+	return 1;
+}
+
+static void writing(struct task *self)
+{
+	struct message *message = new_message(64);
+	unsigned long long chance = chance_of(self);
+	int epoll, fd = open_it(self, 1, &epoll);
+	sig_atomic_t before;
+	uint32_t number = 0;
+	long ret;
+
+	be_interrupted(self);
+	make_message(message, index_of(self), number, SHORTEST + pick(&chance, 41), &chance);
+	while (!enough(self->storm)) {
+		if (interrupted_waiting(self, fd, epoll, 1))
+			continue;
+		before = arrived;
+		ret = TRY(write(fd, message, message->len));
+		if (ret < 0 && may_fail(self, ret, before, 1))
+			continue;
+		if (ret != (long)message->len)
+			give_up(self, "write", ret);
+		note_sent(&self->storm->ledger, index_of(self), number++);
+		plus(&self->steps, 1);
+		make_message(message, index_of(self), number, SHORTEST + pick(&chance, 41), &chance);
+	}
+}
+
+/* How often calls of each kind were interrupted, in words. */
+static void tell(const struct storm *storm, const char *what)
+{
+	int i;
+
+	printf("# storm_signals: %lu signals, %lu messages, %s; interrupted:", storm->counts[SIGNALS],
+	       all_received(&storm->ledger), what);
+	for (i = 0; i < KINDS; i++)
+		printf(" %s %lu+%lu", names[i], storm->counts[INTERRUPTED(0, i)], storm->counts[INTERRUPTED(1, i)]);
+	printf(" (readers and writers)\n");
+}
+
+TEST_F_TIMEOUT(storm, every_call_ends_as_its_handler_says, 600)
+{
+	struct storm *storm = self->storm;
+	int i;
+
+	ASSERT_EQ(0, set_limits(self->fd, 64, 1));
+	storm->counts[TARGET] = scaled(5000);
+	storm->counts[EVERY_KIND] = 1;
+	for (i = 0; i < KINDS; i++)
+		spawn(storm, names[i], reading, i);
+	for (i = 0; i < KINDS; i++)
+		spawn(storm, names[i], writing, i);
+	ASSERT_TRUE(finished_all(storm, KINDS, KINDS));
+	ASSERT_TRUE(stop_readers(storm, self->nonblocking, KINDS));
+	tell(storm, "all beside each other");
+	EXPECT_TRUE(balanced(&storm->ledger));
+	EXPECT_LE(storm->counts[TARGET], storm->counts[SIGNALS]);
+}
+
+/* One of each side: nobody else would take what a signal has made one of them leave. */
+TEST_F_TIMEOUT(storm, restarted_calls_miss_nothing, 600)
+{
+	struct storm *storm = self->storm;
+
+	ASSERT_EQ(0, set_limits(self->fd, 64, 1));
+	storm->counts[TARGET] = scaled(2000);
+	spawn(storm, "restart", reading, RESTART);
+	spawn(storm, "restart", writing, RESTART);
+	ASSERT_TRUE(finished_all(storm, 1, 1));
+	ASSERT_TRUE(stop_readers(storm, self->nonblocking, 1));
+	tell(storm, "one of each side");
+	EXPECT_TRUE(balanced(&storm->ledger));
+}
+
+TEST_HARNESS_MAIN

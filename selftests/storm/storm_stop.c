@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A task that is stopped, or that hangs in a page fault, in the middle of a call holds nobody up: the others
+ * get as far as one likes before it goes on. Nor do processors matter that come and go.
+ */
+#include "lib/files.h"
+#include "lib/harness.h"
+#include "lib/memory.h"
+#include "lib/message.h"
+#include "lib/missing.h"
+#include "lib/pipe.h"
+#include "lib/random.h"
+#include "lib/storm.h"
+#include "lib/storm_fixture.h"
+#include "lib/tasks.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+/* Two readers and two writers; the tasks behind them are those that are held. */
+#define OTHERS 4
+/* So many calls of each of the others show that they go on. */
+#define CALLS 20
+
+static void start_others(struct storm *storm)
+{
+	int i;
+
+	for (i = 0; i < OTHERS; i++)
+		spawn(storm, i < 2 ? "reader" : "writer", i < 2 ? read_on : write_on, 0);
+}
+
+/* Stops a task: whether it has stopped. */
+static int stopped(struct storm *storm, struct task *task)
+{
+	int status = 0;
+
+	return !kill(task->pid, SIGSTOP) &&
+	       UNTIL_OF(storm, 0, waitpid(task->pid, &status, WUNTRACED | WNOHANG) == task->pid) &&
+	       WIFSTOPPED(status);
+}
+
+static int tells_of(struct storm *storm, unsigned long rounds, const char *what)
+{
+	printf("# storm_stop: %lu %s, %lu messages\n", rounds, what, all_received(&storm->ledger));
+	fflush(stdout);
+	return balanced(&storm->ledger);
+}
+
+/* Ends a test in which all that is left are writers, which look at `stop`, and so many readers. */
+static int all_end(struct storm *storm, int nonblocking, unsigned int readers)
+{
+	plus(&storm->stop, 1);
+	return UNTIL(storm, running(storm, 0, storm->tasks) == readers) && stop_readers(storm, nonblocking, readers);
+}
+
+TEST_F(storm, a_stopped_reader_takes_no_message)
+{
+	struct storm *storm = self->storm;
+	struct task *task = spawn(storm, "reader", read_on, 0);
+	char bytes[8];
+	struct call call = reader(self->fd, bytes, sizeof(bytes));
+
+	await_readers(self->fd, 1);
+	ASSERT_TRUE(stopped(storm, task));
+	EXPECT_EQ(0, stats_of(self->fd).waiting_readers);
+	/* It came first, and the message is not for it. */
+	start(&call);
+	await_readers(self->fd, 1);
+	ASSERT_EQ(5, write(self->fd, "first", 5));
+	EXPECT_EQ(5, finish(&call));
+	EXPECT_EQ(0, storm->task[0].steps);
+	ASSERT_EQ(0, kill(task->pid, SIGCONT));
+	await_readers(self->fd, 1);
+	ASSERT_TRUE(stop_readers(storm, self->nonblocking, 1));
+	EXPECT_EQ(1, storm->task[0].steps);
+}
+
+TEST_F(storm, a_stopped_writer_takes_no_slot)
+{
+	struct call call = writer(self->fd, "other", 5);
+	struct storm *storm = self->storm;
+	struct task *task;
+	char bytes[64];
+
+	ASSERT_EQ(0, set_limits(self->fd, 64, 1));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	task = spawn(storm, "writer", write_on, 0);
+	await_writers(self->fd, 1);
+	ASSERT_TRUE(stopped(storm, task));
+	EXPECT_EQ(0, stats_of(self->fd).waiting_writers);
+	start(&call);
+	await_writers(self->fd, 1);
+	ASSERT_EQ(1, read(self->fd, bytes, sizeof(bytes)));
+	EXPECT_EQ(5, finish(&call));
+	plus(&storm->stop, 1);
+	ASSERT_EQ(0, kill(task->pid, SIGCONT));
+	await_writers(self->fd, 1);
+	ASSERT_EQ(5, read(self->fd, bytes, sizeof(bytes)));
+	ASSERT_TRUE(finished_all(storm, 0, 1));
+	EXPECT_LT(SHORTEST - 1, read(self->fd, bytes, sizeof(bytes)));
+	EXPECT_EQ(1, storm->task[0].steps);
+}
+
+/* It is woken for a message, and stopped before it runs: it takes the message first. */
+TEST_F(storm, a_stop_swallows_no_wakeup)
+{
+	struct storm *storm = self->storm;
+	struct task *task;
+
+	share_one_processor();
+	task = spawn(storm, "reader", read_on, 0);
+	await_readers(self->fd, 1);
+	spawn(storm, "reader", read_on, 0);
+	await_readers(self->fd, 2);
+	run_alone(1);
+	ASSERT_EQ(1, write(self->fd, "\xa1", 1));
+	ASSERT_EQ(0, kill(task->pid, SIGSTOP));
+	run_alone(0);
+	ASSERT_TRUE(stopped(storm, task));
+	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
+	EXPECT_EQ(1, stats_of(self->fd).waiting_readers);
+	ASSERT_EQ(0, kill(task->pid, SIGCONT));
+	ASSERT_TRUE(stop_readers(storm, self->nonblocking, 2));
+	EXPECT_EQ(1, all_received(&storm->ledger));
+}
+
+TEST_F_TIMEOUT(storm, others_go_on_while_one_is_stopped, 600)
+{
+	unsigned long rounds = scaled(150), i;
+	struct storm *storm = self->storm;
+	unsigned long long chance = storm->seed;
+
+	ASSERT_EQ(0, set_limits(self->fd, 64, 1 + pick(&chance, 4)));
+	start_others(storm);
+	spawn(storm, "stopped reader", read_on, 0);
+	spawn(storm, "stopped writer", write_on, 0);
+	for (i = 0; i < rounds; i++) {
+		unsigned int place = OTHERS + pick(&chance, 2);
+		unsigned long steps;
+
+		some_time(&chance);
+		ASSERT_TRUE(stopped(storm, &storm->task[place]));
+		steps = storm->task[place].steps;
+		ASSERT_TRUE(go_on(storm, 0, OTHERS, CALLS));
+		ASSERT_EQ(steps, storm->task[place].steps);
+		ASSERT_EQ(0, kill(storm->task[place].pid, SIGCONT));
+		ASSERT_TRUE(go_on(storm, place, 1, 1));
+	}
+	ASSERT_TRUE(all_end(storm, self->nonblocking, 3));
+	EXPECT_TRUE(tells_of(storm, rounds, "times that one was stopped"));
+}
+
+TEST_F_TIMEOUT(storm, everybody_is_stopped_again_and_again, 600)
+{
+	unsigned long rounds = scaled(3000), i;
+	struct storm *storm = self->storm;
+	unsigned long long chance = storm->seed;
+	unsigned int place;
+
+	ASSERT_EQ(0, set_limits(self->fd, 64, 1 + pick(&chance, 4)));
+	start_others(storm);
+	for (i = 0; i < rounds; i++) {
+		place = pick(&chance, OTHERS);
+		kill(storm->task[place].pid, SIGSTOP);
+		some_time(&chance);
+		place = pick(&chance, OTHERS);
+		kill(storm->task[place].pid, SIGCONT);
+		/* Now and then all of them run. */
+		if (i % 8)
+			continue;
+		for (place = 0; place < OTHERS; place++)
+			kill(storm->task[place].pid, SIGCONT);
+		ASSERT_TRUE(go_on(storm, 0, OTHERS, 1));
+	}
+	for (place = 0; place < OTHERS; place++)
+		kill(storm->task[place].pid, SIGCONT);
+	ASSERT_TRUE(all_end(storm, self->nonblocking, 2));
+	EXPECT_TRUE(tells_of(storm, rounds, "signals to stop"));
+}
+
+/* Memory that is missing until the others have got further. */
+struct swamp {
+	struct task *task;
+	int uffd;
+	char *page;
+	/* What it has when it is there. */
+	char *content;
+};
+
+/* Serves the faults of its task, each when all others have finished so many calls since. */
+static void *serve_late(void *arg)
+{
+	struct swamp *swamp = arg;
+	struct storm *storm = swamp->task->storm;
+	unsigned long steps[OTHERS];
+	int i;
+
+	for (;;) {
+		await_fault(swamp->uffd);
+		for (i = 0; i < OTHERS; i++)
+			steps[i] = value(&storm->task[i].steps) + CALLS;
+		for (i = 0; i < OTHERS; i++)
+			while (value(&storm->task[i].steps) < steps[i])
+				rest();
+		plus(&storm->counts[0], 1);
+		serve_with(swamp->uffd, swamp->page, swamp->content, PAGE);
+	}
+	return NULL;
+}
+
+static void enter(struct swamp *swamp, struct task *self)
+{
+	pthread_t server;
+
+	swamp->task = self;
+	swamp->uffd = missing_page(&swamp->page);
+	swamp->content = pages(PAGE);
+	if (pthread_create(&server, NULL, serve_late, swamp))
+		give_up(self, "pthread_create", -errno);
+}
+
+static void read_into_swamp(struct task *self)
+{
+	int fd = open_id(self->storm->id, O_RDONLY);
+	struct reading reading = { 0 };
+	struct swamp swamp;
+	unsigned long i;
+	long len;
+
+	enter(&swamp, self);
+	for (i = 0; i < self->storm->counts[1]; i++) {
+		madvise(swamp.page, PAGE, MADV_DONTNEED);
+		len = TRY(read(fd, swamp.page, 64));
+		take_in(self, &reading, (struct message *)swamp.page, len);
+	}
+}
+
+static void write_from_swamp(struct task *self)
+{
+	int fd = open_id(self->storm->id, O_WRONLY);
+	unsigned long long chance = chance_of(self);
+	struct swamp swamp;
+	unsigned long i;
+	long ret;
+
+	enter(&swamp, self);
+	for (i = 0; i < self->storm->counts[1]; i++) {
+		madvise(swamp.page, PAGE, MADV_DONTNEED);
+		make_message((struct message *)swamp.content, index_of(self), i, 64, &chance);
+		ret = TRY(write(fd, swamp.page, 64));
+		if (ret != 64)
+			give_up(self, "write", ret);
+		note_sent(&self->storm->ledger, index_of(self), i);
+		plus(&self->steps, 1);
+	}
+}
+
+TEST_F_TIMEOUT(storm, others_go_on_while_one_hangs_in_a_page_fault, 600)
+{
+	unsigned long rounds = scaled(100);
+	struct storm *storm = self->storm;
+
+	ASSERT_EQ(0, set_limits(self->fd, 64, 2));
+	storm->counts[1] = rounds;
+	start_others(storm);
+	spawn(storm, "hanging reader", read_into_swamp, 0);
+	spawn(storm, "hanging writer", write_from_swamp, 0);
+	ASSERT_TRUE(finished_all(storm, OTHERS, 2));
+	ASSERT_TRUE(all_end(storm, self->nonblocking, 2));
+	EXPECT_LE(2 * rounds, storm->counts[0]);
+	EXPECT_TRUE(tells_of(storm, storm->counts[0], "page faults that lasted"));
+}
+
+#define PROCESSOR "/sys/devices/system/cpu/cpu1/online"
+
+TEST_F_TIMEOUT(storm, processors_come_and_go, 600)
+{
+	unsigned long rounds = scaled(20), i;
+	struct storm *storm = self->storm;
+
+	if (!is_there(PROCESSOR))
+		SKIP(return, "the kernel, or the machine, has no processor that can be taken away");
+	ASSERT_EQ(0, set_limits(self->fd, 64, 2));
+	start_others(storm);
+	for (i = 0; i < rounds; i++) {
+		ASSERT_EQ(1, spill(PROCESSOR, "0"));
+		EXPECT_TRUE(go_on(storm, 0, OTHERS, CALLS));
+		ASSERT_EQ(1, spill(PROCESSOR, "1"));
+		ASSERT_TRUE(go_on(storm, 0, OTHERS, CALLS));
+	}
+	ASSERT_TRUE(all_end(storm, self->nonblocking, 2));
+	EXPECT_TRUE(tells_of(storm, rounds, "times that a processor went and came"));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Many messages between processes, of every length that the pipe takes: none may be lost, doubled, torn,
+ * or out of order, neither from one writer to one reader nor among the readers. What the pipe tells
+ * meanwhile is looked at, too.
+ *
+ *	stress WRITERS READERS MESSAGES [SEED]
+ *
+ * Prints KTAP. The seed, printed too, repeats the lengths.
+ */
+#include "lib/harness.h"
+#include "lib/memory.h"
+#include "lib/message.h"
+#include "lib/monitor.h"
+#include "lib/order.h"
+#include "lib/pipe.h"
+#include "lib/pipe_fixture.h"
+#include "lib/random.h"
+#include "lib/storm.h"
+#include "lib/tasks.h"
+
+/* So many at once, each with its four tickets. */
+#define ROUND 400000UL
+
+static unsigned long writers, readers, messages;
+static unsigned long long seed;
+
+/* Of one round; tickets begin with 1. */
+static struct trace *traces;
+static uint32_t *tickets;
+static unsigned long *doubled;
+static unsigned long per_writer;
+
+/* A length by chance: often the longest, the shortest that can be told apart, or one that cannot. */
+static size_t length(unsigned long long *chance, size_t most)
+{
+	switch (pick(chance, 16)) {
+	case 0:
+		return 0;
+	case 1:
+	case 2:
+		return 1 + pick(chance, SHORTEST - 1);
+	case 3:
+		return most;
+	case 4:
+		return SHORTEST;
+	default:
+		return SHORTEST + pick(chance, most - SHORTEST + 1);
+	}
+}
+
+static void run_writer(struct task *self)
+{
+	struct ledger *ledger = &self->storm->ledger;
+	struct kmsgpipe_stats stats;
+	struct message *message;
+	unsigned long long chance = chance_of(self);
+	struct trace *trace;
+	uint32_t number;
+	size_t len;
+	long ret;
+	int fd = open_pipe(O_WRONLY);
+
+	stats = stats_of(fd);
+	message = new_message(stats.msg_size);
+	for (number = 0; number < per_writer;) {
+		len = length(&chance, stats.msg_size);
+		if (len < SHORTEST) {
+			make_short(message, len);
+			ret = TRY(write(fd, message, len));
+			if (ret != (long)len)
+				give_up(self, "write of a short message", ret);
+			/* Of nothing, no message is made. */
+			if (len)
+				plus(&ledger->sent.short_of[len], 1);
+			continue;
+		}
+		make_message(message, index_of(self), number, len, &chance);
+		trace = &traces[(index_of(self) - readers) * per_writer + number];
+		trace->ticket[SENDING] = take_ticket(tickets);
+		ret = TRY(write(fd, message, len));
+		trace->ticket[SENT] = take_ticket(tickets);
+		if (ret != (long)len)
+			give_up(self, "write", ret);
+		note_sent(ledger, index_of(self), number++);
+		plus(&self->steps, 1);
+	}
+}
+
+static void run_reader(struct task *self)
+{
+	struct reading reading = { 0 };
+	struct message *message;
+	struct trace *trace;
+	size_t most;
+	uint32_t taking;
+	long len;
+	int fd = open_pipe(O_RDONLY);
+
+	most = stats_of(fd).msg_size;
+	message = new_message(most);
+	for (;;) {
+		taking = take_ticket(tickets);
+		len = TRY(read(fd, message, most));
+		if (!take_in(self, &reading, message, len))
+			return;
+		if (len < (long)SHORTEST || message->writer - readers >= writers || message->number >= per_writer)
+			continue;
+		trace = &traces[(message->writer - readers) * per_writer + message->number];
+		if (__atomic_exchange_n(&trace->ticket[TAKING], taking, __ATOMIC_SEQ_CST))
+			plus(doubled, 1);
+		trace->ticket[TAKEN] = take_ticket(tickets);
+	}
+}
+
+/* Passes so many messages, or a few less, and looks on. Whether all was well. */
+static int pass(struct storm *storm, int nonblocking, struct monitor *monitor, unsigned long count,
+		unsigned long *passed)
+{
+	struct kmsgpipe_stats before = stats_of(storm->fd), after;
+	unsigned long sent, i;
+	struct verdict verdict = { 0 };
+
+	per_writer = (count + writers - 1) / writers;
+	memset(traces, 0, writers * per_writer * sizeof(*traces));
+	memset(&storm->ledger, 0, sizeof(storm->ledger));
+	*tickets = *doubled = storm->tasks = 0;
+	for (i = 0; i < readers; i++)
+		spawn(storm, "reader", run_reader, 0);
+	for (i = 0; i < writers; i++)
+		spawn(storm, "writer", run_writer, 0);
+	if (!UNTIL(storm, (look_around(monitor), !running(storm, readers, writers))))
+		return 0;
+	if (!stop_readers(storm, nonblocking, readers))
+		return 0;
+	look_around(monitor);
+
+	verdict.doubled = *doubled;
+	judge(traces, writers * per_writer, *tickets, &verdict);
+	after = stats_of(storm->fd);
+	sent = all_sent(&storm->ledger);
+	*passed += sent;
+	if (balanced(&storm->ledger) && !verdict.lost && !verdict.doubled && !verdict.disordered &&
+	    verdict.most <= after.max_msgs && !after.depth_msgs &&
+	    after.enqueued_msgs - before.enqueued_msgs == sent + readers &&
+	    after.dequeued_msgs - before.dequeued_msgs == sent + readers)
+		return 1;
+	printf("# lost %lu, doubled %lu, disordered %lu, at once %lu\n", verdict.lost, verdict.doubled,
+	       verdict.disordered, verdict.most);
+	report(storm);
+	return 0;
+}
+
+/* Ends when nothing moves any more, however long it takes. */
+TEST_F_TIMEOUT(pipe, passes_them_whole_once_and_in_order, 1000000)
+{
+	struct storm *storm = shared_memory(sizeof(*storm));
+	struct monitor monitor = { .fd = self->fd };
+	unsigned long passed = 0;
+
+	storm->fd = self->fd;
+	storm->seed = seed;
+	traces = shared_memory(((messages < ROUND ? messages : ROUND) + writers) * sizeof(*traces));
+	tickets = shared_memory(sizeof(*tickets));
+	doubled = shared_memory(sizeof(*doubled));
+	ASSERT_LE(SHORTEST, stats_of(self->fd).msg_size);
+	look(&monitor);
+	while (passed < messages) {
+		unsigned long left = messages - passed;
+
+		ASSERT_TRUE(pass(storm, self->nonblocking, &monitor, left < ROUND ? left : ROUND, &passed));
+		storm->seed++;
+	}
+	EXPECT_EQ(0, monitor.false_ones);
+	printf("# stress: %lu messages, %lu snapshots, %lu looks at the other views\n", passed, monitor.snapshots,
+	       monitor.views);
+	fflush(stdout);
+}
+
+static unsigned long number_of(const char *text, unsigned long most)
+{
+	unsigned long number = strtoul(text, NULL, 0);
+
+	if (!number || number > most) {
+		fprintf(stderr, "stress: %s is not a number from 1 to %lu\n", text, most);
+		exit(2);
+	}
+	return number;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 4) {
+		fprintf(stderr, "usage: stress WRITERS READERS MESSAGES [SEED]\n");
+		return 2;
+	}
+	writers = number_of(argv[1], MAX_TASKS / 2);
+	readers = number_of(argv[2], MAX_TASKS / 2);
+	messages = number_of(argv[3], 1000000000);
+	seed = argc > 4 ? strtoull(argv[4], NULL, 0) : new_seed();
+	printf("# %lu writers, %lu readers, %lu messages, seed %llu\n", writers, readers, messages, seed);
+	fflush(stdout);
+	return test_harness_run(1, argv);
+}

@@ -1,0 +1,637 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Asynchronous notification: fcntl's O_ASYNC, F_SETOWN and F_SETSIG.
+ *
+ * A signal is pending when the call that caused it returns: what is not pending then was
+ * not sent. Only the sweeper sends later.
+ */
+#include "lib/harness.h"
+#include "lib/memory.h"
+#include "lib/own_fixture.h"
+#include "lib/pipe.h"
+#include "lib/tasks.h"
+#include "lib/views.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define BAND_IN (POLLIN | POLLRDNORM)
+/* The kernel's word for room has the other band as well. */
+#define BAND_OUT (POLLOUT | POLLWRNORM | POLLWRBAND)
+#define BAND_HUP (POLLHUP | POLLERR)
+
+/* Where the order of switching begins. */
+#define SWITCH_SEED 1
+
+/* A thread that switches notification on a descriptor. */
+struct switcher {
+	int fd;
+	unsigned int seed;
+};
+
+/* Holds back the signals that are used here, so that they can be counted. */
+static void block_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	sigaddset(&set, SIGRTMIN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL))
+		abort();
+}
+
+/* Takes a pending signal, and tells which; 0 if there is none. Waits up to so many seconds. */
+static int take_signal(siginfo_t *info, int seconds)
+{
+	struct timespec timeout = { .tv_sec = seconds };
+	sigset_t set;
+	int ret;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	sigaddset(&set, SIGRTMIN);
+	memset(info, 0, sizeof(*info));
+	do
+		ret = sigtimedwait(&set, info, &timeout);
+	while (ret < 0 && errno == EINTR);
+	return ret < 0 ? 0 : ret;
+}
+
+/* Whether the next pending signal is this one, as F_SETSIG(SIGRTMIN) has it. */
+static int told(int fd, int code, long band)
+{
+	siginfo_t info;
+
+	return take_signal(&info, 0) == SIGRTMIN && info.si_code == code && info.si_band == band && info.si_fd == fd;
+}
+
+static int nothing(void)
+{
+	siginfo_t info;
+
+	return !take_signal(&info, 0);
+}
+
+/* From now on this process is told; with signal, by this one and in detail. */
+static void notify(int fd, int signal)
+{
+	if (fcntl(fd, F_SETOWN, getpid()) || fcntl(fd, F_SETSIG, signal) ||
+	    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_ASYNC))
+		abort();
+}
+
+static void no_longer(int fd)
+{
+	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_ASYNC))
+		abort();
+}
+
+TEST_F(own, a_message_raises_sigio)
+{
+	siginfo_t info;
+
+	block_signals();
+	notify(self->fd, 0);
+	EXPECT_TRUE(nothing());
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	EXPECT_EQ(SIGIO, take_signal(&info, 0));
+	EXPECT_EQ(SI_KERNEL, info.si_code);
+	EXPECT_TRUE(nothing());
+}
+
+TEST_F(own, sigio_in_detail)
+{
+	int reading = open_id(self->id, O_RDONLY);
+	siginfo_t info;
+
+	block_signals();
+	notify(reading, SIGIO);
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	EXPECT_EQ(SIGIO, take_signal(&info, 0));
+	EXPECT_EQ(POLL_IN, info.si_code);
+	EXPECT_EQ(BAND_IN, info.si_band);
+	EXPECT_EQ(reading, info.si_fd);
+	close(reading);
+}
+
+TEST_F(own, the_default_action_is_to_die)
+{
+	int status;
+	pid_t child;
+
+	child = fork();
+	if (!child) {
+		notify(self->fd, 0);
+		if (write(self->fd, "x", 1) != 1)
+			_exit(1);
+		_exit(0);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGIO);
+}
+
+TEST_F(own, a_reader_is_told_of_each_message)
+{
+	int reading = open_id(self->id, O_RDONLY), i;
+	char byte;
+
+	block_signals();
+	notify(reading, SIGRTMIN);
+	EXPECT_TRUE(nothing());
+	for (i = 0; i < 5; i++)
+		ASSERT_EQ(1, write(self->fd, "x", 1));
+	for (i = 0; i < 5; i++)
+		EXPECT_TRUE(told(reading, POLL_IN, BAND_IN));
+	EXPECT_TRUE(nothing());
+	/* Room is no news for who may only read. */
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(1, read(self->fd, &byte, 1));
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	EXPECT_TRUE(nothing());
+	close(reading);
+}
+
+TEST_F(own, a_writer_is_told_of_each_free_slot)
+{
+	int writing = open_id(self->id, O_WRONLY), i;
+	char byte;
+
+	fill(self->fd);
+	block_signals();
+	notify(writing, SIGRTMIN);
+	EXPECT_TRUE(nothing());
+	for (i = 0; i < 5; i++) {
+		ASSERT_EQ(1, read(self->fd, &byte, 1));
+		EXPECT_TRUE(told(writing, POLL_OUT, BAND_OUT));
+		EXPECT_TRUE(nothing());
+	}
+	/* Messages are no news for who may only write. */
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	EXPECT_TRUE(nothing());
+	close(writing);
+}
+
+TEST_F(own, who_may_do_both_is_told_of_both)
+{
+	char byte;
+
+	block_signals();
+	notify(self->fd, SIGRTMIN);
+	ASSERT_EQ(1, write(self->nonblocking, "x", 1));
+	EXPECT_TRUE(told(self->fd, POLL_IN, BAND_IN));
+	EXPECT_TRUE(nothing());
+	ASSERT_EQ(1, read(self->nonblocking, &byte, 1));
+	EXPECT_TRUE(told(self->fd, POLL_OUT, BAND_OUT));
+	EXPECT_TRUE(nothing());
+}
+
+TEST_F(own, clearing_tells_writers)
+{
+	int writing = open_id(self->id, O_WRONLY);
+
+	fill(self->fd);
+	block_signals();
+	notify(writing, SIGRTMIN);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	/* At least once: all the slots were freed at one moment. */
+	EXPECT_TRUE(told(writing, POLL_OUT, BAND_OUT));
+	while (!nothing())
+		;
+	/* There was nothing to clear. */
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
+	EXPECT_TRUE(nothing());
+	close(writing);
+}
+
+TEST_F(own, a_sweep_tells_writers)
+{
+	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 10, .expiry_ms = 1 };
+	int writing = open_id(self->id, O_WRONLY);
+	siginfo_t info;
+
+	fill(self->fd);
+	block_signals();
+	notify(writing, SIGRTMIN);
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
+	EXPECT_EQ(SIGRTMIN, take_signal(&info, 20));
+	EXPECT_EQ(POLL_OUT, info.si_code);
+	EXPECT_EQ(BAND_OUT, info.si_band);
+	EXPECT_EQ(writing, info.si_fd);
+	close(writing);
+}
+
+TEST_F(own, calls_that_fail_tell_nobody)
+{
+	struct kmsgpipe_stats *readonly = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char buffer[512] = { 0 };
+
+	block_signals();
+	notify(self->fd, SIGRTMIN);
+	EXPECT_EQ(0, write(self->nonblocking, buffer, 0));
+	EXPECT_EQ(-EMSGSIZE, TRY(write(self->nonblocking, buffer, 257)));
+	EXPECT_EQ(-EFAULT, TRY(write(self->nonblocking, nowhere, 5)));
+	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, buffer, 5)));
+	EXPECT_TRUE(nothing());
+	ASSERT_EQ(5, write(self->nonblocking, "alpha", 5));
+	EXPECT_TRUE(told(self->fd, POLL_IN, BAND_IN));
+	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_WHOLE));
+	EXPECT_EQ(-EMSGSIZE, TRY(read(self->nonblocking, buffer, 4)));
+	EXPECT_EQ(-EFAULT, TRY(read(self->nonblocking, readonly, 5)));
+	EXPECT_TRUE(nothing());
+}
+
+TEST_F(own, not_after_it_was_switched_off)
+{
+	block_signals();
+	notify(self->fd, SIGRTMIN);
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	EXPECT_TRUE(told(self->fd, POLL_IN, BAND_IN));
+	no_longer(self->fd);
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	EXPECT_TRUE(nothing());
+	notify(self->fd, SIGRTMIN);
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	EXPECT_TRUE(told(self->fd, POLL_IN, BAND_IN));
+	EXPECT_TRUE(nothing());
+}
+
+TEST_F(own, fioasync_switches_it_too)
+{
+	int on = 1, off = 0;
+
+	block_signals();
+	ASSERT_EQ(0, fcntl(self->fd, F_SETOWN, getpid()));
+	ASSERT_EQ(0, fcntl(self->fd, F_SETSIG, SIGRTMIN));
+	EXPECT_EQ(0, ioctl(self->fd, FIOASYNC, &on));
+	EXPECT_EQ(O_ASYNC, fcntl(self->fd, F_GETFL) & O_ASYNC);
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	EXPECT_TRUE(told(self->fd, POLL_IN, BAND_IN));
+	EXPECT_EQ(0, ioctl(self->fd, FIOASYNC, &off));
+	EXPECT_EQ(0, fcntl(self->fd, F_GETFL) & O_ASYNC);
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	EXPECT_TRUE(nothing());
+}
+
+TEST_F(own, not_after_the_descriptor_is_gone)
+{
+	int closed = open_id(self->id, O_RDWR), other = open_id(self->id, O_RDWR), copy, i;
+	char byte;
+
+	block_signals();
+	notify(closed, SIGRTMIN);
+	notify(other, SIGRTMIN);
+	copy = dup(closed);
+	ASSERT_LE(0, copy);
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	/* One for each open file, whichever comes first. */
+	for (i = 0; i < 2; i++) {
+		siginfo_t info;
+
+		EXPECT_EQ(SIGRTMIN, take_signal(&info, 0));
+		EXPECT_TRUE(info.si_fd == closed || info.si_fd == other);
+	}
+	EXPECT_TRUE(nothing());
+	/* The open file lives on in its copy, and has the number it was known by. */
+	close(other);
+	close(closed);
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	EXPECT_TRUE(told(closed, POLL_IN, BAND_IN));
+	EXPECT_TRUE(nothing());
+	close(copy);
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	ASSERT_EQ(1, read(self->fd, &byte, 1));
+	EXPECT_TRUE(nothing());
+}
+
+TEST_F(own, no_work_is_left_when_the_last_one_is_gone)
+{
+	/* Nobody polls: changes are announced to who wants signals alone. */
+	/* What they were opened for: each kind is in a list of its own. */
+	static const int modes[] = { O_RDWR, O_RDONLY, O_WRONLY, O_ACCMODE };
+	int first, last, copy;
+	size_t i, k;
+
+	block_signals();
+	EXPECT_EQ(0, debug_value(self->id, "polled"));
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		for (k = 0; k < ARRAY_SIZE(modes); k++) {
+			first = open_id(self->id, modes[i]);
+			last = open_id(self->id, modes[k]);
+			notify(first, 0);
+			EXPECT_EQ(1, debug_value(self->id, "polled"));
+			notify(last, 0);
+			no_longer(first);
+			EXPECT_EQ(1, debug_value(self->id, "polled"));
+			no_longer(last);
+			EXPECT_EQ(0, debug_value(self->id, "polled"));
+			/* Nor after it was closed, by its last descriptor. */
+			notify(last, 0);
+			copy = dup(last);
+			close(last);
+			EXPECT_EQ(1, debug_value(self->id, "polled"));
+			close(copy);
+			EXPECT_EQ(0, debug_value(self->id, "polled"));
+			close(first);
+		}
+	}
+	/* What asks for nothing new changes nothing. */
+	no_longer(self->fd);
+	EXPECT_EQ(0, debug_value(self->id, "polled"));
+	EXPECT_TRUE(nothing());
+}
+
+TEST_F(own, destroying_tells_everybody)
+{
+	int reading = open_id(self->id, O_RDONLY), writing = open_id(self->id, O_WRONLY), i;
+	unsigned int seen = 0;
+	siginfo_t info;
+
+	block_signals();
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	notify(self->fd, SIGRTMIN);
+	notify(reading, SIGRTMIN);
+	notify(writing, SIGRTMIN);
+	ASSERT_EQ(0, ioctl(self->nonblocking, KMSGPIPE_DESTROY));
+	while (take_signal(&info, 0)) {
+		ASSERT_EQ(SIGRTMIN, info.si_signo);
+		ASSERT_EQ(POLL_HUP, info.si_code);
+		ASSERT_EQ(BAND_HUP, info.si_band);
+		ASSERT_EQ(0, seen & 1U << info.si_fd);
+		seen |= 1U << info.si_fd;
+	}
+	EXPECT_EQ(1U << self->fd | 1U << reading | 1U << writing, seen);
+	/* It is over: nothing comes any more, and switching it off still works. */
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(-ENODEV, TRY(write(self->fd, "x", 1)));
+		no_longer(self->fd);
+	}
+	EXPECT_TRUE(nothing());
+	close(reading);
+	close(writing);
+}
+
+TEST_F(own, who_opened_it_for_requests_only_is_told_of_the_end)
+{
+	int neither = open_id(self->id, O_ACCMODE);
+	char byte;
+
+	block_signals();
+	notify(neither, SIGRTMIN);
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	ASSERT_EQ(1, read(self->fd, &byte, 1));
+	EXPECT_TRUE(nothing());
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
+	EXPECT_TRUE(told(neither, POLL_HUP, BAND_HUP));
+	EXPECT_TRUE(nothing());
+	close(neither);
+}
+
+/* A process that reports on one pipe that it is ready, and on orders tells what it was told. */
+struct peer {
+	pid_t pid;
+	int orders, answers;
+};
+
+/* What a peer was told: how many signals there were, and the last one. */
+struct answer {
+	int count;
+	int code;
+	long band;
+	int fd;
+};
+
+static void peer_main(long id, int flags, int orders, int answers)
+{
+	int fd = open_id(id, flags);
+	siginfo_t info;
+	char order;
+
+	block_signals();
+	notify(fd, SIGRTMIN);
+	do {
+		struct answer answer = { .fd = fd };
+
+		while (take_signal(&info, 0)) {
+			answer.count++;
+			answer.code = info.si_code;
+			answer.band = info.si_band;
+			if (info.si_fd != fd)
+				answer.fd = -1;
+		}
+		if (write(answers, &answer, sizeof(answer)) != sizeof(answer))
+			_exit(1);
+		if (read(orders, &order, 1) != 1)
+			_exit(2);
+	} while (order != 'q');
+	_exit(0);
+}
+
+static struct answer ask(struct peer *peer, char order)
+{
+	struct answer answer = { .count = -1 };
+
+	if (order && write(peer->orders, &order, 1) != 1)
+		abort();
+	if (order != 'q' && read(peer->answers, &answer, sizeof(answer)) != sizeof(answer))
+		abort();
+	return answer;
+}
+
+static struct peer new_peer(long id, int flags)
+{
+	int orders[2], answers[2];
+	struct peer peer;
+
+	if (pipe(orders) || pipe(answers))
+		abort();
+	peer.pid = fork();
+	if (!peer.pid)
+		peer_main(id, flags, orders[0], answers[1]);
+	close(orders[0]);
+	close(answers[1]);
+	peer.orders = orders[1];
+	peer.answers = answers[0];
+	ask(&peer, 0);
+	return peer;
+}
+
+static int end_of(struct peer *peer)
+{
+	int status = -1;
+
+	ask(peer, 'q');
+	waitpid(peer->pid, &status, 0);
+	close(peer->orders);
+	close(peer->answers);
+	return status;
+}
+
+TEST_F(own, several_processes_at_once)
+{
+	static const int flags[] = { O_RDONLY, O_RDONLY, O_WRONLY, O_WRONLY };
+	struct peer peers[4];
+	char byte;
+	int i, j;
+
+	for (i = 0; i < 4; i++)
+		peers[i] = new_peer(self->id, flags[i]);
+	/* Three messages come, two go, and then one reader and one writer leave. */
+	for (j = 0; j < 3; j++)
+		ASSERT_EQ(1, write(self->fd, "x", 1));
+	for (i = 0; i < 4; i++) {
+		struct answer answer = ask(&peers[i], 'a');
+
+		EXPECT_EQ(i < 2 ? 3 : 0, answer.count);
+		if (i < 2) {
+			EXPECT_EQ(POLL_IN, answer.code);
+			EXPECT_EQ(BAND_IN, answer.band);
+			EXPECT_NE(-1, answer.fd);
+		}
+	}
+	for (j = 0; j < 2; j++)
+		ASSERT_EQ(1, read(self->fd, &byte, 1));
+	for (i = 0; i < 4; i++) {
+		struct answer answer = ask(&peers[i], 'a');
+
+		EXPECT_EQ(i < 2 ? 0 : 2, answer.count);
+		if (i >= 2) {
+			EXPECT_EQ(POLL_OUT, answer.code);
+			EXPECT_EQ(BAND_OUT, answer.band);
+			EXPECT_NE(-1, answer.fd);
+		}
+	}
+	EXPECT_EQ(0, end_of(&peers[0]));
+	EXPECT_EQ(0, end_of(&peers[2]));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	ASSERT_EQ(1, read(self->fd, &byte, 1));
+	EXPECT_EQ(1, ask(&peers[1], 'a').count);
+	EXPECT_EQ(1, ask(&peers[3], 'a').count);
+	/* The end is for both. */
+	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
+	for (i = 1; i < 4; i += 2) {
+		struct answer answer = ask(&peers[i], 'a');
+
+		EXPECT_EQ(1, answer.count);
+		EXPECT_EQ(POLL_HUP, answer.code);
+		EXPECT_EQ(BAND_HUP, answer.band);
+		EXPECT_EQ(0, end_of(&peers[i]));
+	}
+}
+
+TEST_F(own, another_process_owns_it)
+{
+	struct peer peer = new_peer(self->id, O_ACCMODE);
+	int fd = open_id(self->id, O_RDONLY);
+
+	/* The peer's own descriptor, for requests only, brings it nothing. */
+	block_signals();
+	ASSERT_EQ(0, fcntl(fd, F_SETOWN, peer.pid));
+	ASSERT_EQ(0, fcntl(fd, F_SETSIG, SIGRTMIN));
+	ASSERT_EQ(0, fcntl(fd, F_SETFL, O_ASYNC));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	EXPECT_TRUE(nothing());
+	EXPECT_EQ(1, ask(&peer, 'a').count);
+	/* Back to this process. */
+	ASSERT_EQ(0, fcntl(fd, F_SETOWN, getpid()));
+	ASSERT_EQ(1, write(self->fd, "x", 1));
+	EXPECT_TRUE(told(fd, POLL_IN, BAND_IN));
+	EXPECT_EQ(0, ask(&peer, 'a').count);
+	EXPECT_EQ(0, end_of(&peer));
+	close(fd);
+}
+
+/* One switches it on and off while another one sends: never a signal but the right ones. */
+static void *send_until_stopped(void *arg)
+{
+	struct call *call = arg;
+	char byte;
+
+	while (!__atomic_load_n(&call->tid, __ATOMIC_ACQUIRE))
+		if (write(call->fd, "x", 1) != 1 || read(call->fd, &byte, 1) != 1)
+			call->result++;
+	return NULL;
+}
+
+TEST_F_TIMEOUT(own, switching_races_with_sending, 120)
+{
+	int rounds = scaled(2000), i, fd;
+	struct call call = { .fd = self->fd };
+	unsigned long signals = 0;
+	pthread_t thread;
+	siginfo_t info;
+
+	block_signals();
+	ASSERT_EQ(0, pthread_create(&thread, NULL, send_until_stopped, &call));
+	/* And until the other one has had its way. */
+	for (i = 0; i < rounds || !signals; i++) {
+		fd = open_id(self->id, O_RDWR);
+		notify(fd, SIGRTMIN);
+		if (i % 2)
+			no_longer(fd);
+		close(fd);
+		for (; take_signal(&info, 0); signals++)
+			if (info.si_signo == SIGRTMIN)
+				ASSERT_TRUE(info.si_fd == fd && (info.si_code == POLL_IN || info.si_code == POLL_OUT));
+	}
+	__atomic_store_n(&call.tid, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, call.result);
+	EXPECT_TRUE(nothing());
+	TH_LOG("%lu signals", signals);
+}
+
+/* Switches it on and off, in an order of its own. */
+static void *switch_it(void *arg)
+{
+	struct switcher *switcher = arg;
+	unsigned int seed = switcher->seed;
+	int i, on;
+
+	for (i = 0; i < 200; i++) {
+		on = rand_r(&seed) & 1;
+		if (ioctl(switcher->fd, FIOASYNC, &on))
+			abort();
+	}
+	return NULL;
+}
+
+/*
+ * Whatever the threads of a process do to a file at the same time: with O_ASYNC off there is no signal,
+ * and what is closed is forgotten. KASAN notices a signal for a closed file.
+ */
+TEST_F_TIMEOUT(own, switching_by_many_threads, 300)
+{
+	int round, rounds = scaled(1000);
+	struct switcher switchers[3];
+	pthread_t threads[3];
+	char byte;
+	int i, fd;
+
+	TH_LOG("seed %d", SWITCH_SEED);
+	block_signals();
+	for (round = 0; round < rounds; round++) {
+		fd = open_id(self->id, O_RDWR);
+		ASSERT_EQ(0, fcntl(fd, F_SETOWN, getpid()));
+		for (i = 0; i < 3; i++) {
+			switchers[i] = (struct switcher){ .fd = fd, .seed = SWITCH_SEED + 3 * round + i };
+			ASSERT_EQ(0, pthread_create(&threads[i], NULL, switch_it, &switchers[i]));
+		}
+		for (i = 0; i < 3; i++)
+			ASSERT_EQ(0, pthread_join(threads[i], NULL));
+		if (!(fcntl(fd, F_GETFL) & O_ASYNC)) {
+			ASSERT_EQ(1, write(self->fd, "x", 1));
+			ASSERT_EQ(1, read(self->fd, &byte, 1));
+			ASSERT_TRUE(nothing()) TH_LOG("round %d", round);
+		}
+		close(fd);
+		ASSERT_EQ(1, write(self->fd, "x", 1));
+		ASSERT_EQ(1, read(self->fd, &byte, 1));
+		ASSERT_TRUE(nothing()) TH_LOG("round %d", round);
+	}
+}
+
+TEST_HARNESS_MAIN
