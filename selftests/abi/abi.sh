@@ -6,7 +6,9 @@ here=$(dirname "$0")
 . "$here/ktap.sh"
 
 golden=$(cat "$here/abi.golden")
+# spec: 6-encoding
 is "a 64-bit program has the frozen layout" "$golden" "$("$here/abi64")"
+# spec: 6-encoding
 is "a 32-bit program has the frozen layout" "$golden" "$("$here/abi32")"
 is "requests of a 64-bit program" "value id 0 msg_size 256 max_msgs 128
 value depth 1 messages 4 bytes
@@ -58,5 +60,6 @@ value destroy 0
 value destroy again -19
 value set_mode destroyed -19
 value unknown -25" "$("$here/abi64" /dev/kmsgpipe0 | grep -v -e ^sizeof -e ^offsetof -e ^request)"
+# spec: 11-ioctl
 is "requests of a 32-bit program are answered alike" "$("$here/abi64" /dev/kmsgpipe0)" "$("$here/abi32" /dev/kmsgpipe0)"
 finish

@@ -50,6 +50,7 @@ is "the whole input as one message" "4:a
 b" "$(printf 'a\nb\n' | kmsgpipectl send --whole 0 && field depth_bytes 0 | tr '\n' : &&
 	kmsgpipectl recv --raw 0)"
 head -c 200 /dev/urandom >binary
+# spec: 3-raw-bytes
 is "binary messages pass unchanged" "$(sha256sum <binary)" "$(kmsgpipectl send --whole 0 <binary && kmsgpipectl recv --raw 0 | sha256sum)"
 is "length-prefixed messages come back as they went" "$(printf '\003\0\0\0abc\001\0\0\0d' | sha256sum)" \
 	"$(printf '\003\0\0\0abc\001\0\0\0d' | kmsgpipectl send --length-prefixed 0 && kmsgpipectl recv -n 2 --length-prefixed 0 | sha256sum)"
@@ -316,8 +317,11 @@ is "and its lines are whole" "1" "$(awk '{print NF}' watched | sort -u | wc -l)"
 
 # Requests by their names.
 kmsgpipectl send 0 'system ready'
+# spec: 10-get-stats
 like "ioctl KMSGPIPE_GET_STATS" "0:id *0*depth_msgs *1*head_len *12*" "$(run kmsgpipectl ioctl $node KMSGPIPE_GET_STATS)"
+# spec: 10-clear-queue
 is "ioctl KMSGPIPE_CLEAR_QUEUE" "0:/0" "$(run kmsgpipectl ioctl $node KMSGPIPE_CLEAR_QUEUE)/$(field depth_msgs 0)"
+# spec: 10-flush-periodic
 is "ioctl KMSGPIPE_FLUSH_PERIODIC enable" "0:/1000 10000" "$(run kmsgpipectl ioctl $node KMSGPIPE_FLUSH_PERIODIC enable)/$(
 	field flush_interval_ms 0) $(field flush_expiry_ms 0)"
 is "ioctl KMSGPIPE_FLUSH_PERIODIC with times, and disable" "0:/500 60000/0:/0 0" "$(run kmsgpipectl ioctl 0 flush_periodic enable 500ms 1m)/$(

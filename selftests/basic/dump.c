@@ -31,6 +31,7 @@ TEST_F(own, an_empty_pipe)
 	EXPECT_EQ(0, dump.used | dump.records | dump.missing);
 }
 
+/* spec: 3-struct-kmsg 6-dump */
 TEST_F(own, a_record_for_each_message)
 {
 	static const char *const texts[] = { "a", "eight by", "thirteen byte" };
@@ -82,6 +83,7 @@ TEST_F(own, a_record_for_each_message)
 		ASSERT_EQ(0x55, buffer[i]);
 }
 
+/* spec: 3-ownership */
 TEST_F(own, the_sender_of_each_message)
 {
 	struct kmsgpipe_record *record;
@@ -230,6 +232,7 @@ TEST_F(own, times_are_those_of_the_readers_time_namespace)
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
 }
 
+/* spec: 6-dump */
 TEST_F(own, nothing_is_consumed)
 {
 	char *first = pages(PAGE), *second = pages(PAGE), buffer[16];
@@ -377,6 +380,7 @@ TEST_F(own, reserved_fields_are_zero)
 	EXPECT_EQ(0x55, buffer[0]);
 }
 
+/* spec: 6-dump */
 TEST_F(own, by_every_descriptor_of_the_administrator)
 {
 	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE };

@@ -26,6 +26,7 @@ static unsigned int dumped(int fd, char *buffer, size_t size)
 	return dump.records;
 }
 
+/* spec: 3-lifetime 7-optional */
 TEST_F(own, off_by_default)
 {
 	EXPECT_TRUE(expires(self->fd, 0, 0));
@@ -34,6 +35,7 @@ TEST_F(own, off_by_default)
 	EXPECT_EQ(0, sweeper_armed(self->id));
 }
 
+/* spec: 6-flush-periodic 7-default */
 TEST_F(own, settings)
 {
 	static const unsigned int values[] = { 1, 1000, 1U << 31, UINT32_MAX };
@@ -59,6 +61,7 @@ TEST_F(own, settings)
 	EXPECT_TRUE(expires(self->fd, 1000, 10000));
 }
 
+/* spec: 9-einval */
 TEST_F(own, bad_settings)
 {
 	static const unsigned int values[] = { 1, 1U << 31, UINT32_MAX };
@@ -86,6 +89,7 @@ TEST_F(own, bad_settings)
 	}
 }
 
+/* spec: 6-flush-periodic */
 TEST_F(own, settings_by_every_descriptor_of_the_administrator)
 {
 	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE };
@@ -113,6 +117,7 @@ TEST_F(own, settings_by_every_descriptor_of_the_administrator)
  * Not delivered before any sweep. Each of these comes first after a message has expired,
  * as one of them may well have removed it for the next.
  */
+/* spec: 7-cleans */
 TEST_F(own, read_does_not_deliver)
 {
 	char buffer[8];
@@ -232,6 +237,7 @@ TEST_F(own, what_was_queued_before_expires_too)
 	EXPECT_EQ(1, stats_of(self->fd).expired_msgs);
 }
 
+/* spec: 7-cleans */
 TEST_F(own, nothing_expires_early)
 {
 	static const unsigned int expiries[] = { 600000, 1U << 31, UINT32_MAX };

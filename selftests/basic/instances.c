@@ -13,6 +13,7 @@
 
 /* ---- What a new pipe is ---- */
 
+/* spec: 1-char-devices 2-more-pipes 11-char-device */
 TEST_F(registry, a_new_pipe_is_there_when_the_call_returns)
 {
 	struct kmsgpipe_create create = { .msg_size = 1000, .max_msgs = 7 };
@@ -51,6 +52,7 @@ TEST_F(registry, a_new_pipe_is_there_when_the_call_returns)
 	close(fd);
 }
 
+/* spec: 6-create-new */
 TEST_F(registry, any_descriptor_of_any_pipe_can_ask_for_another)
 {
 	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE };
@@ -94,6 +96,7 @@ TEST_F(registry, mode_and_owner_are_those_asked_for)
 		}
 }
 
+/* spec: 1-bounded-queue */
 TEST_F(registry, each_pipe_has_a_queue_of_its_own)
 {
 	long ids[3];
@@ -126,6 +129,7 @@ TEST_F(registry, each_pipe_has_a_queue_of_its_own)
 		close(fds[i]);
 }
 
+/* spec: 5-refcount */
 TEST_F(registry, a_pipe_and_its_messages_stay_without_a_descriptor)
 {
 	char buffer[64];
@@ -154,6 +158,7 @@ static long attempt(const struct kmsgpipe_create *create)
 	return ret;
 }
 
+/* spec: 9-einval */
 TEST_F(registry, limits_at_their_bounds)
 {
 	static const struct {
@@ -181,6 +186,7 @@ TEST_F(registry, limits_at_their_bounds)
 	EXPECT_EQ(1, pipes_in_sysfs(0));
 }
 
+/* spec: 9-einval */
 TEST_F(registry, other_fields_at_their_bounds)
 {
 	static const struct {
@@ -396,6 +402,7 @@ TEST_F(registry, a_name_is_used_once_at_a_time)
 	EXPECT_EQ(-EEXIST, create_pipe(&a));
 }
 
+/* spec: 2-more-pipes 6-create-new */
 TEST_F(registry, numbers_go_up)
 {
 	struct kmsgpipe_create create = default_pipe();

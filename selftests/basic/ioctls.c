@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+/* spec: 6-get-stats */
 TEST_F(pipe, get_stats_counts_messages_and_bytes)
 {
 	struct kmsgpipe_stats before = stats_of(self->fd), after;
@@ -32,6 +33,7 @@ TEST_F(pipe, get_stats_counts_messages_and_bytes)
 	EXPECT_TRUE(accounted(&after));
 }
 
+/* spec: 6-clear-queue */
 TEST_F(pipe, clear_drops_what_is_queued)
 {
 	struct kmsgpipe_stats before = stats_of(self->fd), after;
@@ -49,6 +51,7 @@ TEST_F(pipe, clear_drops_what_is_queued)
 	EXPECT_EQ(after.dropped_msgs, stats_of(self->fd).dropped_msgs);
 }
 
+/* spec: 6-get-stats */
 TEST_F(pipe, every_byte_of_the_statistics_is_written)
 {
 	struct kmsgpipe_stats a, b;
@@ -63,6 +66,7 @@ TEST_F(pipe, every_byte_of_the_statistics_is_written)
 		EXPECT_EQ(0, b.reserved[i]);
 }
 
+/* spec: 6-get-stats */
 TEST_F(pipe, works_on_every_descriptor)
 {
 	/* Beside the two descriptors of the fixture, which may do both. */
@@ -135,6 +139,7 @@ static unsigned int unknown_but_answered(int fd)
 	return 0;
 }
 
+/* spec: 9-enotty */
 TEST_F_TIMEOUT(pipe, unknown_requests, 120)
 {
 	static const unsigned int others[] = { 0, 1, 0xffffffff, 0x5401, 0x80000000 };
@@ -146,6 +151,7 @@ TEST_F_TIMEOUT(pipe, unknown_requests, 120)
 }
 
 /* Each known request with another direction, another size or another letter. */
+/* spec: 9-enotty */
 TEST_F(pipe, nearly_known_requests)
 {
 	unsigned int i, direction, bit, request;
@@ -171,6 +177,7 @@ TEST_F(pipe, nearly_known_requests)
 }
 
 /* Only as wide as it is: what is above the 32 bits of a request is not looked at. */
+/* spec: 11-ioctl */
 TEST_F(pipe, a_request_has_32_bits)
 {
 	struct kmsgpipe_stats stats;
@@ -197,6 +204,7 @@ static int without_privilege(int fd)
 	return unknown_but_answered(fd) ? 2 : 0;
 }
 
+/* spec: 6-privilege 9-eperm */
 TEST_F_TIMEOUT(pipe, without_privilege_no_argument_is_read, 120)
 {
 	struct kmsgpipe_stats before;
@@ -272,6 +280,7 @@ static int unprivileged(int fd)
 	return WEXITSTATUS(status);
 }
 
+/* spec: 6-clear-queue */
 TEST_F(pipe, clear_needs_the_administrator)
 {
 	ASSERT_EQ(5, write(self->fd, "alpha", 5));

@@ -32,6 +32,7 @@ TEST_F(own, get_params_says_what_was_set)
 	EXPECT_TRUE(holds(self->fd, 1000, 10));
 }
 
+/* spec: 9-einval */
 TEST_F(own, every_limit)
 {
 	static const unsigned int size_max = KMSGPIPE_MSG_SIZE_MAX, msgs_max = KMSGPIPE_MAX_MSGS_MAX;
@@ -77,6 +78,7 @@ TEST_F(own, every_limit)
 	}
 }
 
+/* spec: 9-einval */
 TEST_F(own, reserved_fields_are_zero)
 {
 	static const unsigned int values[] = { 1, 1U << 31, UINT32_MAX };
@@ -92,6 +94,7 @@ TEST_F(own, reserved_fields_are_zero)
 	EXPECT_TRUE(holds(self->fd, 256, 128));
 }
 
+/* spec: 6-set-params */
 TEST_F(own, only_an_empty_pipe_changes)
 {
 	char byte;
@@ -115,6 +118,7 @@ TEST_F(own, only_an_empty_pipe_changes)
 	EXPECT_TRUE(holds(self->fd, 1, 1));
 }
 
+/* spec: 1-introspectable */
 TEST_F(own, the_new_size_counts)
 {
 	char buffer[1024] = { 0 };
@@ -142,6 +146,7 @@ TEST_F(own, the_largest_size_counts)
 	EXPECT_EQ(KMSGPIPE_MSG_SIZE_MAX, read(self->fd, buffer, 2 << 20));
 }
 
+/* spec: 6-set-params */
 TEST_F(own, the_new_depth_counts)
 {
 	static const unsigned int depths[] = { 1, 3, 128, 200 };
@@ -346,6 +351,7 @@ static int unprivileged(int fd)
 	return 0;
 }
 
+/* spec: 6-set-params */
 TEST_F(own, only_the_administrator_changes_it)
 {
 	int status;
@@ -410,6 +416,7 @@ TEST_F_TIMEOUT(own, changing_races_with_sending, 300)
 	TH_LOG("%lu times changed, %lu times busy", done, busy);
 }
 
+/* spec: 6-toggle-block */
 TEST_F(own, toggle_block_turns_o_nonblock)
 {
 	int flags = fcntl(self->fd, F_GETFL);
@@ -437,6 +444,7 @@ TEST_F(own, toggle_block_turns_o_nonblock)
 	EXPECT_EQ(1, finish(&call));
 }
 
+/* spec: 6-toggle-block */
 TEST_F(own, toggle_block_is_the_open_files)
 {
 	int copy = fcntl(self->fd, F_DUPFD_CLOEXEC, 0), status;
@@ -489,6 +497,7 @@ TEST_F_TIMEOUT(own, no_toggle_is_lost, 120)
 	EXPECT_EQ(O_NONBLOCK, fcntl(self->fd, F_GETFL) & O_NONBLOCK);
 }
 
+/* spec: 11-nonblocking */
 TEST_F(own, fionbio_sets_o_nonblock)
 {
 	int on = 1, off = 0, twice;

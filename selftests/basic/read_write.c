@@ -22,6 +22,7 @@ static char *page_before_a_hole(void)
 	return map;
 }
 
+/* spec: 2-pipe0 3-size 3-depth */
 TEST_F(pipe, default_limits)
 {
 	struct kmsgpipe_stats stats = stats_of(self->fd);
@@ -31,6 +32,7 @@ TEST_F(pipe, default_limits)
 	EXPECT_EQ(128, stats.max_msgs);
 }
 
+/* spec: 1-message-based 4-write-copies 4-read-length */
 TEST_F(pipe, one_write_is_one_message)
 {
 	char buffer[MSG_SIZE];
@@ -45,6 +47,7 @@ TEST_F(pipe, one_write_is_one_message)
 	EXPECT_EQ(0, memcmp(buffer, "second", 6));
 }
 
+/* spec: 3-raw-bytes */
 TEST_F(pipe, every_length_up_to_the_limit)
 {
 	char sent[MSG_SIZE], got[MSG_SIZE + 1];
@@ -61,6 +64,7 @@ TEST_F(pipe, every_length_up_to_the_limit)
 	}
 }
 
+/* spec: 1-introspectable */
 TEST_F(pipe, writev_gathers_and_readv_scatters_one_message)
 {
 	char a[3], b[4];
@@ -74,6 +78,7 @@ TEST_F(pipe, writev_gathers_and_readv_scatters_one_message)
 	EXPECT_EQ(0, memcmp(b, "-two", 4));
 }
 
+/* spec: 3-size 4-write-emsgsize 9-emsgsize */
 TEST_F(pipe, too_long_a_message_is_refused)
 {
 	char buffer[MSG_SIZE + 1] = { 0 };
@@ -94,6 +99,7 @@ TEST_F(pipe, too_long_a_message_is_refused)
 	EXPECT_EQ(before.enqueued_msgs + 1, stats_of(self->fd).enqueued_msgs);
 }
 
+/* spec: 4-write-emsgsize */
 TEST_F(pipe, too_long_a_message_is_refused_even_when_full)
 {
 	char buffer[MSG_SIZE + 1] = { 0 };
@@ -118,6 +124,7 @@ TEST_F(pipe, nothing_written_is_no_message)
 	EXPECT_EQ(0, TRY(write(self->fd, "", 0)));
 }
 
+/* spec: 4-read-length */
 TEST_F(pipe, short_buffer_leaves_the_message)
 {
 	char buffer[8];
@@ -135,6 +142,7 @@ TEST_F(pipe, short_buffer_leaves_the_message)
 	EXPECT_EQ(0, memcmp(buffer, "whole", 5));
 }
 
+/* spec: 1-bounded-queue 3-depth 4-write-eagain 4-read-eagain 9-write-eagain 9-read-eagain */
 TEST_F(pipe, empty_and_full_do_not_block_a_nonblocking_file)
 {
 	struct kmsgpipe_stats stats;
@@ -157,6 +165,7 @@ TEST_F(pipe, empty_and_full_do_not_block_a_nonblocking_file)
 	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, &byte, 1)));
 }
 
+/* spec: 3-nonblock 11-nonblocking */
 TEST_F(pipe, nonblocking_follows_fcntl_and_rwf_nowait)
 {
 	struct iovec iov = { &(char){ 'x' }, 1 };
@@ -175,6 +184,7 @@ TEST_F(pipe, nonblocking_follows_fcntl_and_rwf_nowait)
 	EXPECT_EQ(1, TRY(preadv2(self->fd, &iov, 1, -1, RWF_NOWAIT)));
 }
 
+/* spec: 4-write-copies */
 TEST_F(pipe, bad_memory_to_write_from_makes_no_message)
 {
 	void *bad[] = { NULL, nowhere, (void *)-PAGE };
@@ -193,6 +203,7 @@ TEST_F(pipe, bad_memory_to_write_from_makes_no_message)
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
 }
 
+/* spec: 4-read-oldest */
 TEST_F(pipe, bad_memory_to_read_into_leaves_the_message)
 {
 	void *bad[] = { NULL, nowhere, (void *)-PAGE };

@@ -18,6 +18,7 @@
 
 /* ---- What the reads get ---- */
 
+/* spec: 4-read-length */
 TEST_F(own, a_short_read_takes_what_fits_and_the_next_ones_take_the_rest)
 {
 	ASSERT_EQ(13, put_text(self->fd, "first message"));

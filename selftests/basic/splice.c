@@ -83,6 +83,7 @@ TEST_F(spliced, into_a_full_message_pipe)
 	EXPECT_EQ(-EAGAIN, TRY(splice(self->ends[0], NULL, self->fd, NULL, 4096, 0)));
 }
 
+/* spec: 1-file-operations */
 TEST_F(spliced, sendfile_into_it)
 {
 	int file = memfd_create("content", MFD_CLOEXEC);

@@ -6,6 +6,7 @@ set -u
 node=/dev/kmsgpipe0
 
 echo "system ready" >$node
+# spec: 1-file-operations 10-echo-cat
 is "echo and head" "system ready" "$(head -n 1 $node)"
 
 /usr/bin/printf 'a\nb\n' >$node
@@ -45,8 +46,10 @@ read -r second <&5
 kill $cat
 wait $cat 2>/dev/null
 exec 5<&-
+# spec: 10-echo-cat
 is "cat goes on" "one two" "$first $second"
 
+# spec: 1-file-operations
 is "python reads and writes" "b'hello'" "$(python3 - <<END
 import os
 fd = os.open("$node", os.O_RDWR)

@@ -59,6 +59,7 @@ static long cleaned(int log, long id, int wait)
 	}
 }
 
+/* spec: 3-lifetime 7-cleans */
 TEST_F(own, a_sweep_removes_and_counts)
 {
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 10, 10));
@@ -70,6 +71,7 @@ TEST_F(own, a_sweep_removes_and_counts)
 	expect_expired(_metadata, self->fd, 3, 14);
 }
 
+/* spec: 7-cleans */
 TEST_F(own, a_sweep_leaves_what_is_not_too_old)
 {
 	char buffer[8];
@@ -85,6 +87,7 @@ TEST_F(own, a_sweep_leaves_what_is_not_too_old)
 	EXPECT_EQ(1, stats_of(self->fd).expired_msgs);
 }
 
+/* spec: 11-deferred-work */
 TEST_F(own, sweeps_go_on_while_something_is_queued)
 {
 	int round;
@@ -164,6 +167,7 @@ TEST_F(own, a_sweep_is_an_edge_for_epoll)
 	close(epoll);
 }
 
+/* spec: 6-flush-periodic */
 TEST_F(own, disabling_stops)
 {
 	char buffer[8];
@@ -189,6 +193,7 @@ TEST_F(own, disabling_stops)
 	EXPECT_EQ(4, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
 }
 
+/* spec: 7-demonstrates */
 TEST_F(own, sleeps_when_there_is_nothing_to_expire)
 {
 	char byte;
@@ -252,6 +257,7 @@ TEST_F(own, a_shorter_expiry_counts_at_once)
 	await_expired(self->fd, 1);
 }
 
+/* spec: 7-logs */
 TEST_F(own, one_line_in_the_log_for_each_sweep)
 {
 	int log = open_log();
@@ -272,6 +278,7 @@ TEST_F(own, one_line_in_the_log_for_each_sweep)
 	close(log);
 }
 
+/* spec: 7-logs */
 TEST_F(own, no_line_for_a_sweep_that_finds_nothing)
 {
 	int log = open_log();
@@ -424,6 +431,7 @@ static void *receive_all(void *arg)
 	return NULL;
 }
 
+/* spec: 5-work-order */
 TEST_F_TIMEOUT(own, sweeping_races_with_readers_and_writers, 300)
 {
 	unsigned int count = scaled(20000), number;

@@ -107,6 +107,7 @@ TEST_F_TIMEOUT(module, good_parameters_are_kept, SECONDS)
 	}
 }
 
+/* spec: 2-more-pipes */
 TEST_F_TIMEOUT(module, pipes_asked_for_are_made, 300)
 {
 	static const struct {

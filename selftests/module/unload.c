@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+/* spec: 2-pipe0 10-insmod */
 TEST_F_TIMEOUT(module, goes_when_nobody_uses_it, SECONDS)
 {
 	EXPECT_EQ(0, access(NODE, F_OK));
@@ -83,6 +84,7 @@ TEST_F_TIMEOUT(module, goes_with_all_its_pipes, SECONDS)
 	EXPECT_EQ(NULL, left_behind());
 }
 
+/* spec: 11-debug */
 TEST_F_TIMEOUT(module, goes_with_views_open, SECONDS)
 {
 	char text[4096];

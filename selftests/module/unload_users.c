@@ -498,6 +498,7 @@ FIXTURE_VARIANT(used)
 	int root;
 };
 
+/* spec: 11-char-device */
 FIXTURE_VARIANT_ADD(used, by_a_descriptor) { use_descriptor, close_it };
 FIXTURE_VARIANT_ADD(used, by_a_descriptor_for_ioctls) { use_for_ioctls, close_it };
 FIXTURE_VARIANT_ADD(used, by_a_child_that_inherited_it) { use_in_a_child, end_child };

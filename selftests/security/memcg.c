@@ -92,6 +92,7 @@ FIXTURE_VARIANT_ADD(cost, of_65536_bytes) { 65536, 1024 };
 FIXTURE_VARIANT_ADD(cost, of_65537_bytes) { 65537, 1023 };
 FIXTURE_VARIANT_ADD(cost, of_1_mib) { 1048576, 64 };
 
+/* spec: 11-memory */
 TEST_F_TIMEOUT(cost, is_at_most_128_bytes_beside_the_payload, 120)
 {
 	unsigned int count = variant->count / (variant->len < 65536 && scale() < 1 ? 4 : 1);
@@ -239,6 +240,7 @@ static int fill_the_group(FIXTURE_DATA(group) *self, struct filler *filler, char
 	return 0;
 }
 
+/* spec: 11-memory */
 TEST_F_TIMEOUT(group, a_full_group_is_its_senders_trouble_alone, 120)
 {
 	struct filler *filler = shared_memory(sizeof(*filler));
@@ -291,6 +293,7 @@ TEST_F_TIMEOUT(group, a_full_group_is_its_senders_trouble_alone, 120)
 
 /* ---- What comes back ---- */
 
+/* spec: 5-work-order */
 TEST_F(group, what_a_peak_used_comes_back_to_an_idle_pipe)
 {
 	char *buffer = shared_memory(65536);
@@ -316,6 +319,7 @@ TEST_F(group, what_a_peak_used_comes_back_to_an_idle_pipe)
 	close(fd);
 }
 
+/* spec: 5-refcount */
 TEST_F(group, what_a_pipe_held_comes_back_when_it_is_destroyed)
 {
 	int fd = pipe_with(65536, 1024, O_RDWR | O_NONBLOCK);

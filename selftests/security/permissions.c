@@ -555,6 +555,7 @@ FIXTURE_TEARDOWN(matrix)
 	pipes_in_sysfs(1);
 }
 
+/* spec: 1-privileged-ioctl 6-privilege 9-eperm 11-privilege */
 TEST_F_TIMEOUT(matrix, may_do_what_the_table_says, 120)
 {
 	const struct user *user = NULL;
@@ -590,6 +591,7 @@ TEST_F_TIMEOUT(matrix, may_do_what_the_table_says, 120)
 		}
 }
 
+/* spec: 11-testing */
 TEST(the_table_and_the_tests_speak_of_the_same)
 {
 	read_table();

@@ -45,6 +45,7 @@ TEST_F(pipe, no_head_without_a_message)
 	EXPECT_EQ(0, stats.head_pid);
 }
 
+/* spec: 3-ownership */
 TEST_F(pipe, real_ids_of_the_task_that_writes)
 {
 	struct kmsgpipe_stats stats;
@@ -164,6 +165,7 @@ static pid_t echo_as_user(const char *program, const char *text)
 	return child;
 }
 
+/* spec: 3-ownership */
 TEST_F(pipe, a_set_user_id_program_does_not_lend_its_user)
 {
 	static const char text[] = "shutdown now";
@@ -208,6 +210,7 @@ TEST_F(pipe, process_id_of_a_thread_is_that_of_its_group)
 	EXPECT_EQ(getpid(), stats_of(self->fd).head_pid);
 }
 
+/* spec: 3-fifo 4-read-oldest */
 TEST_F(pipe, sequence_follows_the_order)
 {
 	unsigned long long first;

@@ -165,6 +165,7 @@ static int churn(int fd, int *stop, unsigned int *ids, unsigned int count, unsig
 	return 0;
 }
 
+/* spec: 8-seq-file */
 TEST_F_TIMEOUT(registry, statistics_are_whole_while_pipes_come_and_go, 400)
 {
 	static const size_t pieces[] = { 1 << 20, 65536, 4096, 100 };

@@ -20,6 +20,7 @@
 
 /* ---- procfs ---- */
 
+/* spec: 8-proc 8-example */
 TEST_F(registry, proc_has_a_line_a_pipe)
 {
 	struct kmsgpipe_create create = named_pipe("named");
@@ -59,6 +60,7 @@ TEST_F(registry, proc_has_a_line_a_pipe)
 	close(reading);
 }
 
+/* spec: 8-proc */
 TEST_F(registry, proc_counts_what_expired)
 {
 	struct kmsgpipe_create create = default_pipe();
@@ -78,6 +80,7 @@ TEST_F(registry, proc_counts_what_expired)
 	close(fd);
 }
 
+/* spec: 8-seq-file */
 TEST_F(registry, proc_reads_alike_in_pieces)
 {
 	static const size_t pieces[] = { 1, 7, 100, 4096 };
@@ -176,6 +179,7 @@ static const char *const debug_keys[] = {
 	"spare_segments", "polled", "dumping", "sweeper_armed", "rests",
 };
 
+/* spec: 11-debug */
 TEST_F(registry, debugfs_shows_a_stuck_queue)
 {
 	struct kmsgpipe_create create = { .msg_size = 100, .max_msgs = 2 };
@@ -312,6 +316,7 @@ TEST_F(registry, none_shows_what_is_in_a_message)
 	close(log);
 }
 
+/* spec: 11-debug */
 TEST_F(registry, open_views_of_a_destroyed_pipe)
 {
 	struct kmsgpipe_create create = default_pipe();

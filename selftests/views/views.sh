@@ -27,6 +27,7 @@ is "it works" "hello" "$(echo hello >/dev/kmsgpipe/logs && head -n 1 /dev/kmsgpi
 is "the same name again" "1:File exists" "$(said "echo logs >$class/create")"
 is "a bad name" "1:Invalid argument" "$(said "echo 'log s' >$class/create")"
 is "no name" "1:Invalid argument" "$(said "echo >$class/create")"
+# spec: 8-example
 is "cat shows all pipes" "pipe0: msgs=0, drops=0, expired=0, writers=0, readers=0
 pipe$id: msgs=0, drops=0, expired=0, writers=0, readers=0" "$(cat /proc/kmsgpipe_stats)"
 is "cat shows one value a file" "/dev/kmsgpipe/logs 256 128 1 6 0" \
@@ -36,6 +37,7 @@ is "echo destroys it" "0:" "$(said "echo logs >$class/destroy")"
 is "nothing is left of it" "pipe0" "$(cd $class && find . -name 'pipe*' | sed 's:./::' && ls -d /dev/kmsgpipe 2>/dev/null)"
 is "no such pipe" "1:No such device" "$(said "echo logs >$class/destroy")"
 is "pipe 0 stays" "1:Device or resource busy" "$(said "echo 0 >$class/destroy")"
+# spec: 8-seq-file
 is "$many pipes in one cat, once each and in order" "$((many + 1)) $({ echo 0 && seq $((id + 1)) $((id + many)); } | sha256sum)" "$(
 	for i in $(seq $many); do echo "many$i"; done >/tmp/names
 	while read -r name; do echo "$name" >$class/create; done </tmp/names
@@ -44,6 +46,7 @@ is "$many pipes in one cat, once each and in order" "$((many + 1)) $({ echo 0 &&
 	echo "$(wc -l </tmp/stats) $(sed -E 's/^pipe([0-9]+): .*/\1/' /tmp/stats | sha256sum)"
 )"
 # Every device has dev and uevent.
+# spec: 8-sysfs
 is "sysfs has the files that are documented" \
 	"$(sed -nE 's:^What\:\s*(.*[^/])/?$:\1:p' docs/ABI/testing/sysfs-class-kmsgpipe | sed 's:<N>:0:' | sort)" \
 	"$(find $class $class/pipe0/ -maxdepth 1 \( -type f ! -name dev ! -name uevent -o -path $class \) | sort)"

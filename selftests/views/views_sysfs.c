@@ -55,6 +55,7 @@ static unsigned long long field_of(const struct kmsgpipe_stats *stats, size_t i)
 	return fields[i].size == 4 ? *(const unsigned int *)at : *(const unsigned long long *)at;
 }
 
+/* spec: 8-sysfs */
 TEST_F(registry, sysfs_has_these_files_and_modes)
 {
 	static const struct { const char *file; unsigned int mode; } others[] = {
@@ -117,6 +118,7 @@ static void expect_same(struct __test_metadata *_metadata, int fd, const char *s
 			TH_LOG("%s, %s", fields[i].file, state);
 }
 
+/* spec: 1-introspectable 8-sysfs */
 TEST_F(registry, sysfs_values_are_those_of_get_stats)
 {
 	struct kmsgpipe_create create = { .msg_size = 100, .max_msgs = 3 };
@@ -277,6 +279,7 @@ TEST_F(registry, sysfs_refuses_bad_settings)
 	EXPECT_SETTINGS(0, 77, 88);
 }
 
+/* spec: 1-char-devices */
 TEST_F(registry, sysfs_tells_the_node_and_the_device)
 {
 	struct kmsgpipe_create create = named_pipe("weather");
@@ -314,6 +317,7 @@ TEST_F(registry, sysfs_tells_the_node_and_the_device)
 	EXPECT_TRUE(is_there(expected));
 }
 
+/* spec: 2-more-pipes */
 TEST_F(registry, sysfs_makes_pipes)
 {
 	static const char longest[] = "0123456789abcdefghijABCDEFGHIJ_";

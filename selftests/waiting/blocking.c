@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+/* spec: 3-readers-block 4-read-blocks */
 TEST_F(pipe, a_reader_sleeps_until_there_is_a_message)
 {
 	char buffer[8];
@@ -26,6 +27,7 @@ TEST_F(pipe, a_reader_sleeps_until_there_is_a_message)
 	EXPECT_EQ(0, stats_of(self->fd).waiting_readers);
 }
 
+/* spec: 3-writers-block 4-write-blocks */
 TEST_F(pipe, a_writer_sleeps_until_there_is_room)
 {
 	struct call call = writer(self->fd, "late", 4);
@@ -73,6 +75,7 @@ static long sleeps(pid_t tid)
 	return count;
 }
 
+/* spec: 4-write-wakes */
 TEST_F(pipe, readers_wake_in_the_order_they_came_one_a_message)
 {
 	long slept[4];
@@ -99,6 +102,7 @@ TEST_F(pipe, readers_wake_in_the_order_they_came_one_a_message)
 	}
 }
 
+/* spec: 4-write-blocks */
 TEST_F(pipe, writers_wake_in_the_order_they_came_one_a_slot)
 {
 	char names[4] = { 'a', 'b', 'c', 'd' }, byte;
@@ -179,6 +183,7 @@ static void expect_passed_on(struct __test_metadata *_metadata, struct call firs
 	EXPECT_EQ(0, memcmp(large, "large", 5));
 }
 
+/* spec: 11-concurrency */
 TEST_F(pipe, a_reader_that_cannot_take_the_message_wakes_the_next)
 {
 	char small[2];
@@ -204,6 +209,7 @@ TEST_F(pipe, a_writer_with_bad_memory_does_not_get_in_line)
 	EXPECT_EQ(-EAGAIN, TRY(write(self->nonblocking, nowhere, 8)));
 }
 
+/* spec: 4-read-blocks */
 TEST_F(pipe, a_signal_interrupts_a_sleeping_reader)
 {
 	char buffer[8];
@@ -296,6 +302,7 @@ TEST_F(pipe, a_killed_sleeper_leaves_nothing_behind)
  * A sleeper is woken for a message or a slot, and hit by a signal before it runs: it must
  * take what it was woken for, or nobody would.
  */
+/* spec: 11-blocking */
 TEST_F(pipe, a_signal_swallows_no_wakeup)
 {
 	char buffers[2][8], byte;
@@ -369,6 +376,7 @@ static void *take_all(void *arg)
 	return NULL;
 }
 
+/* spec: 5-serialized */
 TEST_F_TIMEOUT(pipe, no_wakeup_is_lost_to_a_storm_of_signals, 300)
 {
 	unsigned long rounds = scaled(5000), i;

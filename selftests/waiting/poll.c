@@ -72,6 +72,7 @@ TEST_F(pipe, select_agrees)
 	EXPECT_FALSE(FD_ISSET(self->fd, &out));
 }
 
+/* spec: 4-write-wakes */
 TEST_F(pipe, a_message_wakes_poll)
 {
 	struct poller poller = { .fd = self->fd, .events = POLLIN };

@@ -103,6 +103,7 @@ TEST_F(own, a_message_raises_sigio)
 	EXPECT_TRUE(nothing());
 }
 
+/* spec: 11-async */
 TEST_F(own, sigio_in_detail)
 {
 	int reading = open_id(self->id, O_RDONLY);
@@ -470,6 +471,7 @@ static int end_of(struct peer *peer)
 	return status;
 }
 
+/* spec: 11-async */
 TEST_F(own, several_processes_at_once)
 {
 	static const int flags[] = { O_RDONLY, O_RDONLY, O_WRONLY, O_WRONLY };

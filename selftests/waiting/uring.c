@@ -52,6 +52,7 @@ static int complete(FIXTURE_DATA(uring) *self)
 	return ring_complete(&self->ring);
 }
 
+/* spec: 1-file-operations */
 TEST_F(uring, read_of_a_waiting_message)
 {
 	char buffer[16];
@@ -63,6 +64,7 @@ TEST_F(uring, read_of_a_waiting_message)
 	EXPECT_EQ(0, ring_workers());
 }
 
+/* spec: 4-read-eagain */
 TEST_F(uring, read_that_would_wait)
 {
 	char buffer[16];
@@ -76,6 +78,7 @@ TEST_F(uring, read_that_would_wait)
 	EXPECT_EQ(0, ring_workers());
 }
 
+/* spec: 4-write-eagain */
 TEST_F(uring, write_that_would_wait)
 {
 	char byte;

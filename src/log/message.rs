@@ -128,6 +128,7 @@ pub(crate) fn field<const S: usize, const N: usize>(bytes: &[u8; S], at: usize) 
 mod tests {
     use super::*;
 
+    // spec: 3-struct-kmsg
     #[test]
     fn a_record_survives_being_stored() {
         for (pid, privileged) in [

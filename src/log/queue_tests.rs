@@ -119,6 +119,7 @@ mod tests {
         Tally { msgs, bytes }
     }
 
+    // spec: 2-struct-kmsgpipe
     #[test]
     fn delivers_in_order() -> Result {
         let mut queue = queue(16, 3)?;
@@ -137,6 +138,7 @@ mod tests {
         Ok(())
     }
 
+    // spec: 2-struct-kmsgpipe
     #[test]
     fn stops_at_its_limit() -> Result {
         let mut queue = queue(16, 2)?;
