@@ -25,7 +25,7 @@ TEST_F(registry, pipe_0_cannot_be_destroyed)
 	EXPECT_TRUE(is_there(NODE));
 }
 
-TEST_F(registry, a_destroyed_pipe_is_gone_when_the_call_returns)
+TEST_F(registry, node_and_sysfs_are_gone_when_destroy_returns)
 {
 	struct stat node;
 	char stale[] = "/tmp/stale";
@@ -85,7 +85,7 @@ static void expect_no_device(struct __test_metadata *_metadata, int fd)
 	EXPECT_TRUE(fcntl(fd, F_GETFL) & O_NONBLOCK);
 }
 
-TEST_F(registry, later_calls_find_no_device)
+TEST_F(registry, calls_on_a_destroyed_pipe_fail_with_enodev)
 {
 	struct kmsgpipe_create create = { .msg_size = 64, .max_msgs = 4 };
 	int full, empty, blocking;
@@ -109,7 +109,7 @@ TEST_F(registry, later_calls_find_no_device)
 	close(empty);
 }
 
-TEST_F(registry, the_right_is_checked_before_the_device)
+TEST_F(registry, eperm_comes_before_enodev)
 {
 	static const unsigned int privileged[] = {
 		KMSGPIPE_CLEAR_QUEUE, KMSGPIPE_SET_PARAMS, KMSGPIPE_FLUSH_PERIODIC, KMSGPIPE_CREATE_NEW,
@@ -134,7 +134,7 @@ TEST_F(registry, the_right_is_checked_before_the_device)
 	close(fd);
 }
 
-TEST_F_TIMEOUT(registry, everybody_asleep_wakes_with_no_device, 60)
+TEST_F_TIMEOUT(registry, destroy_wakes_all_waiters_with_enodev, 60)
 {
 	struct call readers[SLEEPERS], writers[SLEEPERS];
 	char buffers[SLEEPERS][64];
@@ -160,7 +160,7 @@ TEST_F_TIMEOUT(registry, everybody_asleep_wakes_with_no_device, 60)
 	close(full);
 }
 
-TEST_F(registry, poll_hangs_up)
+TEST_F(registry, poll_reports_hangup)
 {
 	struct pollfd poll_fd;
 	struct poller pollers[16];
@@ -208,7 +208,7 @@ TEST_F(registry, poll_hangs_up)
 	close(fd);
 }
 
-TEST_F(registry, epoll_hangs_up_however_it_waits)
+TEST_F(registry, epoll_reports_hangup_in_every_mode)
 {
 	static const unsigned int modes[] = { 0, EPOLLET, EPOLLONESHOT, EPOLLEXCLUSIVE, EPOLLET | EPOLLONESHOT };
 	struct epoll_event event;
@@ -253,7 +253,7 @@ static void *splice_one(void *arg)
 	return NULL;
 }
 
-TEST_F(registry, splice_that_waits_finds_no_device)
+TEST_F(registry, waiting_splice_fails_with_enodev)
 {
 	struct splicing from = { 0 }, into = { 0 };
 	long empty_id, full_id;
@@ -285,7 +285,7 @@ TEST_F(registry, splice_that_waits_finds_no_device)
 	close(full);
 }
 
-TEST_F(registry, a_name_used_again_is_another_pipe)
+TEST_F(registry, a_reused_name_is_a_new_pipe)
 {
 	struct kmsgpipe_create create = named_pipe("again");
 	char buffer[64];
@@ -316,7 +316,7 @@ TEST_F(registry, a_name_used_again_is_another_pipe)
 	close(fd);
 }
 
-TEST_F(registry, destroyed_pipes_are_no_longer_listed)
+TEST_F(registry, views_do_not_list_destroyed_pipes)
 {
 	char text[4096], line[32];
 	long id;

@@ -14,7 +14,7 @@
 
 #define PAGE 4096
 
-TEST_F(own, an_empty_pipe)
+TEST_F(own, an_empty_pipe_has_no_records)
 {
 	struct kmsgpipe_dump dump;
 	char buffer[64];
@@ -32,7 +32,7 @@ TEST_F(own, an_empty_pipe)
 }
 
 /* spec: 3-struct-kmsg 6-dump */
-TEST_F(own, a_record_for_each_message)
+TEST_F(own, each_message_has_a_record)
 {
 	static const char *const texts[] = { "a", "eight by", "thirteen byte" };
 	unsigned long long mono[4], real[4], first = 0;
@@ -84,7 +84,7 @@ TEST_F(own, a_record_for_each_message)
 }
 
 /* spec: 3-ownership */
-TEST_F(own, the_sender_of_each_message)
+TEST_F(own, each_record_holds_its_sender)
 {
 	struct kmsgpipe_record *record;
 	char *buffer = pages(PAGE);
@@ -113,7 +113,7 @@ TEST_F(own, the_sender_of_each_message)
 	}
 }
 
-TEST_F(own, another_pid_namespace_sees_no_process_id)
+TEST_F(own, another_pid_namespace_sees_pid_zero)
 {
 	struct kmsgpipe_record *record;
 	char *buffer = pages(PAGE);
@@ -218,7 +218,7 @@ static int times_in_a_namespace(int fd, int (*get)(int fd, char *buffer), char *
 	return exit_of(child);
 }
 
-TEST_F(own, times_are_those_of_the_readers_time_namespace)
+TEST_F(own, times_are_in_the_time_namespace_of_the_caller)
 {
 	char *buffer = pages(PAGE);
 
@@ -255,7 +255,7 @@ TEST_F(own, nothing_is_consumed)
 	EXPECT_EQ(0, dump.records);
 }
 
-TEST_F_TIMEOUT(own, whole_records_only_at_every_size, 120)
+TEST_F_TIMEOUT(own, every_buffer_size_gets_whole_records_only, 120)
 {
 	/* 1 to 9 bytes: records of 72 and of 80. */
 	static char buffer[1024] __attribute__((aligned(8)));
@@ -287,7 +287,7 @@ TEST_F_TIMEOUT(own, whole_records_only_at_every_size, 120)
 	EXPECT_EQ(9, dump.records);
 }
 
-TEST_F(own, a_null_buffer_of_no_size_counts)
+TEST_F(own, a_null_buffer_of_size_zero_counts_records)
 {
 	struct kmsgpipe_dump dump;
 
@@ -302,7 +302,7 @@ TEST_F(own, a_null_buffer_of_no_size_counts)
 	EXPECT_EQ(2, dump.missing);
 }
 
-TEST_F(own, bad_memory)
+TEST_F(own, bad_memory_is_efault)
 {
 	struct kmsgpipe_dump dump, *readonly, *end;
 	char *hole = pages(2 * PAGE), *constant;
@@ -343,7 +343,7 @@ TEST_F(own, bad_memory)
 	EXPECT_EQ(2, dump.records);
 }
 
-TEST_F(own, sizes_beyond_any_memory)
+TEST_F(own, sizes_beyond_the_address_space_are_accepted)
 {
 	static const unsigned long long sizes[] = { 1ULL << 31, 1ULL << 32, 1ULL << 63, ~0ULL };
 	struct kmsgpipe_dump dump;
@@ -361,7 +361,7 @@ TEST_F(own, sizes_beyond_any_memory)
 	}
 }
 
-TEST_F(own, reserved_fields_are_zero)
+TEST_F(own, nonzero_reserved_fields_are_einval)
 {
 	static const unsigned long long values[] = { 1, 1ULL << 31, UINT32_MAX, 1ULL << 63 };
 	struct kmsgpipe_dump dump;
@@ -381,7 +381,7 @@ TEST_F(own, reserved_fields_are_zero)
 }
 
 /* spec: 6-dump */
-TEST_F(own, by_every_descriptor_of_the_administrator)
+TEST_F(own, works_on_every_descriptor_with_cap_sys_admin)
 {
 	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE };
 	struct kmsgpipe_dump dump;
@@ -407,7 +407,7 @@ TEST_F(own, by_every_descriptor_of_the_administrator)
 	EXPECT_EQ(0, status);
 }
 
-TEST_F_TIMEOUT(own, every_length_and_the_boundaries_of_storage, 120)
+TEST_F_TIMEOUT(own, every_message_length_across_segment_boundaries, 120)
 {
 	/* Around what fits into one segment of memory, and what takes several. */
 	static const size_t around[] = { 4096, 8192, 16384, 65536 };
@@ -436,7 +436,7 @@ TEST_F_TIMEOUT(own, every_length_and_the_boundaries_of_storage, 120)
 	EXPECT_EQ(dump.used, (char *)record - buffer);
 }
 
-TEST_F_TIMEOUT(own, as_many_messages_as_there_can_be, 300)
+TEST_F_TIMEOUT(own, the_maximum_number_of_messages, 300)
 {
 	const unsigned int count = KMSGPIPE_MAX_MSGS_MAX;
 	char *buffer = pages((size_t)count * 72);
@@ -471,7 +471,7 @@ TEST_F_TIMEOUT(own, as_many_messages_as_there_can_be, 300)
 	EXPECT_EQ(count, stats_of(self->fd).depth_msgs);
 }
 
-TEST_F_TIMEOUT(own, as_much_payload_as_there_can_be, 300)
+TEST_F_TIMEOUT(own, the_maximum_payload, 300)
 {
 	const size_t len = KMSGPIPE_MSG_SIZE_MAX, size = 64 * record_size(len);
 	char *sent = pages(len), *buffer = pages(size);

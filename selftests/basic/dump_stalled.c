@@ -74,17 +74,17 @@ FIXTURE_VARIANT(stalled)
 	int page;
 };
 
-FIXTURE_VARIANT_ADD(stalled, at_the_first_page)
+FIXTURE_VARIANT_ADD(stalled, on_the_first_page)
 {
 	.page = 0,
 };
 
-FIXTURE_VARIANT_ADD(stalled, in_the_middle)
+FIXTURE_VARIANT_ADD(stalled, in_the_middle_page)
 {
 	.page = 3,
 };
 
-FIXTURE_VARIANT_ADD(stalled, at_the_last_record)
+FIXTURE_VARIANT_ADD(stalled, on_the_last_record)
 {
 	.page = MESSAGES * (64 + 248) / PAGE,
 };
@@ -132,7 +132,7 @@ static int complete(struct dumper *dumper, unsigned long long first)
 	return 1;
 }
 
-TEST_F(stalled, while_all_is_received)
+TEST_F(stalled, is_complete_while_all_messages_are_read)
 {
 	char buffer[256];
 	unsigned int i;
@@ -156,7 +156,7 @@ TEST_F(stalled, while_all_is_received)
 	EXPECT_EQ(MESSAGES + 1000, stats_of(self->fd).dequeued_msgs);
 }
 
-TEST_F(stalled, while_all_is_received_and_what_came_behind)
+TEST_F(stalled, is_complete_while_all_and_later_messages_are_read)
 {
 	char buffer[256];
 	unsigned int i;
@@ -176,7 +176,7 @@ TEST_F(stalled, while_all_is_received_and_what_came_behind)
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 }
 
-TEST_F(stalled, while_more_is_sent)
+TEST_F(stalled, is_complete_while_writers_fill_the_pipe)
 {
 	char byte = 'x';
 	int i;
@@ -190,7 +190,7 @@ TEST_F(stalled, while_more_is_sent)
 	EXPECT_EQ(128, stats_of(self->fd).depth_msgs);
 }
 
-TEST_F(stalled, while_half_is_received_and_more_is_sent)
+TEST_F(stalled, is_complete_while_half_is_read_and_more_is_written)
 {
 	char buffer[256];
 	int i;
@@ -205,7 +205,7 @@ TEST_F(stalled, while_half_is_received_and_more_is_sent)
 	EXPECT_EQ(self->first + MESSAGES / 2, stats_of(self->fd).head_seq);
 }
 
-TEST_F(stalled, while_it_is_cleared)
+TEST_F(stalled, is_complete_while_the_queue_is_cleared)
 {
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
@@ -219,7 +219,7 @@ TEST_F(stalled, while_it_is_cleared)
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
 }
 
-TEST_F(stalled, while_all_expires)
+TEST_F(stalled, is_complete_while_all_messages_expire)
 {
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 1, .expiry_ms = 1 };
 
@@ -231,7 +231,7 @@ TEST_F(stalled, while_all_expires)
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 }
 
-TEST_F(stalled, while_it_is_destroyed)
+TEST_F(stalled, is_complete_while_the_pipe_is_destroyed)
 {
 	char byte;
 
@@ -244,7 +244,7 @@ TEST_F(stalled, while_it_is_destroyed)
 	EXPECT_EQ(-ENODEV, dump_to(self->fd, self->dumper.buffer, BUFFER, &self->dumper.dump));
 }
 
-TEST_F(stalled, sleepers_come_and_go)
+TEST_F(stalled, readers_and_writers_sleep_and_wake_meanwhile)
 {
 	char buffer[256];
 	struct call call = reader(self->fd, buffer, sizeof(buffer));
@@ -273,7 +273,7 @@ static void count_signal(int signal)
 	signals++;
 }
 
-TEST_F(stalled, another_dump_waits)
+TEST_F(stalled, a_second_dump_waits_for_the_first)
 {
 	struct sigaction action = { .sa_handler = count_signal };
 	struct dumper second = { .fd = self->fd, .buffer = pages(BUFFER), .size = BUFFER };
@@ -309,7 +309,7 @@ TEST_F(stalled, another_dump_waits)
 	EXPECT_EQ(0, memcmp(third.buffer + sizeof(struct kmsgpipe_record), "fresh", 5));
 }
 
-TEST_F(stalled, another_pipe_is_dumped_meanwhile)
+TEST_F(stalled, another_pipe_can_be_dumped_meanwhile)
 {
 	struct kmsgpipe_create create = default_pipe();
 	int fd = open_id(create_pipe(&create), O_RDWR);
@@ -326,7 +326,7 @@ TEST_F(stalled, another_pipe_is_dumped_meanwhile)
 }
 
 /* A waiting dump of a pipe that is destroyed has nothing to wait for any more. */
-TEST_F(stalled, destroying_ends_the_waiting)
+TEST_F(stalled, destroy_ends_the_wait_of_a_second_dump)
 {
 	struct dumper second = { .fd = self->nonblocking, .buffer = pages(BUFFER), .size = BUFFER };
 
@@ -340,7 +340,7 @@ TEST_F(stalled, destroying_ends_the_waiting)
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 }
 
-TEST_F(own, killing_a_stalled_dump_leaves_nothing_behind)
+TEST_F(own, a_killed_dump_allows_the_next_one)
 {
 	char *buffer = pages(PAGE);
 	struct kmsgpipe_dump dump;

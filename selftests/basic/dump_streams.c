@@ -49,7 +49,7 @@ static void *receive_numbers(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(own, each_is_of_one_moment_in_a_stream, 300)
+TEST_F_TIMEOUT(own, each_dump_is_a_consistent_snapshot_of_a_stream, 300)
 {
 	int rounds = scaled(500), round;
 	struct stream stream = { .fd = self->fd };
@@ -117,7 +117,7 @@ static void *pass_through(void *arg)
  * A long dump lets others in again and again: nobody waits for a quarter of it. The scheduler may
  * keep the other one waiting, too: so it is repeated until that was not so.
  */
-TEST_F_TIMEOUT(own, others_go_on_during_a_long_one, 300)
+TEST_F_TIMEOUT(own, readers_and_writers_continue_during_a_long_dump, 300)
 {
 	const unsigned int count = KMSGPIPE_MAX_MSGS_MAX;
 	struct stream stream = { .fd = self->nonblocking };

@@ -175,17 +175,17 @@ static void expect_as_the_table_says(struct __test_metadata *_metadata, int writ
 	EXPECT_LE(40, tried);
 }
 
-TEST(read_says_what_the_table_says)
+TEST(read_errors_match_the_manual)
 {
 	expect_as_the_table_says(_metadata, 0, KMSGPIPE_MODE_WHOLE);
 }
 
-TEST(read_of_records_says_the_same)
+TEST(read_errors_with_records_match_the_manual)
 {
 	expect_as_the_table_says(_metadata, 0, KMSGPIPE_MODE_RECORDS);
 }
 
-TEST(write_says_what_the_table_says)
+TEST(write_errors_match_the_manual)
 {
 	expect_as_the_table_says(_metadata, 1, 0);
 }

@@ -36,7 +36,7 @@ TEST_F(own, off_by_default)
 }
 
 /* spec: 6-flush-periodic 7-default */
-TEST_F(own, settings)
+TEST_F(own, flush_periodic_stores_its_settings)
 {
 	static const unsigned int values[] = { 1, 1000, 1U << 31, UINT32_MAX };
 	int i, j;
@@ -62,7 +62,7 @@ TEST_F(own, settings)
 }
 
 /* spec: 9-einval */
-TEST_F(own, bad_settings)
+TEST_F(own, bad_settings_are_einval)
 {
 	static const unsigned int values[] = { 1, 1U << 31, UINT32_MAX };
 	unsigned int enabled, i;
@@ -90,7 +90,7 @@ TEST_F(own, bad_settings)
 }
 
 /* spec: 6-flush-periodic */
-TEST_F(own, settings_by_every_descriptor_of_the_administrator)
+TEST_F(own, works_on_every_descriptor_with_cap_sys_admin)
 {
 	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE };
 	int i, fd, status;
@@ -118,7 +118,7 @@ TEST_F(own, settings_by_every_descriptor_of_the_administrator)
  * as one of them may well have removed it for the next.
  */
 /* spec: 7-cleans */
-TEST_F(own, read_does_not_deliver)
+TEST_F(own, read_skips_expired_messages)
 {
 	char buffer[8];
 
@@ -136,21 +136,21 @@ static void expect_looked_over(struct __test_metadata *_metadata, int fd)
 	EXPECT_TRUE(accounted(&stats));
 }
 
-TEST_F(own, poll_does_not_see)
+TEST_F(own, poll_ignores_expired_messages)
 {
 	queue_expired(self->fd);
 	EXPECT_EQ(POLLOUT, polled(self->fd));
 	expect_looked_over(_metadata, self->fd);
 }
 
-TEST_F(own, fionread_does_not_see)
+TEST_F(own, fionread_ignores_expired_messages)
 {
 	queue_expired(self->fd);
 	EXPECT_EQ(0, fionread(self->fd));
 	expect_looked_over(_metadata, self->fd);
 }
 
-TEST_F(own, dump_does_not_show)
+TEST_F(own, dump_omits_expired_messages)
 {
 	char buffer[8];
 
@@ -159,7 +159,7 @@ TEST_F(own, dump_does_not_show)
 	expect_looked_over(_metadata, self->fd);
 }
 
-TEST_F(own, a_sleeping_reader_gets_the_next_fresh_message)
+TEST_F(own, a_sleeping_reader_gets_the_next_unexpired_message)
 {
 	char buffer[8];
 	struct call call = reader(self->fd, buffer, sizeof(buffer));
@@ -175,7 +175,7 @@ TEST_F(own, a_sleeping_reader_gets_the_next_fresh_message)
 }
 
 /* A full pipe of expired messages has room. */
-TEST_F(own, a_writer_finds_room)
+TEST_F(own, a_writer_gets_the_slots_of_expired_messages)
 {
 	char buffer[8];
 
@@ -189,7 +189,7 @@ TEST_F(own, a_writer_finds_room)
 	EXPECT_EQ(0, memcmp(buffer, "fresh", 5));
 }
 
-TEST_F(own, poll_finds_room)
+TEST_F(own, poll_reports_the_slots_of_expired_messages)
 {
 	fill(self->fd);
 	EXPECT_EQ(POLLIN, polled(self->fd));
@@ -199,7 +199,7 @@ TEST_F(own, poll_finds_room)
 	EXPECT_EQ(1, TRY(write(self->nonblocking, "x", 1)));
 }
 
-TEST_F(own, only_what_is_too_old_is_left_out)
+TEST_F(own, unexpired_messages_are_kept)
 {
 	char buffer[16], dump[16];
 	int which;
@@ -226,7 +226,7 @@ TEST_F(own, only_what_is_too_old_is_left_out)
 	EXPECT_EQ(4, stats_of(self->fd).dequeued_msgs);
 }
 
-TEST_F(own, what_was_queued_before_expires_too)
+TEST_F(own, messages_queued_before_it_was_enabled_expire)
 {
 	char buffer[8];
 
@@ -238,7 +238,7 @@ TEST_F(own, what_was_queued_before_expires_too)
 }
 
 /* spec: 7-cleans */
-TEST_F(own, nothing_expires_early)
+TEST_F(own, no_message_expires_early)
 {
 	static const unsigned int expiries[] = { 600000, 1U << 31, UINT32_MAX };
 	char buffer[8];
@@ -260,7 +260,7 @@ TEST_F(own, nothing_expires_early)
  * Not a moment too early or too late: what was read may be no older than 50 ms, and what was not no
  * younger, as far as the clock can tell from outside.
  */
-TEST_F(own, at_its_age_and_not_before)
+TEST_F(own, a_message_expires_exactly_at_its_age)
 {
 	unsigned long long before, after, reading, expired = 0;
 	unsigned int ms;
@@ -293,7 +293,7 @@ TEST_F(own, at_its_age_and_not_before)
 }
 
 /* The message that a reader was woken for expires before the reader runs: it sleeps on. */
-TEST_F(own, what_expires_before_a_woken_reader_runs)
+TEST_F(own, a_message_can_expire_before_the_woken_reader_runs)
 {
 	char buffer[8];
 	struct call call = reader(self->fd, buffer, sizeof(buffer));

@@ -14,7 +14,7 @@
 /* ---- What a new pipe is ---- */
 
 /* spec: 1-char-devices 2-more-pipes 11-char-device */
-TEST_F(registry, a_new_pipe_is_there_when_the_call_returns)
+TEST_F(registry, node_and_sysfs_exist_when_create_returns)
 {
 	struct kmsgpipe_create create = { .msg_size = 1000, .max_msgs = 7 };
 	struct kmsgpipe_params params;
@@ -53,7 +53,7 @@ TEST_F(registry, a_new_pipe_is_there_when_the_call_returns)
 }
 
 /* spec: 6-create-new */
-TEST_F(registry, any_descriptor_of_any_pipe_can_ask_for_another)
+TEST_F(registry, create_works_on_any_descriptor_of_any_pipe)
 {
 	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE };
 	struct kmsgpipe_create create = default_pipe();
@@ -71,7 +71,7 @@ TEST_F(registry, any_descriptor_of_any_pipe_can_ask_for_another)
 	}
 }
 
-TEST_F(registry, mode_and_owner_are_those_asked_for)
+TEST_F(registry, node_has_the_requested_mode_and_owner)
 {
 	static const unsigned int modes[] = { 0, 0001, 0020, 0400, 0600, 0640, 0660, 0666, 0777 };
 	static const unsigned int owners[] = { 0, 1, 1234, 65534, 0x80000000, 0xfffffffe };
@@ -97,7 +97,7 @@ TEST_F(registry, mode_and_owner_are_those_asked_for)
 }
 
 /* spec: 1-bounded-queue */
-TEST_F(registry, each_pipe_has_a_queue_of_its_own)
+TEST_F(registry, each_pipe_has_its_own_queue)
 {
 	long ids[3];
 	char buffer[65] = { 0 };
@@ -130,7 +130,7 @@ TEST_F(registry, each_pipe_has_a_queue_of_its_own)
 }
 
 /* spec: 5-refcount */
-TEST_F(registry, a_pipe_and_its_messages_stay_without_a_descriptor)
+TEST_F(registry, pipe_and_messages_stay_without_an_open_descriptor)
 {
 	char buffer[64];
 	long id;
@@ -232,7 +232,7 @@ TEST_F(registry, other_fields_at_their_bounds)
 	EXPECT_EQ(1, pipes_in_sysfs(0));
 }
 
-TEST_F(registry, bad_memory_makes_nothing)
+TEST_F(registry, bad_memory_creates_no_pipe)
 {
 	char *memory = pages(8192);
 	struct kmsgpipe_create create = default_pipe();
@@ -251,7 +251,7 @@ TEST_F(registry, bad_memory_makes_nothing)
 
 /* ---- Names ---- */
 
-TEST_F(registry, a_name_stands_instead_of_the_number)
+TEST_F(registry, a_named_pipe_has_its_node_under_the_name)
 {
 	struct kmsgpipe_create create = named_pipe("log.d_1-x");
 	struct stat node;
@@ -270,7 +270,7 @@ TEST_F(registry, a_name_stands_instead_of_the_number)
 	EXPECT_FALSE(is_there(sysfs_file(id, "")));
 }
 
-TEST_F(registry, names_of_every_length)
+TEST_F(registry, names_up_to_the_limit_are_accepted)
 {
 	static const char longest[] = "0123456789abcdefghijABCDEFGHIJ_";
 	struct kmsgpipe_create create;
@@ -298,7 +298,7 @@ TEST_F(registry, names_of_every_length)
 	EXPECT_FALSE(is_there("/dev/kmsgpipe"));
 }
 
-TEST_F(registry, every_byte_in_a_name)
+TEST_F(registry, every_byte_that_a_name_may_have)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	struct kmsgpipe_create create;
@@ -314,7 +314,7 @@ TEST_F(registry, every_byte_in_a_name)
 		}
 }
 
-TEST_F(registry, names_that_no_file_or_another_may_have)
+TEST_F(registry, reserved_names_are_refused)
 {
 	static const struct { const char *name; long ret; } cases[] = {
 		{ ".", -EINVAL }, { "..", -EINVAL }, { "...", 0 }, { ".a", 0 }, { "a.", 0 }, { "../x", -EINVAL },
@@ -331,7 +331,7 @@ TEST_F(registry, names_that_no_file_or_another_may_have)
 	EXPECT_EQ(1, pipes_in_sysfs(0));
 }
 
-TEST_F(registry, named_pipes_have_a_directory)
+TEST_F(registry, named_pipes_are_in_a_directory)
 {
 	struct kmsgpipe_create a = named_pipe("a"), b = named_pipe("b"), unnamed = default_pipe();
 	struct stat file;
@@ -358,7 +358,7 @@ TEST_F(registry, named_pipes_have_a_directory)
 	EXPECT_EQ(0, rmdir("/dev/kmsgpipe"));
 }
 
-TEST_F(registry, nothing_may_be_behind_the_name)
+TEST_F(registry, bytes_after_the_name_must_be_zero)
 {
 	struct kmsgpipe_create create;
 	size_t place;
@@ -375,7 +375,7 @@ TEST_F(registry, nothing_may_be_behind_the_name)
 	EXPECT_EQ(1, pipes_in_sysfs(0));
 }
 
-TEST_F(registry, a_name_is_used_once_at_a_time)
+TEST_F(registry, a_name_in_use_is_eexist)
 {
 	struct kmsgpipe_create a = named_pipe("name"), longer = named_pipe("name1"), number = named_pipe("0");
 	long i, id;
@@ -403,7 +403,7 @@ TEST_F(registry, a_name_is_used_once_at_a_time)
 }
 
 /* spec: 2-more-pipes 6-create-new */
-TEST_F(registry, numbers_go_up)
+TEST_F(registry, ids_increase)
 {
 	struct kmsgpipe_create create = default_pipe();
 	long first, id, i;
@@ -426,7 +426,7 @@ TEST_F(registry, numbers_go_up)
 }
 
 /* What runs in a container may have a copy of a pipe's node that outlives the pipe. */
-TEST_F_TIMEOUT(registry, a_copy_of_a_node_leads_to_no_later_pipe, 120)
+TEST_F_TIMEOUT(registry, a_copied_node_does_not_open_a_later_pipe, 120)
 {
 	static const char *const copies[2] = { "/tmp/copy-of-a-node", "/tmp/copy-of-a-named-node" };
 	struct kmsgpipe_create create[2] = { default_pipe(), named_pipe("jobs") };

@@ -34,7 +34,7 @@ TEST_F(pipe, get_stats_counts_messages_and_bytes)
 }
 
 /* spec: 6-clear-queue */
-TEST_F(pipe, clear_drops_what_is_queued)
+TEST_F(pipe, clear_queue_drops_all_messages)
 {
 	struct kmsgpipe_stats before = stats_of(self->fd), after;
 
@@ -67,7 +67,7 @@ TEST_F(pipe, every_byte_of_the_statistics_is_written)
 }
 
 /* spec: 6-get-stats */
-TEST_F(pipe, works_on_every_descriptor)
+TEST_F(pipe, work_on_every_descriptor)
 {
 	/* Beside the two descriptors of the fixture, which may do both. */
 	static const struct {
@@ -88,7 +88,7 @@ TEST_F(pipe, works_on_every_descriptor)
 	}
 }
 
-TEST_F(pipe, bad_memory)
+TEST_F(pipe, bad_memory_is_efault)
 {
 	struct kmsgpipe_stats *readonly = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -140,7 +140,7 @@ static unsigned int unknown_but_answered(int fd)
 }
 
 /* spec: 9-enotty */
-TEST_F_TIMEOUT(pipe, unknown_requests, 120)
+TEST_F_TIMEOUT(pipe, unknown_requests_are_enotty, 120)
 {
 	static const unsigned int others[] = { 0, 1, 0xffffffff, 0x5401, 0x80000000 };
 	size_t i;
@@ -152,7 +152,7 @@ TEST_F_TIMEOUT(pipe, unknown_requests, 120)
 
 /* Each known request with another direction, another size or another letter. */
 /* spec: 9-enotty */
-TEST_F(pipe, nearly_known_requests)
+TEST_F(pipe, requests_with_another_direction_size_or_type_are_enotty)
 {
 	unsigned int i, direction, bit, request;
 
@@ -178,7 +178,7 @@ TEST_F(pipe, nearly_known_requests)
 
 /* Only as wide as it is: what is above the 32 bits of a request is not looked at. */
 /* spec: 11-ioctl */
-TEST_F(pipe, a_request_has_32_bits)
+TEST_F(pipe, upper_bits_of_a_request_are_ignored)
 {
 	struct kmsgpipe_stats stats;
 
@@ -240,7 +240,7 @@ static int on_destroyed(int fd, int privileged)
 	return unknown_but_answered(fd) ? 4 : 0;
 }
 
-TEST_F_TIMEOUT(pipe, requests_to_a_destroyed_pipe, 120)
+TEST_F_TIMEOUT(pipe, requests_to_a_destroyed_pipe_are_enodev, 120)
 {
 	struct kmsgpipe_create create = default_pipe();
 	int fd = open_id(create_pipe(&create), O_RDWR), status, privileged;
@@ -281,7 +281,7 @@ static int unprivileged(int fd)
 }
 
 /* spec: 6-clear-queue */
-TEST_F(pipe, clear_needs_the_administrator)
+TEST_F(pipe, clear_queue_needs_cap_sys_admin)
 {
 	ASSERT_EQ(5, write(self->fd, "alpha", 5));
 	EXPECT_EQ(0, unprivileged(self->fd));

@@ -23,7 +23,7 @@ static int is_memory(size_t len)
 	return len < 1UL << 47;
 }
 
-TEST_F(own, lengths_of_a_write)
+TEST_F(own, write_lengths_at_their_bounds)
 {
 	struct kmsgpipe_stats before, after;
 	static char bytes[MOST];
@@ -40,7 +40,7 @@ TEST_F(own, lengths_of_a_write)
 	}
 }
 
-TEST_F(own, lengths_of_a_read)
+TEST_F(own, read_lengths_at_their_bounds)
 {
 	static char bytes[MOST];
 	size_t i;
@@ -58,7 +58,7 @@ TEST_F(own, lengths_of_a_read)
 	}
 }
 
-TEST_F(own, numbers_of_pieces)
+TEST_F(own, segment_counts_at_their_bounds)
 {
 	static struct iovec pieces[IOV_MAX + 1];
 	static char bytes[MOST], read_back[MOST];

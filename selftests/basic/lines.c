@@ -26,7 +26,7 @@ TEST_F(lines, each_line_is_a_message_with_its_newline)
 	EXPECT_MESSAGES(self, "one\n", "two\n", "\n", "four\n");
 }
 
-TEST_F(lines, only_the_newline_is_special)
+TEST_F(lines, other_bytes_do_not_end_a_line)
 {
 	static const char text[] = "a\0b\r\n\0\n\377\n";
 	char got[LONGEST];
@@ -40,14 +40,14 @@ TEST_F(lines, only_the_newline_is_special)
 	EXPECT_EQ(0, memcmp(got, text + 7, 2));
 }
 
-TEST_F(lines, other_open_files_send_what_they_write)
+TEST_F(lines, files_in_other_modes_are_not_split)
 {
 	EXPECT_EQ(8, put_text(self->plain, "one\ntwo\n"));
 	EXPECT_EQ(4, put_text(self->fd, "a\nb\n"));
 	EXPECT_MESSAGES(self, "one\ntwo\n", "a\n", "b\n");
 }
 
-TEST_F(lines, what_follows_the_last_newline_begins_the_next_write)
+TEST_F(lines, a_partial_line_is_continued_by_the_next_write)
 {
 	EXPECT_EQ(6, put_text(self->fd, "one\ntw"));
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
@@ -64,7 +64,7 @@ TEST_F(lines, what_follows_the_last_newline_begins_the_next_write)
 	EXPECT_MESSAGES(self, "three\n");
 }
 
-TEST_F(lines, a_text_that_is_cut_anywhere)
+TEST_F(lines, a_text_cut_at_any_offset_gives_the_same_lines)
 {
 	static const char text[] = "a\nsecond line\n\nfour\n";
 	const size_t len = sizeof(text) - 1;
@@ -83,7 +83,7 @@ TEST_F(lines, a_text_that_is_cut_anywhere)
 	}
 }
 
-TEST_F(lines, segments_are_one_text)
+TEST_F(lines, segments_of_a_writev_are_one_text)
 {
 	struct iovec iov[] = { { "on", 2 }, { "", 0 }, { "e\ntw", 4 }, { nowhere, 0 }, { "o\nend", 5 } };
 
@@ -92,7 +92,7 @@ TEST_F(lines, segments_are_one_text)
 	EXPECT_MESSAGES(self, "one\n", "two\n");
 }
 
-TEST_F(lines, each_is_counted)
+TEST_F(lines, each_line_counts_as_a_message)
 {
 	struct kmsgpipe_stats stats;
 
@@ -110,7 +110,7 @@ TEST_F(lines, each_is_counted)
 	EXPECT_EQ(14, fdinfo_number(self->fd, "kmsgpipe-sent-bytes"));
 }
 
-TEST_F(lines, writing_no_bytes_changes_nothing)
+TEST_F(lines, a_write_of_no_bytes_changes_nothing)
 {
 	struct kmsgpipe_stats before;
 	struct iovec none[] = { { "", 0 }, { nowhere, 0 } };
@@ -147,7 +147,7 @@ TEST_F(lines, bad_memory_changes_nothing)
 
 /* ---- Lengths ---- */
 
-TEST_F(lines, a_line_is_as_long_as_a_message)
+TEST_F(lines, a_line_may_be_as_long_as_msg_size)
 {
 	EXPECT_EQ(16, put_text(self->fd, "0123456789abcde\n"));
 	EXPECT_EQ(20, put_text(self->fd, "one\n0123456789abcde\n"));
@@ -156,7 +156,7 @@ TEST_F(lines, a_line_is_as_long_as_a_message)
 	EXPECT_MESSAGES(self, "0123456789abcde\n", "one\n", "0123456789abcde\n", "0123456789abcde\n");
 }
 
-TEST_F(lines, a_first_line_that_is_too_long_is_refused)
+TEST_F(lines, a_first_line_that_is_too_long_is_emsgsize)
 {
 	static const char *const texts[] = {
 		"0123456789abcdef\n", "0123456789abcdef\none\n", "0123456789abcdefg", "0123456789abcdef0123456789abcdef\n",
@@ -186,7 +186,7 @@ TEST_F(lines, a_first_line_that_is_too_long_is_refused)
 	EXPECT_MESSAGES(self, "ab0123456789abc\n");
 }
 
-TEST_F(lines, a_beginning_of_the_most_bytes_cannot_become_a_line)
+TEST_F(lines, a_partial_line_of_msg_size_bytes_cannot_be_ended)
 {
 	ASSERT_EQ(16, put_text(self->fd, "0123456789abcdef"));
 	EXPECT_EQ(-EMSGSIZE, put_text(self->fd, "\n"));
@@ -197,7 +197,7 @@ TEST_F(lines, a_beginning_of_the_most_bytes_cannot_become_a_line)
 	self->fd = open_id(self->id, O_RDWR);
 }
 
-TEST_F(lines, a_later_line_that_is_too_long_ends_the_write)
+TEST_F(lines, a_later_line_that_is_too_long_makes_a_short_write)
 {
 	struct kmsgpipe_stats before = stats_of(self->fd);
 
@@ -240,7 +240,7 @@ TEST_F(lines, lines_of_several_pages)
 
 /* ---- Room ---- */
 
-TEST_F(lines, without_room_for_all_those_that_fit_are_accepted)
+TEST_F(lines, a_nonblocking_write_accepts_the_lines_that_fit)
 {
 	struct kmsgpipe_stats before = stats_of(self->fd);
 	struct iovec iov = { "7\n8\n", 4 };
@@ -266,7 +266,7 @@ TEST_F(lines, without_room_for_all_those_that_fit_are_accepted)
 	EXPECT_MESSAGES(self, "4\n", "5\n", "6\n", "7\n");
 }
 
-TEST_F(lines, a_blocking_write_waits_until_all_are_accepted)
+TEST_F(lines, a_blocking_write_waits_until_all_lines_are_accepted)
 {
 	struct call call = writer(self->fd, "1\n2\n3\n4\n5\n6\nt", 13);
 
@@ -282,7 +282,7 @@ TEST_F(lines, a_blocking_write_waits_until_all_are_accepted)
 	EXPECT_MESSAGES(self, "3\n", "4\n", "5\n", "6\n");
 }
 
-TEST_F(lines, writers_that_wait_are_all_woken)
+TEST_F(lines, clear_queue_wakes_all_waiting_writers)
 {
 	int another = open_for_lines(self->id, O_WRONLY);
 	struct call calls[] = { writer(self->fd, "a\nb\n", 4), writer(another, "c\nd\n", 4) };
@@ -300,7 +300,7 @@ TEST_F(lines, writers_that_wait_are_all_woken)
 	close(another);
 }
 
-TEST_F(lines, a_reader_is_woken_for_each_line)
+TEST_F(lines, each_line_wakes_a_reader)
 {
 	char first[8], second[8];
 	struct call readers[] = { reader(self->fd, first, 8), reader(self->fd, second, 8) };
@@ -318,7 +318,7 @@ TEST_F(lines, a_reader_is_woken_for_each_line)
 
 /* ---- Signals ---- */
 
-TEST_F(lines, a_signal_ends_a_write_with_what_was_accepted)
+TEST_F(lines, a_signal_makes_a_short_write)
 {
 	static const int flags[] = { 0, SA_RESTART };
 	struct call call;
@@ -337,7 +337,7 @@ TEST_F(lines, a_signal_ends_a_write_with_what_was_accepted)
 	}
 }
 
-TEST_F(lines, a_signal_before_any_was_accepted_interrupts)
+TEST_F(lines, a_signal_before_the_first_line_is_eintr)
 {
 	struct call call = writer(self->fd, "c\nd", 3);
 

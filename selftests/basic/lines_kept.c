@@ -15,7 +15,7 @@
 
 /* ---- Closing ---- */
 
-TEST_F(lines, closing_the_file_sends_it)
+TEST_F(lines, close_sends_the_partial_line)
 {
 	int file = open_for_lines(self->id, O_WRONLY), copy = dup(file);
 
@@ -31,7 +31,7 @@ TEST_F(lines, closing_the_file_sends_it)
 	EXPECT_EQ(7, stats_of(self->fd).enqueued_bytes);
 }
 
-TEST_F(lines, closing_a_file_that_keeps_nothing_sends_nothing)
+TEST_F(lines, close_without_a_partial_line_sends_nothing)
 {
 	int file = open_for_lines(self->id, O_WRONLY);
 
@@ -43,7 +43,7 @@ TEST_F(lines, closing_a_file_that_keeps_nothing_sends_nothing)
 	EXPECT_EQ(1, stats_of(self->fd).enqueued_msgs);
 }
 
-TEST_F(lines, a_task_that_ends_sends_it)
+TEST_F(lines, exit_sends_the_partial_line)
 {
 	pid_t child;
 	int killed;
@@ -65,7 +65,7 @@ TEST_F(lines, a_task_that_ends_sends_it)
 	}
 }
 
-TEST_F(lines, closing_wakes_a_reader)
+TEST_F(lines, close_wakes_a_reader)
 {
 	int reading = open_id(self->id, O_RDONLY), file = open_for_lines(self->id, O_WRONLY);
 	char bytes[LONGEST];
@@ -80,7 +80,7 @@ TEST_F(lines, closing_wakes_a_reader)
 	close(reading);
 }
 
-TEST_F(lines, closing_never_waits_for_room)
+TEST_F(lines, close_does_not_wait_for_room)
 {
 	int file = open_for_lines(self->id, O_WRONLY);
 	struct kmsgpipe_stats before, after;
@@ -98,7 +98,7 @@ TEST_F(lines, closing_never_waits_for_room)
 	EXPECT_EQ(before.writers - 1, after.writers);
 }
 
-TEST_F(lines, a_killed_writer_takes_it_along_where_there_is_no_room)
+TEST_F(lines, a_killed_writer_loses_its_partial_line_if_the_pipe_is_full)
 {
 	struct kmsgpipe_stats before;
 	pid_t child;
@@ -123,7 +123,7 @@ TEST_F(lines, a_killed_writer_takes_it_along_where_there_is_no_room)
 
 /* ---- Room ---- */
 
-TEST_F(lines, it_takes_no_room)
+TEST_F(lines, a_partial_line_takes_no_slot)
 {
 	struct kmsgpipe_stats before;
 
@@ -142,7 +142,7 @@ TEST_F(lines, it_takes_no_room)
 	EXPECT_EQ(4, line_bytes(self->nonblocking));
 }
 
-TEST_F(lines, it_stays_as_it_was_when_the_next_write_finds_no_room)
+TEST_F(lines, a_write_that_is_eagain_leaves_the_partial_line)
 {
 	ASSERT_EQ(2, put_text(self->nonblocking, "ab"));
 	fill(self->plain);
@@ -161,7 +161,7 @@ TEST_F(lines, it_stays_as_it_was_when_the_next_write_finds_no_room)
 
 /* ---- Whose it is ---- */
 
-TEST_F(lines, each_open_file_has_its_own)
+TEST_F(lines, each_open_file_has_its_own_partial_line)
 {
 	ASSERT_EQ(2, put_text(self->fd, "ab"));
 	ASSERT_EQ(2, put_text(self->nonblocking, "xy"));
@@ -170,7 +170,7 @@ TEST_F(lines, each_open_file_has_its_own)
 	EXPECT_MESSAGES(self, "abc\n", "xyz\n");
 }
 
-TEST_F(lines, other_writes_go_before_it)
+TEST_F(lines, writes_of_other_files_are_queued_before_the_partial_line)
 {
 	ASSERT_EQ(2, put_text(self->fd, "ab"));
 	ASSERT_EQ(5, put_text(self->plain, "plain"));
@@ -178,7 +178,7 @@ TEST_F(lines, other_writes_go_before_it)
 	EXPECT_MESSAGES(self, "plain", "abc\n");
 }
 
-TEST_F(lines, nothing_happens_to_it_meanwhile)
+TEST_F(lines, clear_expiry_and_reads_do_not_change_a_partial_line)
 {
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 1, .expiry_ms = 1 }, off = { 0 };
 
@@ -196,7 +196,7 @@ TEST_F(lines, nothing_happens_to_it_meanwhile)
 }
 
 /* A write is refused once, whether it goes on with the line or sends it first, as other ids do. */
-TEST_F(lines, a_write_is_refused_once_when_it_has_become_too_long)
+TEST_F(lines, a_partial_line_longer_than_msg_size_refuses_each_write_once)
 {
 	unsigned long long before;
 	pid_t child;
@@ -217,7 +217,7 @@ TEST_F(lines, a_write_is_refused_once_when_it_has_become_too_long)
 	EXPECT_EQ(10, line_bytes(self->fd));
 }
 
-TEST_F(lines, it_goes_with_the_pipe)
+TEST_F(lines, destroy_discards_the_partial_line)
 {
 	ASSERT_EQ(2, put_text(self->fd, "ab"));
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
@@ -253,7 +253,7 @@ static int next_is(FIXTURE_DATA(lines) *self, const char *text, uid_t uid, gid_t
 	       stats.head_len == strlen(text) && !strcmp(text, piece(self->reading, 100));
 }
 
-TEST_F(lines, a_line_has_the_sender_of_its_write)
+TEST_F(lines, a_line_has_the_sender_of_the_write_that_ends_it)
 {
 	pid_t child = put_as(self->fd, 1234, 5678, "one\ntwo\n");
 
@@ -265,7 +265,7 @@ TEST_F(lines, a_line_has_the_sender_of_its_write)
 	EXPECT_TRUE(next_is(self, "abc\n", 0, 0, getpid()));
 }
 
-TEST_F(lines, when_the_file_is_closed_it_has_the_sender_that_left_it)
+TEST_F(lines, a_line_sent_by_close_has_the_sender_of_its_last_write)
 {
 	int file = open_for_lines(self->id, O_WRONLY);
 	pid_t child = put_as(file, 1234, 5678, "one\ntw");
@@ -278,7 +278,7 @@ TEST_F(lines, when_the_file_is_closed_it_has_the_sender_that_left_it)
 	EXPECT_EQ(-EAGAIN, try_read(self->reading, 100));
 }
 
-TEST_F(lines, a_write_by_other_ids_sends_it_first)
+TEST_F(lines, a_write_with_other_ids_sends_the_partial_line_first)
 {
 	static const struct { uid_t uid; gid_t gid; } cases[] = {
 		{ 1234, 5678 }, { 1234, 0 }, { 0, 5678 },
@@ -299,7 +299,7 @@ TEST_F(lines, a_write_by_other_ids_sends_it_first)
 	}
 }
 
-TEST_F(lines, another_process_of_the_same_ids_goes_on_with_it)
+TEST_F(lines, a_process_with_the_same_ids_continues_the_partial_line)
 {
 	pid_t child = put_as(self->fd, 0, 0, "tw");
 
@@ -310,7 +310,7 @@ TEST_F(lines, another_process_of_the_same_ids_goes_on_with_it)
 	EXPECT_EQ(-EAGAIN, try_read(self->reading, 100));
 }
 
-TEST_F(lines, a_write_by_other_ids_finds_no_room_for_it)
+TEST_F(lines, a_write_with_other_ids_is_eagain_if_the_partial_line_does_not_fit)
 {
 	pid_t child = put_as(self->nonblocking, 1234, 5678, "tw");
 
@@ -326,7 +326,7 @@ TEST_F(lines, a_write_by_other_ids_finds_no_room_for_it)
 
 /* ---- Page faults ---- */
 
-TEST_F(lines, a_write_that_hangs_stalls_no_other_open_file)
+TEST_F(lines, a_write_in_a_page_fault_does_not_stall_other_files)
 {
 	struct call hanging;
 	char *missing;
@@ -391,7 +391,7 @@ static void *write_lines(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(lines, of_many_writers_arrive_whole_and_in_order, 120)
+TEST_F_TIMEOUT(lines, lines_of_many_writers_arrive_whole_and_in_order, 120)
 {
 	unsigned long lines = scaled(5000), next[CUTTING + SHARING] = { 0 }, i;
 	unsigned long long seed = new_seed();

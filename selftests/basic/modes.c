@@ -47,7 +47,7 @@ static const unsigned int clashes[] = {
 
 /* ---- SET_MODE and GET_MODE ---- */
 
-TEST_F(own, every_mode_by_every_descriptor)
+TEST_F(own, every_mode_on_every_descriptor)
 {
 	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE };
 	size_t i, k;
@@ -65,7 +65,7 @@ TEST_F(own, every_mode_by_every_descriptor)
 	}
 }
 
-TEST_F(own, unknown_bits_are_refused)
+TEST_F(own, unknown_bits_are_einval)
 {
 	unsigned int bit;
 
@@ -83,7 +83,7 @@ TEST_F(own, unknown_bits_are_refused)
 	EXPECT_EQ(KMSGPIPE_MODE_WHOLE, mode_of(self->fd));
 }
 
-TEST_F(own, bad_memory)
+TEST_F(own, bad_memory_is_efault)
 {
 	void *bad[] = { NULL, nowhere, (void *)-1, end_of_memory() - 3 };
 	void *readonly = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -101,7 +101,7 @@ TEST_F(own, bad_memory)
 	EXPECT_EQ(0, mode_of(self->fd));
 }
 
-TEST_F(own, busy_while_a_rest_is_kept)
+TEST_F(own, set_mode_is_ebusy_with_a_rest)
 {
 	size_t i;
 
@@ -116,7 +116,7 @@ TEST_F(own, busy_while_a_rest_is_kept)
 	EXPECT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_WHOLE));
 }
 
-TEST_F(own, busy_while_a_line_is_kept)
+TEST_F(own, set_mode_is_ebusy_with_a_partial_line)
 {
 	size_t i;
 
@@ -130,7 +130,7 @@ TEST_F(own, busy_while_a_line_is_kept)
 	EXPECT_EQ(0, set_mode(self->fd, 0));
 }
 
-TEST_F(own, no_device_once_the_pipe_is_destroyed)
+TEST_F(own, a_destroyed_pipe_is_enodev)
 {
 	unsigned int mode = 0;
 
@@ -140,7 +140,7 @@ TEST_F(own, no_device_once_the_pipe_is_destroyed)
 	EXPECT_EQ(-ENODEV, TRY(ioctl(self->fd, KMSGPIPE_GET_MODE, &mode)));
 }
 
-TEST_F(own, a_mode_is_that_of_the_open_file)
+TEST_F(own, a_mode_belongs_to_the_open_file)
 {
 	int copy = dup(self->fd);
 	pid_t child;
@@ -159,7 +159,7 @@ TEST_F(own, a_mode_is_that_of_the_open_file)
 	EXPECT_EQ(0, mode_of(self->nonblocking));
 }
 
-TEST_F(own, a_user_without_privilege_sets_it)
+TEST_F(own, set_mode_needs_no_privilege)
 {
 	pid_t child = fork();
 
@@ -197,7 +197,7 @@ static int begins_with(long id, size_t which)
 	return good;
 }
 
-TEST_F(own, a_pipe_is_made_with_a_default_mode)
+TEST_F(own, create_takes_a_default_mode)
 {
 	struct kmsgpipe_create create = default_pipe();
 	size_t i;
@@ -212,7 +212,7 @@ TEST_F(own, a_pipe_is_made_with_a_default_mode)
 	}
 }
 
-TEST_F(own, no_pipe_is_made_with_unknown_bits)
+TEST_F(own, create_with_unknown_bits_is_einval)
 {
 	struct kmsgpipe_create create = default_pipe();
 	unsigned int before = pipes_in_sysfs(0), bit;
@@ -254,7 +254,7 @@ TEST_F(own, sysfs_sets_the_default_mode)
 	EXPECT_TRUE(begins_with(self->id, MODES - 1)) TH_LOG("'%s'", default_mode(self->id));
 }
 
-TEST_F(own, sysfs_refuses_what_is_no_mode)
+TEST_F(own, sysfs_refuses_an_invalid_mode)
 {
 	static const char *const bad[] = {
 		"\n", " ", ",", "x", "hup", "records,lines", "whole,records", "EOF", "eo", "eoff", "eof,", ",eof", "eof,,lines", "eof lines",
@@ -292,7 +292,7 @@ TEST_F(own, fdinfo_shows_the_mode)
 	}
 }
 
-TEST_F(own, fdinfo_shows_what_is_kept)
+TEST_F(own, fdinfo_shows_rest_and_partial_line)
 {
 	char text[1024];
 
@@ -314,7 +314,7 @@ TEST_F(own, fdinfo_shows_what_is_kept)
 
 /* ---- WHOLE ---- */
 
-TEST_F(own, whole_leaves_a_message_that_does_not_fit)
+TEST_F(own, whole_read_of_a_longer_message_is_emsgsize)
 {
 	struct kmsgpipe_stats before;
 	char bytes[6];
@@ -374,7 +374,7 @@ TEST_F(own, whole_splices_again_when_the_other_pipe_is_empty)
 	}
 }
 
-TEST_F(own, whole_does_not_splice_what_no_other_pipe_holds)
+TEST_F(own, whole_splice_of_more_than_a_pipe_holds_is_emsgsize)
 {
 	char byte;
 	int ends[2], fd = to_be_spliced(ends, 8193), turn;
@@ -392,7 +392,7 @@ TEST_F(own, whole_does_not_splice_what_no_other_pipe_holds)
 	close(ends[1]);
 }
 
-TEST_F(own, whole_does_not_splice_what_the_caller_has_no_room_for)
+TEST_F(own, whole_splice_of_more_than_asked_for_is_emsgsize)
 {
 	int ends[2];
 
@@ -411,7 +411,7 @@ TEST_F(own, whole_does_not_splice_what_the_caller_has_no_room_for)
 
 /* ---- EOF ---- */
 
-TEST_F(own, eof_ends_where_there_is_nothing)
+TEST_F(own, eof_read_of_an_empty_pipe_returns_zero)
 {
 	int fds[] = { self->fd, self->nonblocking }, ends[2];
 	char bytes[8];
@@ -448,7 +448,7 @@ TEST_F(own, eof_ends_where_there_is_nothing)
 	close(ends[1]);
 }
 
-TEST_F(own, eof_ends_where_all_has_expired)
+TEST_F(own, eof_read_after_all_expired_returns_zero)
 {
 	/* Nothing is removed before it is looked for. */
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 3600000, .expiry_ms = 1 };
@@ -462,7 +462,7 @@ TEST_F(own, eof_ends_where_all_has_expired)
 	EXPECT_EQ(1, stats_of(self->fd).expired_msgs);
 }
 
-TEST_F(own, eof_is_always_readable)
+TEST_F(own, eof_file_polls_as_readable)
 {
 	EXPECT_EQ(POLLOUT, polled(self->fd));
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_EOF));
@@ -477,7 +477,7 @@ TEST_F(own, eof_is_always_readable)
 	EXPECT_EQ(POLLOUT, polled(self->fd));
 }
 
-TEST_F(own, eof_of_io_uring)
+TEST_F(own, eof_works_with_io_uring)
 {
 	char bytes[16];
 	struct io_uring_sqe read = {

@@ -33,7 +33,7 @@ TEST_F(own, get_params_says_what_was_set)
 }
 
 /* spec: 9-einval */
-TEST_F(own, every_limit)
+TEST_F(own, limits_at_their_bounds)
 {
 	static const unsigned int size_max = KMSGPIPE_MSG_SIZE_MAX, msgs_max = KMSGPIPE_MAX_MSGS_MAX;
 	static const struct {
@@ -79,7 +79,7 @@ TEST_F(own, every_limit)
 }
 
 /* spec: 9-einval */
-TEST_F(own, reserved_fields_are_zero)
+TEST_F(own, nonzero_reserved_fields_are_einval)
 {
 	static const unsigned int values[] = { 1, 1U << 31, UINT32_MAX };
 	size_t i, j;
@@ -95,7 +95,7 @@ TEST_F(own, reserved_fields_are_zero)
 }
 
 /* spec: 6-set-params */
-TEST_F(own, only_an_empty_pipe_changes)
+TEST_F(own, a_pipe_with_messages_is_ebusy)
 {
 	char byte;
 
@@ -119,7 +119,7 @@ TEST_F(own, only_an_empty_pipe_changes)
 }
 
 /* spec: 1-introspectable */
-TEST_F(own, the_new_size_counts)
+TEST_F(own, new_msg_size_applies)
 {
 	char buffer[1024] = { 0 };
 
@@ -135,7 +135,7 @@ TEST_F(own, the_new_size_counts)
 	EXPECT_EQ(3, stats_of(self->fd).refused_size);
 }
 
-TEST_F(own, the_largest_size_counts)
+TEST_F(own, largest_msg_size_applies)
 {
 	char *buffer = pages(2 << 20);
 
@@ -147,7 +147,7 @@ TEST_F(own, the_largest_size_counts)
 }
 
 /* spec: 6-set-params */
-TEST_F(own, the_new_depth_counts)
+TEST_F(own, new_max_msgs_applies)
 {
 	static const unsigned int depths[] = { 1, 3, 128, 200 };
 	unsigned int i, j;
@@ -168,7 +168,7 @@ TEST_F(own, the_new_depth_counts)
 	EXPECT_EQ(200, stats_of(self->fd).peak_msgs);
 }
 
-TEST_F(own, a_sleeping_reader_sleeps_on)
+TEST_F(own, set_params_does_not_wake_a_reader)
 {
 	char buffer[512];
 	struct call call = reader(self->fd, buffer, sizeof(buffer));
@@ -186,7 +186,7 @@ TEST_F(own, a_sleeping_reader_sleeps_on)
  * Writers sleep only while a pipe is full, and it changes only when it is empty: so they
  * have been woken and have not run yet, as others keep the one processor busy.
  */
-TEST_F(own, writers_that_were_woken_find_less_room)
+TEST_F(own, woken_writers_sleep_again_if_max_msgs_shrank)
 {
 	struct call calls[3];
 	char byte;
@@ -209,7 +209,7 @@ TEST_F(own, writers_that_were_woken_find_less_room)
 		EXPECT_EQ(1, finish(&calls[i]));
 }
 
-TEST_F(own, a_deeper_pipe_wakes_the_writers_it_has_room_for)
+TEST_F(own, a_larger_max_msgs_wakes_the_writers_that_fit)
 {
 	struct call calls[4];
 	char byte;
@@ -232,7 +232,7 @@ TEST_F(own, a_deeper_pipe_wakes_the_writers_it_has_room_for)
 	EXPECT_EQ(3, stats_of(self->fd).depth_msgs);
 }
 
-TEST_F(own, a_writer_that_was_woken_has_become_too_long)
+TEST_F(own, a_woken_writer_is_emsgsize_if_msg_size_shrank)
 {
 	struct call calls[] = { writer(self->fd, "long message", 12), writer(self->fd, "short", 5) };
 	char buffer[8];
@@ -255,7 +255,7 @@ TEST_F(own, a_writer_that_was_woken_has_become_too_long)
 }
 
 /* Those that are woken for the only slot, by its reader and by the change, give up: the next sleeps no more. */
-TEST_F(own, a_writer_that_gives_up_leaves_its_slot_to_the_next)
+TEST_F(own, a_failing_woken_writer_passes_its_slot_on)
 {
 	struct call calls[] = {
 		writer(self->fd, "long message", 12), writer(self->fd, "long message", 12), writer(self->fd, "short", 5),
@@ -280,7 +280,7 @@ TEST_F(own, a_writer_that_gives_up_leaves_its_slot_to_the_next)
 	EXPECT_EQ(5, read(self->fd, buffer, sizeof(buffer)));
 }
 
-TEST_F(own, bad_memory)
+TEST_F(own, bad_memory_is_efault)
 {
 	struct kmsgpipe_params *readonly = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct kmsgpipe_params params = { .msg_size = 512, .max_msgs = 64 };
@@ -317,7 +317,7 @@ TEST_F(own, works_on_every_descriptor)
 	}
 }
 
-TEST(pipe_0_changes_too)
+TEST(pipe_0_can_be_changed)
 {
 	int fd = open_pipe(O_RDWR | O_NONBLOCK);
 
@@ -352,7 +352,7 @@ static int unprivileged(int fd)
 }
 
 /* spec: 6-set-params */
-TEST_F(own, only_the_administrator_changes_it)
+TEST_F(own, set_params_needs_cap_sys_admin)
 {
 	int status;
 	pid_t child;
@@ -395,7 +395,7 @@ static void *send_both(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(own, changing_races_with_sending, 300)
+TEST_F_TIMEOUT(own, set_params_races_with_writers, 300)
 {
 	struct sender sender = { .fd = self->nonblocking };
 	unsigned long changes = scaled(2000), done = 0, busy = 0;
@@ -417,7 +417,7 @@ TEST_F_TIMEOUT(own, changing_races_with_sending, 300)
 }
 
 /* spec: 6-toggle-block */
-TEST_F(own, toggle_block_turns_o_nonblock)
+TEST_F(own, toggle_block_toggles_o_nonblock)
 {
 	int flags = fcntl(self->fd, F_GETFL);
 	struct call call;
@@ -445,7 +445,7 @@ TEST_F(own, toggle_block_turns_o_nonblock)
 }
 
 /* spec: 6-toggle-block */
-TEST_F(own, toggle_block_is_the_open_files)
+TEST_F(own, toggle_block_applies_to_the_open_file)
 {
 	int copy = fcntl(self->fd, F_DUPFD_CLOEXEC, 0), status;
 	char byte;
@@ -482,7 +482,7 @@ static void *toggle(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(own, no_toggle_is_lost, 120)
+TEST_F_TIMEOUT(own, concurrent_toggles_are_not_lost, 120)
 {
 	pthread_t threads[3];
 	void *failed;
@@ -543,7 +543,7 @@ TEST_F(own, fionread_is_the_length_of_the_next_message)
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
 }
 
-TEST_F(own, fionread_is_for_readers)
+TEST_F(own, fionread_needs_read_access)
 {
 	int writing = open_id(self->id, O_WRONLY), neither = open_id(self->id, O_ACCMODE);
 	int reading = open_id(self->id, O_RDONLY), length = -1;

@@ -79,7 +79,7 @@ TEST_F(pipe, writev_gathers_and_readv_scatters_one_message)
 }
 
 /* spec: 3-size 4-write-emsgsize 9-emsgsize */
-TEST_F(pipe, too_long_a_message_is_refused)
+TEST_F(pipe, a_message_that_is_too_long_is_emsgsize)
 {
 	char buffer[MSG_SIZE + 1] = { 0 };
 	struct iovec halves[] = { { buffer, MSG_SIZE }, { buffer, 1 } };
@@ -100,7 +100,7 @@ TEST_F(pipe, too_long_a_message_is_refused)
 }
 
 /* spec: 4-write-emsgsize */
-TEST_F(pipe, too_long_a_message_is_refused_even_when_full)
+TEST_F(pipe, a_message_that_is_too_long_is_emsgsize_when_full)
 {
 	char buffer[MSG_SIZE + 1] = { 0 };
 
@@ -109,7 +109,7 @@ TEST_F(pipe, too_long_a_message_is_refused_even_when_full)
 	EXPECT_EQ(-EMSGSIZE, TRY(write(self->nonblocking, buffer, MSG_SIZE + 1)));
 }
 
-TEST_F(pipe, nothing_written_is_no_message)
+TEST_F(pipe, a_write_of_no_bytes_queues_no_message)
 {
 	struct kmsgpipe_stats before = stats_of(self->fd);
 
@@ -125,7 +125,7 @@ TEST_F(pipe, nothing_written_is_no_message)
 }
 
 /* spec: 4-read-length */
-TEST_F(pipe, short_buffer_leaves_the_message)
+TEST_F(pipe, whole_read_into_a_short_buffer_is_emsgsize)
 {
 	char buffer[8];
 
@@ -143,7 +143,7 @@ TEST_F(pipe, short_buffer_leaves_the_message)
 }
 
 /* spec: 1-bounded-queue 3-depth 4-write-eagain 4-read-eagain 9-write-eagain 9-read-eagain */
-TEST_F(pipe, empty_and_full_do_not_block_a_nonblocking_file)
+TEST_F(pipe, empty_and_full_pipes_are_eagain_for_a_nonblocking_file)
 {
 	struct kmsgpipe_stats stats;
 	unsigned char byte;
@@ -166,7 +166,7 @@ TEST_F(pipe, empty_and_full_do_not_block_a_nonblocking_file)
 }
 
 /* spec: 3-nonblock 11-nonblocking */
-TEST_F(pipe, nonblocking_follows_fcntl_and_rwf_nowait)
+TEST_F(pipe, fcntl_and_rwf_nowait_make_calls_nonblocking)
 {
 	struct iovec iov = { &(char){ 'x' }, 1 };
 	int flags = fcntl(self->fd, F_GETFL);
@@ -185,7 +185,7 @@ TEST_F(pipe, nonblocking_follows_fcntl_and_rwf_nowait)
 }
 
 /* spec: 4-write-copies */
-TEST_F(pipe, bad_memory_to_write_from_makes_no_message)
+TEST_F(pipe, write_from_bad_memory_queues_no_message)
 {
 	void *bad[] = { NULL, nowhere, (void *)-PAGE };
 	struct kmsgpipe_stats before = stats_of(self->fd);
@@ -204,7 +204,7 @@ TEST_F(pipe, bad_memory_to_write_from_makes_no_message)
 }
 
 /* spec: 4-read-oldest */
-TEST_F(pipe, bad_memory_to_read_into_leaves_the_message)
+TEST_F(pipe, read_into_bad_memory_leaves_the_message)
 {
 	void *bad[] = { NULL, nowhere, (void *)-PAGE };
 	void *readonly = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -223,7 +223,7 @@ TEST_F(pipe, bad_memory_to_read_into_leaves_the_message)
 	EXPECT_EQ(0, memcmp(buffer, "next", 4));
 }
 
-TEST_F(pipe, memory_that_ends_at_every_offset)
+TEST_F(pipe, memory_that_ends_at_every_offset_is_efault)
 {
 	char *end = page_before_a_hole() + PAGE, buffer[64];
 	size_t k;
@@ -243,7 +243,7 @@ TEST_F(pipe, memory_that_ends_at_every_offset)
 	ASSERT_EQ(0, memcmp(buffer, end - 64, 64));
 }
 
-TEST_F(pipe, a_bad_segment_at_every_index)
+TEST_F(pipe, a_bad_segment_at_every_index_is_efault)
 {
 	char parts[] = "part-0..part-1..part-2..part-3..", got[32];
 	struct iovec iov[4];
@@ -270,7 +270,7 @@ TEST_F(pipe, a_bad_segment_at_every_index)
 	EXPECT_EQ(0, memcmp(got, parts, 32));
 }
 
-TEST_F(pipe, memory_that_is_not_there_yet_is_brought_in)
+TEST_F(pipe, pages_that_are_not_present_are_faulted_in)
 {
 	char *fresh = pages(PAGE);
 	char zeroes[16] = { 0 }, got[32];
@@ -292,7 +292,7 @@ TEST_F(pipe, memory_that_is_not_there_yet_is_brought_in)
 	EXPECT_EQ(0, memcmp(got + 5, zeroes, 16));
 }
 
-TEST_F(pipe, has_no_position)
+TEST_F(pipe, the_file_has_no_position)
 {
 	char byte = 'x';
 
@@ -304,7 +304,7 @@ TEST_F(pipe, has_no_position)
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
 }
 
-TEST_F(pipe, access_modes_are_kept)
+TEST_F(pipe, access_modes_are_enforced)
 {
 	int reading = open_pipe(O_RDONLY | O_NONBLOCK), writing = open_pipe(O_WRONLY);
 	struct kmsgpipe_stats stats = stats_of(self->fd);

@@ -29,7 +29,7 @@ static unsigned long long next_seq(int fd)
 
 /* ---- What a record tells ---- */
 
-TEST_F(own, a_record_tells_what_is_known_of_a_message)
+TEST_F(own, a_record_holds_all_metadata_of_a_message)
 {
 	static char buffer[PAGE] __attribute__((aligned(8)));
 	struct kmsgpipe_record *record = (void *)buffer;
@@ -111,7 +111,7 @@ static int seen_from_namespaces(int fd)
 	return 0;
 }
 
-TEST_F(own, ids_are_those_of_the_readers_namespaces)
+TEST_F(own, ids_are_in_the_namespaces_of_the_reader)
 {
 	pid_t child = fork();
 
@@ -128,7 +128,7 @@ TEST_F(own, ids_are_those_of_the_readers_namespaces)
 }
 
 /* What was behind a message in the same place before is not seen. */
-TEST_F(own, what_pads_a_record_is_zero)
+TEST_F(own, padding_of_a_record_is_zero)
 {
 	static char buffer[PAGE] __attribute__((aligned(8)));
 	struct kmsgpipe_record *record = (void *)buffer;
@@ -155,7 +155,7 @@ TEST_F(own, what_pads_a_record_is_zero)
 	}
 }
 
-TEST_F(own, a_dump_shows_the_same_but_for_the_delivery)
+TEST_F(own, a_dump_shows_the_same_except_deliveries)
 {
 	static char dumped[PAGE] __attribute__((aligned(8))), got[PAGE] __attribute__((aligned(8)));
 	struct kmsgpipe_record *first = (void *)dumped;
@@ -174,7 +174,7 @@ TEST_F(own, a_dump_shows_the_same_but_for_the_delivery)
 
 /* ---- How many a read gets ---- */
 
-TEST_F_TIMEOUT(own, as_many_whole_records_as_fit_at_every_size, 120)
+TEST_F_TIMEOUT(own, every_buffer_size_gets_the_whole_records_that_fit, 120)
 {
 	static char buffer[1024] __attribute__((aligned(8)));
 	struct kmsgpipe_record *record;
@@ -209,7 +209,7 @@ TEST_F_TIMEOUT(own, as_many_whole_records_as_fit_at_every_size, 120)
 	}
 }
 
-TEST_F(own, a_record_that_does_not_fit_stays)
+TEST_F(own, a_record_that_does_not_fit_is_emsgsize_and_stays)
 {
 	unsigned long long seq = next_seq(self->fd);
 	struct kmsgpipe_stats before;
@@ -231,7 +231,7 @@ TEST_F(own, a_record_that_does_not_fit_stays)
 	EXPECT_TRUE(READS(self->fd, seq, "message"));
 }
 
-TEST_F_TIMEOUT(own, every_length_and_the_boundaries_of_storage, 120)
+TEST_F_TIMEOUT(own, every_message_length_across_segment_boundaries, 120)
 {
 	static const size_t around[] = { 4096, 8192, 65536 };
 	char *sent = pages(1 << 17), *buffer = pages(1 << 22);
@@ -264,7 +264,7 @@ TEST_F_TIMEOUT(own, every_length_and_the_boundaries_of_storage, 120)
 	close(fd);
 }
 
-TEST_F(own, one_read_gets_all_that_there_is_room_for)
+TEST_F(own, one_read_gets_all_records_that_fit)
 {
 	const unsigned int count = 2000;
 	int fd = open_id(limited_pipe(8, count), O_RDWR | O_NONBLOCK);
@@ -290,7 +290,7 @@ TEST_F(own, one_read_gets_all_that_there_is_room_for)
 
 /* ---- All ways to read ---- */
 
-TEST_F(own, every_way_to_read)
+TEST_F(own, every_read_call_returns_records)
 {
 	static char bytes[PAGE] __attribute__((aligned(8)));
 	struct iovec iov[] = { { bytes, 10 }, { bytes + 10, 0 }, { bytes + 10, 150 } };
@@ -325,7 +325,7 @@ TEST_F(own, every_way_to_read)
 	close(ends[1]);
 }
 
-TEST_F(own, a_record_that_another_pipe_has_no_room_for)
+TEST_F(own, splice_does_not_split_records)
 {
 	int long_fd = open_id(limited_pipe(2 * PAGE, 1), O_RDWR | O_NONBLOCK), ends[2];
 	static char text[2 * PAGE];
@@ -376,7 +376,7 @@ TEST_F(own, io_uring_gets_records)
 	ring_close(&ring);
 }
 
-TEST_F(own, fionread_and_poll)
+TEST_F(own, fionread_and_poll_agree_with_reads)
 {
 	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_RECORDS));
 	EXPECT_EQ(0, fionread(self->nonblocking));
@@ -393,7 +393,7 @@ TEST_F(own, fionread_and_poll)
 
 /* ---- Beside other modes, and who waits ---- */
 
-TEST_F(own, eof_ends_where_there_is_nothing)
+TEST_F(own, eof_read_of_an_empty_pipe_returns_zero)
 {
 	unsigned long long seq = next_seq(self->fd);
 
@@ -405,7 +405,7 @@ TEST_F(own, eof_ends_where_there_is_nothing)
 	EXPECT_EQ(0, try_read(self->fd, 100));
 }
 
-TEST_F(own, beside_a_rest_of_another_file)
+TEST_F(own, a_rest_of_another_file_is_not_in_the_records)
 {
 	unsigned long long seq = next_seq(self->fd);
 	int other = open_id(self->id, O_RDWR | O_NONBLOCK);
@@ -442,7 +442,7 @@ TEST_F(own, an_expired_message_has_no_record)
 }
 
 /* It was begun without room for a record, and keeps no rest that only a read without records could get. */
-TEST_F(own, a_read_that_waits_while_the_mode_changes)
+TEST_F(own, a_mode_change_applies_to_a_waiting_read)
 {
 	char bytes[3];
 	struct call call = reader(self->fd, bytes, sizeof(bytes));
@@ -457,7 +457,7 @@ TEST_F(own, a_read_that_waits_while_the_mode_changes)
 	ASSERT_EQ(0, set_mode(self->fd, 0));
 }
 
-TEST_F(own, who_waits_gets_what_comes)
+TEST_F(own, waiting_reads_get_records_in_order)
 {
 	unsigned long long seq = next_seq(self->fd);
 	pid_t children[2];
@@ -477,7 +477,7 @@ TEST_F(own, who_waits_gets_what_comes)
 	EXPECT_EQ(0, exit_of(children[1]));
 }
 
-TEST_F(own, a_destroyed_pipe_has_no_records)
+TEST_F(own, a_destroyed_pipe_is_enodev)
 {
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_RECORDS));
 	ASSERT_EQ(1, put_text(self->nonblocking, "x"));

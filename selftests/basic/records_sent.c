@@ -46,8 +46,8 @@ FIXTURE_VARIANT(sender)
 	int has_memory;
 };
 
-FIXTURE_VARIANT_ADD(sender, fresh) {};
-FIXTURE_VARIANT_ADD(sender, used) { .has_memory = 1 };
+FIXTURE_VARIANT_ADD(sender, pipe_without_memory) {};
+FIXTURE_VARIANT_ADD(sender, pipe_with_spare_memory) { .has_memory = 1 };
 
 FIXTURE_SETUP(sender)
 {
@@ -74,7 +74,7 @@ FIXTURE_TEARDOWN(sender)
 
 /* ---- What is sent ---- */
 
-TEST_F(sender, each_message_of_a_write_is_one)
+TEST_F(sender, each_message_of_a_write_is_queued)
 {
 	ASSERT_EQ(THREE, three());
 	EXPECT_EQ(THREE, write(self->fd, sent, THREE));
@@ -88,7 +88,7 @@ TEST_F(sender, each_message_of_a_write_is_one)
 	EXPECT_EQ(-EAGAIN, try_read(self->plain, 100));
 }
 
-TEST_F(sender, what_is_sent_comes_back_as_records)
+TEST_F(sender, messages_written_as_records_are_read_as_records)
 {
 	static char got[PAGE] __attribute__((aligned(8)));
 	unsigned long long seq = stats_of(self->fd).enqueued_msgs + 1;
@@ -105,7 +105,7 @@ TEST_F(sender, what_is_sent_comes_back_as_records)
 	EXPECT_LE(((struct kmsgpipe_record *)got)->monotonic_ns, record->monotonic_ns);
 }
 
-TEST_F_TIMEOUT(sender, every_length_in_writes_of_every_kind, 240)
+TEST_F_TIMEOUT(sender, every_length_in_writes_of_every_size, 240)
 {
 	/* In a page, exactly one, and more. */
 	static const size_t lengths[] = { 1, 7, 8, 9, 255, 4064, 4065, 4071, 4072, 4073, 8192, 65536 };
@@ -156,7 +156,7 @@ TEST_F(sender, each_message_has_the_sender_of_its_write)
 	}
 }
 
-TEST_F(sender, every_way_to_write)
+TEST_F(sender, every_write_call_takes_records)
 {
 	struct iovec iov[] = { { sent, 10 }, { sent + 10, 0 }, { sent + 10, 30 }, { sent + 40, THREE - 40 } };
 	struct io_uring_sqe request = {
@@ -195,7 +195,7 @@ static int refused(int fd, long expected, size_t len)
 	return got == expected && unchanged(&before, fd);
 }
 
-TEST_F(sender, what_is_cut_off)
+TEST_F(sender, a_truncated_message_is_einval)
 {
 	size_t len;
 
@@ -207,7 +207,7 @@ TEST_F(sender, what_is_cut_off)
 	EXPECT_TRUE(refused(self->fd, -EINVAL, THREE + 8));
 }
 
-TEST_F(sender, what_is_still_to_come)
+TEST_F(sender, nonzero_reserved_fields_or_length_zero_are_einval)
 {
 	struct kmsgpipe_send *send = (void *)(sent + 32);
 	size_t i;
@@ -222,7 +222,7 @@ TEST_F(sender, what_is_still_to_come)
 	EXPECT_TRUE(refused(self->fd, -EINVAL, THREE));
 }
 
-TEST_F(sender, what_is_not_zero_behind_a_message)
+TEST_F(sender, nonzero_padding_is_einval)
 {
 	size_t i;
 
@@ -234,7 +234,7 @@ TEST_F(sender, what_is_not_zero_behind_a_message)
 	}
 }
 
-TEST_F(sender, a_message_that_is_too_long)
+TEST_F(sender, a_message_that_is_too_long_is_emsgsize)
 {
 	static const char payload[65536];
 	static const unsigned int lens[] = { 257, 4096, 1U << 20, 1U << 31, ~0U };
@@ -255,7 +255,7 @@ TEST_F(sender, a_message_that_is_too_long)
 	EXPECT_EQ(280, write(self->fd, sent, end - sent));
 }
 
-TEST_F(sender, the_last_of_many_pages)
+TEST_F(sender, a_bad_message_on_the_last_of_many_pages_is_einval)
 {
 	char *at = sent;
 	size_t i;
@@ -276,7 +276,7 @@ TEST_F(sender, the_last_of_many_pages)
 	EXPECT_EQ(101, stats_of(self->fd).depth_msgs);
 }
 
-TEST_F(sender, bad_memory)
+TEST_F(sender, bad_memory_is_efault)
 {
 	struct kmsgpipe_stats before = state_of(self->fd);
 	char *end = end_of_memory();
@@ -302,7 +302,7 @@ static void leave_room(int fd, unsigned int slots)
 			abort();
 }
 
-TEST_F(sender, without_waiting_those_that_there_is_room_for)
+TEST_F(sender, a_nonblocking_write_accepts_the_messages_that_fit)
 {
 	unsigned int room;
 
@@ -327,7 +327,7 @@ TEST_F(sender, without_waiting_those_that_there_is_room_for)
 }
 
 /* There is memory for one more, but no slot. */
-TEST_F(sender, one_message_more_than_there_is_room_for)
+TEST_F(sender, a_message_without_a_slot_is_eagain)
 {
 	int fd = open_id(limited_pipe(256, 2), O_RDWR | O_NONBLOCK);
 
@@ -343,7 +343,7 @@ TEST_F(sender, one_message_more_than_there_is_room_for)
 	close(fd);
 }
 
-TEST_F(sender, who_may_wait_waits_until_all_are_accepted)
+TEST_F(sender, a_blocking_write_waits_until_all_are_accepted)
 {
 	struct call call = writer(self->fd, sent, THREE);
 	unsigned int i;
@@ -361,7 +361,7 @@ TEST_F(sender, who_may_wait_waits_until_all_are_accepted)
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 }
 
-TEST_F(sender, a_signal_ends_it_with_what_was_accepted)
+TEST_F(sender, a_signal_makes_a_short_write)
 {
 	unsigned int room;
 
@@ -381,7 +381,7 @@ TEST_F(sender, a_signal_ends_it_with_what_was_accepted)
 	}
 }
 
-TEST_F(sender, the_end_of_the_pipe_ends_it_with_what_was_accepted)
+TEST_F(sender, destroy_makes_a_short_write)
 {
 	struct call call = writer(self->fd, sent, THREE);
 
@@ -396,7 +396,7 @@ TEST_F(sender, the_end_of_the_pipe_ends_it_with_what_was_accepted)
 }
 
 /* io_uring tries without waiting, and what it got is a result: it does not try again for the rest. */
-TEST_F(sender, by_io_uring_those_that_there_is_room_for)
+TEST_F(sender, io_uring_accepts_the_messages_that_fit)
 {
 	struct io_uring_sqe request = {
 		.opcode = IORING_OP_WRITE, .fd = self->fd, .addr = (uintptr_t)sent, .len = THREE, .off = -1,
@@ -412,7 +412,7 @@ TEST_F(sender, by_io_uring_those_that_there_is_room_for)
 }
 
 /* More than a page is looked at twice. What becomes too long meanwhile ends the call, which is not refused then. */
-TEST_F(sender, a_message_that_becomes_too_long_ends_it)
+TEST_F(sender, a_smaller_msg_size_makes_a_short_write)
 {
 	struct kmsgpipe_send *third = (void *)(sent + 2 * send_size(3));
 	size_t len = 0, i;
@@ -437,7 +437,7 @@ TEST_F(sender, a_message_that_becomes_too_long_ends_it)
 }
 
 /* The pages for records, one a direction, stay with the pipe whatever becomes of a write. */
-TEST_F(sender, no_write_leaves_the_next_without_memory)
+TEST_F(sender, a_failed_write_leaves_spare_memory_for_the_next)
 {
 	struct call call = writer(self->fd, sent, THREE);
 
@@ -459,7 +459,7 @@ TEST_F(sender, no_write_leaves_the_next_without_memory)
 }
 
 /* Two writes at a time to one open file, which has one page for both. */
-TEST_F(sender, two_writes_to_one_file)
+TEST_F(sender, concurrent_writes_to_one_file_do_not_mix)
 {
 	struct call calls[2];
 	char got[100];

@@ -17,7 +17,7 @@
 
 /* ---- Whose it is ---- */
 
-TEST_F(own, other_open_files_do_not_see_it)
+TEST_F(own, a_rest_is_invisible_to_other_open_files)
 {
 	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
 	EXPECT_STREQ("0123", piece(self->fd, 4));
@@ -28,7 +28,7 @@ TEST_F(own, other_open_files_do_not_see_it)
 	EXPECT_STREQ("456789", piece(self->fd, 100));
 }
 
-TEST_F(own, each_open_file_has_its_own)
+TEST_F(own, each_open_file_has_its_own_rest)
 {
 	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
 	ASSERT_EQ(7, put_text(self->fd, "another"));
@@ -42,7 +42,7 @@ TEST_F(own, each_open_file_has_its_own)
 	EXPECT_EQ(-EAGAIN, try_read(self->nonblocking, 100));
 }
 
-TEST_F(own, all_descriptors_of_the_open_file_have_it)
+TEST_F(own, all_descriptors_of_an_open_file_share_the_rest)
 {
 	int copy = dup(self->fd);
 	pid_t child;
@@ -65,7 +65,7 @@ TEST_F(own, all_descriptors_of_the_open_file_have_it)
  * Of two that sleep, the one that is woken passes the wakeup on while it allocates memory for the rest. So either may be the
  * one that takes the message from the queue.
  */
-TEST_F(own, a_read_of_the_open_file_that_sleeps_gets_it)
+TEST_F(own, a_sleeping_read_of_the_same_open_file_gets_the_rest)
 {
 	char pieces[2][5];
 	struct call readers[] = { reader(self->fd, pieces[0], 5), reader(self->fd, pieces[1], 5) };
@@ -83,7 +83,7 @@ TEST_F(own, a_read_of_the_open_file_that_sleeps_gets_it)
 	EXPECT_EQ(0, memcmp(pieces[!first], "56789", 5));
 }
 
-TEST_F(own, a_read_of_another_open_file_sleeps_on)
+TEST_F(own, a_sleeping_read_of_another_open_file_is_not_woken)
 {
 	int another = open_id(self->id, O_RDONLY);
 	char next[100];
@@ -104,7 +104,7 @@ TEST_F(own, a_read_of_another_open_file_sleeps_on)
 
 /* ---- Its slot ---- */
 
-TEST_F(own, it_keeps_its_slot_until_it_is_read)
+TEST_F(own, a_rest_holds_its_slot_until_it_is_read)
 {
 	struct call late = writer(self->fd, "late", 4);
 	struct kmsgpipe_stats before;
@@ -134,7 +134,7 @@ TEST_F(own, it_keeps_its_slot_until_it_is_read)
 	EXPECT_STREQ("late", piece(self->fd, 100));
 }
 
-TEST_F(own, each_has_a_slot)
+TEST_F(own, each_rest_holds_a_slot)
 {
 	ASSERT_EQ(0, set_limits(self->fd, 256, 2));
 	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
@@ -158,7 +158,7 @@ TEST_F(own, each_has_a_slot)
 }
 
 /* The queue is empty, so that no message leaves it to make room. */
-TEST_F(own, more_slots_let_writers_on_that_wait_beside_it)
+TEST_F(own, a_larger_max_msgs_wakes_writers_beside_a_rest)
 {
 	struct call calls[2] = { writer(self->fd, "one", 3), writer(self->fd, "two", 3) };
 	int fd = open_id(self->id, O_RDWR), i;
@@ -179,7 +179,7 @@ TEST_F(own, more_slots_let_writers_on_that_wait_beside_it)
 	close(fd);
 }
 
-TEST_F(own, closing_the_file_discards_it_and_frees_the_slot)
+TEST_F(own, close_discards_the_rest_and_frees_its_slot)
 {
 	struct call late = writer(self->fd, "late", 4);
 	int reading = open_id(self->id, O_RDONLY);
@@ -203,7 +203,7 @@ TEST_F(own, closing_the_file_discards_it_and_frees_the_slot)
 	EXPECT_EQ(-EAGAIN, try_read(self->nonblocking, 100));
 }
 
-TEST_F(own, a_task_that_is_killed_takes_it_along)
+TEST_F(own, killing_the_reader_discards_its_rest)
 {
 	int ready[2];
 	pid_t child;
@@ -232,7 +232,7 @@ TEST_F(own, a_task_that_is_killed_takes_it_along)
 
 /* ---- What does not happen to it ---- */
 
-TEST_F(own, it_does_not_expire)
+TEST_F(own, a_rest_does_not_expire)
 {
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 1, .expiry_ms = 1 };
 
@@ -247,7 +247,7 @@ TEST_F(own, it_does_not_expire)
 	EXPECT_EQ(5, stats_of(self->fd).expired_bytes);
 }
 
-TEST_F(own, it_is_not_cleared)
+TEST_F(own, clear_queue_does_not_discard_a_rest)
 {
 	ASSERT_EQ(0, set_limits(self->fd, 256, 2));
 	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
@@ -263,7 +263,7 @@ TEST_F(own, it_is_not_cleared)
 	EXPECT_STREQ("x", piece(self->fd, 100));
 }
 
-TEST_F(own, it_goes_with_the_pipe)
+TEST_F(own, destroy_discards_a_rest)
 {
 	char bytes[100];
 	struct iovec iov = { bytes, 100 };
@@ -284,7 +284,7 @@ TEST_F(own, it_goes_with_the_pipe)
 
 /* ---- Page faults ---- */
 
-TEST_F(own, a_read_that_hangs_stalls_no_other_open_file)
+TEST_F(own, a_read_in_a_page_fault_does_not_stall_other_files)
 {
 	int reading = open_id(self->id, O_RDONLY), uffd, turn;
 	struct call hanging;
@@ -364,7 +364,7 @@ static void *read_pieces(void *arg)
 	}
 }
 
-TEST_F_TIMEOUT(own, tasks_that_share_the_file_get_each_byte_once, 120)
+TEST_F_TIMEOUT(own, tasks_that_share_a_file_get_each_byte_once, 120)
 {
 	struct sharing sharing = { .fd = self->nonblocking, .seed = new_seed() };
 	unsigned long messages = scaled(5000), i;

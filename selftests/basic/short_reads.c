@@ -19,7 +19,7 @@
 /* ---- What the reads get ---- */
 
 /* spec: 4-read-length */
-TEST_F(own, a_short_read_takes_what_fits_and_the_next_ones_take_the_rest)
+TEST_F(own, later_reads_get_the_rest_of_a_message)
 {
 	ASSERT_EQ(13, put_text(self->fd, "first message"));
 	ASSERT_EQ(6, put_text(self->fd, "second"));
@@ -52,7 +52,7 @@ static void make_pattern(char *to, size_t len)
 		to[i] = (char)(i * 7 + i / 251 + 1);
 }
 
-TEST_F(own, pieces_of_every_length)
+TEST_F(own, reads_of_every_length_get_the_whole_message)
 {
 	static const size_t lengths[] = { 1, 2, 3, 31, 32, 33, 63, 64, 65, 128, 255, 256 };
 	char message[256], got[256];
@@ -67,7 +67,7 @@ TEST_F(own, pieces_of_every_length)
 		}
 }
 
-TEST_F(own, pieces_of_long_messages)
+TEST_F(own, reads_of_every_length_get_long_messages)
 {
 	static const size_t lengths[] = { 4095, 4096, 4097, 8192, 12289, 65535, 65536 };
 	static const size_t pieces[] = { 509, 4000, 4095, 4096, 4097, 8191, 8192, 8193, 65535 };
@@ -86,7 +86,7 @@ TEST_F(own, pieces_of_long_messages)
 	close(fd);
 }
 
-TEST_F(own, readv_gets_the_rest_alone)
+TEST_F(own, readv_does_not_mix_a_rest_with_the_next_message)
 {
 	char a[3], b[3], c[3] = "..";
 	struct iovec iov[] = { { a, 3 }, { b, 0 }, { b, 3 }, { c, 3 } };
@@ -105,7 +105,7 @@ TEST_F(own, readv_gets_the_rest_alone)
 	EXPECT_STREQ("other", piece(self->fd, 100));
 }
 
-TEST_F(own, nobody_has_to_wait_for_the_rest)
+TEST_F(own, a_read_of_a_rest_does_not_block)
 {
 	char byte;
 	struct iovec iov = { &byte, 1 };
@@ -120,7 +120,7 @@ TEST_F(own, nobody_has_to_wait_for_the_rest)
 	EXPECT_EQ(-EAGAIN, TRY(preadv2(self->fd, &iov, 1, -1, RWF_NOWAIT)));
 }
 
-TEST_F(own, io_uring_gets_pieces)
+TEST_F(own, io_uring_gets_the_rest)
 {
 	char bytes[10];
 	struct iovec iov[] = { { bytes, 2 }, { bytes + 4, 1 } };
@@ -149,7 +149,7 @@ TEST_F(own, io_uring_gets_pieces)
 	ring_close(&ring);
 }
 
-TEST_F(own, splice_and_sendfile_get_pieces)
+TEST_F(own, splice_and_sendfile_get_the_rest)
 {
 	char bytes[16];
 	int ends[2];
@@ -169,7 +169,7 @@ TEST_F(own, splice_and_sendfile_get_pieces)
 	close(ends[1]);
 }
 
-TEST_F(own, splice_takes_what_the_other_pipe_has_room_for)
+TEST_F(own, splice_moves_what_the_other_pipe_has_room_for)
 {
 	static char message[9000], got[9000];
 	int fd = open_id(limited_pipe(9000, 2), O_RDWR | O_NONBLOCK), ends[2];
@@ -193,7 +193,7 @@ TEST_F(own, splice_takes_what_the_other_pipe_has_room_for)
 	close(ends[1]);
 }
 
-TEST_F(own, reading_no_bytes_changes_nothing)
+TEST_F(own, a_read_of_no_bytes_changes_nothing)
 {
 	struct kmsgpipe_stats before;
 	char byte = 'x';
@@ -217,7 +217,7 @@ TEST_F(own, reading_no_bytes_changes_nothing)
 	EXPECT_EQ('x', byte);
 }
 
-TEST_F(own, bad_memory_for_the_first_piece_leaves_the_message)
+TEST_F(own, bad_memory_for_the_first_read_leaves_the_message)
 {
 	char *end = end_of_memory(), good[2];
 	struct iovec iov[] = { { good, 2 }, { nowhere, 2 } };
@@ -236,7 +236,7 @@ TEST_F(own, bad_memory_for_the_first_piece_leaves_the_message)
 	EXPECT_STREQ(MESSAGE, piece(self->nonblocking, 100));
 }
 
-TEST_F(own, bad_memory_for_the_rest_leaves_it)
+TEST_F(own, bad_memory_for_a_rest_leaves_the_rest)
 {
 	char *end = end_of_memory(), good[2];
 	struct iovec iov[] = { { good, 2 }, { nowhere, 2 } };
@@ -260,7 +260,7 @@ TEST_F(own, bad_memory_for_the_rest_leaves_it)
 
 /* ---- What is told of it ---- */
 
-TEST_F(own, the_message_is_counted_with_its_first_piece)
+TEST_F(own, a_message_is_counted_with_its_first_read)
 {
 	struct kmsgpipe_stats before, after;
 	struct kmsgpipe_dump dump = { 0 };
@@ -288,7 +288,7 @@ TEST_F(own, the_message_is_counted_with_its_first_piece)
 	EXPECT_EQ(10, fdinfo_number(self->fd, "kmsgpipe-received-bytes"));
 }
 
-TEST_F(own, fionread_is_the_rest_or_else_the_next_message)
+TEST_F(own, fionread_is_the_length_of_the_rest_or_the_next_message)
 {
 	EXPECT_EQ(0, fionread(self->fd));
 	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
@@ -307,7 +307,7 @@ TEST_F(own, fionread_is_the_rest_or_else_the_next_message)
 	EXPECT_EQ(0, fionread(self->fd));
 }
 
-TEST_F(own, poll_says_in_to_a_file_with_a_rest)
+TEST_F(own, poll_reports_pollin_with_a_rest)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	int epoll = epoll_create1(EPOLL_CLOEXEC);

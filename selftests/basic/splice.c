@@ -27,7 +27,7 @@ FIXTURE_TEARDOWN(spliced)
 	close(self->fd);
 }
 
-TEST_F(spliced, from_the_message_pipe_one_message_a_piece)
+TEST_F(spliced, splice_from_the_pipe_moves_one_message_per_call)
 {
 	char buffer[64];
 
@@ -42,7 +42,7 @@ TEST_F(spliced, from_the_message_pipe_one_message_a_piece)
 	EXPECT_EQ(-EAGAIN, TRY(splice(self->fd, NULL, self->ends[1], NULL, 4096, 0)));
 }
 
-TEST_F(spliced, too_small_a_piece_leaves_the_message)
+TEST_F(spliced, a_whole_splice_that_is_too_short_is_emsgsize)
 {
 	char buffer[8];
 
@@ -52,7 +52,7 @@ TEST_F(spliced, too_small_a_piece_leaves_the_message)
 	EXPECT_EQ(5, read(self->fd, buffer, sizeof(buffer)));
 }
 
-TEST_F(spliced, into_the_message_pipe_one_message_a_piece)
+TEST_F(spliced, splice_into_the_pipe_makes_one_message_per_call)
 {
 	char buffer[64];
 
@@ -67,7 +67,7 @@ TEST_F(spliced, into_the_message_pipe_one_message_a_piece)
 	EXPECT_EQ(0, memcmp(buffer, "three", 5));
 }
 
-TEST_F(spliced, too_large_a_piece_makes_no_message)
+TEST_F(spliced, an_oversized_splice_is_emsgsize)
 {
 	char large[257] = { 0 };
 
@@ -76,7 +76,7 @@ TEST_F(spliced, too_large_a_piece_makes_no_message)
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
 }
 
-TEST_F(spliced, into_a_full_message_pipe)
+TEST_F(spliced, splice_into_a_full_pipe_is_eagain)
 {
 	fill(self->fd);
 	ASSERT_EQ(3, write(self->ends[1], "one", 3));
@@ -84,7 +84,7 @@ TEST_F(spliced, into_a_full_message_pipe)
 }
 
 /* spec: 1-file-operations */
-TEST_F(spliced, sendfile_into_it)
+TEST_F(spliced, sendfile_into_the_pipe_makes_messages)
 {
 	int file = memfd_create("content", MFD_CLOEXEC);
 	char buffer[256];
@@ -99,7 +99,7 @@ TEST_F(spliced, sendfile_into_it)
 	close(file);
 }
 
-TEST_F(spliced, sendfile_out_of_it_wants_a_pipe)
+TEST_F(spliced, sendfile_from_the_pipe_needs_a_pipe)
 {
 	int file = memfd_create("content", MFD_CLOEXEC);
 	char buffer[8];

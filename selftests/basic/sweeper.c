@@ -60,7 +60,7 @@ static long cleaned(int log, long id, int wait)
 }
 
 /* spec: 3-lifetime 7-cleans */
-TEST_F(own, a_sweep_removes_and_counts)
+TEST_F(own, a_sweep_removes_and_counts_expired_messages)
 {
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 10, 10));
 	ASSERT_EQ(5, write(self->fd, "alpha", 5));
@@ -72,7 +72,7 @@ TEST_F(own, a_sweep_removes_and_counts)
 }
 
 /* spec: 7-cleans */
-TEST_F(own, a_sweep_leaves_what_is_not_too_old)
+TEST_F(own, a_sweep_keeps_unexpired_messages)
 {
 	char buffer[8];
 
@@ -88,7 +88,7 @@ TEST_F(own, a_sweep_leaves_what_is_not_too_old)
 }
 
 /* spec: 11-deferred-work */
-TEST_F(own, sweeps_go_on_while_something_is_queued)
+TEST_F(own, sweeps_repeat_while_messages_are_queued)
 {
 	int round;
 
@@ -120,7 +120,7 @@ TEST_F(own, a_sweep_wakes_sleeping_writers)
 }
 
 /* All of them and no more than there is room for: two expire, one writer of three sleeps on. */
-TEST_F(own, a_sweep_wakes_one_writer_a_slot)
+TEST_F(own, a_sweep_wakes_one_writer_per_slot)
 {
 	struct call calls[3];
 	char byte;
@@ -168,7 +168,7 @@ TEST_F(own, a_sweep_is_an_edge_for_epoll)
 }
 
 /* spec: 6-flush-periodic */
-TEST_F(own, disabling_stops)
+TEST_F(own, disabling_stops_the_sweeper)
 {
 	char buffer[8];
 
@@ -194,7 +194,7 @@ TEST_F(own, disabling_stops)
 }
 
 /* spec: 7-demonstrates */
-TEST_F(own, sleeps_when_there_is_nothing_to_expire)
+TEST_F(own, no_timer_runs_without_messages)
 {
 	char byte;
 
@@ -224,14 +224,14 @@ TEST_F(own, sleeps_when_there_is_nothing_to_expire)
 	await_sweeper(self->id, 0);
 }
 
-TEST_F(own, is_armed_for_what_was_queued_before)
+TEST_F(own, enabling_arms_the_sweeper_for_queued_messages)
 {
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, NEVER));
 	EXPECT_EQ(1, sweeper_armed(self->id));
 }
 
-TEST_F(own, a_shorter_interval_counts_at_once)
+TEST_F(own, a_shorter_interval_applies_at_once)
 {
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, 1));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
@@ -247,7 +247,7 @@ TEST_F(own, a_shorter_interval_counts_at_once)
 	await_expired(self->fd, 2);
 }
 
-TEST_F(own, a_shorter_expiry_counts_at_once)
+TEST_F(own, a_shorter_expiry_applies_at_once)
 {
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 10, NEVER));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
@@ -258,7 +258,7 @@ TEST_F(own, a_shorter_expiry_counts_at_once)
 }
 
 /* spec: 7-logs */
-TEST_F(own, one_line_in_the_log_for_each_sweep)
+TEST_F(own, each_sweep_logs_one_line)
 {
 	int log = open_log();
 
@@ -279,7 +279,7 @@ TEST_F(own, one_line_in_the_log_for_each_sweep)
 }
 
 /* spec: 7-logs */
-TEST_F(own, no_line_for_a_sweep_that_finds_nothing)
+TEST_F(own, a_sweep_that_removes_nothing_logs_nothing)
 {
 	int log = open_log();
 	char byte;
@@ -312,7 +312,7 @@ TEST_F(own, no_line_for_a_sweep_that_finds_nothing)
 	close(log);
 }
 
-TEST_F(own, a_line_also_for_what_a_reader_has_removed)
+TEST_F(own, messages_expired_by_a_reader_are_logged)
 {
 	int log = open_log();
 	char byte;
@@ -339,7 +339,7 @@ TEST_F(own, a_line_also_for_what_a_reader_has_removed)
 	close(log);
 }
 
-TEST_F_TIMEOUT(own, one_line_for_a_sweep_of_very_many, 300)
+TEST_F_TIMEOUT(own, a_sweep_of_very_many_messages_logs_one_line, 300)
 {
 	int log = open_log(), i;
 
@@ -356,7 +356,7 @@ TEST_F_TIMEOUT(own, one_line_for_a_sweep_of_very_many, 300)
 	close(log);
 }
 
-TEST(pipe_0_is_swept_too)
+TEST(pipe_0_is_swept)
 {
 	int fd = open_pipe(O_RDWR), log = open_log();
 	unsigned long long before;
@@ -373,7 +373,7 @@ TEST(pipe_0_is_swept_too)
 	close(fd);
 }
 
-TEST_F(own, each_pipe_has_its_own)
+TEST_F(own, each_pipe_has_its_own_sweeper)
 {
 	struct kmsgpipe_create create = default_pipe();
 	long id = create_pipe(&create);
@@ -392,7 +392,7 @@ TEST_F(own, each_pipe_has_its_own)
 }
 
 /* A sweeper that is armed, or runs, when its pipe is destroyed. */
-TEST_F_TIMEOUT(own, destroying_ends_it, 120)
+TEST_F_TIMEOUT(own, destroy_ends_the_sweeper, 120)
 {
 	struct kmsgpipe_create create = default_pipe();
 	int i, fd;

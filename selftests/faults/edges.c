@@ -73,7 +73,7 @@ static int worth_trying(size_t there, size_t len)
 	return scale() >= 1 || there <= 64 || len - there <= 64 || (there + 2) % PAGE <= 4 || (len - there + 2) % PAGE <= 4;
 }
 
-TEST_F_TIMEOUT(edge, write_from_memory_that_ends_at_every_offset, 300)
+TEST_F_TIMEOUT(edge, write_is_efault_where_memory_ends_at_every_offset, 300)
 {
 	unsigned long tried = 0;
 	size_t i, there;
@@ -98,7 +98,7 @@ TEST_F_TIMEOUT(edge, write_from_memory_that_ends_at_every_offset, 300)
 	printf("# edges: %lu writes from memory that ends\n", tried);
 }
 
-TEST_F_TIMEOUT(edge, read_into_memory_that_ends_at_every_offset, 300)
+TEST_F_TIMEOUT(edge, read_is_efault_where_memory_ends_at_every_offset, 300)
 {
 	static char message[MSG_SIZE];
 	unsigned long tried = 0;
@@ -175,7 +175,7 @@ static unsigned long fails_at_each(struct __test_metadata *_metadata, FIXTURE_DA
 
 static const int counts[] = { 1, 2, 8, 9, 100, IOV_MAX };
 
-TEST_F_TIMEOUT(edge, writev_with_a_bad_segment_at_every_index, 120)
+TEST_F_TIMEOUT(edge, writev_is_efault_with_a_bad_segment_at_every_index, 120)
 {
 	static struct segments segments;
 	static char message[IOV_MAX], got[IOV_MAX];
@@ -193,7 +193,7 @@ TEST_F_TIMEOUT(edge, writev_with_a_bad_segment_at_every_index, 120)
 	printf("# edges: %lu writes with a bad segment\n", tried);
 }
 
-TEST_F_TIMEOUT(edge, readv_with_a_bad_segment_at_every_index, 120)
+TEST_F_TIMEOUT(edge, readv_is_efault_with_a_bad_segment_at_every_index, 120)
 {
 	static struct segments segments;
 	static char message[IOV_MAX], got[IOV_MAX];
@@ -212,7 +212,7 @@ TEST_F_TIMEOUT(edge, readv_with_a_bad_segment_at_every_index, 120)
 	printf("# edges: %lu reads with a bad segment\n", tried);
 }
 
-TEST_F(edge, as_many_segments_as_there_can_be)
+TEST_F(edge, up_to_iov_max_segments_are_accepted)
 {
 	static struct iovec iov[IOV_MAX + 1];
 	struct kmsgpipe_stats before;
@@ -245,7 +245,7 @@ TEST_F(edge, as_many_segments_as_there_can_be)
 }
 
 /* What a request reads or writes ends at every offset: nothing changes, and no pipe is made. */
-TEST_F(edge, requests_whose_memory_ends_at_every_offset)
+TEST_F(edge, ioctls_are_efault_where_memory_ends_at_every_offset)
 {
 	static const struct {
 		unsigned long request;
@@ -357,12 +357,12 @@ FIXTURE_VARIANT(memory)
 
 FIXTURE_VARIANT_ADD(memory, not_accessible) { .make = none_accessible };
 FIXTURE_VARIANT_ADD(memory, not_mapped) { .make = gone };
-FIXTURE_VARIANT_ADD(memory, for_reading_only) { .make = readable_only, .readable = 1 };
-FIXTURE_VARIANT_ADD(memory, behind_the_end_of_a_file) { .make = behind_the_end_of_a_file };
-FIXTURE_VARIANT_ADD(memory, private_behind_the_end_of_a_file) { .make = private_behind_the_end_of_a_file };
-FIXTURE_VARIANT_ADD(memory, in_a_file) { .make = in_a_file, .readable = 1, .writable = 1 };
-FIXTURE_VARIANT_ADD(memory, in_a_file_for_reading_only) { .make = in_a_file_to_read, .readable = 1 };
-FIXTURE_VARIANT_ADD(memory, private_in_a_file) { .make = private_in_a_file, .readable = 1, .writable = 1 };
+FIXTURE_VARIANT_ADD(memory, read_only) { .make = readable_only, .readable = 1 };
+FIXTURE_VARIANT_ADD(memory, beyond_the_end_of_a_file) { .make = behind_the_end_of_a_file };
+FIXTURE_VARIANT_ADD(memory, private_beyond_the_end_of_a_file) { .make = private_behind_the_end_of_a_file };
+FIXTURE_VARIANT_ADD(memory, mapped_from_a_file) { .make = in_a_file, .readable = 1, .writable = 1 };
+FIXTURE_VARIANT_ADD(memory, read_only_from_a_file) { .make = in_a_file_to_read, .readable = 1 };
+FIXTURE_VARIANT_ADD(memory, private_from_a_file) { .make = private_in_a_file, .readable = 1, .writable = 1 };
 FIXTURE_VARIANT_ADD(memory, never_touched) { .make = never_touched, .readable = 1, .writable = 1 };
 
 FIXTURE_SETUP(memory)
@@ -384,7 +384,7 @@ FIXTURE_TEARDOWN(memory)
 	close(self->fd);
 }
 
-TEST_F(memory, that_a_message_is_written_from)
+TEST_F(memory, write_from_it)
 {
 	struct kmsgpipe_stats before = state_of(self->fd);
 	char got[256], zeroes[256] = { 0 };
@@ -405,7 +405,7 @@ TEST_F(memory, that_a_message_is_written_from)
 	}
 }
 
-TEST_F(memory, that_a_message_is_read_into)
+TEST_F(memory, read_into_it)
 {
 	struct kmsgpipe_stats before;
 	char message[256], got[256];

@@ -106,12 +106,12 @@ FIXTURE_VARIANT_ADD(call, write_beside_another_message) {
 	.prepare = room_beside_another, .run = write_it, .finished = wrote, .points = { [COPY] = 1 },
 };
 
-FIXTURE_VARIANT_ADD(call, write_that_needs_one_page) {
+FIXTURE_VARIANT_ADD(call, write_that_allocates_one_page) {
 	.prepare = a_page_short, .run = write_it, .finished = wrote,
 	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 1, [COPY] = 1 }, .failures = { [PAGE] = 1 },
 };
 
-FIXTURE_VARIANT_ADD(call, write_that_needs_five_pages) {
+FIXTURE_VARIANT_ADD(call, write_that_allocates_five_pages) {
 	.prepare = long_message, .run = write_it, .finished = wrote,
 	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 5, [COPY] = 4 }, .failures = { [PAGE] = 5 },
 };
@@ -120,18 +120,18 @@ FIXTURE_VARIANT_ADD(call, write_with_spare_memory) {
 	.prepare = long_message_with_spare, .run = write_it, .finished = wrote, .points = { [COPY] = 4 },
 };
 
-FIXTURE_VARIANT_ADD(call, writev_that_needs_five_pages) {
+FIXTURE_VARIANT_ADD(call, writev_that_allocates_five_pages) {
 	.prepare = long_message, .run = writev_it, .finished = wrote,
 	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 5, [COPY] = 7 },
 	.failures = { [PAGE] = 5 },
 };
 
-FIXTURE_VARIANT_ADD(call, writev_of_many_pieces) {
+FIXTURE_VARIANT_ADD(call, writev_of_many_segments) {
 	.prepare = long_message_with_spare, .run = writev_many, .finished = wrote,
 	.error = { [SLAB] = ENOMEM }, .points = { [SLAB] = 1, [COPY] = 30 }, .failures = { [SLAB] = 1 },
 };
 
-FIXTURE_VARIANT_ADD(call, pwritev2_that_must_not_wait) {
+FIXTURE_VARIANT_ADD(call, pwritev2_with_rwf_nowait) {
 	.prepare = long_message, .run = pwritev2_it, .finished = wrote,
 	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 5, [COPY] = 7 },
 	.failures = { [PAGE] = 5 },
@@ -142,7 +142,7 @@ FIXTURE_VARIANT_ADD(call, write_to_a_full_pipe) {
 	.prepare = full, .run = write_it, .result = -EAGAIN, .finished = left_them,
 };
 
-FIXTURE_VARIANT_ADD(call, write_of_too_much) {
+FIXTURE_VARIANT_ADD(call, oversized_write) {
 	.prepare = room_beside_another, .run = write_too_much, .result = -EMSGSIZE, .finished = left_them,
 };
 
@@ -202,12 +202,12 @@ FIXTURE_VARIANT_ADD(call, readv_of_a_long_message) {
 	.points = { [COPY] = 7 },
 };
 
-FIXTURE_VARIANT_ADD(call, readv_to_many_pieces) {
+FIXTURE_VARIANT_ADD(call, readv_to_many_segments) {
 	.prepare = long_and_short, .run = readv_many, .finished = read_it,
 	.error = { [SLAB] = ENOMEM }, .points = { [SLAB] = 1, [COPY] = 30 }, .failures = { [SLAB] = 1 },
 };
 
-FIXTURE_VARIANT_ADD(call, preadv2_that_must_not_wait) {
+FIXTURE_VARIANT_ADD(call, preadv2_with_rwf_nowait) {
 	.prepare = two_messages, .run = preadv2_to_it, .finished = read_it,
 	.points = { [COPY] = 1 },
 };
@@ -216,7 +216,7 @@ FIXTURE_VARIANT_ADD(call, read_of_an_empty_pipe) {
 	.prepare = empty_stage, .run = preadv2_to_it, .result = -EAGAIN, .finished = left_them,
 };
 
-FIXTURE_VARIANT_ADD(call, read_of_too_little) {
+FIXTURE_VARIANT_ADD(call, read_into_a_short_buffer) {
 	.prepare = two_messages_to_read_whole, .run = read_too_little, .result = -EMSGSIZE, .finished = left_them,
 };
 
@@ -266,8 +266,8 @@ static int opened(struct stage *stage)
 
 FIXTURE_VARIANT_ADD(call, open_to_read) { .run = open_to_read, OPENING };
 FIXTURE_VARIANT_ADD(call, open_to_write) { .run = open_to_write, OPENING };
-FIXTURE_VARIANT_ADD(call, open_for_both) { .run = open_for_both, OPENING };
-FIXTURE_VARIANT_ADD(call, open_for_requests) { .run = open_for_requests, OPENING };
+FIXTURE_VARIANT_ADD(call, open_to_read_and_write) { .run = open_for_both, OPENING };
+FIXTURE_VARIANT_ADD(call, open_for_ioctls) { .run = open_for_requests, OPENING };
 
 static void another_descriptor(struct stage *stage)
 {
@@ -291,7 +291,7 @@ static int closed(struct stage *stage)
 
 FIXTURE_VARIANT_ADD(call, close) { .prepare = another_descriptor, .run = close_it, .finished = closed };
 
-TEST_F_TIMEOUT(call, that_fails_changed_nothing_and_then_succeeds, 300)
+TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 {
 	sweep(_metadata, variant, self->stage);
 }

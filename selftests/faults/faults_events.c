@@ -178,7 +178,7 @@ FIXTURE_VARIANT_ADD(call, ppoll_that_waits) {
 	.error = { [COPY] = EFAULT }, .points = { [COPY] = 3 }, .failures = { [COPY] = 3 },
 };
 
-FIXTURE_VARIANT_ADD(call, poll_of_many) {
+FIXTURE_VARIANT_ADD(call, poll_of_many_files) {
 	.prepare = empty_stage, .run = poll_of_many, .finished = left_them,
 	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM, [COPY] = EFAULT },
 	.points = { [SLAB] = 8, [COPY] = 2 }, .failures = { [SLAB] = 8, [COPY] = 2 },
@@ -399,27 +399,27 @@ static int no_owner_set(struct stage *stage)
 	return fcntl(stage->fd, F_GETOWN) == 0;
 }
 
-FIXTURE_VARIANT_ADD(call, fcntl_that_asks_for_signals) {
+FIXTURE_VARIANT_ADD(call, fcntl_that_sets_o_async) {
 	.prepare = without_signals, .run = ask_for_signals, .finished = signals, .failed = does_not_signal,
 	.error = { [SLAB] = ENOMEM }, .points = { [SLAB] = 1 }, .failures = { [SLAB] = 1 },
 };
 
-FIXTURE_VARIANT_ADD(call, fcntl_that_ends_signals) {
+FIXTURE_VARIANT_ADD(call, fcntl_that_clears_o_async) {
 	.prepare = with_signals, .run = no_more_signals, .finished = signals_no_more,
 };
 
-FIXTURE_VARIANT_ADD(call, fcntl_that_names_a_signal) {
+FIXTURE_VARIANT_ADD(call, fcntl_that_sets_the_signal) {
 	.prepare = empty_stage, .run = set_signal, .finished = signal_set,
 	.error = { [SLAB] = ENOMEM }, .points = { [SLAB] = 1 }, .failures = { [SLAB] = 1 },
 };
 
-FIXTURE_VARIANT_ADD(call, fcntl_that_names_an_owner) {
+FIXTURE_VARIANT_ADD(call, fcntl_that_sets_the_owner) {
 	.prepare = empty_stage, .run = set_owner, .finished = owner_set, .failed = no_owner_set,
 	.error = { [SLAB] = ENOMEM, [COPY] = EFAULT }, .points = { [SLAB] = 1, [COPY] = 1 },
 	.failures = { [SLAB] = 1, [COPY] = 1 },
 };
 
-TEST_F_TIMEOUT(call, that_fails_changed_nothing_and_then_succeeds, 300)
+TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 {
 	sweep(_metadata, variant, self->stage);
 }

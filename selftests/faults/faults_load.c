@@ -101,7 +101,7 @@ static void sweep_loading(struct __test_metadata *_metadata, int file, enum kind
 	       first, step, failures);
 }
 
-TEST_F_TIMEOUT(module, that_cannot_be_loaded_leaves_nothing_and_then_can, 3600)
+TEST_F_TIMEOUT(module, a_failed_load_leaves_nothing_and_a_retry_succeeds, 3600)
 {
 	int file = open(getenv("LAB_MODULE"), O_RDONLY | O_CLOEXEC);
 	unsigned long long seed = new_seed();

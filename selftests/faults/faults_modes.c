@@ -78,7 +78,7 @@ FIXTURE_VARIANT_ADD(call, short_readv_of_a_message) {
 	.prepare = two_messages, .run = readv_3, .finished = has_read_3, .failed = keeps_no_rest, .points = { [COPY] = 2 }, LACKS,
 };
 
-FIXTURE_VARIANT_ADD(call, short_preadv2_that_must_not_wait) {
+FIXTURE_VARIANT_ADD(call, short_preadv2_with_rwf_nowait) {
 	.prepare = two_messages, .run = preadv2_3, .finished = has_read_3, .failed = keeps_no_rest, .points = { [COPY] = 1 }, LACKS,
 };
 
@@ -187,17 +187,17 @@ static int keeps_the_long_beginning(struct stage *stage)
 	return line_bytes(stage->fd) == 4000;
 }
 
-FIXTURE_VARIANT_ADD(call, write_of_a_beginning) {
+FIXTURE_VARIANT_ADD(call, write_of_a_partial_line) {
 	.prepare = no_line, .run = begin_a_line, .finished = is_kept, .failed = keeps_no_line,
 	.error = MAY_FAULT, .shortages = 1,
 };
 
-FIXTURE_VARIANT_ADD(call, write_that_adds_to_it) {
+FIXTURE_VARIANT_ADD(call, write_that_extends_a_partial_line) {
 	.prepare = beginning, .run = go_on, .finished = is_kept, .failed = keeps_the_beginning,
 	.error = MAY_FAULT,
 };
 
-FIXTURE_VARIANT_ADD(call, write_that_adds_pages_to_it) {
+FIXTURE_VARIANT_ADD(call, write_that_extends_a_partial_line_by_pages) {
 	.prepare = long_beginning, .run = go_on_long, .finished = long_is_kept, .failed = keeps_the_long_beginning,
 	.error = MAY_FAULT, .shortages = 1,
 };
@@ -237,11 +237,11 @@ static int may_be_queued(struct stage *stage)
 	return holds(stage, 0, 0);
 }
 
-FIXTURE_VARIANT_ADD(call, close_with_a_beginning) {
+FIXTURE_VARIANT_ADD(call, close_with_a_partial_line) {
 	.prepare = another_file_with_a_beginning, .run = close_it, .finished = may_be_queued,
 };
 
-TEST_F_TIMEOUT(call, that_fails_changed_nothing_and_then_succeeds, 300)
+TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 {
 	sweep(_metadata, variant, self->stage);
 }

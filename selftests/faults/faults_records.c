@@ -136,7 +136,7 @@ static int has_not_the_mode(struct stage *stage)
 }
 
 /* A page for each direction. */
-FIXTURE_VARIANT_ADD(call, mode_of_records) {
+FIXTURE_VARIANT_ADD(call, set_mode_to_records) {
 	.prepare = two_messages, .run = set_the_mode, .finished = has_the_mode, .failed = has_not_the_mode,
 	.error = { [PAGE] = ENOMEM, [COPY] = EFAULT }, .points = { [PAGE] = 2, [COPY] = 1 },
 	.failures = { [PAGE] = 2, [COPY] = 1 },
@@ -169,13 +169,13 @@ static int opened_for_records(struct stage *stage)
 	return mode_of(stage->made) == KMSGPIPE_MODE_RECORDS && stats_of(stage->fd).readers == 2 && left_them(stage);
 }
 
-FIXTURE_VARIANT_ADD(call, open_with_records) {
+FIXTURE_VARIANT_ADD(call, open_of_a_pipe_with_records_as_default) {
 	.prepare = two_messages_as_records, .run = open_for_records, .finished = opened_for_records,
 	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM, [COPY] = EFAULT }, .points = { [SLAB] = 3, [PAGE] = 2, [COPY] = 1 },
 	.failures = { [SLAB] = 3, [PAGE] = 2, [COPY] = 1 },
 };
 
-TEST_F_TIMEOUT(call, fails_at_each_point, 600)
+TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 600)
 {
 	sweep(_metadata, variant, self->stage);
 }

@@ -45,7 +45,7 @@ FIXTURE_TEARDOWN(repeated)
 	close(self->fd);
 }
 
-TEST_F(repeated, copies_from_the_writer)
+TEST_F(repeated, repeated_faults_copying_from_the_writer)
 {
 	int count, file, left;
 	long ret;
@@ -70,7 +70,7 @@ TEST_F(repeated, copies_from_the_writer)
 	ASSERT_EQ(7, write(self->fd, "message", 7));
 }
 
-TEST_F(repeated, copies_to_the_reader)
+TEST_F(repeated, repeated_faults_copying_to_the_reader)
 {
 	int count, file, left;
 	long ret;
@@ -97,7 +97,7 @@ TEST_F(repeated, copies_to_the_reader)
 	}
 }
 
-TEST_F(repeated, copies_and_then_no_memory_for_the_one_that_stays)
+TEST_F(repeated, copy_faults_and_then_no_bounce_buffer)
 {
 	int copies, pages;
 	long ret;
@@ -133,7 +133,7 @@ static long kernel_pages(void)
 	abort();
 }
 
-TEST_F_TIMEOUT(repeated, a_lack_of_pages_leaks_none, 300)
+TEST_F_TIMEOUT(repeated, failing_page_allocations_leak_no_page, 300)
 {
 	static char message[KMSGPIPE_MSG_SIZE_DEFAULT * 64];
 	struct kmsgpipe_create create = { .msg_size = sizeof(message), .max_msgs = 1 };

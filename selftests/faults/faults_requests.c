@@ -296,7 +296,7 @@ FIXTURE_VARIANT_ADD(call, destroy) {
 	.prepare = another_pipe, .run = destroy, .finished = destroyed, .points = { [SLAB] = 1 },
 };
 
-TEST_F_TIMEOUT(call, that_fails_changed_nothing_and_then_succeeds, 300)
+TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 {
 	sweep(_metadata, variant, self->stage);
 }

@@ -108,43 +108,43 @@ static int sent_nothing(struct stage *stage)
 	return lseek(stage->with, 0, SEEK_CUR) == 0;
 }
 
-FIXTURE_VARIANT_ADD(call, splice_of_a_short_message) {
+FIXTURE_VARIANT_ADD(call, splice_from_the_pipe_of_a_short_message) {
 	.prepare = two_messages, .run = splice_out, .finished = got_out,
 	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM }, .points = { [SLAB] = 1, [PAGE] = 1 },
 	.failures = { [SLAB] = 1, [PAGE] = 1 },
 };
 
 /* With some of the pages only, the message does not fit: what splice makes of a lack of memory. */
-FIXTURE_VARIANT_ADD(call, splice_of_a_long_message) {
+FIXTURE_VARIANT_ADD(call, splice_from_the_pipe_of_a_long_message) {
 	.prepare = long_and_short_whole, .run = splice_out, .finished = got_out,
 	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM }, .other = { [PAGE] = EMSGSIZE }, .points = { [SLAB] = 1, [PAGE] = 1 },
 	.failures = { [SLAB] = 1, [PAGE] = 1 },
 };
 
-FIXTURE_VARIANT_ADD(call, sendfile_of_a_message) {
+FIXTURE_VARIANT_ADD(call, sendfile_from_the_pipe) {
 	.prepare = long_and_short_whole, .run = sendfile_out, .finished = got_out,
 	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM }, .other = { [PAGE] = EMSGSIZE }, .points = { [SLAB] = 1, [PAGE] = 1 },
 	.failures = { [SLAB] = 1, [PAGE] = 1 },
 };
 
-FIXTURE_VARIANT_ADD(call, splice_to_a_short_message) {
+FIXTURE_VARIANT_ADD(call, splice_into_the_pipe_of_a_short_message) {
 	.prepare = fed_by_write, .run = splice_in, .finished = wrote_all,
 	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM }, .points = { [SLAB] = 1 }, .failures = { [SLAB] = 1 },
 };
 
-FIXTURE_VARIANT_ADD(call, splice_to_a_long_message) {
+FIXTURE_VARIANT_ADD(call, splice_into_the_pipe_of_a_long_message) {
 	.prepare = fed_much, .run = splice_in, .finished = wrote_all,
 	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM }, .points = { [SLAB] = 1, [PAGE] = 4 },
 	.failures = { [SLAB] = 1, [PAGE] = 4 },
 };
 
-FIXTURE_VARIANT_ADD(call, splice_of_user_memory) {
+FIXTURE_VARIANT_ADD(call, splice_into_the_pipe_of_user_memory) {
 	.prepare = fed_by_vmsplice, .run = splice_in, .finished = wrote_all,
 	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM }, .points = { [SLAB] = 1, [PAGE] = 4 },
 	.failures = { [SLAB] = 1, [PAGE] = 4 },
 };
 
-FIXTURE_VARIANT_ADD(call, sendfile_to_a_message) {
+FIXTURE_VARIANT_ADD(call, sendfile_into_the_pipe) {
 	.prepare = file_to_send, .run = sendfile_in, .finished = sent_all, .failed = sent_nothing,
 	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM }, .points = { [SLAB] = 1, [PAGE] = 4 },
 	.failures = { [SLAB] = 1, [PAGE] = 4 },
@@ -302,7 +302,7 @@ FIXTURE_VARIANT_ADD(call, io_uring_poll_that_waits) {
 	.points = { [SLAB] = 3 },
 };
 
-TEST_F_TIMEOUT(call, that_fails_changed_nothing_and_then_succeeds, 300)
+TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 {
 	sweep(_metadata, variant, self->stage);
 }

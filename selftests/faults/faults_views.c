@@ -244,7 +244,7 @@ FIXTURE_VARIANT_ADD(call, write_to_destroy) {
 };
 
 /* What is opened or read are all files of the pipe, one after the other. */
-TEST_F_TIMEOUT(call, that_fails_changed_nothing_and_then_succeeds, 300)
+TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 {
 	static const char *const others[] = { "/proc/kmsgpipe_stats", "/sys/kernel/debug/kmsgpipe/pipes" };
 	struct stage *stage = self->stage;

@@ -19,13 +19,13 @@ static void pattern(char *buffer, size_t len, unsigned int seed)
 		buffer[i] = (char)(seed + i * 31 + (i >> 12));
 }
 
-TEST_F(pipe, limits)
+TEST_F(pipe, limits_are_those_of_the_module_parameters)
 {
 	EXPECT_EQ(MSG_SIZE, stats_of(self->fd).msg_size);
 	EXPECT_EQ(8, stats_of(self->fd).max_msgs);
 }
 
-TEST_F_TIMEOUT(pipe, lengths_around_the_boundaries, 120)
+TEST_F_TIMEOUT(pipe, lengths_around_page_boundaries, 120)
 {
 	static const size_t lengths[] = { 16383, 16384, 16385, 65535, 65536, 65537, MSG_SIZE - 1, MSG_SIZE };
 	char *sent = pages(MSG_SIZE), *got = pages(MSG_SIZE);
@@ -43,7 +43,7 @@ TEST_F_TIMEOUT(pipe, lengths_around_the_boundaries, 120)
 	EXPECT_EQ(-EMSGSIZE, TRY(write(self->fd, sent, MSG_SIZE + 1)));
 }
 
-TEST_F(pipe, errors_leave_the_message_in_its_place)
+TEST_F(pipe, a_failing_read_leaves_the_message_at_the_head)
 {
 	char *buffer = pages(2 * MSG_SIZE);
 	size_t hole = 65536;
@@ -82,7 +82,7 @@ static void *take_away(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(pipe, memory_that_keeps_going_away, 120)
+TEST_F_TIMEOUT(pipe, reads_succeed_while_pages_keep_going_away, 120)
 {
 	int rounds = scaled(200), i;
 	struct thief thief = { .memory = pages(65536) };
@@ -126,7 +126,7 @@ static void *fail_to_read(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(pipe, a_failing_reader_takes_and_reorders_nothing, 120)
+TEST_F_TIMEOUT(pipe, a_failing_reader_does_not_reorder_messages, 120)
 {
 	int rounds = scaled(1000), i;
 	struct failing failing = { .fd = self->nonblocking, .buffer = pages(MSG_SIZE) };
@@ -156,7 +156,7 @@ TEST_F_TIMEOUT(pipe, a_failing_reader_takes_and_reorders_nothing, 120)
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
 }
 
-TEST_F(pipe, a_full_pipe_of_long_messages)
+TEST_F(pipe, a_full_pipe_of_the_longest_messages)
 {
 	char *buffer = pages(MSG_SIZE), first;
 	int i;

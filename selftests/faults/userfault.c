@@ -45,7 +45,7 @@ static int roundtrips(int fd, int count)
 	return 1;
 }
 
-TEST_F(userfault, a_hanging_writer_stalls_nobody)
+TEST_F(userfault, a_writer_in_a_page_fault_stalls_no_other_task)
 {
 	struct call hanging = writer(self->fd, self->missing, 16);
 	char buffer[16];
@@ -63,7 +63,7 @@ TEST_F(userfault, a_hanging_writer_stalls_nobody)
 	EXPECT_EQ(16, read(self->fd, buffer, sizeof(buffer)));
 }
 
-TEST_F(userfault, a_hanging_reader_stalls_nobody)
+TEST_F(userfault, a_reader_in_a_page_fault_stalls_no_other_task)
 {
 	struct call hanging = reader(self->fd, self->missing, 16);
 	char buffer[16];
@@ -83,7 +83,7 @@ TEST_F(userfault, a_hanging_reader_stalls_nobody)
 	EXPECT_EQ(0, memcmp(self->missing, "second", 6));
 }
 
-TEST_F(userfault, a_reader_that_wakes_and_hangs_wakes_the_next)
+TEST_F(userfault, a_woken_reader_in_a_page_fault_passes_its_wakeup_on)
 {
 	char buffer[16];
 	struct call hanging = reader(self->fd, self->missing, 16);
@@ -102,7 +102,7 @@ TEST_F(userfault, a_reader_that_wakes_and_hangs_wakes_the_next)
 	EXPECT_EQ(6, finish(&hanging));
 }
 
-TEST_F(userfault, a_hanging_writer_is_not_in_line)
+TEST_F(userfault, a_writer_in_a_page_fault_is_not_on_the_wait_list)
 {
 	struct call hanging = writer(self->fd, self->missing, 16);
 	struct call next = writer(self->fd, "next", 4);
@@ -123,7 +123,7 @@ TEST_F(userfault, a_hanging_writer_is_not_in_line)
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 }
 
-TEST_F(userfault, killing_a_hanging_task_loses_no_message)
+TEST_F(userfault, killing_a_task_in_a_page_fault_loses_no_message)
 {
 	struct kmsgpipe_stats before;
 	char buffer[16];
@@ -201,18 +201,18 @@ static void destroyed_meanwhile(struct __test_metadata *_metadata, FIXTURE_DATA(
 	EXPECT_EQ(-ENODEV, finish(&hanging));
 }
 
-TEST_F(held, a_writer_whose_pipe_is_destroyed)
+TEST_F(held, a_writer_is_enodev_if_the_pipe_is_destroyed)
 {
 	destroyed_meanwhile(_metadata, self, writer(self->fd, self->missing, 16));
 }
 
-TEST_F(held, a_reader_whose_pipe_is_destroyed)
+TEST_F(held, a_reader_is_enodev_if_the_pipe_is_destroyed)
 {
 	ASSERT_EQ(5, write(self->fd, "first", 5));
 	destroyed_meanwhile(_metadata, self, reader(self->fd, self->missing, 16));
 }
 
-TEST_F(held, a_reader_whose_message_is_cleared)
+TEST_F(held, a_reader_gets_no_message_that_was_cleared)
 {
 	struct call hanging = reader(self->fd, self->missing, 16);
 
@@ -229,7 +229,7 @@ TEST_F(held, a_reader_whose_message_is_cleared)
 	EXPECT_EQ(0, memcmp(self->missing, "second", 6));
 }
 
-TEST_F(held, a_writer_whose_message_becomes_too_long)
+TEST_F(held, a_writer_is_emsgsize_if_msg_size_shrank)
 {
 	struct call hanging = writer(self->fd, self->missing, 16);
 
@@ -242,7 +242,7 @@ TEST_F(held, a_writer_whose_message_becomes_too_long)
 	EXPECT_EQ(1, stats_of(self->fd).refused_size);
 }
 
-TEST_F(held, a_writer_whose_room_goes)
+TEST_F(held, a_writer_waits_if_the_pipe_filled_up)
 {
 	struct call hanging = writer(self->fd, self->missing, 16);
 	char buffer[16];
@@ -259,7 +259,7 @@ TEST_F(held, a_writer_whose_room_goes)
 	EXPECT_EQ(16, read(self->fd, buffer, sizeof(buffer)));
 }
 
-TEST_F(held, calls_whose_descriptor_is_closed)
+TEST_F(held, calls_finish_after_their_descriptor_is_closed)
 {
 	int doomed = open_id(self->id, O_RDWR);
 	struct call hanging = writer(doomed, self->missing, 16);
@@ -307,7 +307,7 @@ static void *request_thread(void *arg)
 	return NULL;
 }
 
-TEST_F(held, requests_whose_pipe_is_destroyed)
+TEST_F(held, ioctls_that_read_their_argument_are_enodev_if_the_pipe_is_destroyed)
 {
 	/* Those that read their argument find no pipe then; one that writes says what was there before. */
 	static const struct kmsgpipe_params params = { .msg_size = 100, .max_msgs = 10 };
@@ -350,7 +350,7 @@ TEST_F(held, requests_whose_pipe_is_destroyed)
 	}
 }
 
-TEST_F(held, a_creator_keeps_nobody_from_creating)
+TEST_F(held, a_create_in_a_page_fault_holds_no_lock)
 {
 	struct request request = { .fd = self->fd, .number = KMSGPIPE_CREATE_NEW, .argument = self->missing };
 	struct kmsgpipe_create create = default_pipe();

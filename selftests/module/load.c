@@ -45,7 +45,7 @@ TEST_F_TIMEOUT(module, bad_parameters_are_refused, SECONDS)
 	expect_refused(_metadata, bad, ARRAY_SIZE(bad));
 }
 
-TEST_F_TIMEOUT(module, a_mode_is_octal_in_the_log_and_in_sysfs_too, SECONDS)
+TEST_F_TIMEOUT(module, a_mode_is_octal_in_the_log_and_in_sysfs, SECONDS)
 {
 	static const char *const file = "/sys/module/kmsgpipe/parameters/mode";
 	static const struct {
@@ -108,7 +108,7 @@ TEST_F_TIMEOUT(module, good_parameters_are_kept, SECONDS)
 }
 
 /* spec: 2-more-pipes */
-TEST_F_TIMEOUT(module, pipes_asked_for_are_made, 300)
+TEST_F_TIMEOUT(module, pipes_parameter_creates_pipes, 300)
 {
 	static const struct {
 		const char *parameters;
@@ -160,7 +160,7 @@ TEST_F_TIMEOUT(module, pipes_asked_for_are_made, 300)
 	expect_refused(_metadata, bad, ARRAY_SIZE(bad));
 }
 
-TEST_F_TIMEOUT(module, max_bytes_bounds_later_pipes_too, SECONDS)
+TEST_F_TIMEOUT(module, max_bytes_limits_later_pipes, SECONDS)
 {
 	struct kmsgpipe_create create = { .msg_size = 10, .max_msgs = 100 };
 	struct kmsgpipe_params params = { .msg_size = 1001, .max_msgs = 1 };
@@ -180,7 +180,7 @@ TEST_F_TIMEOUT(module, max_bytes_bounds_later_pipes_too, SECONDS)
 	close(fd);
 }
 
-TEST_F_TIMEOUT(module, mode_keeps_others_out, SECONDS)
+TEST_F_TIMEOUT(module, mode_parameter_denies_other_users, SECONDS)
 {
 	int status;
 	pid_t child;
@@ -209,7 +209,7 @@ TEST_F_TIMEOUT(module, mode_keeps_others_out, SECONDS)
 	EXPECT_EQ(0, status);
 }
 
-TEST_F_TIMEOUT(module, who_opens_a_pipe_when_it_is_announced_can, 300)
+TEST_F_TIMEOUT(module, a_pipe_can_be_opened_when_its_uevent_arrives, 300)
 {
 	const unsigned int cycles = scaled(20);
 	struct openers openers;
@@ -235,7 +235,7 @@ TEST_F_TIMEOUT(module, who_opens_a_pipe_when_it_is_announced_can, 300)
  * An open of a number that nobody has lets the kernel look for a module that has it, which takes a third of a
  * second. Many pipes leave time for that between the first that is announced and the last.
  */
-TEST_F_TIMEOUT(module, no_open_lets_the_kernel_look_for_another_module, 300)
+TEST_F_TIMEOUT(module, no_open_makes_the_kernel_request_a_module, 300)
 {
 	struct openers openers;
 	unsigned int before;
@@ -276,7 +276,7 @@ static int put_stray(const char *path, int kind)
 	}
 }
 
-TEST_F_TIMEOUT(module, a_stray_at_a_node_is_warned_of, SECONDS)
+TEST_F_TIMEOUT(module, a_file_in_the_place_of_a_node_is_warned_of, SECONDS)
 {
 	static const char first[] = "kmsgpipe0 is not pipe 0", third[] = "kmsgpipe2 is not pipe 2";
 	struct stat before, after;

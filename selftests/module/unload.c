@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 
 /* spec: 2-pipe0 10-insmod */
-TEST_F_TIMEOUT(module, goes_when_nobody_uses_it, SECONDS)
+TEST_F_TIMEOUT(module, unloads_when_unused, SECONDS)
 {
 	EXPECT_EQ(0, access(NODE, F_OK));
 	EXPECT_EQ(0, users());
@@ -28,7 +28,7 @@ TEST_F_TIMEOUT(module, goes_when_nobody_uses_it, SECONDS)
 }
 
 /* A path to the node is no use of the device, nor is a watch. */
-TEST_F_TIMEOUT(module, goes_with_the_node_held_by_its_path, SECONDS)
+TEST_F_TIMEOUT(module, unloads_with_an_o_path_descriptor_open, SECONDS)
 {
 	int path = open(NODE, O_PATH | O_CLOEXEC), watch = inotify_init1(IN_CLOEXEC);
 	char again[32];
@@ -48,7 +48,7 @@ TEST_F_TIMEOUT(module, goes_with_the_node_held_by_its_path, SECONDS)
 }
 
 /* Works that are queued: of all that was sent and received, and of what is to expire in an hour. */
-TEST_F_TIMEOUT(module, goes_with_works_queued, SECONDS)
+TEST_F_TIMEOUT(module, unloads_with_works_queued, SECONDS)
 {
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 3600000, .expiry_ms = 3600000 };
 	int fd = open_pipe(O_RDWR);
@@ -62,7 +62,7 @@ TEST_F_TIMEOUT(module, goes_with_works_queued, SECONDS)
 	EXPECT_EQ(NULL, left_behind());
 }
 
-TEST_F_TIMEOUT(module, goes_with_all_its_pipes, SECONDS)
+TEST_F_TIMEOUT(module, unloads_with_pipes_left, SECONDS)
 {
 	struct kmsgpipe_create create = named_pipe("left");
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 1, .expiry_ms = 3600000 };
@@ -85,7 +85,7 @@ TEST_F_TIMEOUT(module, goes_with_all_its_pipes, SECONDS)
 }
 
 /* spec: 11-debug */
-TEST_F_TIMEOUT(module, goes_with_views_open, SECONDS)
+TEST_F_TIMEOUT(module, unloads_with_views_open, SECONDS)
 {
 	char text[4096];
 	int proc, depth, flush, create;
@@ -145,7 +145,7 @@ static void await_going(void)
  * A reader of /proc is waited for, wherever he hangs, as for any file in there: rmmod then hangs, too, until he
  * goes on or is killed.
  */
-TEST_F_TIMEOUT(module, waits_for_a_reader_of_proc_in_a_page_fault, SECONDS)
+TEST_F_TIMEOUT(module, unload_waits_for_a_reader_of_proc_in_a_page_fault, SECONDS)
 {
 	int *step = shared_memory(sizeof(*step)), uffd, round;
 	struct call unloading, reading;
@@ -192,7 +192,7 @@ TEST_F_TIMEOUT(module, waits_for_a_reader_of_proc_in_a_page_fault, SECONDS)
 }
 
 /* sysfs copies from and to its user when it is done with the module. */
-TEST_F_TIMEOUT(module, goes_with_users_of_sysfs_in_a_page_fault, SECONDS)
+TEST_F_TIMEOUT(module, unloads_with_users_of_sysfs_in_a_page_fault, SECONDS)
 {
 	struct { const char *path; int write; long result; } files[] = {
 		{ SYSFS "/pipe0/depth_msgs", 0, 2 },
@@ -227,7 +227,7 @@ TEST_F_TIMEOUT(module, goes_with_users_of_sysfs_in_a_page_fault, SECONDS)
  * Unloading waits for such tasks: it asks for a grace period of tasks, and that wakes the thread which sees to
  * these. Nothing else that the module does asks for one.
  */
-TEST_F_TIMEOUT(module, waits_for_tasks_in_its_code, SECONDS)
+TEST_F_TIMEOUT(module, unload_waits_for_tasks_in_its_code, SECONDS)
 {
 	struct kmsgpipe_create create = default_pipe();
 

@@ -57,7 +57,7 @@ static long most_grown(const struct slabs *before)
 	return most;
 }
 
-TEST_F_TIMEOUT(module, many_times, SECONDS)
+TEST_F_TIMEOUT(module, loads_and_unloads_many_times_without_leaks, SECONDS)
 {
 	unsigned long rounds = scaled(50), i;
 	static struct slabs slabs;
@@ -145,7 +145,7 @@ static unsigned long least_opened(struct opener *openers)
 	return least;
 }
 
-TEST_F_TIMEOUT(module, opening_races_with_unloading, SECONDS)
+TEST_F_TIMEOUT(module, open_races_with_unload, SECONDS)
 {
 	unsigned long rounds = scaled(50), refused = 0, gone = 0;
 	struct opener openers[OPENERS] = { 0 };
@@ -180,7 +180,7 @@ TEST_F_TIMEOUT(module, opening_races_with_unloading, SECONDS)
 	EXPECT_EQ(0, unload());
 }
 
-TEST_F_TIMEOUT(module, goes_while_messages_expire, SECONDS)
+TEST_F_TIMEOUT(module, unloads_while_messages_expire, SECONDS)
 {
 	int rounds = scaled(50), round, id, fd;
 
@@ -222,7 +222,7 @@ static void *read_views(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(module, views_race_with_unloading, SECONDS)
+TEST_F_TIMEOUT(module, reading_views_races_with_unload, SECONDS)
 {
 	unsigned long rounds = scaled(50), gone = 0;
 	struct opener openers[2] = { 0 };

@@ -592,7 +592,7 @@ static void kill_user(pid_t child)
 		;
 }
 
-TEST_F_TIMEOUT(used, and_goes_when_he_leaves_or_is_killed, SECONDS)
+TEST_F_TIMEOUT(used, refuses_unload_until_the_user_leaves_or_is_killed, SECONDS)
 {
 	unsigned long rounds = scaled(1), round, attempts, most = 0;
 	int *step = shared_memory(sizeof(*step));

@@ -88,7 +88,7 @@ static long long group_slab(FIXTURE_DATA(group) *self)
 	return line ? strtoll(line + 6, NULL, 10) : 0;
 }
 
-TEST_F_TIMEOUT(group, memory_of_open_files_is_bounded, 120)
+TEST_F_TIMEOUT(group, open_files_use_bounded_memory, 120)
 {
 	int *step = shared_memory(sizeof(*step));
 	long long before = kernel_memory(), after, charge;
@@ -134,7 +134,7 @@ static void *fill_and_wait(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(group, memory_of_messages_is_bounded_however_many_send, 120)
+TEST_F_TIMEOUT(group, queued_messages_use_bounded_memory_with_many_senders, 120)
 {
 	long long before, most, tasks;
 	struct kmsgpipe_stats stats = stats_of(self->fd);
@@ -418,7 +418,7 @@ static int neighbour(struct abuse *shared, unsigned long count, int sends)
 }
 
 /* What is measured is that they go on, not how fast. The harness watches. */
-TEST_F_TIMEOUT(group, others_go_on_whatever_calls_fail, 120)
+TEST_F_TIMEOUT(group, failing_calls_do_not_stall_other_users, 120)
 {
 	unsigned long count = scaled(20000), before[ABUSES], i;
 	struct abuse *shared = shared_memory(sizeof(*shared));
@@ -453,7 +453,7 @@ TEST_F_TIMEOUT(group, others_go_on_whatever_calls_fail, 120)
 }
 
 /* Writers of his in line who are stopped have left it, and are in it again when they go on. */
-TEST_F_TIMEOUT(group, stopped_writers_are_not_in_line, 60)
+TEST_F_TIMEOUT(group, stopped_writers_leave_the_wait_list, 60)
 {
 	enum { STOPPED = 4 };
 	pid_t children[STOPPED], other;
@@ -537,7 +537,7 @@ static int storm(unsigned long count, unsigned long long seed)
 	return 0;
 }
 
-TEST_F_TIMEOUT(group, no_call_writes_to_the_log, 120)
+TEST_F_TIMEOUT(group, no_unprivileged_call_writes_to_the_kernel_log, 120)
 {
 	unsigned long count = scaled(5000);
 	unsigned long long seed = new_seed();
@@ -555,7 +555,7 @@ TEST_F_TIMEOUT(group, no_call_writes_to_the_log, 120)
 }
 
 /* The one line that there is has its interval, whatever is sent: the administrator's choice. */
-TEST_F_TIMEOUT(group, a_sweep_writes_one_line_an_interval_at_most, 60)
+TEST_F_TIMEOUT(group, a_sweep_logs_at_most_one_line_per_interval, 60)
 {
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 50, .expiry_ms = 1 };
 	unsigned long long began;

@@ -92,7 +92,7 @@ static long opened(const char *node, int flags, int root)
 	return ret;
 }
 
-TEST_F(shared, keeps_other_readers_out_until_it_is_closed)
+TEST_F(shared, excludes_other_readers_until_closed)
 {
 	struct holder reader;
 
@@ -106,7 +106,7 @@ TEST_F(shared, keeps_other_readers_out_until_it_is_closed)
 	EXPECT_EQ(0, opened(self->node, O_RDONLY | O_EXCL, 0));
 }
 
-TEST_F(shared, keeps_no_writer_out)
+TEST_F(shared, does_not_exclude_writers)
 {
 	struct holder reader;
 
@@ -118,7 +118,7 @@ TEST_F(shared, keeps_no_writer_out)
 	EXPECT_EQ(0, let_go(&reader));
 }
 
-TEST_F(shared, comes_to_nothing_beside_a_reader)
+TEST_F(shared, fails_with_ebusy_beside_another_reader)
 {
 	struct holder reader, writer;
 
@@ -132,7 +132,7 @@ TEST_F(shared, comes_to_nothing_beside_a_reader)
 	EXPECT_EQ(0, let_go(&writer));
 }
 
-TEST_F(shared, administrators_are_exempt)
+TEST_F(shared, cap_sys_admin_opens_despite_exclusion)
 {
 	struct holder reader, root;
 
@@ -146,7 +146,7 @@ TEST_F(shared, administrators_are_exempt)
 	EXPECT_EQ(0, opened(self->node, O_RDONLY, 0));
 }
 
-TEST_F(shared, ends_with_the_last_descriptor)
+TEST_F(shared, exclusion_ends_with_the_last_descriptor)
 {
 	int fd = open(self->node, O_RDONLY | O_EXCL | O_CLOEXEC), copy;
 

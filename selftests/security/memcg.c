@@ -93,7 +93,7 @@ FIXTURE_VARIANT_ADD(cost, of_65537_bytes) { 65537, 1023 };
 FIXTURE_VARIANT_ADD(cost, of_1_mib) { 1048576, 64 };
 
 /* spec: 11-memory */
-TEST_F_TIMEOUT(cost, is_at_most_128_bytes_beside_the_payload, 120)
+TEST_F_TIMEOUT(cost, is_at_most_128_bytes_above_the_payload, 120)
 {
 	unsigned int count = variant->count / (variant->len < 65536 && scale() < 1 ? 4 : 1);
 	long long payload = (long long)count * variant->len, most = payload + 128LL * count, now;
@@ -141,7 +141,7 @@ TEST_F(group, queued_messages_are_charged_to_their_sender)
 }
 
 /* Who waits for room has its message's pages already, and while it waits nobody else pays for them. */
-TEST_F_TIMEOUT(group, a_waiting_writer_pays_for_its_message, 120)
+TEST_F_TIMEOUT(group, a_waiting_writer_is_charged_for_its_message, 120)
 {
 	enum { WRITERS = 4 };
 	int fd = pipe_with(MIB, 1, O_RDWR | O_NONBLOCK), i;
@@ -178,7 +178,7 @@ TEST_F_TIMEOUT(group, a_waiting_writer_pays_for_its_message, 120)
 	close(fd);
 }
 
-TEST_F(group, pipes_are_charged_to_who_creates_them)
+TEST_F(group, pipes_are_charged_to_their_creator)
 {
 	enum { PIPES = 64 };
 	struct kmsgpipe_create create = default_pipe();
@@ -241,7 +241,7 @@ static int fill_the_group(FIXTURE_DATA(group) *self, struct filler *filler, char
 }
 
 /* spec: 11-memory */
-TEST_F_TIMEOUT(group, a_full_group_is_its_senders_trouble_alone, 120)
+TEST_F_TIMEOUT(group, a_full_group_fails_only_its_own_senders, 120)
 {
 	struct filler *filler = shared_memory(sizeof(*filler));
 	char *message = shared_memory(65536), *buffer = shared_memory(65536);
@@ -294,7 +294,7 @@ TEST_F_TIMEOUT(group, a_full_group_is_its_senders_trouble_alone, 120)
 /* ---- What comes back ---- */
 
 /* spec: 5-work-order */
-TEST_F(group, what_a_peak_used_comes_back_to_an_idle_pipe)
+TEST_F(group, memory_of_a_peak_is_uncharged_when_the_pipe_is_idle)
 {
 	char *buffer = shared_memory(65536);
 	int fd = pipe_with(65536, 1024, O_RDWR | O_NONBLOCK);
@@ -320,7 +320,7 @@ TEST_F(group, what_a_peak_used_comes_back_to_an_idle_pipe)
 }
 
 /* spec: 5-refcount */
-TEST_F(group, what_a_pipe_held_comes_back_when_it_is_destroyed)
+TEST_F(group, memory_is_uncharged_when_the_pipe_is_destroyed)
 {
 	int fd = pipe_with(65536, 1024, O_RDWR | O_NONBLOCK);
 
@@ -334,7 +334,7 @@ TEST_F(group, what_a_pipe_held_comes_back_when_it_is_destroyed)
 }
 
 /* Nobody has the pipe open, and it is long idle, when they expire: then it is the sweeper's doing. */
-TEST_F_TIMEOUT(group, what_expired_comes_back, 60)
+TEST_F_TIMEOUT(group, memory_of_expired_messages_is_uncharged, 60)
 {
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 1000, .expiry_ms = 5000 };
 	int fd = pipe_with(65536, 64, O_RDWR | O_NONBLOCK);
@@ -352,7 +352,7 @@ TEST_F_TIMEOUT(group, what_expired_comes_back, 60)
 		sched_yield();
 }
 
-TEST_F(group, what_was_cleared_comes_back)
+TEST_F(group, memory_of_cleared_messages_is_uncharged)
 {
 	int fd = pipe_with(1, 65536, O_RDWR | O_NONBLOCK);
 
@@ -379,7 +379,7 @@ static long long cost_of_pipe(unsigned int msg_size, unsigned int max_msgs)
 	return (kernel_memory() - before) / 1000;
 }
 
-TEST_F_TIMEOUT(group, an_idle_pipe_is_small_whatever_it_may_hold, 120)
+TEST_F_TIMEOUT(group, an_idle_pipe_is_small_with_any_limits, 120)
 {
 	long long small, large;
 

@@ -536,7 +536,7 @@ FIXTURE_VARIANT_ADD(matrix, owner) { .who = "owner" };
 FIXTURE_VARIANT_ADD(matrix, group) { .who = "group" };
 FIXTURE_VARIANT_ADD(matrix, other) { .who = "other" };
 FIXTURE_VARIANT_ADD(matrix, namespace_root) { .who = "namespace root" };
-FIXTURE_VARIANT_ADD(matrix, namespace_root_who_is_0_outside) { .who = "namespace root, 0 outside" };
+FIXTURE_VARIANT_ADD(matrix, namespace_root_with_uid_0_outside) { .who = "namespace root, 0 outside" };
 FIXTURE_VARIANT_ADD(matrix, root_without_the_capability) { .who = "root without CAP_SYS_ADMIN" };
 
 FIXTURE_SETUP(matrix)
@@ -556,7 +556,7 @@ FIXTURE_TEARDOWN(matrix)
 }
 
 /* spec: 1-privileged-ioctl 6-privilege 9-eperm 11-privilege */
-TEST_F_TIMEOUT(matrix, may_do_what_the_table_says, 120)
+TEST_F_TIMEOUT(matrix, is_granted_what_the_table_says, 120)
 {
 	const struct user *user = NULL;
 	struct state before, after;
@@ -592,7 +592,7 @@ TEST_F_TIMEOUT(matrix, may_do_what_the_table_says, 120)
 }
 
 /* spec: 11-testing */
-TEST(the_table_and_the_tests_speak_of_the_same)
+TEST(table_and_tests_name_the_same_operations)
 {
 	read_table();
 	EXPECT_STREQ("", wrong);

@@ -32,7 +32,7 @@ static pid_t send_as(int fd, uid_t uid, gid_t gid)
 	return child;
 }
 
-TEST_F(pipe, no_head_without_a_message)
+TEST_F(pipe, an_empty_pipe_has_no_head_record)
 {
 	struct kmsgpipe_stats stats = stats_of(self->fd);
 
@@ -46,7 +46,7 @@ TEST_F(pipe, no_head_without_a_message)
 }
 
 /* spec: 3-ownership */
-TEST_F(pipe, real_ids_of_the_task_that_writes)
+TEST_F(pipe, the_record_holds_the_real_ids_of_the_writer)
 {
 	struct kmsgpipe_stats stats;
 	char buffer[4];
@@ -80,7 +80,7 @@ static int take_ids(const struct ids *ids)
 	       setresuid(ids->real, ids->effective, 0);
 }
 
-TEST_F(pipe, other_ids_than_the_real_ones_are_flagged)
+TEST_F(pipe, effective_ids_that_differ_are_flagged)
 {
 	static const struct {
 		struct ids opens, writes;
@@ -166,7 +166,7 @@ static pid_t echo_as_user(const char *program, const char *text)
 }
 
 /* spec: 3-ownership */
-TEST_F(pipe, a_set_user_id_program_does_not_lend_its_user)
+TEST_F(pipe, a_set_user_id_program_is_recorded_as_its_caller)
 {
 	static const char text[] = "shutdown now";
 	struct kmsgpipe_stats stats;
@@ -199,7 +199,7 @@ static void *send_one(void *arg)
 	return write(*(int *)arg, "mine", 4) == 4 ? NULL : arg;
 }
 
-TEST_F(pipe, process_id_of_a_thread_is_that_of_its_group)
+TEST_F(pipe, the_process_id_of_a_thread_is_its_thread_group)
 {
 	pthread_t thread;
 	void *failed;
@@ -211,7 +211,7 @@ TEST_F(pipe, process_id_of_a_thread_is_that_of_its_group)
 }
 
 /* spec: 3-fifo 4-read-oldest */
-TEST_F(pipe, sequence_follows_the_order)
+TEST_F(pipe, sequence_numbers_follow_the_queue_order)
 {
 	unsigned long long first;
 	char byte;
@@ -232,7 +232,7 @@ TEST_F(pipe, sequence_follows_the_order)
 	EXPECT_EQ(first + 4, stats_of(self->fd).head_seq);
 }
 
-TEST_F(pipe, age_lies_between_the_calls)
+TEST_F(pipe, head_age_is_the_time_since_the_write)
 {
 	unsigned long long before = now_ns(), sent, asked, age;
 
@@ -244,7 +244,7 @@ TEST_F(pipe, age_lies_between_the_calls)
 	EXPECT_GE(now_ns() - before, age);
 }
 
-TEST_F(pipe, a_writer_learns_nothing_of_others)
+TEST_F(pipe, no_sender_without_read_access)
 {
 	int writing = open_pipe(O_WRONLY), neither = open_pipe(O_ACCMODE);
 
@@ -320,7 +320,7 @@ TEST_F(pipe, a_user_namespace_sees_its_own_ids)
 	}
 }
 
-TEST_F(pipe, another_pid_namespace_sees_no_process_id)
+TEST_F(pipe, another_pid_namespace_sees_pid_zero)
 {
 	int status;
 	pid_t child;

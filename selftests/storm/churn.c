@@ -77,7 +77,7 @@ static unsigned long long least(const unsigned long long *times, unsigned int co
 	return least;
 }
 
-TEST_F_TIMEOUT(registry, thousands_of_pipes_at_once, 400)
+TEST_F_TIMEOUT(registry, thousands_of_pipes_exist_at_once, 400)
 {
 	static unsigned long long created[MOST], opened[MOST], destroyed[MOST];
 	static unsigned int made[MOST], ids[MOST + 1];
@@ -210,7 +210,7 @@ TEST_F_TIMEOUT(registry, statistics_are_whole_while_pipes_come_and_go, 400)
 	TH_LOG("%u pipes, %u readings during %lu turns", pipes, round, shared->turns[0] + shared->turns[1]);
 }
 
-TEST_F_TIMEOUT(registry, creators_get_numbers_and_names_of_their_own, 120)
+TEST_F_TIMEOUT(registry, concurrent_creators_get_distinct_numbers_and_names, 120)
 {
 	enum { CREATORS = 4, EACH = 50 };
 	struct { unsigned int by_id[MOST], by_name[EACH]; } *shared = shared_memory(sizeof(*shared));
@@ -409,7 +409,7 @@ static int race_by_name(struct race *race, unsigned long long seed)
 	return 0;
 }
 
-TEST_F_TIMEOUT(registry, a_thousand_creations_race_with_everything, 400)
+TEST_F_TIMEOUT(registry, creations_race_with_opens_reads_and_destruction, 400)
 {
 	static int (*const racers[])(struct race *, unsigned long long) = {
 		race_use, race_wait, race_proc, race_sysfs, race_by_name,
@@ -477,7 +477,7 @@ TEST_F_TIMEOUT(registry, a_thousand_creations_race_with_everything, 400)
 	       race->opened, race->missed, race->waited, race->proc, race->sysfs, race->by_name);
 }
 
-TEST_F_TIMEOUT(registry, one_of_many_destroys_it, 60)
+TEST_F_TIMEOUT(registry, only_one_of_many_concurrent_destroys_succeeds, 60)
 {
 	enum { DESTROYERS = 4 };
 	unsigned int rounds = scaled(50) > 50 ? scaled(50) : 50, round;

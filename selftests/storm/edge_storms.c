@@ -65,11 +65,11 @@ static int forget(struct memory *memory, int there)
 	return madvise(memory->pages + PAGE, PAGE, MADV_DONTNEED);
 }
 
-FIXTURE_VARIANT_ADD(storm, of_protection) { .change = protect };
-FIXTURE_VARIANT_ADD(storm, of_mappings) { .change = unmap };
-FIXTURE_VARIANT_ADD(storm, of_write_protection) { .change = for_reading_only };
-FIXTURE_VARIANT_ADD(storm, of_truncation) { .change = truncate_file, .in_a_file = 1 };
-FIXTURE_VARIANT_ADD(storm, of_forgetting) { .change = forget, .returns = 1 };
+FIXTURE_VARIANT_ADD(storm, while_memory_is_protected) { .change = protect };
+FIXTURE_VARIANT_ADD(storm, while_memory_is_unmapped) { .change = unmap };
+FIXTURE_VARIANT_ADD(storm, while_memory_is_write_protected) { .change = for_reading_only };
+FIXTURE_VARIANT_ADD(storm, while_a_mapped_file_is_truncated) { .change = truncate_file, .in_a_file = 1 };
+FIXTURE_VARIANT_ADD(storm, while_pages_are_discarded) { .change = forget, .returns = 1 };
 
 FIXTURE_SETUP(storm)
 {
@@ -197,7 +197,7 @@ static void *blow(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(storm, loses_no_message, 120)
+TEST_F_TIMEOUT(storm, no_message_is_lost, 120)
 {
 	unsigned long calls = scaled(20000), sent = 0, received = 0, full = 0, faults = 0, i;
 	struct kmsgpipe_stats before = stats_of(self->fd), after;

@@ -179,17 +179,17 @@ static int shared(struct storm *storm, int nonblocking, unsigned int room, unsig
 	return good && balanced(&storm->ledger);
 }
 
-TEST_F_TIMEOUT(storm, of_sixteen_tasks_none_starves, 600)
+TEST_F_TIMEOUT(storm, none_of_sixteen_tasks_starves, 600)
 {
 	EXPECT_TRUE(shared(self->storm, self->nonblocking, 128, 0));
 }
 
-TEST_F_TIMEOUT(storm, with_room_for_one_none_starves, 600)
+TEST_F_TIMEOUT(storm, no_task_starves_with_room_for_one, 600)
 {
 	EXPECT_TRUE(shared(self->storm, self->nonblocking, 1, 0));
 }
 
-TEST_F_TIMEOUT(storm, nor_beside_tasks_of_low_priority, 600)
+TEST_F_TIMEOUT(storm, no_task_starves_beside_tasks_of_low_priority, 600)
 {
 	EXPECT_TRUE(shared(self->storm, self->nonblocking, 16, 2));
 }

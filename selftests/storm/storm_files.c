@@ -36,7 +36,7 @@ static void told(const char *what)
 	fflush(stdout);
 }
 
-TEST_F_TIMEOUT(storm, a_fork_has_the_same_open_file, 600)
+TEST_F_TIMEOUT(storm, fork_shares_the_open_file, 600)
 {
 	unsigned long i;
 	char byte;
@@ -67,7 +67,7 @@ TEST_F_TIMEOUT(storm, a_fork_has_the_same_open_file, 600)
 	told("forks");
 }
 
-TEST_F_TIMEOUT(storm, duplicates_are_one, 600)
+TEST_F_TIMEOUT(storm, dup_shares_the_open_file, 600)
 {
 	unsigned long i;
 
@@ -124,7 +124,7 @@ static int receive_descriptor(int socket)
 	return fd;
 }
 
-TEST_F_TIMEOUT(storm, one_in_flight_is_open, 600)
+TEST_F_TIMEOUT(storm, a_descriptor_in_flight_keeps_the_file_open, 600)
 {
 	unsigned long i;
 	char byte;
@@ -154,7 +154,7 @@ TEST_F_TIMEOUT(storm, one_in_flight_is_open, 600)
 	told("descriptors in flight");
 }
 
-TEST_F_TIMEOUT(storm, cloexec_closes_it, 600)
+TEST_F_TIMEOUT(storm, exec_closes_a_cloexec_descriptor, 600)
 {
 	unsigned long i;
 
@@ -191,7 +191,7 @@ TEST_F_TIMEOUT(storm, cloexec_closes_it, 600)
 }
 
 /* As with the pipes of pipe(2): a call keeps its file, whatever becomes of the descriptor. */
-TEST_F_TIMEOUT(storm, closing_it_under_a_sleeper_leaves_it_asleep, 600)
+TEST_F_TIMEOUT(storm, close_does_not_wake_a_sleeper_of_the_file, 600)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	unsigned long i;
@@ -248,7 +248,7 @@ static void await_asleep_in(pid_t tid, long call)
 }
 
 /* It keeps the file, too; but once it is woken it looks for the descriptor anew, and that is not open. */
-TEST_F_TIMEOUT(storm, closing_it_under_poll_leaves_it_asleep, 600)
+TEST_F_TIMEOUT(storm, close_does_not_wake_a_poller_of_the_file, 600)
 {
 	unsigned long i;
 	char byte;

@@ -38,7 +38,7 @@ static int killed(struct task *victim)
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 
-TEST_F_TIMEOUT(storm, asleep, 600)
+TEST_F_TIMEOUT(storm, killed_sleepers_lose_no_message, 600)
 {
 	unsigned long rounds = scaled(500), i;
 	struct storm *storm = self->storm;
@@ -97,7 +97,7 @@ static int accounted_for(struct storm *storm, unsigned long long enqueued, unsig
 	return enqueued == dequeued && unsaid <= writers && unread <= readers && missing <= readers;
 }
 
-TEST_F_TIMEOUT(storm, at_work, 600)
+TEST_F_TIMEOUT(storm, killed_busy_tasks_lose_at_most_their_message, 600)
 {
 	unsigned long rounds = scaled(300), i, steps, victims[2] = { 0 };
 	struct kmsgpipe_stats before, stats;

@@ -110,7 +110,7 @@ static void toggling(struct task *self)
 	ioctl(fd, FIONBIO, &on);
 }
 
-TEST_F_TIMEOUT(storm, eagain_exactly_when_full_and_when_empty, 600)
+TEST_F_TIMEOUT(storm, eagain_only_when_full_or_empty, 600)
 {
 	unsigned long calls = scaled(200000), i, full = 0, empty = 0, first = 0, next = 0, refused;
 	unsigned long long chance = self->storm->seed;
@@ -175,7 +175,7 @@ static int counted(struct storm *storm, const char *what, unsigned long long ref
 	return 0;
 }
 
-TEST_F_TIMEOUT(storm, eagain_with_others_at_work, 600)
+TEST_F_TIMEOUT(storm, eagain_only_when_full_or_empty_beside_other_tasks, 600)
 {
 	unsigned long messages = scaled(20000) / 2;
 	struct storm *storm = self->storm;
@@ -197,7 +197,7 @@ TEST_F_TIMEOUT(storm, eagain_with_others_at_work, 600)
 	EXPECT_TRUE(balanced(&storm->ledger));
 }
 
-TEST_F_TIMEOUT(storm, eagain_while_others_turn_o_nonblock, 600)
+TEST_F_TIMEOUT(storm, eagain_only_when_full_or_empty_while_o_nonblock_toggles, 600)
 {
 	unsigned long messages = scaled(20000) / 2;
 	struct storm *storm = self->storm;

@@ -162,37 +162,37 @@ static int carries_alike(struct storm *storm, int nonblocking, int kind)
 	       carries(storm, nonblocking, names[kind], kinds, 3, scaled(10000));
 }
 
-TEST_F_TIMEOUT(storm, poll, 600)
+TEST_F_TIMEOUT(storm, poll_misses_no_event, 600)
 {
 	EXPECT_TRUE(carries_alike(self->storm, self->nonblocking, POLL));
 }
 
-TEST_F_TIMEOUT(storm, select, 600)
+TEST_F_TIMEOUT(storm, select_misses_no_event, 600)
 {
 	EXPECT_TRUE(carries_alike(self->storm, self->nonblocking, SELECT));
 }
 
-TEST_F_TIMEOUT(storm, level_triggered_epoll, 600)
+TEST_F_TIMEOUT(storm, level_triggered_epoll_misses_no_event, 600)
 {
 	EXPECT_TRUE(carries_alike(self->storm, self->nonblocking, LEVEL));
 }
 
-TEST_F_TIMEOUT(storm, edge_triggered_epoll, 600)
+TEST_F_TIMEOUT(storm, edge_triggered_epoll_misses_no_event, 600)
 {
 	EXPECT_TRUE(carries_alike(self->storm, self->nonblocking, EDGE));
 }
 
-TEST_F_TIMEOUT(storm, one_shot_epoll, 600)
+TEST_F_TIMEOUT(storm, one_shot_epoll_misses_no_event, 600)
 {
 	EXPECT_TRUE(carries_alike(self->storm, self->nonblocking, ONESHOT));
 }
 
-TEST_F_TIMEOUT(storm, exclusive_epoll, 600)
+TEST_F_TIMEOUT(storm, exclusive_epoll_misses_no_event, 600)
 {
 	EXPECT_TRUE(carries_alike(self->storm, self->nonblocking, EXCLUSIVE));
 }
 
-TEST_F_TIMEOUT(storm, all_beside_each_other_with_room_for_one, 600)
+TEST_F_TIMEOUT(storm, all_kinds_together_with_room_for_one, 600)
 {
 	static const int kinds[KINDS] = { SLEEP, POLL, SELECT, LEVEL, EDGE, ONESHOT, EXCLUSIVE };
 
@@ -200,7 +200,7 @@ TEST_F_TIMEOUT(storm, all_beside_each_other_with_room_for_one, 600)
 	EXPECT_TRUE(carries(self->storm, self->nonblocking, "all ways, room for one", kinds, KINDS, scaled(10000)));
 }
 
-TEST_F_TIMEOUT(storm, all_beside_each_other_with_room_for_five, 600)
+TEST_F_TIMEOUT(storm, all_kinds_together_with_room_for_five, 600)
 {
 	static const int kinds[KINDS] = { SLEEP, POLL, SELECT, LEVEL, EDGE, ONESHOT, EXCLUSIVE };
 

@@ -179,7 +179,7 @@ static void tell(const struct storm *storm, const char *what)
 	printf(" (readers and writers)\n");
 }
 
-TEST_F_TIMEOUT(storm, every_call_ends_as_its_handler_says, 600)
+TEST_F_TIMEOUT(storm, eintr_only_without_sa_restart, 600)
 {
 	struct storm *storm = self->storm;
 	int i;
@@ -199,7 +199,7 @@ TEST_F_TIMEOUT(storm, every_call_ends_as_its_handler_says, 600)
 }
 
 /* One of each side: nobody else would take what a signal has made one of them leave. */
-TEST_F_TIMEOUT(storm, restarted_calls_miss_nothing, 600)
+TEST_F_TIMEOUT(storm, restarted_calls_lose_no_message, 600)
 {
 	struct storm *storm = self->storm;
 

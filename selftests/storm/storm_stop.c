@@ -103,7 +103,7 @@ TEST_F(storm, a_stopped_writer_takes_no_slot)
 }
 
 /* It is woken for a message, and stopped before it runs: it takes the message first. */
-TEST_F(storm, a_stop_swallows_no_wakeup)
+TEST_F(storm, a_stop_does_not_lose_a_wakeup)
 {
 	struct storm *storm = self->storm;
 	struct task *task;
@@ -125,7 +125,7 @@ TEST_F(storm, a_stop_swallows_no_wakeup)
 	EXPECT_EQ(1, all_received(&storm->ledger));
 }
 
-TEST_F_TIMEOUT(storm, others_go_on_while_one_is_stopped, 600)
+TEST_F_TIMEOUT(storm, others_continue_while_one_task_is_stopped, 600)
 {
 	unsigned long rounds = scaled(150), i;
 	struct storm *storm = self->storm;
@@ -151,7 +151,7 @@ TEST_F_TIMEOUT(storm, others_go_on_while_one_is_stopped, 600)
 	EXPECT_TRUE(tells_of(storm, rounds, "times that one was stopped"));
 }
 
-TEST_F_TIMEOUT(storm, everybody_is_stopped_again_and_again, 600)
+TEST_F_TIMEOUT(storm, stopping_all_tasks_repeatedly_loses_nothing, 600)
 {
 	unsigned long rounds = scaled(3000), i;
 	struct storm *storm = self->storm;
@@ -256,7 +256,7 @@ static void write_from_swamp(struct task *self)
 	}
 }
 
-TEST_F_TIMEOUT(storm, others_go_on_while_one_hangs_in_a_page_fault, 600)
+TEST_F_TIMEOUT(storm, others_continue_while_one_task_is_in_a_page_fault, 600)
 {
 	unsigned long rounds = scaled(100);
 	struct storm *storm = self->storm;
@@ -274,7 +274,7 @@ TEST_F_TIMEOUT(storm, others_go_on_while_one_hangs_in_a_page_fault, 600)
 
 #define PROCESSOR "/sys/devices/system/cpu/cpu1/online"
 
-TEST_F_TIMEOUT(storm, processors_come_and_go, 600)
+TEST_F_TIMEOUT(storm, cpu_hotplug_loses_no_message, 600)
 {
 	unsigned long rounds = scaled(20), i;
 	struct storm *storm = self->storm;

@@ -153,7 +153,7 @@ static int pass(struct storm *storm, int nonblocking, struct monitor *monitor, u
 
 /* Ends when nothing moves any more, however long it takes. */
 /* spec: 3-fifo 5-many 5-serialized */
-TEST_F_TIMEOUT(pipe, passes_them_whole_once_and_in_order, 1000000)
+TEST_F_TIMEOUT(pipe, messages_arrive_whole_once_and_in_order, 1000000)
 {
 	struct storm *storm = shared_memory(sizeof(*storm));
 	struct monitor monitor = { .fd = self->fd };

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-TEST_F(registry, uevents_come_and_go_with_pipes)
+TEST_F(registry, create_and_destroy_send_uevents)
 {
 	struct kmsgpipe_create named = named_pipe("weather"), unnamed = default_pipe();
 	/* The lines of a device that comes and goes; `%ld` is its number. */
@@ -51,7 +51,7 @@ TEST_F(registry, uevents_come_and_go_with_pipes)
 	close(netlink);
 }
 
-TEST_F(registry, a_uevent_comes_when_the_node_is_there)
+TEST_F(registry, the_node_exists_when_its_uevent_arrives)
 {
 	struct kmsgpipe_create create = named_pipe("ready");
 	struct pollfd poll_fd;
@@ -76,7 +76,7 @@ TEST_F(registry, a_uevent_comes_when_the_node_is_there)
 	close(netlink);
 }
 
-TEST_F_TIMEOUT(registry, who_opens_a_pipe_when_it_is_announced_can, 120)
+TEST_F_TIMEOUT(registry, a_pipe_can_be_opened_when_its_uevent_arrives, 120)
 {
 	const unsigned int cycles = scaled(200);
 	struct kmsgpipe_create create = named_pipe("announced");

@@ -21,7 +21,7 @@
 /* ---- procfs ---- */
 
 /* spec: 8-proc 8-example */
-TEST_F(registry, proc_has_a_line_a_pipe)
+TEST_F(registry, proc_has_one_line_per_pipe)
 {
 	struct kmsgpipe_create create = named_pipe("named");
 	char text[4096], expected[4096];
@@ -61,7 +61,7 @@ TEST_F(registry, proc_has_a_line_a_pipe)
 }
 
 /* spec: 8-proc */
-TEST_F(registry, proc_counts_what_expired)
+TEST_F(registry, proc_counts_expired_messages)
 {
 	struct kmsgpipe_create create = default_pipe();
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 1, .expiry_ms = 1 };
@@ -81,7 +81,7 @@ TEST_F(registry, proc_counts_what_expired)
 }
 
 /* spec: 8-seq-file */
-TEST_F(registry, proc_reads_alike_in_pieces)
+TEST_F(registry, proc_reads_the_same_in_pieces)
 {
 	static const size_t pieces[] = { 1, 7, 100, 4096 };
 	struct kmsgpipe_create create = default_pipe();
@@ -109,7 +109,7 @@ TEST_F(registry, proc_reads_alike_in_pieces)
 
 /* ---- fdinfo ---- */
 
-TEST_F(registry, fdinfo_tells_what_went_through_a_descriptor)
+TEST_F(registry, fdinfo_counts_the_traffic_of_the_open_file)
 {
 	static const struct { int flags; const char *mode; } modes[] = {
 		{ O_RDONLY, "\nkmsgpipe-mode:\tr\n" }, { O_WRONLY, "\nkmsgpipe-mode:\tw\n" },
@@ -275,7 +275,7 @@ static int shows(const char *path, const char *what)
 	return strstr(text, what) != NULL;
 }
 
-TEST_F(registry, none_shows_what_is_in_a_message)
+TEST_F(registry, no_view_shows_message_content)
 {
 	static const char *const others[] = { PROC, DEBUG_FILE };
 	const char *secret = "a-secret-of-the-sender";
@@ -317,7 +317,7 @@ TEST_F(registry, none_shows_what_is_in_a_message)
 }
 
 /* spec: 11-debug */
-TEST_F(registry, open_views_of_a_destroyed_pipe)
+TEST_F(registry, open_views_of_a_destroyed_pipe_are_enodev)
 {
 	struct kmsgpipe_create create = default_pipe();
 	int depth, enable, proc, debug;

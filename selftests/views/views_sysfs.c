@@ -56,7 +56,7 @@ static unsigned long long field_of(const struct kmsgpipe_stats *stats, size_t i)
 }
 
 /* spec: 8-sysfs */
-TEST_F(registry, sysfs_has_these_files_and_modes)
+TEST_F(registry, sysfs_has_the_documented_files_and_modes)
 {
 	static const struct { const char *file; unsigned int mode; } others[] = {
 		{ "node", 0444 }, { "flush_enable", 0644 }, { "flush_interval_ms", 0644 }, { "flush_expiry_ms", 0644 },
@@ -119,7 +119,7 @@ static void expect_same(struct __test_metadata *_metadata, int fd, const char *s
 }
 
 /* spec: 1-introspectable 8-sysfs */
-TEST_F(registry, sysfs_values_are_those_of_get_stats)
+TEST_F(registry, sysfs_values_match_get_stats)
 {
 	struct kmsgpipe_create create = { .msg_size = 100, .max_msgs = 3 };
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 1, .expiry_ms = 1 };
@@ -225,7 +225,7 @@ TEST_F(registry, sysfs_sets_the_expiry)
 	close(fd);
 }
 
-TEST_F(registry, an_expiry_set_through_sysfs_works)
+TEST_F(registry, an_expiry_set_through_sysfs_applies)
 {
 	struct kmsgpipe_create create = default_pipe();
 	long id;
@@ -280,7 +280,7 @@ TEST_F(registry, sysfs_refuses_bad_settings)
 }
 
 /* spec: 1-char-devices */
-TEST_F(registry, sysfs_tells_the_node_and_the_device)
+TEST_F(registry, sysfs_links_the_node_and_the_device)
 {
 	struct kmsgpipe_create create = named_pipe("weather");
 	struct stat node;
@@ -318,7 +318,7 @@ TEST_F(registry, sysfs_tells_the_node_and_the_device)
 }
 
 /* spec: 2-more-pipes */
-TEST_F(registry, sysfs_makes_pipes)
+TEST_F(registry, sysfs_creates_pipes)
 {
 	static const char longest[] = "0123456789abcdefghijABCDEFGHIJ_";
 	static const struct { const char *word; long ret; } cases[] = {

@@ -44,7 +44,7 @@ TEST_F(pipe, a_writer_sleeps_until_there_is_room)
 	EXPECT_EQ(stats.max_msgs, stats_of(self->fd).depth_msgs);
 }
 
-TEST_F(pipe, clearing_makes_room_for_every_sleeping_writer)
+TEST_F(pipe, clear_queue_wakes_all_sleeping_writers)
 {
 	struct call calls[3];
 	int i;
@@ -76,7 +76,7 @@ static long sleeps(pid_t tid)
 }
 
 /* spec: 4-write-wakes */
-TEST_F(pipe, readers_wake_in_the_order_they_came_one_a_message)
+TEST_F(pipe, readers_wake_in_fifo_order_one_per_message)
 {
 	long slept[4];
 	char buffers[4];
@@ -103,7 +103,7 @@ TEST_F(pipe, readers_wake_in_the_order_they_came_one_a_message)
 }
 
 /* spec: 4-write-blocks */
-TEST_F(pipe, writers_wake_in_the_order_they_came_one_a_slot)
+TEST_F(pipe, writers_wake_in_fifo_order_one_per_slot)
 {
 	char names[4] = { 'a', 'b', 'c', 'd' }, byte;
 	unsigned int i, j, max_msgs;
@@ -150,7 +150,7 @@ static void hold_asleep(struct call *calls, unsigned int count)
 }
 
 /* Only the first is woken while he is on his way: he must wake the next for what he leaves. */
-TEST_F(pipe, a_woken_reader_that_leaves_a_message_wakes_the_next)
+TEST_F(pipe, a_woken_reader_wakes_the_next_if_messages_are_left)
 {
 	char bytes[2];
 	struct call calls[] = { reader(self->fd, &bytes[0], 1), reader(self->fd, &bytes[1], 1) };
@@ -184,7 +184,7 @@ static void expect_passed_on(struct __test_metadata *_metadata, struct call firs
 }
 
 /* spec: 11-concurrency */
-TEST_F(pipe, a_reader_that_cannot_take_the_message_wakes_the_next)
+TEST_F(pipe, a_reader_with_a_short_buffer_passes_its_wakeup_on)
 {
 	char small[2];
 
@@ -192,12 +192,12 @@ TEST_F(pipe, a_reader_that_cannot_take_the_message_wakes_the_next)
 	expect_passed_on(_metadata, reader(self->fd, small, sizeof(small)), -EMSGSIZE);
 }
 
-TEST_F(pipe, a_reader_with_bad_memory_wakes_the_next)
+TEST_F(pipe, a_reader_with_bad_memory_passes_its_wakeup_on)
 {
 	expect_passed_on(_metadata, reader(self->fd, nowhere, 8), -EFAULT);
 }
 
-TEST_F(pipe, a_writer_with_bad_memory_does_not_get_in_line)
+TEST_F(pipe, a_writer_with_bad_memory_fails_before_it_queues)
 {
 	struct kmsgpipe_stats before;
 
@@ -240,7 +240,7 @@ TEST_F(pipe, a_signal_interrupts_a_sleeping_writer)
 	EXPECT_EQ(before.enqueued_msgs, stats_of(self->fd).enqueued_msgs);
 }
 
-TEST_F(pipe, with_sa_restart_the_call_goes_on)
+TEST_F(pipe, sa_restart_restarts_the_call)
 {
 	char buffer[8];
 	struct call reading = reader(self->fd, buffer, sizeof(buffer));
@@ -269,7 +269,7 @@ TEST_F(pipe, with_sa_restart_the_call_goes_on)
 	EXPECT_EQ(4, finish(&writing));
 }
 
-TEST_F(pipe, a_killed_sleeper_leaves_nothing_behind)
+TEST_F(pipe, a_killed_waiter_leaves_the_wait_list)
 {
 	int status, writing;
 	char buffer[8];
@@ -303,7 +303,7 @@ TEST_F(pipe, a_killed_sleeper_leaves_nothing_behind)
  * take what it was woken for, or nobody would.
  */
 /* spec: 11-blocking */
-TEST_F(pipe, a_signal_swallows_no_wakeup)
+TEST_F(pipe, a_signal_does_not_lose_a_wakeup)
 {
 	char buffers[2][8], byte;
 	struct call readers[] = { reader(self->fd, buffers[0], 8), reader(self->fd, buffers[1], 8) };
@@ -332,7 +332,7 @@ TEST_F(pipe, a_signal_swallows_no_wakeup)
 }
 
 /* Likewise of one that cannot take it: it must wake the next. */
-TEST_F(pipe, a_signal_swallows_no_wakeup_that_is_to_be_passed_on)
+TEST_F(pipe, a_signal_passes_the_pending_wakeup_on)
 {
 	char small, large[8];
 	struct call readers[] = { reader(self->fd, &small, 1), reader(self->fd, large, 8) };
@@ -377,7 +377,7 @@ static void *take_all(void *arg)
 }
 
 /* spec: 5-serialized */
-TEST_F_TIMEOUT(pipe, no_wakeup_is_lost_to_a_storm_of_signals, 300)
+TEST_F_TIMEOUT(pipe, no_wakeup_is_lost_under_many_signals, 300)
 {
 	unsigned long rounds = scaled(5000), i;
 	struct storm storm = { .fd = self->fd };

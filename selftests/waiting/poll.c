@@ -23,7 +23,7 @@ static uint32_t ready(int epoll)
 	return n ? event.events : 0;
 }
 
-TEST_F(pipe, poll_says_what_would_not_wait)
+TEST_F(pipe, poll_reports_what_would_not_block)
 {
 	char byte = 'x';
 
@@ -38,7 +38,7 @@ TEST_F(pipe, poll_says_what_would_not_wait)
 	EXPECT_EQ(POLLOUT, polled(self->fd));
 }
 
-TEST_F(pipe, poll_keeps_to_the_access_mode)
+TEST_F(pipe, poll_respects_the_access_mode)
 {
 	int reading = open_pipe(O_RDONLY), writing = open_pipe(O_WRONLY);
 
@@ -51,7 +51,7 @@ TEST_F(pipe, poll_keeps_to_the_access_mode)
 	close(writing);
 }
 
-TEST_F(pipe, select_agrees)
+TEST_F(pipe, select_agrees_with_poll)
 {
 	struct timeval now = { 0 };
 	fd_set in, out;
@@ -93,7 +93,7 @@ TEST_F(pipe, room_wakes_poll)
 	EXPECT_EQ(POLLOUT, finish_poll(&poller));
 }
 
-TEST_F(pipe, clearing_wakes_poll)
+TEST_F(pipe, clear_queue_wakes_poll)
 {
 	struct poller poller = { .fd = self->fd, .events = POLLOUT };
 
@@ -103,7 +103,7 @@ TEST_F(pipe, clearing_wakes_poll)
 	EXPECT_EQ(POLLOUT, finish_poll(&poller));
 }
 
-TEST_F(pipe, level_triggered_epoll)
+TEST_F(pipe, level_triggered_epoll_reports_until_drained)
 {
 	int epoll = new_epoll(self->fd, EPOLLIN);
 	char byte;
@@ -117,7 +117,7 @@ TEST_F(pipe, level_triggered_epoll)
 	close(epoll);
 }
 
-TEST_F(pipe, edge_triggered_epoll_sees_every_message)
+TEST_F(pipe, edge_triggered_epoll_reports_every_message)
 {
 	int epoll = new_epoll(self->fd, EPOLLIN | EPOLLET);
 	int i;
@@ -132,7 +132,7 @@ TEST_F(pipe, edge_triggered_epoll_sees_every_message)
 	close(epoll);
 }
 
-TEST_F(pipe, edge_triggered_epoll_sees_every_free_slot)
+TEST_F(pipe, edge_triggered_epoll_reports_every_free_slot)
 {
 	int epoll, i;
 	char byte;
@@ -148,7 +148,7 @@ TEST_F(pipe, edge_triggered_epoll_sees_every_free_slot)
 	close(epoll);
 }
 
-TEST_F(pipe, edge_triggered_epoll_sees_the_first_slot_of_what_it_filled)
+TEST_F(pipe, edge_triggered_epoll_reports_the_first_slot_of_a_filled_pipe)
 {
 	int epoll = new_epoll(self->fd, EPOLLOUT | EPOLLET);
 	char byte;
@@ -162,7 +162,7 @@ TEST_F(pipe, edge_triggered_epoll_sees_the_first_slot_of_what_it_filled)
 	close(epoll);
 }
 
-TEST_F(pipe, one_shot_epoll)
+TEST_F(pipe, one_shot_epoll_reports_once)
 {
 	struct epoll_event again = { .events = EPOLLIN | EPOLLONESHOT };
 	int epoll = new_epoll(self->fd, EPOLLIN | EPOLLONESHOT);
@@ -229,13 +229,13 @@ TEST_F(pipe, two_slots_wake_two_exclusive_epolls)
 	expect_two_woken(_metadata, self->fd, EPOLLOUT, 2, read_one);
 }
 
-TEST_F(pipe, room_for_many_wakes_two_exclusive_epolls)
+TEST_F(pipe, several_free_slots_wake_two_exclusive_epolls)
 {
 	fill(self->fd);
 	expect_two_woken(_metadata, self->fd, EPOLLOUT, 1, clear_once);
 }
 
-TEST_F(pipe, an_exclusive_epoll_takes_no_sleeping_readers_wakeup)
+TEST_F(pipe, an_exclusive_epoll_does_not_take_the_wakeup_of_a_reader)
 {
 	struct poller poller = { .epoll = new_epoll(self->fd, EPOLLIN | EPOLLEXCLUSIVE) };
 	char buffer[8];
@@ -253,7 +253,7 @@ TEST_F(pipe, an_exclusive_epoll_takes_no_sleeping_readers_wakeup)
 	close(poller.epoll);
 }
 
-TEST_F(pipe, epoll_in_use_when_the_file_is_closed)
+TEST_F(pipe, closing_a_file_in_an_epoll_set_is_safe)
 {
 	int fd = open_pipe(O_RDWR), epoll = new_epoll(fd, EPOLLIN);
 

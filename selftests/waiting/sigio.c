@@ -104,7 +104,7 @@ TEST_F(own, a_message_raises_sigio)
 }
 
 /* spec: 11-async */
-TEST_F(own, sigio_in_detail)
+TEST_F(own, f_setsig_delivers_siginfo)
 {
 	int reading = open_id(self->id, O_RDONLY);
 	siginfo_t info;
@@ -119,7 +119,7 @@ TEST_F(own, sigio_in_detail)
 	close(reading);
 }
 
-TEST_F(own, the_default_action_is_to_die)
+TEST_F(own, default_action_of_sigio_kills_the_process)
 {
 	int status;
 	pid_t child;
@@ -135,7 +135,7 @@ TEST_F(own, the_default_action_is_to_die)
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGIO);
 }
 
-TEST_F(own, a_reader_is_told_of_each_message)
+TEST_F(own, each_message_signals_a_reader)
 {
 	int reading = open_id(self->id, O_RDONLY), i;
 	char byte;
@@ -156,7 +156,7 @@ TEST_F(own, a_reader_is_told_of_each_message)
 	close(reading);
 }
 
-TEST_F(own, a_writer_is_told_of_each_free_slot)
+TEST_F(own, each_free_slot_signals_a_writer)
 {
 	int writing = open_id(self->id, O_WRONLY), i;
 	char byte;
@@ -176,7 +176,7 @@ TEST_F(own, a_writer_is_told_of_each_free_slot)
 	close(writing);
 }
 
-TEST_F(own, who_may_do_both_is_told_of_both)
+TEST_F(own, read_write_file_is_signalled_for_both)
 {
 	char byte;
 
@@ -190,7 +190,7 @@ TEST_F(own, who_may_do_both_is_told_of_both)
 	EXPECT_TRUE(nothing());
 }
 
-TEST_F(own, clearing_tells_writers)
+TEST_F(own, clear_queue_signals_writers)
 {
 	int writing = open_id(self->id, O_WRONLY);
 
@@ -208,7 +208,7 @@ TEST_F(own, clearing_tells_writers)
 	close(writing);
 }
 
-TEST_F(own, a_sweep_tells_writers)
+TEST_F(own, a_sweep_signals_writers)
 {
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 10, .expiry_ms = 1 };
 	int writing = open_id(self->id, O_WRONLY);
@@ -225,7 +225,7 @@ TEST_F(own, a_sweep_tells_writers)
 	close(writing);
 }
 
-TEST_F(own, calls_that_fail_tell_nobody)
+TEST_F(own, failing_calls_send_no_signal)
 {
 	struct kmsgpipe_stats *readonly = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char buffer[512] = { 0 };
@@ -245,7 +245,7 @@ TEST_F(own, calls_that_fail_tell_nobody)
 	EXPECT_TRUE(nothing());
 }
 
-TEST_F(own, not_after_it_was_switched_off)
+TEST_F(own, no_signal_after_o_async_is_cleared)
 {
 	block_signals();
 	notify(self->fd, SIGRTMIN);
@@ -260,7 +260,7 @@ TEST_F(own, not_after_it_was_switched_off)
 	EXPECT_TRUE(nothing());
 }
 
-TEST_F(own, fioasync_switches_it_too)
+TEST_F(own, fioasync_sets_and_clears_o_async)
 {
 	int on = 1, off = 0;
 
@@ -277,7 +277,7 @@ TEST_F(own, fioasync_switches_it_too)
 	EXPECT_TRUE(nothing());
 }
 
-TEST_F(own, not_after_the_descriptor_is_gone)
+TEST_F(own, no_signal_after_close)
 {
 	int closed = open_id(self->id, O_RDWR), other = open_id(self->id, O_RDWR), copy, i;
 	char byte;
@@ -308,7 +308,7 @@ TEST_F(own, not_after_the_descriptor_is_gone)
 	EXPECT_TRUE(nothing());
 }
 
-TEST_F(own, no_work_is_left_when_the_last_one_is_gone)
+TEST_F(own, no_notification_without_a_listener)
 {
 	/* Nobody polls: changes are announced to who wants signals alone. */
 	/* What they were opened for: each kind is in a list of its own. */
@@ -345,7 +345,7 @@ TEST_F(own, no_work_is_left_when_the_last_one_is_gone)
 	EXPECT_TRUE(nothing());
 }
 
-TEST_F(own, destroying_tells_everybody)
+TEST_F(own, destroy_signals_all_listeners)
 {
 	int reading = open_id(self->id, O_RDONLY), writing = open_id(self->id, O_WRONLY), i;
 	unsigned int seen = 0;
@@ -375,7 +375,7 @@ TEST_F(own, destroying_tells_everybody)
 	close(writing);
 }
 
-TEST_F(own, who_opened_it_for_requests_only_is_told_of_the_end)
+TEST_F(own, ioctl_only_file_is_signalled_by_destroy)
 {
 	int neither = open_id(self->id, O_ACCMODE);
 	char byte;
@@ -472,7 +472,7 @@ static int end_of(struct peer *peer)
 }
 
 /* spec: 11-async */
-TEST_F(own, several_processes_at_once)
+TEST_F(own, several_processes_are_signalled)
 {
 	static const int flags[] = { O_RDONLY, O_RDONLY, O_WRONLY, O_WRONLY };
 	struct peer peers[4];
@@ -524,7 +524,7 @@ TEST_F(own, several_processes_at_once)
 	}
 }
 
-TEST_F(own, another_process_owns_it)
+TEST_F(own, f_setown_signals_another_process)
 {
 	struct peer peer = new_peer(self->id, O_ACCMODE);
 	int fd = open_id(self->id, O_RDONLY);
@@ -558,7 +558,7 @@ static void *send_until_stopped(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(own, switching_races_with_sending, 120)
+TEST_F_TIMEOUT(own, o_async_races_with_writers, 120)
 {
 	int rounds = scaled(2000), i, fd;
 	struct call call = { .fd = self->fd };
@@ -605,7 +605,7 @@ static void *switch_it(void *arg)
  * Whatever the threads of a process do to a file at the same time: with O_ASYNC off there is no signal,
  * and what is closed is forgotten. KASAN notices a signal for a closed file.
  */
-TEST_F_TIMEOUT(own, switching_by_many_threads, 300)
+TEST_F_TIMEOUT(own, o_async_races_among_threads, 300)
 {
 	int round, rounds = scaled(1000);
 	struct switcher switchers[3];

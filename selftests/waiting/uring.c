@@ -53,7 +53,7 @@ static int complete(FIXTURE_DATA(uring) *self)
 }
 
 /* spec: 1-file-operations */
-TEST_F(uring, read_of_a_waiting_message)
+TEST_F(uring, a_read_of_a_queued_message_completes_at_once)
 {
 	char buffer[16];
 
@@ -65,7 +65,7 @@ TEST_F(uring, read_of_a_waiting_message)
 }
 
 /* spec: 4-read-eagain */
-TEST_F(uring, read_that_would_wait)
+TEST_F(uring, a_read_of_an_empty_pipe_completes_later)
 {
 	char buffer[16];
 
@@ -79,7 +79,7 @@ TEST_F(uring, read_that_would_wait)
 }
 
 /* spec: 4-write-eagain */
-TEST_F(uring, write_that_would_wait)
+TEST_F(uring, a_write_to_a_full_pipe_completes_later)
 {
 	char byte;
 
@@ -92,7 +92,7 @@ TEST_F(uring, write_that_would_wait)
 	EXPECT_EQ(0, ring_workers());
 }
 
-TEST_F(uring, only_a_write_that_ends_in_refusal_is_counted_as_refused)
+TEST_F(uring, refused_full_counts_only_writes_that_fail)
 {
 	struct kmsgpipe_stats before;
 	int refused, i;
@@ -148,7 +148,7 @@ TEST_F(uring, errors_are_those_of_read_and_write)
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
 }
 
-TEST_F(uring, a_nonblocking_file_is_waited_for_as_a_pipe_is)
+TEST_F(uring, requests_to_a_nonblocking_file_wait_as_for_a_pipe)
 {
 	int message_pipe = self->fd, ends[2], i;
 	char buffer[16];
@@ -169,7 +169,7 @@ TEST_F(uring, a_nonblocking_file_is_waited_for_as_a_pipe_is)
 	close(ends[1]);
 }
 
-TEST_F(uring, poll_request)
+TEST_F(uring, a_poll_request_completes_with_a_message)
 {
 	ASSERT_EQ(1, submit(self, IORING_OP_POLL_ADD, NULL, 0));
 	EXPECT_EQ(0, completions(self));
@@ -177,7 +177,7 @@ TEST_F(uring, poll_request)
 	EXPECT_EQ(POLLIN, complete(self) & POLLIN);
 }
 
-TEST_F(uring, requests_that_wait_end_with_the_pipe)
+TEST_F(uring, destroy_ends_waiting_requests)
 {
 	struct kmsgpipe_create create = { .msg_size = 16, .max_msgs = 1 };
 	int fd = self->fd, empty, full, results[3], i;

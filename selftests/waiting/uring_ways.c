@@ -124,7 +124,7 @@ static void expect_waiting(struct __test_metadata *_metadata, FIXTURE_DATA(uring
 	EXPECT_EQ(0, ring_completions(&self->ring));
 }
 
-TEST_F(uring_ways, a_read_goes_on_until_there_are_no_more_buffers)
+TEST_F(uring_ways, a_multishot_read_ends_without_buffers)
 {
 	ASSERT_EQ(0, provide_buffers(self));
 	ASSERT_EQ(5, write(self->fd, "early", 5));
@@ -147,7 +147,7 @@ TEST_F(uring_ways, a_read_goes_on_until_there_are_no_more_buffers)
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
 }
 
-TEST_F(uring_ways, a_message_goes_on_in_the_next_buffer)
+TEST_F(uring_ways, a_message_continues_in_the_next_buffer)
 {
 	static const char message[] = "16 bytes for one 16 for the other and the rest";
 	int rest = sizeof(message) - 1 - 2 * SIZE;
@@ -162,7 +162,7 @@ TEST_F(uring_ways, a_message_goes_on_in_the_next_buffer)
 	expect_part(_metadata, self, 3, "next", 4);
 }
 
-TEST_F(uring_ways, a_read_that_goes_on_ends_with_the_pipe)
+TEST_F(uring_ways, destroy_ends_a_multishot_read)
 {
 	struct kmsgpipe_create create = default_pipe();
 	int pipe0 = self->fd;
@@ -179,7 +179,7 @@ TEST_F(uring_ways, a_read_that_goes_on_ends_with_the_pipe)
 	self->fd = pipe0;
 }
 
-TEST_F(uring_ways, registered_files_and_buffers)
+TEST_F(uring_ways, registered_files_and_buffers_work)
 {
 	struct iovec all = { self->buffers, sizeof(self->buffers) };
 	struct io_uring_sqe fixed;
@@ -237,7 +237,7 @@ TEST_F(uring_ways, vectors_gather_and_scatter_one_message)
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
 }
 
-TEST_F(uring_ways, a_read_behind_a_write_that_waits)
+TEST_F(uring_ways, a_linked_read_runs_after_a_write_that_waits)
 {
 	struct io_uring_sqe first = request(self, IORING_OP_WRITE, "late", 4);
 	struct io_uring_sqe second = request(self, IORING_OP_READ, self->buffers[0], SIZE);
@@ -257,7 +257,7 @@ TEST_F(uring_ways, a_read_behind_a_write_that_waits)
 	EXPECT_EQ(1, self->buffers[0][0]);
 }
 
-TEST_F(uring_ways, a_read_behind_a_write_that_fails)
+TEST_F(uring_ways, a_linked_read_is_cancelled_after_a_failed_write)
 {
 	static const char long_one[KMSGPIPE_MSG_SIZE_DEFAULT + 1];
 	struct io_uring_sqe first = request(self, IORING_OP_WRITE, long_one, sizeof(long_one));
