@@ -9,6 +9,7 @@
 #include "lib/own_fixture.h"
 #include "lib/pipe.h"
 #include "lib/records.h"
+#include "lib/signals.h"
 #include "lib/tasks.h"
 
 #include <signal.h>
@@ -265,21 +266,12 @@ TEST_F(stalled, readers_and_writers_sleep_and_wake_meanwhile)
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 }
 
-static volatile sig_atomic_t signals;
-
-static void count_signal(int signal)
-{
-	(void)signal;
-	signals++;
-}
-
 TEST_F(stalled, a_second_dump_waits_for_the_first)
 {
-	struct sigaction action = { .sa_handler = count_signal };
 	struct dumper second = { .fd = self->fd, .buffer = pages(BUFFER), .size = BUFFER };
 	struct dumper third = { .fd = self->nonblocking, .buffer = pages(BUFFER), .size = BUFFER };
 
-	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	on_sigusr1(0);
 	start_dump(&second);
 	await_asleep(second.tid);
 	EXPECT_FALSE(__atomic_load_n(&second.done, __ATOMIC_ACQUIRE));
@@ -289,12 +281,11 @@ TEST_F(stalled, a_second_dump_waits_for_the_first)
 	EXPECT_EQ(~0U, second.dump.records);
 	EXPECT_EQ(1, signals);
 	/* It sleeps, or goes on after the signal if the program wants that. */
-	action.sa_flags = SA_RESTART;
-	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	on_sigusr1(SA_RESTART);
 	start_dump(&third);
 	await_asleep(third.tid);
 	ASSERT_EQ(0, pthread_kill(third.thread, SIGUSR1));
-	while (signals != 2)
+	while (signals != 1)
 		sched_yield();
 	await_asleep(third.tid);
 	EXPECT_FALSE(__atomic_load_n(&third.done, __ATOMIC_ACQUIRE));

@@ -77,7 +77,7 @@ static unsigned long long least(const unsigned long long *times, unsigned int co
 	return least;
 }
 
-TEST_F_TIMEOUT(registry, thousands_of_pipes_exist_at_once, 400)
+TEST_F_TIMEOUT(registry, thousands_of_pipes_at_once, 400)
 {
 	static unsigned long long created[MOST], opened[MOST], destroyed[MOST];
 	static unsigned int made[MOST], ids[MOST + 1];
