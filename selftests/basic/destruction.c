@@ -20,7 +20,7 @@
 TEST_F(registry, pipe_0_cannot_be_destroyed)
 {
 	ASSERT_EQ(1, write(self->fd, "x", 1));
-	EXPECT_EQ(-EBUSY, destroy(self->fd));
+	EXPECT_EQ(-EBUSY, destroy_pipe(self->fd));
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
 	EXPECT_TRUE(is_there(NODE));
 }
@@ -33,7 +33,7 @@ TEST_F(registry, node_and_sysfs_are_gone_when_destroy_returns)
 	int fd = own_pipe(&id, 4, O_RDWR);
 
 	ASSERT_EQ(0, fstat(fd, &node));
-	ASSERT_EQ(0, destroy(fd));
+	ASSERT_EQ(0, destroy_pipe(fd));
 	EXPECT_EQ(-ENOENT, try_open_id(id, O_RDWR));
 	EXPECT_FALSE(is_there(sysfs_file(id, "")));
 	/* A node that somebody made by hand leads nowhere. */
@@ -92,7 +92,7 @@ TEST_F(registry, calls_on_a_destroyed_pipe_fail_with_enodev)
 	long id;
 
 	empty = own_pipe(&id, 4, O_RDWR | O_NONBLOCK);
-	ASSERT_EQ(0, destroy(empty));
+	ASSERT_EQ(0, destroy_pipe(empty));
 	expect_no_device(_metadata, empty);
 
 	/* Whether it held messages, and whether a call might wait. */
@@ -100,10 +100,10 @@ TEST_F(registry, calls_on_a_destroyed_pipe_fail_with_enodev)
 	full = open_id(id, O_RDWR | O_NONBLOCK);
 	blocking = open_id(id, O_RDWR);
 	fill(full);
-	ASSERT_EQ(0, destroy(full));
+	ASSERT_EQ(0, destroy_pipe(full));
 	expect_no_device(_metadata, full);
 	expect_no_device(_metadata, blocking);
-	EXPECT_EQ(1, pipes_in_sysfs(0));
+	EXPECT_EQ(1, count_pipes());
 	close(blocking);
 	close(full);
 	close(empty);
@@ -120,13 +120,13 @@ TEST_F(registry, eperm_comes_before_enodev)
 	size_t i;
 	pid_t child;
 
-	ASSERT_EQ(0, destroy(fd));
+	ASSERT_EQ(0, destroy_pipe(fd));
 	child = fork();
 	if (!child) {
 		if (setgid(12) || setuid(34))
 			_exit(1);
 		for (i = 0; i < ARRAY_SIZE(privileged); i++)
-			if (TRY(ioctl(fd, privileged[i], nowhere)) != -EPERM)
+			if (TRY(ioctl(fd, privileged[i], bad_address)) != -EPERM)
 				_exit(2 + i);
 		_exit(0);
 	}
@@ -143,18 +143,18 @@ TEST_F_TIMEOUT(registry, destroy_wakes_all_waiters_with_enodev, 60)
 
 	fill(full);
 	for (i = 0; i < SLEEPERS; i++) {
-		readers[i] = reader(empty, buffers[i], sizeof(buffers[i]));
-		writers[i] = writer(full, "late", 4);
-		start(&readers[i]);
-		start(&writers[i]);
+		readers[i] = read_call(empty, buffers[i], sizeof(buffers[i]));
+		writers[i] = write_call(full, "late", 4);
+		start_call(&readers[i]);
+		start_call(&writers[i]);
 	}
 	await_readers(empty, SLEEPERS);
 	await_writers(full, SLEEPERS);
-	ASSERT_EQ(0, destroy(empty));
-	ASSERT_EQ(0, destroy(full));
+	ASSERT_EQ(0, destroy_pipe(empty));
+	ASSERT_EQ(0, destroy_pipe(full));
 	for (i = 0; i < SLEEPERS; i++) {
-		EXPECT_EQ(-ENODEV, finish(&readers[i]));
-		EXPECT_EQ(-ENODEV, finish(&writers[i]));
+		EXPECT_EQ(-ENODEV, finish_call(&readers[i]));
+		EXPECT_EQ(-ENODEV, finish_call(&writers[i]));
 	}
 	close(empty);
 	close(full);
@@ -180,7 +180,7 @@ TEST_F(registry, poll_reports_hangup)
 		pollers[i] = (struct poller){ .fd = i % 4 ? reading : fd, .events = i % 2 ? POLLIN : 0 };
 		start_poll(&pollers[i]);
 	}
-	ASSERT_EQ(0, destroy(fd));
+	ASSERT_EQ(0, destroy_pipe(fd));
 	for (i = 0; i < 16; i++) {
 		EXPECT_EQ(POLLHUP | POLLERR | pollers[i].events, finish_poll(&pollers[i]));
 	}
@@ -222,7 +222,7 @@ TEST_F(registry, epoll_reports_hangup_in_every_mode)
 		ASSERT_EQ(0, epoll_ctl(pollers[i].epoll, EPOLL_CTL_ADD, fd, &event));
 		start_poll(&pollers[i]);
 	}
-	ASSERT_EQ(0, destroy(fd));
+	ASSERT_EQ(0, destroy_pipe(fd));
 	for (i = 0; i < 5; i++) {
 		EXPECT_EQ(EPOLLIN | EPOLLHUP | EPOLLERR, finish_poll(&pollers[i]));
 		close(pollers[i].epoll);
@@ -270,8 +270,8 @@ TEST_F(registry, waiting_splice_fails_with_enodev)
 	ASSERT_EQ(0, pthread_create(&into.thread, NULL, splice_one, &into));
 	await_readers(empty, 1);
 	await_writers(full, 1);
-	ASSERT_EQ(0, destroy(empty));
-	ASSERT_EQ(0, destroy(full));
+	ASSERT_EQ(0, destroy_pipe(empty));
+	ASSERT_EQ(0, destroy_pipe(full));
 	pthread_join(from.thread, NULL);
 	pthread_join(into.thread, NULL);
 	EXPECT_EQ(-ENODEV, from.result);
@@ -296,8 +296,8 @@ TEST_F(registry, a_reused_name_is_a_new_pipe)
 	ASSERT_LE(1, id = create_pipe(&create));
 	ASSERT_LE(0, old = try_open("/dev/kmsgpipe/again", O_RDWR | O_NONBLOCK));
 	ASSERT_EQ(3, write(old, "old", 3));
-	ASSERT_EQ(0, destroy(old));
-	ASSERT_EQ(after(id), create_pipe(&create));
+	ASSERT_EQ(0, destroy_pipe(old));
+	ASSERT_EQ(next_id(id), create_pipe(&create));
 	ASSERT_LE(0, fd = try_open("/dev/kmsgpipe/again", O_RDWR | O_NONBLOCK));
 	/* The messages went with the pipe. */
 	EXPECT_EQ(-EAGAIN, TRY(read(fd, buffer, sizeof(buffer))));
@@ -325,7 +325,7 @@ TEST_F(registry, views_do_not_list_destroyed_pipes)
 	snprintf(line, sizeof(line), "\npipe%ld: ", id);
 	ASSERT_LT(0, slurp(PROC, text, sizeof(text)));
 	EXPECT_TRUE(strstr(text, line) != NULL);
-	ASSERT_EQ(0, destroy(fd));
+	ASSERT_EQ(0, destroy_pipe(fd));
 	ASSERT_LT(0, slurp(PROC, text, sizeof(text)));
 	EXPECT_TRUE(strstr(text, line) == NULL);
 	close(fd);

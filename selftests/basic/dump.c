@@ -38,7 +38,7 @@ TEST_F(own, each_message_has_a_record)
 	unsigned long long mono[4], real[4], first = 0;
 	struct kmsgpipe_record *record;
 	struct kmsgpipe_dump dump;
-	char *buffer = pages(PAGE);
+	char *buffer = map_pages(PAGE);
 	size_t i, used = 0;
 
 	for (i = 0; i < 3; i++) {
@@ -87,7 +87,7 @@ TEST_F(own, each_message_has_a_record)
 TEST_F(own, each_record_holds_its_sender)
 {
 	struct kmsgpipe_record *record;
-	char *buffer = pages(PAGE);
+	char *buffer = map_pages(PAGE);
 	struct kmsgpipe_dump dump;
 	pid_t children[3];
 	int i, status;
@@ -116,7 +116,7 @@ TEST_F(own, each_record_holds_its_sender)
 TEST_F(own, another_pid_namespace_sees_pid_zero)
 {
 	struct kmsgpipe_record *record;
-	char *buffer = pages(PAGE);
+	char *buffer = map_pages(PAGE);
 	struct kmsgpipe_dump dump;
 	int status;
 	pid_t child;
@@ -220,7 +220,7 @@ static int times_in_a_namespace(int fd, int (*get)(int fd, char *buffer), char *
 
 TEST_F(own, times_are_in_the_time_namespace_of_the_caller)
 {
-	char *buffer = pages(PAGE);
+	char *buffer = map_pages(PAGE);
 
 	if (access("/proc/self/ns/time", F_OK))
 		SKIP(return, "the kernel has no time namespaces");
@@ -235,7 +235,7 @@ TEST_F(own, times_are_in_the_time_namespace_of_the_caller)
 /* spec: 6-dump */
 TEST_F(own, nothing_is_consumed)
 {
-	char *first = pages(PAGE), *second = pages(PAGE), buffer[16];
+	char *first = map_pages(PAGE), *second = map_pages(PAGE), buffer[16];
 	struct kmsgpipe_stats before;
 	struct kmsgpipe_dump dump;
 	int i;
@@ -298,14 +298,14 @@ TEST_F(own, a_null_buffer_of_size_zero_counts_records)
 	EXPECT_EQ(0, dump.records);
 	EXPECT_EQ(2, dump.missing);
 	/* Nor is an address looked at that nothing would go to. */
-	EXPECT_EQ(0, dump_to(self->fd, nowhere, 71, &dump));
+	EXPECT_EQ(0, dump_to(self->fd, bad_address, 71, &dump));
 	EXPECT_EQ(2, dump.missing);
 }
 
 TEST_F(own, bad_memory_is_efault)
 {
 	struct kmsgpipe_dump dump, *readonly, *end;
-	char *hole = pages(2 * PAGE), *constant;
+	char *hole = map_pages(2 * PAGE), *constant;
 
 	ASSERT_EQ(0, mprotect(hole + PAGE, PAGE, PROT_NONE));
 	constant = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -314,7 +314,7 @@ TEST_F(own, bad_memory_is_efault)
 
 	/* The buffer. */
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, NULL, PAGE, &dump));
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, nowhere, 72, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, bad_address, 72, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, constant, PAGE, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, (void *)(1UL << 63), PAGE, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, (void *)-8, PAGE, &dump));
@@ -333,7 +333,7 @@ TEST_F(own, bad_memory_is_efault)
 	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_DUMP, (void *)(1UL << 63))));
 	end = (void *)(hole + PAGE - sizeof(dump) + 8);
 	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_DUMP, end)));
-	readonly = pages(PAGE);
+	readonly = map_pages(PAGE);
 	readonly->buffer = (uintptr_t)hole;
 	readonly->size = PAGE;
 	ASSERT_EQ(0, mprotect(readonly, PAGE, PROT_READ));
@@ -347,7 +347,7 @@ TEST_F(own, sizes_beyond_the_address_space_are_accepted)
 {
 	static const unsigned long long sizes[] = { 1ULL << 31, 1ULL << 32, 1ULL << 63, ~0ULL };
 	struct kmsgpipe_dump dump;
-	char *buffer = pages(PAGE);
+	char *buffer = map_pages(PAGE);
 	int i;
 
 	ASSERT_EQ(4, write(self->fd, "four", 4));
@@ -385,7 +385,7 @@ TEST_F(own, works_on_every_descriptor_with_cap_sys_admin)
 {
 	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE };
 	struct kmsgpipe_dump dump;
-	char *buffer = pages(PAGE);
+	char *buffer = map_pages(PAGE);
 	int i, fd, status;
 	pid_t child;
 
@@ -411,7 +411,7 @@ TEST_F_TIMEOUT(own, every_message_length_across_segment_boundaries, 120)
 {
 	/* Around what fits into one segment of memory, and what takes several. */
 	static const size_t around[] = { 4096, 8192, 16384, 65536 };
-	char *sent = pages(1 << 17), *buffer = pages(1 << 22), *got = pages(1 << 17);
+	char *sent = map_pages(1 << 17), *buffer = map_pages(1 << 22), *got = map_pages(1 << 17);
 	struct kmsgpipe_record *record;
 	struct kmsgpipe_dump dump;
 	unsigned int number = 0, i;
@@ -439,7 +439,7 @@ TEST_F_TIMEOUT(own, every_message_length_across_segment_boundaries, 120)
 TEST_F_TIMEOUT(own, the_maximum_number_of_messages, 300)
 {
 	const unsigned int count = KMSGPIPE_MAX_MSGS_MAX;
-	char *buffer = pages((size_t)count * 72);
+	char *buffer = map_pages((size_t)count * 72);
 	struct kmsgpipe_record *record = (void *)buffer;
 	unsigned long long first;
 	struct kmsgpipe_dump dump;
@@ -474,7 +474,7 @@ TEST_F_TIMEOUT(own, the_maximum_number_of_messages, 300)
 TEST_F_TIMEOUT(own, the_maximum_payload, 300)
 {
 	const size_t len = KMSGPIPE_MSG_SIZE_MAX, size = 64 * record_size(len);
-	char *sent = pages(len), *buffer = pages(size);
+	char *sent = map_pages(len), *buffer = map_pages(size);
 	struct kmsgpipe_record *record = (void *)buffer;
 	struct kmsgpipe_dump dump;
 	unsigned int i;

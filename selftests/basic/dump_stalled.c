@@ -103,8 +103,8 @@ FIXTURE_SETUP(stalled)
 	for (i = 0; i < MESSAGES; i++)
 		ASSERT_EQ(LENGTH, write(self->fd, message, numbered(message, i, LENGTH)));
 	self->first = stats_of(self->fd).head_seq;
-	self->dumper = (struct dumper){ .fd = self->fd, .buffer = pages(BUFFER), .size = BUFFER };
-	self->uffd = hold(self->dumper.buffer + variant->page * PAGE);
+	self->dumper = (struct dumper){ .fd = self->fd, .buffer = map_pages(BUFFER), .size = BUFFER };
+	self->uffd = make_missing(self->dumper.buffer + variant->page * PAGE);
 	start_dump(&self->dumper);
 	await_fault(self->uffd);
 }
@@ -151,7 +151,7 @@ TEST_F(stalled, is_complete_while_all_messages_are_read)
 		ASSERT_EQ(256, read(self->nonblocking, buffer, 256));
 	}
 	EXPECT_FALSE(__atomic_load_n(&self->dumper.done, __ATOMIC_ACQUIRE));
-	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 	EXPECT_EQ(MESSAGES + 1000, stats_of(self->fd).dequeued_msgs);
@@ -172,7 +172,7 @@ TEST_F(stalled, is_complete_while_all_and_later_messages_are_read)
 		ASSERT_EQ(256, write(self->nonblocking, buffer, 256));
 		ASSERT_EQ(256, read(self->nonblocking, buffer, 256));
 	}
-	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 }
@@ -185,7 +185,7 @@ TEST_F(stalled, is_complete_while_writers_fill_the_pipe)
 	for (i = MESSAGES; i < 128; i++)
 		ASSERT_EQ(1, write(self->nonblocking, &byte, 1));
 	EXPECT_EQ(-EAGAIN, TRY(write(self->nonblocking, &byte, 1)));
-	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 	EXPECT_EQ(128, stats_of(self->fd).depth_msgs);
@@ -200,7 +200,7 @@ TEST_F(stalled, is_complete_while_half_is_read_and_more_is_written)
 		ASSERT_EQ(LENGTH, read(self->nonblocking, buffer, sizeof(buffer)));
 	for (i = 0; i < MESSAGES / 2; i++)
 		ASSERT_EQ(256, write(self->nonblocking, buffer, 256));
-	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 	EXPECT_EQ(self->first + MESSAGES / 2, stats_of(self->fd).head_seq);
@@ -214,7 +214,7 @@ TEST_F(stalled, is_complete_while_the_queue_is_cleared)
 	/* Empty, it may change: what is dumped does not. */
 	EXPECT_EQ(0, set_limits(self->fd, 16, 4));
 	EXPECT_EQ(5, write(self->nonblocking, "fresh", 5));
-	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
@@ -227,7 +227,7 @@ TEST_F(stalled, is_complete_while_all_messages_expire)
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
 	await_depth(self->fd, 0);
 	EXPECT_EQ(MESSAGES, stats_of(self->fd).expired_msgs);
-	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 }
@@ -239,7 +239,7 @@ TEST_F(stalled, is_complete_while_the_pipe_is_destroyed)
 	/* Nobody waits for the dump. */
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
 	EXPECT_EQ(-ENODEV, TRY(read(self->fd, &byte, 1)));
-	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 	EXPECT_EQ(-ENODEV, dump_to(self->fd, self->dumper.buffer, BUFFER, &self->dumper.dump));
@@ -248,28 +248,28 @@ TEST_F(stalled, is_complete_while_the_pipe_is_destroyed)
 TEST_F(stalled, readers_and_writers_sleep_and_wake_meanwhile)
 {
 	char buffer[256];
-	struct call call = reader(self->fd, buffer, sizeof(buffer));
+	struct call call = read_call(self->fd, buffer, sizeof(buffer));
 
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
-	start(&call);
+	start_call(&call);
 	await_readers(self->fd, 1);
 	ASSERT_EQ(4, write(self->fd, "wake", 4));
-	EXPECT_EQ(4, finish(&call));
+	EXPECT_EQ(4, finish_call(&call));
 	fill(self->fd);
-	call = writer(self->fd, "late", 4);
-	start(&call);
+	call = write_call(self->fd, "late", 4);
+	start_call(&call);
 	await_writers(self->fd, 1);
 	ASSERT_EQ(1, read(self->fd, buffer, sizeof(buffer)));
-	EXPECT_EQ(4, finish(&call));
-	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	EXPECT_EQ(4, finish_call(&call));
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 }
 
 TEST_F(stalled, a_second_dump_waits_for_the_first)
 {
-	struct dumper second = { .fd = self->fd, .buffer = pages(BUFFER), .size = BUFFER };
-	struct dumper third = { .fd = self->nonblocking, .buffer = pages(BUFFER), .size = BUFFER };
+	struct dumper second = { .fd = self->fd, .buffer = map_pages(BUFFER), .size = BUFFER };
+	struct dumper third = { .fd = self->nonblocking, .buffer = map_pages(BUFFER), .size = BUFFER };
 
 	on_sigusr1(0);
 	start_dump(&second);
@@ -292,7 +292,7 @@ TEST_F(stalled, a_second_dump_waits_for_the_first)
 	/* It sees the moment at which its turn comes. */
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	ASSERT_EQ(5, write(self->fd, "fresh", 5));
-	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 	EXPECT_EQ(0, finish_dump(&third));
@@ -312,28 +312,28 @@ TEST_F(stalled, another_pipe_can_be_dumped_meanwhile)
 	EXPECT_EQ(1, dump.records);
 	EXPECT_EQ(0, ioctl(fd, KMSGPIPE_DESTROY));
 	close(fd);
-	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 }
 
 /* A waiting dump of a pipe that is destroyed has nothing to wait for any more. */
 TEST_F(stalled, destroy_ends_the_wait_of_a_second_dump)
 {
-	struct dumper second = { .fd = self->nonblocking, .buffer = pages(BUFFER), .size = BUFFER };
+	struct dumper second = { .fd = self->nonblocking, .buffer = map_pages(BUFFER), .size = BUFFER };
 
 	start_dump(&second);
 	await_asleep(second.tid);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
 	/* Not for the end of the first one either. */
 	EXPECT_EQ(-ENODEV, finish_dump(&second));
-	serve(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 }
 
 TEST_F(own, a_killed_dump_allows_the_next_one)
 {
-	char *buffer = pages(PAGE);
+	char *buffer = map_pages(PAGE);
 	struct kmsgpipe_dump dump;
 	int status;
 	pid_t child;
@@ -342,7 +342,7 @@ TEST_F(own, a_killed_dump_allows_the_next_one)
 	child = fork();
 	if (!child) {
 		struct dumper dumper = { .fd = self->fd, .buffer = buffer, .size = PAGE };
-		int uffd = hold(buffer);
+		int uffd = make_missing(buffer);
 
 		start_dump(&dumper);
 		await_fault(uffd);

@@ -53,7 +53,7 @@ TEST_F_TIMEOUT(own, each_dump_is_a_consistent_snapshot_of_a_stream, 300)
 {
 	int rounds = scaled(500), round;
 	struct stream stream = { .fd = self->fd };
-	char *buffer = pages(128 * record_size(160));
+	char *buffer = map_pages(128 * record_size(160));
 	unsigned long long first = 0, number, *payload, records = 0;
 	pthread_t sender, receiver;
 	struct kmsgpipe_dump dump;
@@ -122,7 +122,7 @@ TEST_F_TIMEOUT(own, readers_and_writers_continue_during_a_long_dump, 300)
 	const unsigned int count = KMSGPIPE_MAX_MSGS_MAX;
 	struct stream stream = { .fd = self->nonblocking };
 	unsigned long long begin, took = 0, longest = ~0ULL / 8;
-	char *buffer = pages((size_t)count * 72);
+	char *buffer = map_pages((size_t)count * 72);
 	struct kmsgpipe_dump dump;
 	unsigned long passed;
 	pthread_t thread;

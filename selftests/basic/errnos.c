@@ -128,7 +128,7 @@ static long try(int writes, unsigned int set, unsigned int mode)
 	size_t enough = mode & KMSGPIPE_MODE_RECORDS ? record_size(LENGTH) : LENGTH;
 	size_t len = set & (1 << NOTHING) ? 0 : set & (1 << TOO_LONG) ? (writes ? enough + 1 : enough - 1) : enough;
 	char buffer[sizeof(struct kmsgpipe_record) + 2 * LENGTH] = "message";
-	struct iovec vector = { set & (1 << BAD_MEMORY) ? nowhere : buffer, len };
+	struct iovec vector = { set & (1 << BAD_MEMORY) ? bad_address : buffer, len };
 	int may = writes ? O_WRONLY : O_RDONLY, may_not = writes ? O_RDONLY : O_WRONLY, root, fd;
 	long id = create_pipe(&create), ret;
 

@@ -139,7 +139,7 @@ static void expect_looked_over(struct __test_metadata *_metadata, int fd)
 TEST_F(own, poll_ignores_expired_messages)
 {
 	queue_expired(self->fd);
-	EXPECT_EQ(POLLOUT, polled(self->fd));
+	EXPECT_EQ(POLLOUT, poll_now(self->fd));
 	expect_looked_over(_metadata, self->fd);
 }
 
@@ -162,14 +162,14 @@ TEST_F(own, dump_omits_expired_messages)
 TEST_F(own, a_sleeping_reader_gets_the_next_unexpired_message)
 {
 	char buffer[8];
-	struct call call = reader(self->fd, buffer, sizeof(buffer));
+	struct call call = read_call(self->fd, buffer, sizeof(buffer));
 
 	queue_expired(self->fd);
-	start(&call);
+	start_call(&call);
 	await_readers(self->fd, 1);
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, NEVER));
 	ASSERT_EQ(5, write(self->fd, "fresh", 5));
-	EXPECT_EQ(5, finish(&call));
+	EXPECT_EQ(5, finish_call(&call));
 	EXPECT_EQ(0, memcmp(buffer, "fresh", 5));
 	EXPECT_EQ(2, stats_of(self->fd).expired_msgs);
 }
@@ -181,7 +181,7 @@ TEST_F(own, a_writer_gets_the_slots_of_expired_messages)
 
 	fill(self->fd);
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, 50));
-	pass(50);
+	sleep_ms(50);
 	EXPECT_EQ(5, TRY(write(self->nonblocking, "fresh", 5)));
 	EXPECT_EQ(0, stats_of(self->fd).refused_full);
 	EXPECT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
@@ -192,10 +192,10 @@ TEST_F(own, a_writer_gets_the_slots_of_expired_messages)
 TEST_F(own, poll_reports_the_slots_of_expired_messages)
 {
 	fill(self->fd);
-	EXPECT_EQ(POLLIN, polled(self->fd));
+	EXPECT_EQ(POLLIN, poll_now(self->fd));
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, 50));
-	pass(50);
-	EXPECT_EQ(POLLOUT, polled(self->fd));
+	sleep_ms(50);
+	EXPECT_EQ(POLLOUT, poll_now(self->fd));
 	EXPECT_EQ(1, TRY(write(self->nonblocking, "x", 1)));
 }
 
@@ -208,13 +208,13 @@ TEST_F(own, unexpired_messages_are_kept)
 	for (which = 0; which < 4; which++) {
 		ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
 		ASSERT_EQ(3, write(self->fd, "old", 3));
-		pass(10000 / 4);
+		sleep_ms(10000 / 4);
 		ASSERT_EQ(5, write(self->fd, "fresh", 5));
 		ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, 10000 / 4));
 		if (which == 1)
 			EXPECT_EQ(5, fionread(self->fd));
 		if (which == 2)
-			EXPECT_EQ(POLLIN | POLLOUT, polled(self->fd));
+			EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->fd));
 		if (which == 3) {
 			EXPECT_EQ(1, dumped(self->fd, dump, sizeof(dump)));
 			EXPECT_EQ(0, strcmp(dump, "fresh"));
@@ -231,7 +231,7 @@ TEST_F(own, messages_queued_before_it_was_enabled_expire)
 	char buffer[8];
 
 	ASSERT_EQ(3, write(self->fd, "old", 3));
-	pass(20);
+	sleep_ms(20);
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, 20));
 	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
 	EXPECT_EQ(1, stats_of(self->fd).expired_msgs);
@@ -248,9 +248,9 @@ TEST_F(own, no_message_expires_early)
 		ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, expiries[i]));
 		ASSERT_EQ(4, write(self->fd, "stay", 4));
 		/* Time for some sweeps. */
-		pass(20);
+		sleep_ms(20);
 		EXPECT_EQ(4, fionread(self->fd));
-		EXPECT_EQ(POLLIN | POLLOUT, polled(self->fd));
+		EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->fd));
 		EXPECT_EQ(4, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
 	}
 	EXPECT_EQ(0, stats_of(self->fd).expired_msgs);
@@ -272,7 +272,7 @@ TEST_F(own, a_message_expires_exactly_at_its_age)
 		before = now_ns();
 		ASSERT_EQ(1, write(self->fd, "x", 1));
 		after = now_ns();
-		pass(ms);
+		sleep_ms(ms);
 		reading = now_ns();
 		ret = TRY(read(self->nonblocking, &byte, 1));
 		if (ret == 1) {
@@ -296,12 +296,12 @@ TEST_F(own, a_message_expires_exactly_at_its_age)
 TEST_F(own, a_message_can_expire_before_the_woken_reader_runs)
 {
 	char buffer[8];
-	struct call call = reader(self->fd, buffer, sizeof(buffer));
+	struct call call = read_call(self->fd, buffer, sizeof(buffer));
 	unsigned long long sent;
 
 	share_one_processor();
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, 1));
-	start(&call);
+	start_call(&call);
 	await_readers(self->fd, 1);
 	run_alone(1);
 	ASSERT_EQ(3, write(self->fd, "old", 3));
@@ -313,7 +313,7 @@ TEST_F(own, a_message_can_expire_before_the_woken_reader_runs)
 	await_readers(self->fd, 1);
 	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
 	ASSERT_EQ(5, write(self->fd, "fresh", 5));
-	EXPECT_EQ(5, finish(&call));
+	EXPECT_EQ(5, finish_call(&call));
 	EXPECT_EQ(0, memcmp(buffer, "fresh", 5));
 }
 

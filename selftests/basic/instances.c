@@ -183,7 +183,7 @@ TEST_F(registry, limits_at_their_bounds)
 		EXPECT_EQ(cases[i].ret, attempt(&create))
 			TH_LOG("msg_size %u max_msgs %u", create.msg_size, create.max_msgs);
 	}
-	EXPECT_EQ(1, pipes_in_sysfs(0));
+	EXPECT_EQ(1, count_pipes());
 }
 
 /* spec: 9-einval */
@@ -229,12 +229,12 @@ TEST_F(registry, other_fields_at_their_bounds)
 			create.reserved[k] = reserved[i];
 			EXPECT_EQ(-EINVAL, attempt(&create)) TH_LOG("reserved[%zu] %#x", k, reserved[i]);
 		}
-	EXPECT_EQ(1, pipes_in_sysfs(0));
+	EXPECT_EQ(1, count_pipes());
 }
 
 TEST_F(registry, bad_memory_creates_no_pipe)
 {
-	char *memory = pages(8192);
+	char *memory = map_pages(8192);
 	struct kmsgpipe_create create = default_pipe();
 
 	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_CREATE_NEW, NULL)));
@@ -242,7 +242,7 @@ TEST_F(registry, bad_memory_creates_no_pipe)
 	ASSERT_EQ(0, munmap(memory + 4096, 4096));
 	memcpy(memory + 4097 - sizeof(create), &create, sizeof(create) - 1);
 	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_CREATE_NEW, memory + 4097 - sizeof(create))));
-	EXPECT_EQ(1, pipes_in_sysfs(0));
+	EXPECT_EQ(1, count_pipes());
 	/* The structure up to the page's last byte is enough, and memory to write to is not needed. */
 	memcpy(memory + 4096 - sizeof(create), &create, sizeof(create));
 	ASSERT_EQ(0, mprotect(memory, 4096, PROT_READ));
@@ -328,7 +328,7 @@ TEST_F(registry, reserved_names_are_refused)
 		create = named_pipe(cases[i].name);
 		EXPECT_EQ(cases[i].ret, attempt(&create)) TH_LOG("'%s'", cases[i].name);
 	}
-	EXPECT_EQ(1, pipes_in_sysfs(0));
+	EXPECT_EQ(1, count_pipes());
 }
 
 TEST_F(registry, named_pipes_are_in_a_directory)
@@ -372,7 +372,7 @@ TEST_F(registry, bytes_after_the_name_must_be_zero)
 		/* "a" and "ab" are names; all else is a zero with something behind it. */
 		EXPECT_EQ(place == 1 || place == 2 ? 0 : -EINVAL, attempt(&create)) TH_LOG("place %zu", place);
 	}
-	EXPECT_EQ(1, pipes_in_sysfs(0));
+	EXPECT_EQ(1, count_pipes());
 }
 
 TEST_F(registry, a_name_in_use_is_eexist)
@@ -388,15 +388,15 @@ TEST_F(registry, a_name_in_use_is_eexist)
 	EXPECT_LE(1, id = create_pipe(&number));
 	EXPECT_EQ(-EEXIST, create_pipe(&number));
 	EXPECT_TRUE(is_there("/dev/kmsgpipe/0"));
-	EXPECT_EQ(4, pipes_in_sysfs(0));
+	EXPECT_EQ(4, count_pipes());
 	/* A refused creation takes no number. */
 	for (i = 0; i < 10; i++)
 		ASSERT_EQ(-EEXIST, create_pipe(&a));
 	fd = try_open("/dev/kmsgpipe/name", O_RDWR);
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, destroy(fd));
+	ASSERT_EQ(0, destroy_pipe(fd));
 	/* Free again although the destroyed pipe is still open. */
-	EXPECT_EQ(after(id), create_pipe(&a));
+	EXPECT_EQ(next_id(id), create_pipe(&a));
 	EXPECT_EQ(-ENODEV, TRY(write(fd, "x", 1)));
 	close(fd);
 	EXPECT_EQ(-EEXIST, create_pipe(&a));
@@ -410,19 +410,19 @@ TEST_F(registry, ids_increase)
 
 	ASSERT_LE(1, first = id = create_pipe(&create));
 	for (i = 0; i < 5; i++) {
-		ASSERT_EQ(after(id), create_pipe(&create));
-		id = after(id);
+		ASSERT_EQ(next_id(id), create_pipe(&create));
+		id = next_id(id);
 	}
 	/* What was used is not used again soon, whether it is the last one or in between. */
 	ASSERT_EQ(0, destroy_id(id));
-	ASSERT_EQ(0, destroy_id(after(first)));
-	ASSERT_EQ(after(id), create_pipe(&create));
-	id = after(id);
+	ASSERT_EQ(0, destroy_id(next_id(first)));
+	ASSERT_EQ(next_id(id), create_pipe(&create));
+	id = next_id(id);
 	/* What is refused takes none. */
 	create.msg_size = 0;
 	EXPECT_EQ(-EINVAL, create_pipe(&create));
 	create = default_pipe();
-	EXPECT_EQ(after(id), create_pipe(&create));
+	EXPECT_EQ(next_id(id), create_pipe(&create));
 }
 
 /* What runs in a container may have a copy of a pipe's node that outlives the pipe. */

@@ -189,7 +189,7 @@ TEST_F(pipe, upper_bits_of_a_request_are_ignored)
 /* The privilege comes first: before the argument, and whatever it is. */
 static int without_privilege(int fd)
 {
-	void *const arguments[] = { NULL, nowhere, (void *)-1, (void *)(1UL << 63) };
+	void *const arguments[] = { NULL, bad_address, (void *)-1, (void *)(1UL << 63) };
 	unsigned int i, j;
 
 	if (setgid(12) || setuid(34))
@@ -230,7 +230,7 @@ static int on_destroyed(int fd, int privileged)
 	if (!privileged && (setgid(12) || setuid(34)))
 		return 1;
 	for (i = 0; i < KNOWN; i++)
-		if (TRY(ioctl(fd, known[i].request, nowhere)) !=
+		if (TRY(ioctl(fd, known[i].request, bad_address)) !=
 		    (known[i].privileged && !privileged ? -EPERM : -ENODEV))
 			return 10 + i;
 	if (TRY(ioctl(fd, FIONREAD, &length)) != -ENODEV)

@@ -19,11 +19,11 @@ TEST_F(lines, close_sends_the_partial_line)
 {
 	int file = open_for_lines(self->id, O_WRONLY), copy = dup(file);
 
-	ASSERT_EQ(6, put_text(file, "one\ntw"));
+	ASSERT_EQ(6, write_text(file, "one\ntw"));
 	/* Not as long as there is a descriptor of it. */
 	close(file);
 	EXPECT_EQ(2, line_bytes(copy));
-	EXPECT_EQ(1, put_text(copy, "o"));
+	EXPECT_EQ(1, write_text(copy, "o"));
 	EXPECT_MESSAGES(self, "one\n");
 	close(copy);
 	EXPECT_MESSAGES(self, "two");
@@ -37,7 +37,7 @@ TEST_F(lines, close_without_a_partial_line_sends_nothing)
 
 	close(file);
 	file = open_for_lines(self->id, O_WRONLY);
-	ASSERT_EQ(4, put_text(file, "one\n"));
+	ASSERT_EQ(4, write_text(file, "one\n"));
 	close(file);
 	EXPECT_MESSAGES(self, "one\n");
 	EXPECT_EQ(1, stats_of(self->fd).enqueued_msgs);
@@ -53,7 +53,7 @@ TEST_F(lines, exit_sends_the_partial_line)
 		if (!child) {
 			int file = open_for_lines(self->id, O_WRONLY);
 
-			if (put_text(file, "mine") != 4)
+			if (write_text(file, "mine") != 4)
 				_exit(1);
 			if (killed)
 				kill(getpid(), SIGKILL);
@@ -69,13 +69,13 @@ TEST_F(lines, close_wakes_a_reader)
 {
 	int reading = open_id(self->id, O_RDONLY), file = open_for_lines(self->id, O_WRONLY);
 	char bytes[LONGEST];
-	struct call call = reader(reading, bytes, sizeof(bytes));
+	struct call call = read_call(reading, bytes, sizeof(bytes));
 
-	ASSERT_EQ(2, put_text(file, "ab"));
-	start(&call);
+	ASSERT_EQ(2, write_text(file, "ab"));
+	start_call(&call);
 	await_readers(self->fd, 1);
 	close(file);
-	EXPECT_EQ(2, finish(&call));
+	EXPECT_EQ(2, finish_call(&call));
 	EXPECT_EQ(0, memcmp(bytes, "ab", 2));
 	close(reading);
 }
@@ -85,7 +85,7 @@ TEST_F(lines, close_does_not_wait_for_room)
 	int file = open_for_lines(self->id, O_WRONLY);
 	struct kmsgpipe_stats before, after;
 
-	ASSERT_EQ(4, put_text(file, "lost"));
+	ASSERT_EQ(4, write_text(file, "lost"));
 	fill(self->plain);
 	before = state_of(self->fd);
 	ASSERT_EQ(0, close(file));
@@ -109,8 +109,8 @@ TEST_F(lines, a_killed_writer_loses_its_partial_line_if_the_pipe_is_full)
 	if (!child) {
 		int file = open_for_lines(self->id, O_WRONLY);
 
-		if (put_text(file, "ab") == 2)
-			put_text(file, "c\n");
+		if (write_text(file, "ab") == 2)
+			write_text(file, "c\n");
 		_exit(1);
 	}
 	await_writers(self->fd, 1);
@@ -129,29 +129,29 @@ TEST_F(lines, a_partial_line_takes_no_slot)
 
 	fill(self->plain);
 	before = state_of(self->fd);
-	EXPECT_EQ(2, put_text(self->nonblocking, "ab"));
-	EXPECT_EQ(2, put_text(self->nonblocking, "cd"));
+	EXPECT_EQ(2, write_text(self->nonblocking, "ab"));
+	EXPECT_EQ(2, write_text(self->nonblocking, "cd"));
 	EXPECT_EQ(4, line_bytes(self->nonblocking));
 	/* Nor does a file that waits have to wait. */
-	EXPECT_EQ(3, put_text(self->fd, "efg"));
+	EXPECT_EQ(3, write_text(self->fd, "efg"));
 	EXPECT_EQ(3, line_bytes(self->fd));
 	EXPECT_TRUE(unchanged(&before, self->fd));
-	EXPECT_EQ(0, polled(self->plain));
+	EXPECT_EQ(0, poll_now(self->plain));
 	/* A line does. */
-	EXPECT_EQ(-EAGAIN, put_text(self->nonblocking, "\n"));
+	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "\n"));
 	EXPECT_EQ(4, line_bytes(self->nonblocking));
 }
 
 TEST_F(lines, a_write_that_is_eagain_leaves_the_partial_line)
 {
-	ASSERT_EQ(2, put_text(self->nonblocking, "ab"));
+	ASSERT_EQ(2, write_text(self->nonblocking, "ab"));
 	fill(self->plain);
-	EXPECT_EQ(-EAGAIN, put_text(self->nonblocking, "c\nd"));
-	EXPECT_EQ(-EAGAIN, put_text(self->nonblocking, "\n"));
+	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "c\nd"));
+	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "\n"));
 	EXPECT_EQ(2, line_bytes(self->nonblocking));
 	EXPECT_EQ(2, stats_of(self->fd).refused_full);
 	EXPECT_EQ(1, try_read(self->reading, 100));
-	EXPECT_EQ(3, put_text(self->nonblocking, "c\nd"));
+	EXPECT_EQ(3, write_text(self->nonblocking, "c\nd"));
 	EXPECT_EQ(1, line_bytes(self->nonblocking));
 	EXPECT_EQ(1, try_read(self->reading, 100));
 	EXPECT_EQ(1, try_read(self->reading, 100));
@@ -163,18 +163,18 @@ TEST_F(lines, a_write_that_is_eagain_leaves_the_partial_line)
 
 TEST_F(lines, each_open_file_has_its_own_partial_line)
 {
-	ASSERT_EQ(2, put_text(self->fd, "ab"));
-	ASSERT_EQ(2, put_text(self->nonblocking, "xy"));
-	ASSERT_EQ(2, put_text(self->fd, "c\n"));
-	ASSERT_EQ(2, put_text(self->nonblocking, "z\n"));
+	ASSERT_EQ(2, write_text(self->fd, "ab"));
+	ASSERT_EQ(2, write_text(self->nonblocking, "xy"));
+	ASSERT_EQ(2, write_text(self->fd, "c\n"));
+	ASSERT_EQ(2, write_text(self->nonblocking, "z\n"));
 	EXPECT_MESSAGES(self, "abc\n", "xyz\n");
 }
 
 TEST_F(lines, writes_of_other_files_are_queued_before_the_partial_line)
 {
-	ASSERT_EQ(2, put_text(self->fd, "ab"));
-	ASSERT_EQ(5, put_text(self->plain, "plain"));
-	ASSERT_EQ(2, put_text(self->fd, "c\n"));
+	ASSERT_EQ(2, write_text(self->fd, "ab"));
+	ASSERT_EQ(5, write_text(self->plain, "plain"));
+	ASSERT_EQ(2, write_text(self->fd, "c\n"));
 	EXPECT_MESSAGES(self, "plain", "abc\n");
 }
 
@@ -182,16 +182,16 @@ TEST_F(lines, clear_expiry_and_reads_do_not_change_a_partial_line)
 {
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 1, .expiry_ms = 1 }, off = { 0 };
 
-	ASSERT_EQ(2, put_text(self->fd, "ab"));
+	ASSERT_EQ(2, write_text(self->fd, "ab"));
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	EXPECT_EQ(0, stats_of(self->fd).dropped_msgs);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
-	ASSERT_EQ(5, put_text(self->plain, "plain"));
+	ASSERT_EQ(5, write_text(self->plain, "plain"));
 	await_depth(self->fd, 0);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &off));
 	EXPECT_EQ(1, stats_of(self->fd).expired_msgs);
 	EXPECT_EQ(2, line_bytes(self->fd));
-	ASSERT_EQ(2, put_text(self->fd, "c\n"));
+	ASSERT_EQ(2, write_text(self->fd, "c\n"));
 	EXPECT_MESSAGES(self, "abc\n");
 }
 
@@ -201,16 +201,16 @@ TEST_F(lines, a_partial_line_longer_than_msg_size_refuses_each_write_once)
 	unsigned long long before;
 	pid_t child;
 
-	ASSERT_EQ(10, put_text(self->fd, "0123456789"));
+	ASSERT_EQ(10, write_text(self->fd, "0123456789"));
 	ASSERT_EQ(0, set_limits(self->fd, 4, SLOTS));
 	before = stats_of(self->fd).refused_size;
-	EXPECT_EQ(-EMSGSIZE, put_text(self->fd, "\n"));
+	EXPECT_EQ(-EMSGSIZE, write_text(self->fd, "\n"));
 	EXPECT_EQ(before + 1, stats_of(self->fd).refused_size);
 	child = fork();
 	if (!child) {
 		if (setgid(12) || setuid(34))
 			_exit(1);
-		_exit(put_text(self->fd, "x") != -EMSGSIZE);
+		_exit(write_text(self->fd, "x") != -EMSGSIZE);
 	}
 	EXPECT_EQ(0, exit_of(child));
 	EXPECT_EQ(before + 2, stats_of(self->fd).refused_size);
@@ -219,10 +219,10 @@ TEST_F(lines, a_partial_line_longer_than_msg_size_refuses_each_write_once)
 
 TEST_F(lines, destroy_discards_the_partial_line)
 {
-	ASSERT_EQ(2, put_text(self->fd, "ab"));
+	ASSERT_EQ(2, write_text(self->fd, "ab"));
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
-	EXPECT_EQ(-ENODEV, put_text(self->fd, "c\n"));
-	EXPECT_EQ(-ENODEV, put_text(self->fd, "c"));
+	EXPECT_EQ(-ENODEV, write_text(self->fd, "c\n"));
+	EXPECT_EQ(-ENODEV, write_text(self->fd, "c"));
 	EXPECT_EQ(0, close(self->fd));
 	self->fd = dup(self->reading);
 }
@@ -237,7 +237,7 @@ static pid_t put_as(int fd, uid_t uid, gid_t gid, const char *text)
 	if (!child) {
 		if (setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
 			_exit(1);
-		_exit(put_text(fd, text) != (long)strlen(text));
+		_exit(write_text(fd, text) != (long)strlen(text));
 	}
 	if (exit_of(child))
 		abort();
@@ -250,7 +250,7 @@ static int next_is(FIXTURE_DATA(lines) *self, const char *text, uid_t uid, gid_t
 	struct kmsgpipe_stats stats = stats_of(self->fd);
 
 	return stats.head_uid == uid && stats.head_gid == gid && stats.head_pid == (unsigned int)pid &&
-	       stats.head_len == strlen(text) && !strcmp(text, piece(self->reading, 100));
+	       stats.head_len == strlen(text) && !strcmp(text, read_text(self->reading, 100));
 }
 
 TEST_F(lines, a_line_has_the_sender_of_the_write_that_ends_it)
@@ -260,8 +260,8 @@ TEST_F(lines, a_line_has_the_sender_of_the_write_that_ends_it)
 	EXPECT_TRUE(next_is(self, "one\n", 1234, 5678, child));
 	EXPECT_TRUE(next_is(self, "two\n", 1234, 5678, child));
 	/* Of several writes. */
-	ASSERT_EQ(2, put_text(self->fd, "ab"));
-	ASSERT_EQ(2, put_text(self->fd, "c\n"));
+	ASSERT_EQ(2, write_text(self->fd, "ab"));
+	ASSERT_EQ(2, write_text(self->fd, "c\n"));
 	EXPECT_TRUE(next_is(self, "abc\n", 0, 0, getpid()));
 }
 
@@ -289,11 +289,11 @@ TEST_F(lines, a_write_with_other_ids_sends_the_partial_line_first)
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		child = put_as(self->fd, cases[i].uid, cases[i].gid, "tw");
 		EXPECT_EQ(2, line_bytes(self->fd));
-		ASSERT_EQ(4, put_text(self->fd, "o\nab"));
+		ASSERT_EQ(4, write_text(self->fd, "o\nab"));
 		EXPECT_EQ(2, line_bytes(self->fd));
 		EXPECT_TRUE(next_is(self, "tw", cases[i].uid, cases[i].gid, child)) TH_LOG("case %zu", i);
 		EXPECT_TRUE(next_is(self, "o\n", 0, 0, getpid())) TH_LOG("case %zu", i);
-		ASSERT_EQ(1, put_text(self->fd, "\n"));
+		ASSERT_EQ(1, write_text(self->fd, "\n"));
 		EXPECT_TRUE(next_is(self, "ab\n", 0, 0, getpid())) TH_LOG("case %zu", i);
 		EXPECT_EQ(-EAGAIN, try_read(self->reading, 100));
 	}
@@ -304,7 +304,7 @@ TEST_F(lines, a_process_with_the_same_ids_continues_the_partial_line)
 	pid_t child = put_as(self->fd, 0, 0, "tw");
 
 	EXPECT_EQ(2, line_bytes(self->fd));
-	ASSERT_EQ(8, put_text(self->fd, "o\nthree\n"));
+	ASSERT_EQ(8, write_text(self->fd, "o\nthree\n"));
 	EXPECT_TRUE(next_is(self, "two\n", 0, 0, child));
 	EXPECT_TRUE(next_is(self, "three\n", 0, 0, getpid()));
 	EXPECT_EQ(-EAGAIN, try_read(self->reading, 100));
@@ -315,11 +315,11 @@ TEST_F(lines, a_write_with_other_ids_is_eagain_if_the_partial_line_does_not_fit)
 	pid_t child = put_as(self->nonblocking, 1234, 5678, "tw");
 
 	fill(self->plain);
-	EXPECT_EQ(-EAGAIN, put_text(self->nonblocking, "o\n"));
+	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "o\n"));
 	EXPECT_EQ(2, line_bytes(self->nonblocking));
 	EXPECT_EQ(1, stats_of(self->fd).refused_full);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
-	EXPECT_EQ(2, put_text(self->nonblocking, "o\n"));
+	EXPECT_EQ(2, write_text(self->nonblocking, "o\n"));
 	EXPECT_TRUE(next_is(self, "tw", 1234, 5678, child));
 	EXPECT_TRUE(next_is(self, "o\n", 0, 0, getpid()));
 }
@@ -332,17 +332,17 @@ TEST_F(lines, a_write_in_a_page_fault_does_not_stall_other_files)
 	char *missing;
 	int uffd = missing_page(&missing);
 
-	ASSERT_EQ(2, put_text(self->fd, "ab"));
-	hanging = writer(self->fd, missing, 4);
-	start(&hanging);
+	ASSERT_EQ(2, write_text(self->fd, "ab"));
+	hanging = write_call(self->fd, missing, 4);
+	start_call(&hanging);
 	await_fault(uffd);
-	EXPECT_EQ(4, put_text(self->nonblocking, "c\nde"));
-	EXPECT_EQ(5, put_text(self->plain, "plain"));
+	EXPECT_EQ(4, write_text(self->nonblocking, "c\nde"));
+	EXPECT_EQ(5, write_text(self->plain, "plain"));
 	EXPECT_MESSAGES(self, "c\n", "plain");
-	EXPECT_EQ(1, put_text(self->nonblocking, "\n"));
+	EXPECT_EQ(1, write_text(self->nonblocking, "\n"));
 	EXPECT_MESSAGES(self, "de\n");
-	serve_with(uffd, missing, "f\ng\n", 4);
-	EXPECT_EQ(4, finish(&hanging));
+	resolve_fault_with(uffd, missing, "f\ng\n", 4);
+	EXPECT_EQ(4, finish_call(&hanging));
 	EXPECT_MESSAGES(self, "abf\n", "g\n");
 	close(uffd);
 }

@@ -85,7 +85,7 @@ TEST_F(own, unknown_bits_are_einval)
 
 TEST_F(own, bad_memory_is_efault)
 {
-	void *bad[] = { NULL, nowhere, (void *)-1, end_of_memory() - 3 };
+	void *bad[] = { NULL, bad_address, (void *)-1, page_end() - 3 };
 	void *readonly = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	size_t i;
 
@@ -105,14 +105,14 @@ TEST_F(own, set_mode_is_ebusy_with_a_rest)
 {
 	size_t i;
 
-	ASSERT_EQ(7, put_text(self->fd, "message"));
-	EXPECT_STREQ("mess", piece(self->fd, 4));
+	ASSERT_EQ(7, write_text(self->fd, "message"));
+	EXPECT_STREQ("mess", read_text(self->fd, 4));
 	for (i = 0; i < MODES; i++)
 		EXPECT_EQ(-EBUSY, set_mode(self->fd, modes[i].mode));
 	EXPECT_EQ(0, mode_of(self->fd));
 	/* Another open file has none. */
 	EXPECT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_WHOLE));
-	EXPECT_STREQ("age", piece(self->fd, 100));
+	EXPECT_STREQ("age", read_text(self->fd, 100));
 	EXPECT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_WHOLE));
 }
 
@@ -121,12 +121,12 @@ TEST_F(own, set_mode_is_ebusy_with_a_partial_line)
 	size_t i;
 
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_LINES));
-	ASSERT_EQ(7, put_text(self->fd, "one\ntwo"));
+	ASSERT_EQ(7, write_text(self->fd, "one\ntwo"));
 	for (i = 0; i < MODES; i++)
 		EXPECT_EQ(-EBUSY, set_mode(self->fd, modes[i].mode));
 	EXPECT_EQ(KMSGPIPE_MODE_LINES, mode_of(self->fd));
 	EXPECT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_WHOLE));
-	ASSERT_EQ(1, put_text(self->fd, "\n"));
+	ASSERT_EQ(1, write_text(self->fd, "\n"));
 	EXPECT_EQ(0, set_mode(self->fd, 0));
 }
 
@@ -215,7 +215,7 @@ TEST_F(own, create_takes_a_default_mode)
 TEST_F(own, create_with_unknown_bits_is_einval)
 {
 	struct kmsgpipe_create create = default_pipe();
-	unsigned int before = pipes_in_sysfs(0), bit;
+	unsigned int before = count_pipes(), bit;
 
 	for (bit = 0; bit < 32; bit++) {
 		if (1U << bit & KNOWN)
@@ -229,7 +229,7 @@ TEST_F(own, create_with_unknown_bits_is_einval)
 		create.default_mode = clashes[bit];
 		EXPECT_EQ(-EINVAL, create_pipe(&create)) TH_LOG("0x%x", clashes[bit]);
 	}
-	EXPECT_EQ(before, pipes_in_sysfs(0));
+	EXPECT_EQ(before, count_pipes());
 }
 
 TEST_F(own, sysfs_sets_the_default_mode)
@@ -300,14 +300,14 @@ TEST_F(own, fdinfo_shows_rest_and_partial_line)
 	fdinfo(self->fd, text, sizeof(text));
 	EXPECT_TRUE(strstr(text, "\nkmsgpipe-rest-bytes:\t0\n") != NULL) TH_LOG("%s", text);
 	EXPECT_TRUE(strstr(text, "\nkmsgpipe-line-bytes:\t0\n") != NULL) TH_LOG("%s", text);
-	ASSERT_EQ(11, put_text(self->fd, "one two\nabc"));
-	EXPECT_STREQ("on", piece(self->fd, 2));
+	ASSERT_EQ(11, write_text(self->fd, "one two\nabc"));
+	EXPECT_STREQ("on", read_text(self->fd, 2));
 	EXPECT_EQ(6, rest_bytes(self->fd));
 	EXPECT_EQ(3, line_bytes(self->fd));
 	EXPECT_EQ(0, rest_bytes(self->nonblocking));
 	EXPECT_EQ(0, line_bytes(self->nonblocking));
-	EXPECT_STREQ("e two\n", piece(self->fd, 100));
-	ASSERT_EQ(1, put_text(self->fd, "\n"));
+	EXPECT_STREQ("e two\n", read_text(self->fd, 100));
+	ASSERT_EQ(1, write_text(self->fd, "\n"));
 	EXPECT_EQ(0, rest_bytes(self->fd));
 	EXPECT_EQ(0, line_bytes(self->fd));
 }
@@ -321,21 +321,21 @@ TEST_F(own, whole_read_of_a_longer_message_is_emsgsize)
 	struct iovec iov[] = { { bytes, 3 }, { bytes + 3, 3 } };
 
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_WHOLE));
-	ASSERT_EQ(7, put_text(self->fd, "message"));
+	ASSERT_EQ(7, write_text(self->fd, "message"));
 	before = state_of(self->fd);
 	EXPECT_EQ(-EMSGSIZE, TRY(read(self->fd, bytes, 6)));
 	EXPECT_EQ(-EMSGSIZE, TRY(readv(self->fd, iov, 2)));
 	EXPECT_EQ(-EMSGSIZE, TRY(preadv2(self->fd, iov, 2, -1, RWF_NOWAIT)));
-	EXPECT_EQ(-EMSGSIZE, TRY(read(self->fd, nowhere, 6)));
+	EXPECT_EQ(-EMSGSIZE, TRY(read(self->fd, bad_address, 6)));
 	EXPECT_EQ(0, TRY(read(self->fd, bytes, 0)));
 	EXPECT_TRUE(unchanged(&before, self->fd));
 	EXPECT_EQ(0, rest_bytes(self->fd));
 	EXPECT_EQ(7, fionread(self->fd));
 	/* Another open file takes it in pieces, whatever this one does. */
-	EXPECT_STREQ("mes", piece(self->nonblocking, 3));
-	ASSERT_EQ(3, put_text(self->fd, "fit"));
-	EXPECT_STREQ("fit", piece(self->fd, 3));
-	EXPECT_STREQ("sage", piece(self->nonblocking, 100));
+	EXPECT_STREQ("mes", read_text(self->nonblocking, 3));
+	ASSERT_EQ(3, write_text(self->fd, "fit"));
+	EXPECT_STREQ("fit", read_text(self->fd, 3));
+	EXPECT_STREQ("sage", read_text(self->nonblocking, 100));
 }
 
 /* A pipe(2) of two pages with one byte in it, and a pipe with a message of this length, to be read whole. */
@@ -398,7 +398,7 @@ TEST_F(own, whole_splice_of_more_than_asked_for_is_emsgsize)
 
 	ASSERT_EQ(0, pipe(ends));
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_WHOLE));
-	ASSERT_EQ(7, put_text(self->fd, "message"));
+	ASSERT_EQ(7, write_text(self->fd, "message"));
 	EXPECT_EQ(-EMSGSIZE, TRY(splice(self->fd, NULL, ends[1], NULL, 6, 0)));
 	EXPECT_EQ(-EMSGSIZE, TRY(sendfile(ends[1], self->fd, NULL, 6)));
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
@@ -426,21 +426,21 @@ TEST_F(own, eof_read_of_an_empty_pipe_returns_zero)
 		EXPECT_EQ(0, TRY(preadv2(fds[i], iov, 2, -1, RWF_NOWAIT)));
 		EXPECT_EQ(0, TRY(splice(fds[i], NULL, ends[1], NULL, 100, 0)));
 		EXPECT_EQ(0, TRY(sendfile(ends[1], fds[i], NULL, 100)));
-		ASSERT_EQ(7, put_text(fds[i], "message"));
-		EXPECT_STREQ("message", piece(fds[i], 100));
+		ASSERT_EQ(7, write_text(fds[i], "message"));
+		EXPECT_STREQ("message", read_text(fds[i], 100));
 		EXPECT_EQ(0, try_read(fds[i], 100));
 		EXPECT_EQ(0, fionread(fds[i]));
 	}
 	/* A rest is something, a message that does not fit is, too. */
-	ASSERT_EQ(7, put_text(self->fd, "message"));
-	EXPECT_STREQ("mess", piece(self->fd, 4));
+	ASSERT_EQ(7, write_text(self->fd, "message"));
+	EXPECT_STREQ("mess", read_text(self->fd, 4));
 	EXPECT_EQ(0, try_read(self->nonblocking, 100));
-	EXPECT_STREQ("age", piece(self->fd, 4));
+	EXPECT_STREQ("age", read_text(self->fd, 4));
 	EXPECT_EQ(0, try_read(self->fd, 100));
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_EOF | KMSGPIPE_MODE_WHOLE));
-	ASSERT_EQ(7, put_text(self->fd, "message"));
+	ASSERT_EQ(7, write_text(self->fd, "message"));
 	EXPECT_EQ(-EMSGSIZE, try_read(self->fd, 6));
-	EXPECT_STREQ("message", piece(self->fd, 7));
+	EXPECT_STREQ("message", read_text(self->fd, 7));
 	EXPECT_EQ(0, try_read(self->fd, 7));
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
 	EXPECT_EQ(-ENODEV, try_read(self->fd, 7));
@@ -454,7 +454,7 @@ TEST_F(own, eof_read_after_all_expired_returns_zero)
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 3600000, .expiry_ms = 1 };
 
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_EOF));
-	ASSERT_EQ(7, put_text(self->fd, "message"));
+	ASSERT_EQ(7, write_text(self->fd, "message"));
 	while (stats_of(self->fd).head_age_ns <= 1000000)
 		sched_yield();
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
@@ -464,17 +464,17 @@ TEST_F(own, eof_read_after_all_expired_returns_zero)
 
 TEST_F(own, eof_file_polls_as_readable)
 {
-	EXPECT_EQ(POLLOUT, polled(self->fd));
+	EXPECT_EQ(POLLOUT, poll_now(self->fd));
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_EOF));
-	EXPECT_EQ(POLLIN | POLLOUT, polled(self->fd));
-	EXPECT_EQ(POLLOUT, polled(self->nonblocking));
+	EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->fd));
+	EXPECT_EQ(POLLOUT, poll_now(self->nonblocking));
 	ASSERT_EQ(0, set_limits(self->fd, 256, 1));
-	ASSERT_EQ(7, put_text(self->fd, "message"));
-	EXPECT_EQ(POLLIN, polled(self->fd));
-	EXPECT_STREQ("message", piece(self->fd, 100));
-	EXPECT_EQ(POLLIN | POLLOUT, polled(self->fd));
+	ASSERT_EQ(7, write_text(self->fd, "message"));
+	EXPECT_EQ(POLLIN, poll_now(self->fd));
+	EXPECT_STREQ("message", read_text(self->fd, 100));
+	EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->fd));
 	ASSERT_EQ(0, set_mode(self->fd, 0));
-	EXPECT_EQ(POLLOUT, polled(self->fd));
+	EXPECT_EQ(POLLOUT, poll_now(self->fd));
 }
 
 TEST_F(own, eof_works_with_io_uring)
@@ -489,7 +489,7 @@ TEST_F(own, eof_works_with_io_uring)
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_EOF));
 	ASSERT_EQ(1, ring_submit(&ring, &read));
 	EXPECT_EQ(0, ring_complete(&ring));
-	ASSERT_EQ(7, put_text(self->fd, "message"));
+	ASSERT_EQ(7, write_text(self->fd, "message"));
 	ASSERT_EQ(1, ring_submit(&ring, &read));
 	EXPECT_EQ(7, ring_complete(&ring));
 	ASSERT_EQ(1, ring_submit(&ring, &read));

@@ -137,7 +137,7 @@ TEST_F(own, new_msg_size_applies)
 
 TEST_F(own, largest_msg_size_applies)
 {
-	char *buffer = pages(2 << 20);
+	char *buffer = map_pages(2 << 20);
 
 	ASSERT_EQ(0, set_limits(self->fd, KMSGPIPE_MSG_SIZE_MAX, 1));
 	EXPECT_EQ(-EMSGSIZE, TRY(write(self->fd, buffer, KMSGPIPE_MSG_SIZE_MAX + 1)));
@@ -156,10 +156,10 @@ TEST_F(own, new_max_msgs_applies)
 	for (i = 0; i < 4; i++) {
 		ASSERT_EQ(0, set_limits(self->fd, 256, depths[i]));
 		for (j = 0; j < depths[i]; j++) {
-			ASSERT_NE(0, polled(self->fd) & POLLOUT);
+			ASSERT_NE(0, poll_now(self->fd) & POLLOUT);
 			ASSERT_EQ(1, write(self->nonblocking, &byte, 1));
 		}
-		EXPECT_EQ(POLLIN, polled(self->fd));
+		EXPECT_EQ(POLLIN, poll_now(self->fd));
 		EXPECT_EQ(-EAGAIN, TRY(write(self->nonblocking, &byte, 1)));
 		for (j = 0; j < depths[i]; j++)
 			ASSERT_EQ(1, read(self->nonblocking, &byte, 1));
@@ -171,15 +171,15 @@ TEST_F(own, new_max_msgs_applies)
 TEST_F(own, set_params_does_not_wake_a_reader)
 {
 	char buffer[512];
-	struct call call = reader(self->fd, buffer, sizeof(buffer));
+	struct call call = read_call(self->fd, buffer, sizeof(buffer));
 
-	start(&call);
+	start_call(&call);
 	await_readers(self->fd, 1);
 	ASSERT_EQ(0, set_limits(self->fd, 300, 1));
 	EXPECT_EQ(1, stats_of(self->fd).waiting_readers);
 	memset(buffer, 'x', sizeof(buffer));
 	ASSERT_EQ(300, write(self->fd, buffer, 300));
-	EXPECT_EQ(300, finish(&call));
+	EXPECT_EQ(300, finish_call(&call));
 }
 
 /*
@@ -206,7 +206,7 @@ TEST_F(own, woken_writers_sleep_again_if_max_msgs_shrank)
 		ASSERT_EQ('w', byte);
 	}
 	for (i = 0; i < 3; i++)
-		EXPECT_EQ(1, finish(&calls[i]));
+		EXPECT_EQ(1, finish_call(&calls[i]));
 }
 
 TEST_F(own, a_larger_max_msgs_wakes_the_writers_that_fit)
@@ -228,28 +228,28 @@ TEST_F(own, a_larger_max_msgs_wakes_the_writers_that_fit)
 	await_writers(self->fd, 1);
 	ASSERT_EQ(1, read(self->fd, &byte, 1));
 	for (i = 0; i < 4; i++)
-		EXPECT_EQ(1, finish(&calls[i]));
+		EXPECT_EQ(1, finish_call(&calls[i]));
 	EXPECT_EQ(3, stats_of(self->fd).depth_msgs);
 }
 
 TEST_F(own, a_woken_writer_is_emsgsize_if_msg_size_shrank)
 {
-	struct call calls[] = { writer(self->fd, "long message", 12), writer(self->fd, "short", 5) };
+	struct call calls[] = { write_call(self->fd, "long message", 12), write_call(self->fd, "short", 5) };
 	char buffer[8];
 	int i;
 
 	share_one_processor();
 	fill(self->fd);
 	for (i = 0; i < 2; i++) {
-		start(&calls[i]);
+		start_call(&calls[i]);
 		await_writers(self->fd, i + 1);
 	}
 	run_alone(1);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	ASSERT_EQ(0, set_limits(self->fd, 8, 1));
 	run_alone(0);
-	EXPECT_EQ(-EMSGSIZE, finish(&calls[0]));
-	EXPECT_EQ(5, finish(&calls[1]));
+	EXPECT_EQ(-EMSGSIZE, finish_call(&calls[0]));
+	EXPECT_EQ(5, finish_call(&calls[1]));
 	EXPECT_EQ(1, stats_of(self->fd).refused_size);
 	EXPECT_EQ(5, read(self->fd, buffer, sizeof(buffer)));
 }
@@ -258,7 +258,7 @@ TEST_F(own, a_woken_writer_is_emsgsize_if_msg_size_shrank)
 TEST_F(own, a_failing_woken_writer_passes_its_slot_on)
 {
 	struct call calls[] = {
-		writer(self->fd, "long message", 12), writer(self->fd, "long message", 12), writer(self->fd, "short", 5),
+		write_call(self->fd, "long message", 12), write_call(self->fd, "long message", 12), write_call(self->fd, "short", 5),
 	};
 	char buffer[256];
 	int i;
@@ -267,16 +267,16 @@ TEST_F(own, a_failing_woken_writer_passes_its_slot_on)
 	ASSERT_EQ(0, set_limits(self->fd, 256, 1));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	for (i = 0; i < 3; i++) {
-		start(&calls[i]);
+		start_call(&calls[i]);
 		await_writers(self->fd, i + 1);
 	}
 	run_alone(1);
 	ASSERT_EQ(1, read(self->fd, buffer, sizeof(buffer)));
 	ASSERT_EQ(0, set_limits(self->fd, 8, 1));
 	run_alone(0);
-	EXPECT_EQ(-EMSGSIZE, finish(&calls[0]));
-	EXPECT_EQ(-EMSGSIZE, finish(&calls[1]));
-	EXPECT_EQ(5, finish(&calls[2]));
+	EXPECT_EQ(-EMSGSIZE, finish_call(&calls[0]));
+	EXPECT_EQ(-EMSGSIZE, finish_call(&calls[1]));
+	EXPECT_EQ(5, finish_call(&calls[2]));
 	EXPECT_EQ(5, read(self->fd, buffer, sizeof(buffer)));
 }
 
@@ -284,7 +284,7 @@ TEST_F(own, bad_memory_is_efault)
 {
 	struct kmsgpipe_params *readonly = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct kmsgpipe_params params = { .msg_size = 512, .max_msgs = 64 };
-	char *end = end_of_memory();
+	char *end = page_end();
 
 	memcpy(end - 8, &params, 8);
 	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_SET_PARAMS, NULL)));
@@ -432,16 +432,16 @@ TEST_F(own, toggle_block_toggles_o_nonblock)
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 
 	/* The argument is not looked at. */
-	EXPECT_EQ(0, ioctl(self->fd, KMSGPIPE_TOGGLE_BLOCK, nowhere));
+	EXPECT_EQ(0, ioctl(self->fd, KMSGPIPE_TOGGLE_BLOCK, bad_address));
 	EXPECT_EQ(flags, fcntl(self->fd, F_GETFL));
-	call = reader(self->fd, &byte, 1);
-	start(&call);
+	call = read_call(self->fd, &byte, 1);
+	start_call(&call);
 	await_readers(self->fd, 1);
 	/* Who sleeps already goes on. */
 	EXPECT_EQ(0, ioctl(self->fd, KMSGPIPE_TOGGLE_BLOCK));
 	EXPECT_EQ(1, stats_of(self->fd).waiting_readers);
 	EXPECT_EQ(1, write(self->fd, "x", 1));
-	EXPECT_EQ(1, finish(&call));
+	EXPECT_EQ(1, finish_call(&call));
 }
 
 /* spec: 6-toggle-block */
@@ -508,7 +508,7 @@ TEST_F(own, fionbio_sets_o_nonblock)
 		EXPECT_EQ(O_NONBLOCK, fcntl(self->fd, F_GETFL) & O_NONBLOCK);
 	}
 	EXPECT_EQ(-EAGAIN, TRY(read(self->fd, &byte, 1)));
-	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, FIONBIO, nowhere)));
+	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, FIONBIO, bad_address)));
 	EXPECT_EQ(O_NONBLOCK, fcntl(self->fd, F_GETFL) & O_NONBLOCK);
 	EXPECT_EQ(0, ioctl(self->fd, FIONBIO, &off));
 	EXPECT_EQ(0, fcntl(self->fd, F_GETFL) & O_NONBLOCK);
@@ -555,7 +555,7 @@ TEST_F(own, fionread_needs_read_access)
 	EXPECT_EQ(-1, length);
 	EXPECT_EQ(-EFAULT, TRY(ioctl(reading, FIONREAD, NULL)));
 	EXPECT_EQ(-EFAULT, TRY(ioctl(reading, FIONREAD, readonly)));
-	EXPECT_EQ(-EFAULT, TRY(ioctl(reading, FIONREAD, end_of_memory() - 3)));
+	EXPECT_EQ(-EFAULT, TRY(ioctl(reading, FIONREAD, page_end() - 3)));
 	EXPECT_EQ(0, ioctl(reading, FIONREAD, &length));
 	EXPECT_EQ(5, length);
 	close(reading);

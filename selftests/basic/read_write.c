@@ -15,7 +15,7 @@
 /* Two pages of which the second is not accessible; returns the first one. */
 static char *page_before_a_hole(void)
 {
-	char *map = pages(2 * PAGE);
+	char *map = map_pages(2 * PAGE);
 
 	if (mprotect(map + PAGE, PAGE, PROT_NONE))
 		abort();
@@ -88,8 +88,8 @@ TEST_F(pipe, a_message_that_is_too_long_is_emsgsize)
 	EXPECT_EQ(-EMSGSIZE, TRY(write(self->fd, buffer, MSG_SIZE + 1)));
 	EXPECT_EQ(-EMSGSIZE, TRY(writev(self->fd, halves, 2)));
 	/* Checked before the memory is looked at, and before anything is allocated. */
-	EXPECT_EQ(-EMSGSIZE, TRY(write(self->fd, nowhere, MSG_SIZE + 1)));
-	EXPECT_EQ(-EMSGSIZE, TRY(write(self->fd, nowhere, 1UL << 30)));
+	EXPECT_EQ(-EMSGSIZE, TRY(write(self->fd, bad_address, MSG_SIZE + 1)));
+	EXPECT_EQ(-EMSGSIZE, TRY(write(self->fd, bad_address, 1UL << 30)));
 	after = stats_of(self->fd);
 	EXPECT_EQ(before.enqueued_msgs, after.enqueued_msgs);
 	EXPECT_EQ(before.refused_size + 4, after.refused_size);
@@ -187,7 +187,7 @@ TEST_F(pipe, fcntl_and_rwf_nowait_make_calls_nonblocking)
 /* spec: 4-write-copies */
 TEST_F(pipe, write_from_bad_memory_queues_no_message)
 {
-	void *bad[] = { NULL, nowhere, (void *)-PAGE };
+	void *bad[] = { NULL, bad_address, (void *)-PAGE };
 	struct kmsgpipe_stats before = stats_of(self->fd);
 	size_t i;
 
@@ -206,7 +206,7 @@ TEST_F(pipe, write_from_bad_memory_queues_no_message)
 /* spec: 4-read-oldest */
 TEST_F(pipe, read_into_bad_memory_leaves_the_message)
 {
-	void *bad[] = { NULL, nowhere, (void *)-PAGE };
+	void *bad[] = { NULL, bad_address, (void *)-PAGE };
 	void *readonly = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char buffer[16];
 	size_t i;
@@ -251,7 +251,7 @@ TEST_F(pipe, a_bad_segment_at_every_index_is_efault)
 
 	for (bad = 0; bad < 4; bad++) {
 		for (i = 0; i < 4; i++)
-			iov[i] = (struct iovec){ i == bad ? nowhere : parts + 8 * i, 8 };
+			iov[i] = (struct iovec){ i == bad ? bad_address : parts + 8 * i, 8 };
 		ASSERT_EQ(-EFAULT, TRY(writev(self->fd, iov, 4)));
 		ASSERT_EQ(0, stats_of(self->fd).depth_msgs);
 	}
@@ -260,7 +260,7 @@ TEST_F(pipe, a_bad_segment_at_every_index_is_efault)
 	ASSERT_EQ(32, writev(self->fd, iov, 4));
 	for (bad = 0; bad < 4; bad++) {
 		for (i = 0; i < 4; i++)
-			iov[i] = (struct iovec){ i == bad ? nowhere : got + 8 * i, 8 };
+			iov[i] = (struct iovec){ i == bad ? bad_address : got + 8 * i, 8 };
 		ASSERT_EQ(-EFAULT, TRY(readv(self->fd, iov, 4)));
 		ASSERT_EQ(1, stats_of(self->fd).depth_msgs);
 	}
@@ -272,7 +272,7 @@ TEST_F(pipe, a_bad_segment_at_every_index_is_efault)
 
 TEST_F(pipe, pages_that_are_not_present_are_faulted_in)
 {
-	char *fresh = pages(PAGE);
+	char *fresh = map_pages(PAGE);
 	char zeroes[16] = { 0 }, got[32];
 	struct iovec halves[] = { { "front", 5 }, { fresh, 16 } };
 

@@ -38,7 +38,7 @@ TEST_F(own, a_record_holds_all_metadata_of_a_message)
 	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_RECORDS));
 	mono[0] = clock_ns(CLOCK_MONOTONIC);
 	real[0] = clock_ns(CLOCK_REALTIME);
-	ASSERT_EQ(5, put_text(self->fd, "hello"));
+	ASSERT_EQ(5, write_text(self->fd, "hello"));
 	mono[1] = clock_ns(CLOCK_MONOTONIC);
 	real[1] = clock_ns(CLOCK_REALTIME);
 	memset(buffer, 0x55, sizeof(buffer));
@@ -161,8 +161,8 @@ TEST_F(own, a_dump_shows_the_same_except_deliveries)
 	struct kmsgpipe_record *first = (void *)dumped;
 	struct kmsgpipe_dump dump;
 
-	ASSERT_EQ(3, put_text(self->fd, "one"));
-	ASSERT_EQ(9, put_text(self->fd, "two words"));
+	ASSERT_EQ(3, write_text(self->fd, "one"));
+	ASSERT_EQ(9, write_text(self->fd, "two words"));
 	ASSERT_EQ(0, dump_to(self->fd, dumped, sizeof(dumped), &dump));
 	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_RECORDS));
 	ASSERT_EQ(dump.used, read(self->nonblocking, got, sizeof(got)));
@@ -219,13 +219,13 @@ TEST_F(own, a_record_that_does_not_fit_is_emsgsize_and_stays)
 
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_RECORDS));
 	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_WHOLE));
-	ASSERT_EQ(7, put_text(self->nonblocking, "message"));
+	ASSERT_EQ(7, write_text(self->nonblocking, "message"));
 	before = state_of(self->fd);
 	for (len = 1; len < 72; len++)
 		EXPECT_EQ(-EMSGSIZE, TRY(read(self->fd, bytes, len))) TH_LOG("%zu bytes", len);
 	EXPECT_EQ(-EMSGSIZE, TRY(readv(self->fd, iov, 2)));
 	EXPECT_EQ(-EMSGSIZE, TRY(preadv2(self->fd, iov, 2, -1, RWF_NOWAIT)));
-	EXPECT_EQ(-EMSGSIZE, TRY(read(self->fd, nowhere, 71)));
+	EXPECT_EQ(-EMSGSIZE, TRY(read(self->fd, bad_address, 71)));
 	EXPECT_EQ(0, TRY(read(self->fd, bytes, 0)));
 	EXPECT_TRUE(unchanged(&before, self->fd));
 	EXPECT_TRUE(READS(self->fd, seq, "message"));
@@ -234,7 +234,7 @@ TEST_F(own, a_record_that_does_not_fit_is_emsgsize_and_stays)
 TEST_F_TIMEOUT(own, every_message_length_across_segment_boundaries, 120)
 {
 	static const size_t around[] = { 4096, 8192, 65536 };
-	char *sent = pages(1 << 17), *buffer = pages(1 << 22);
+	char *sent = map_pages(1 << 17), *buffer = map_pages(1 << 22);
 	int fd = open_id(limited_pipe(1 << 17, 256), O_RDWR | O_NONBLOCK);
 	int plain = open_id(stats_of(fd).id, O_WRONLY), number = 0, seen = 0;
 	struct kmsgpipe_record *record;
@@ -269,7 +269,7 @@ TEST_F(own, one_read_gets_all_records_that_fit)
 	const unsigned int count = 2000;
 	int fd = open_id(limited_pipe(8, count), O_RDWR | O_NONBLOCK);
 	int plain = open_id(stats_of(fd).id, O_WRONLY);
-	char *buffer = pages(count * 72);
+	char *buffer = map_pages(count * 72);
 	struct kmsgpipe_record *record = (void *)buffer;
 	unsigned int i;
 
@@ -300,24 +300,24 @@ TEST_F(own, every_read_call_returns_records)
 
 	ASSERT_EQ(0, pipe(ends));
 	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_RECORDS));
-	ASSERT_EQ(3, put_text(self->fd, "one"));
-	ASSERT_EQ(3, put_text(self->fd, "two"));
+	ASSERT_EQ(3, write_text(self->fd, "one"));
+	ASSERT_EQ(3, write_text(self->fd, "two"));
 	EXPECT_EQ(144, readv(self->nonblocking, iov, 3));
 	EXPECT_EQ(2, fdinfo_number(self->nonblocking, "kmsgpipe-received-msgs"));
 	EXPECT_EQ(6, fdinfo_number(self->nonblocking, "kmsgpipe-received-bytes"));
 	EXPECT_TRUE(is_record(record, seq, "one"));
 	EXPECT_TRUE(is_record(next_record(record), seq + 1, "two"));
-	ASSERT_EQ(5, put_text(self->fd, "three"));
+	ASSERT_EQ(5, write_text(self->fd, "three"));
 	EXPECT_EQ(72, preadv2(self->nonblocking, iov, 3, -1, RWF_NOWAIT));
 	EXPECT_TRUE(is_record(record, seq + 2, "three"));
 	EXPECT_EQ(-EAGAIN, TRY(preadv2(self->nonblocking, iov, 3, -1, RWF_NOWAIT)));
-	ASSERT_EQ(4, put_text(self->fd, "four"));
-	ASSERT_EQ(4, put_text(self->fd, "five"));
+	ASSERT_EQ(4, write_text(self->fd, "four"));
+	ASSERT_EQ(4, write_text(self->fd, "five"));
 	EXPECT_EQ(144, splice(self->nonblocking, NULL, ends[1], NULL, PAGE, 0));
 	EXPECT_EQ(144, read(ends[0], bytes, sizeof(bytes)));
 	EXPECT_TRUE(is_record(record, seq + 3, "four"));
 	EXPECT_TRUE(is_record(next_record(record), seq + 4, "five"));
-	ASSERT_EQ(3, put_text(self->fd, "six"));
+	ASSERT_EQ(3, write_text(self->fd, "six"));
 	EXPECT_EQ(72, sendfile(ends[1], self->nonblocking, NULL, PAGE));
 	EXPECT_EQ(72, read(ends[0], bytes, sizeof(bytes)));
 	EXPECT_TRUE(is_record(record, seq + 5, "six"));
@@ -344,7 +344,7 @@ TEST_F(own, splice_does_not_split_records)
 	expect_destroyed(_metadata, long_fd);
 	close(long_fd);
 	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_RECORDS));
-	ASSERT_EQ(7, put_text(self->fd, "message"));
+	ASSERT_EQ(7, write_text(self->fd, "message"));
 	EXPECT_EQ(-EMSGSIZE, TRY(splice(self->nonblocking, NULL, ends[1], NULL, 71, 0)));
 	ASSERT_EQ(1, write(ends[1], "x", 1));
 	EXPECT_EQ(-EAGAIN, TRY(splice(self->nonblocking, NULL, ends[1], NULL, PAGE, SPLICE_F_NONBLOCK)));
@@ -367,8 +367,8 @@ TEST_F(own, io_uring_gets_records)
 
 	ring_open(&ring);
 	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_RECORDS));
-	ASSERT_EQ(3, put_text(self->fd, "one"));
-	ASSERT_EQ(9, put_text(self->fd, "two words"));
+	ASSERT_EQ(3, write_text(self->fd, "one"));
+	ASSERT_EQ(9, write_text(self->fd, "two words"));
 	EXPECT_EQ(1, ring_submit(&ring, &request));
 	EXPECT_EQ(152, ring_complete(&ring));
 	EXPECT_TRUE(is_record(record, seq, "one"));
@@ -380,13 +380,13 @@ TEST_F(own, fionread_and_poll_agree_with_reads)
 {
 	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_RECORDS));
 	EXPECT_EQ(0, fionread(self->nonblocking));
-	EXPECT_EQ(POLLOUT, polled(self->nonblocking));
-	ASSERT_EQ(1, put_text(self->fd, "x"));
+	EXPECT_EQ(POLLOUT, poll_now(self->nonblocking));
+	ASSERT_EQ(1, write_text(self->fd, "x"));
 	EXPECT_EQ(72, fionread(self->nonblocking));
-	ASSERT_EQ(9, put_text(self->fd, "two words"));
+	ASSERT_EQ(9, write_text(self->fd, "two words"));
 	EXPECT_EQ(152, fionread(self->nonblocking));
 	EXPECT_EQ(1, fionread(self->fd));
-	EXPECT_EQ(POLLIN | POLLOUT, polled(self->nonblocking));
+	EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->nonblocking));
 	EXPECT_EQ(-EMSGSIZE, try_read(self->nonblocking, 71));
 	EXPECT_EQ(152, try_read(self->nonblocking, 152));
 }
@@ -399,7 +399,7 @@ TEST_F(own, eof_read_of_an_empty_pipe_returns_zero)
 
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_RECORDS | KMSGPIPE_MODE_EOF));
 	EXPECT_EQ(0, try_read(self->fd, 100));
-	ASSERT_EQ(1, put_text(self->nonblocking, "x"));
+	ASSERT_EQ(1, write_text(self->nonblocking, "x"));
 	EXPECT_EQ(-EMSGSIZE, try_read(self->fd, 71));
 	EXPECT_TRUE(READS(self->fd, seq, "x"));
 	EXPECT_EQ(0, try_read(self->fd, 100));
@@ -410,15 +410,15 @@ TEST_F(own, a_rest_of_another_file_is_not_in_the_records)
 	unsigned long long seq = next_seq(self->fd);
 	int other = open_id(self->id, O_RDWR | O_NONBLOCK);
 
-	ASSERT_EQ(7, put_text(self->fd, "message"));
-	ASSERT_EQ(4, put_text(self->fd, "next"));
-	EXPECT_STREQ("mess", piece(other, 4));
+	ASSERT_EQ(7, write_text(self->fd, "message"));
+	ASSERT_EQ(4, write_text(self->fd, "next"));
+	EXPECT_STREQ("mess", read_text(other, 4));
 	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_RECORDS));
 	EXPECT_TRUE(READS(self->nonblocking, seq + 1, "next"));
-	EXPECT_STREQ("age", piece(other, 4));
+	EXPECT_STREQ("age", read_text(other, 4));
 	/* A file that keeps a rest has to read it before. */
-	ASSERT_EQ(7, put_text(self->fd, "message"));
-	EXPECT_STREQ("mess", piece(other, 4));
+	ASSERT_EQ(7, write_text(self->fd, "message"));
+	EXPECT_STREQ("mess", read_text(other, 4));
 	EXPECT_EQ(-EBUSY, set_mode(other, KMSGPIPE_MODE_RECORDS));
 	close(other);
 }
@@ -429,7 +429,7 @@ TEST_F(own, an_expired_message_has_no_record)
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 3600000, .expiry_ms = 1 };
 
 	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_RECORDS));
-	ASSERT_EQ(3, put_text(self->fd, "old"));
+	ASSERT_EQ(3, write_text(self->fd, "old"));
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
 	while (stats_of(self->fd).head_age_ns <= 1000000)
 		sched_yield();
@@ -437,7 +437,7 @@ TEST_F(own, an_expired_message_has_no_record)
 	EXPECT_EQ(1, stats_of(self->fd).expired_msgs);
 	flush = (struct kmsgpipe_flush){ 0 };
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
-	ASSERT_EQ(3, put_text(self->fd, "new"));
+	ASSERT_EQ(3, write_text(self->fd, "new"));
 	EXPECT_TRUE(READS(self->nonblocking, seq + 1, "new"));
 }
 
@@ -445,13 +445,13 @@ TEST_F(own, an_expired_message_has_no_record)
 TEST_F(own, a_mode_change_applies_to_a_waiting_read)
 {
 	char bytes[3];
-	struct call call = reader(self->fd, bytes, sizeof(bytes));
+	struct call call = read_call(self->fd, bytes, sizeof(bytes));
 
-	start(&call);
+	start_call(&call);
 	await_readers(self->nonblocking, 1);
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_RECORDS));
-	ASSERT_EQ(7, put_text(self->nonblocking, "message"));
-	EXPECT_EQ(-EMSGSIZE, finish(&call));
+	ASSERT_EQ(7, write_text(self->nonblocking, "message"));
+	EXPECT_EQ(-EMSGSIZE, finish_call(&call));
 	EXPECT_EQ(0, rest_bytes(self->fd));
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
 	ASSERT_EQ(0, set_mode(self->fd, 0));
@@ -471,19 +471,19 @@ TEST_F(own, waiting_reads_get_records_in_order)
 		/* They are served in the order in which they came. */
 		await_readers(self->nonblocking, i + 1);
 	}
-	ASSERT_EQ(5, put_text(self->nonblocking, "first"));
+	ASSERT_EQ(5, write_text(self->nonblocking, "first"));
 	EXPECT_EQ(0, exit_of(children[0]));
-	ASSERT_EQ(6, put_text(self->nonblocking, "second"));
+	ASSERT_EQ(6, write_text(self->nonblocking, "second"));
 	EXPECT_EQ(0, exit_of(children[1]));
 }
 
 TEST_F(own, a_destroyed_pipe_is_enodev)
 {
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_RECORDS));
-	ASSERT_EQ(1, put_text(self->nonblocking, "x"));
+	ASSERT_EQ(1, write_text(self->nonblocking, "x"));
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
 	EXPECT_EQ(-ENODEV, try_read(self->fd, 100));
-	EXPECT_EQ(-ENODEV, put_text(self->fd, "not a message"));
+	EXPECT_EQ(-ENODEV, write_text(self->fd, "not a message"));
 }
 
 TEST_HARNESS_MAIN

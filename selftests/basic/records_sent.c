@@ -82,9 +82,9 @@ TEST_F(sender, each_message_of_a_write_is_queued)
 	EXPECT_EQ(17, stats_of(self->fd).depth_bytes);
 	EXPECT_EQ(3, fdinfo_number(self->fd, "kmsgpipe-sent-msgs"));
 	EXPECT_EQ(17, fdinfo_number(self->fd, "kmsgpipe-sent-bytes"));
-	EXPECT_STREQ("one", piece(self->plain, 100));
-	EXPECT_STREQ("two words", piece(self->plain, 100));
-	EXPECT_STREQ("three", piece(self->plain, 100));
+	EXPECT_STREQ("one", read_text(self->plain, 100));
+	EXPECT_STREQ("two words", read_text(self->plain, 100));
+	EXPECT_STREQ("three", read_text(self->plain, 100));
 	EXPECT_EQ(-EAGAIN, try_read(self->plain, 100));
 }
 
@@ -279,13 +279,13 @@ TEST_F(sender, a_bad_message_on_the_last_of_many_pages_is_einval)
 TEST_F(sender, bad_memory_is_efault)
 {
 	struct kmsgpipe_stats before = state_of(self->fd);
-	char *end = end_of_memory();
+	char *end = page_end();
 
 	three();
 	memcpy(end - 100, sent, 100);
 	EXPECT_EQ(-EFAULT, TRY(write(self->fd, end - 100, THREE)));
-	EXPECT_EQ(-EFAULT, TRY(write(self->fd, nowhere, THREE)));
-	EXPECT_EQ(-EFAULT, TRY(write(self->fd, nowhere, 2 * PAGE)));
+	EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad_address, THREE)));
+	EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad_address, 2 * PAGE)));
 	EXPECT_EQ(-EFAULT, TRY(write(self->fd, end - 8, 2 * PAGE)));
 	EXPECT_TRUE(unchanged(&before, self->fd));
 }
@@ -331,8 +331,8 @@ TEST_F(sender, a_message_without_a_slot_is_eagain)
 {
 	int fd = open_id(limited_pipe(256, 2), O_RDWR | O_NONBLOCK);
 
-	ASSERT_EQ(3, put_text(fd, "one"));
-	ASSERT_EQ(3, put_text(fd, "two"));
+	ASSERT_EQ(3, write_text(fd, "one"));
+	ASSERT_EQ(3, write_text(fd, "two"));
 	ASSERT_EQ(0, set_mode(fd, KMSGPIPE_MODE_RECORDS));
 	three();
 	EXPECT_EQ(-EAGAIN, TRY(write(fd, sent, send_size(3))));
@@ -345,18 +345,18 @@ TEST_F(sender, a_message_without_a_slot_is_eagain)
 
 TEST_F(sender, a_blocking_write_waits_until_all_are_accepted)
 {
-	struct call call = writer(self->fd, sent, THREE);
+	struct call call = write_call(self->fd, sent, THREE);
 	unsigned int i;
 
 	leave_room(self->plain, 1);
 	three();
-	start(&call);
+	start_call(&call);
 	for (i = 0; i < 2; i++) {
 		await_writers(self->plain, 1);
 		EXPECT_EQ(128, stats_of(self->plain).depth_msgs);
-		EXPECT_STREQ("x", piece(self->plain, 100));
+		EXPECT_STREQ("x", read_text(self->plain, 100));
 	}
-	EXPECT_EQ(THREE, finish(&call));
+	EXPECT_EQ(THREE, finish_call(&call));
 	EXPECT_EQ(128, stats_of(self->plain).depth_msgs);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 }
@@ -368,14 +368,14 @@ TEST_F(sender, a_signal_makes_a_short_write)
 	on_sigusr1(0);
 	for (room = 0; room < 3; room++) {
 		static const long accepted[] = { -EINTR, 32, 72 };
-		struct call call = writer(self->fd, sent, THREE);
+		struct call call = write_call(self->fd, sent, THREE);
 
 		leave_room(self->plain, room);
 		three();
-		start(&call);
+		start_call(&call);
 		await_writers(self->plain, 1);
 		pthread_kill(call.thread, SIGUSR1);
-		EXPECT_EQ(accepted[room], finish(&call)) TH_LOG("%u", room);
+		EXPECT_EQ(accepted[room], finish_call(&call)) TH_LOG("%u", room);
 		EXPECT_EQ(128, stats_of(self->plain).depth_msgs);
 		ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	}
@@ -383,14 +383,14 @@ TEST_F(sender, a_signal_makes_a_short_write)
 
 TEST_F(sender, destroy_makes_a_short_write)
 {
-	struct call call = writer(self->fd, sent, THREE);
+	struct call call = write_call(self->fd, sent, THREE);
 
 	leave_room(self->plain, 1);
 	three();
-	start(&call);
+	start_call(&call);
 	await_writers(self->plain, 1);
 	ASSERT_EQ(0, ioctl(self->plain, KMSGPIPE_DESTROY));
-	EXPECT_EQ(32, finish(&call));
+	EXPECT_EQ(32, finish_call(&call));
 	EXPECT_EQ(-ENODEV, TRY(write(self->fd, sent, THREE)));
 	EXPECT_EQ(-ENODEV, TRY(write(self->fd, sent, 2 * PAGE)));
 }
@@ -422,14 +422,14 @@ TEST_F(sender, a_smaller_msg_size_makes_a_short_write)
 	for (i = 0; i < 200; i++)
 		len += put_words(sent + len, "one") - (sent + len);
 	ASSERT_LT(PAGE, len);
-	call = writer(self->fd, sent, len);
-	start(&call);
+	call = write_call(self->fd, sent, len);
+	start_call(&call);
 	await_writers(self->plain, 1);
 	third->len = 257;
 	/* Two messages are taken, so that there is room for the third as well. */
 	EXPECT_LT(0, try_read(self->plain, 256));
 	EXPECT_LT(0, try_read(self->plain, 256));
-	EXPECT_EQ(2 * send_size(3), finish(&call));
+	EXPECT_EQ(2 * send_size(3), finish_call(&call));
 	EXPECT_EQ(0, stats_of(self->plain).refused_size);
 	/* From the start it is too long, and refused. */
 	EXPECT_EQ(-EMSGSIZE, TRY(write(self->fd, sent, len)));
@@ -439,10 +439,10 @@ TEST_F(sender, a_smaller_msg_size_makes_a_short_write)
 /* The pages for records, one a direction, stay with the pipe whatever becomes of a write. */
 TEST_F(sender, a_failed_write_leaves_spare_memory_for_the_next)
 {
-	struct call call = writer(self->fd, sent, THREE);
+	struct call call = write_call(self->fd, sent, THREE);
 
 	ASSERT_EQ(2, debug_value(self->id, "spare_segments"));
-	EXPECT_EQ(-EFAULT, TRY(write(self->fd, nowhere, THREE)));
+	EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad_address, THREE)));
 	EXPECT_EQ(2, debug_value(self->id, "spare_segments"));
 	memset(sent, 1, THREE);
 	EXPECT_EQ(-EINVAL, TRY(write(self->fd, sent, THREE)));
@@ -450,11 +450,11 @@ TEST_F(sender, a_failed_write_leaves_spare_memory_for_the_next)
 	/* One that waits has that of writes with it. */
 	leave_room(self->plain, 0);
 	three();
-	start(&call);
+	start_call(&call);
 	await_writers(self->plain, 1);
 	EXPECT_EQ(1, debug_value(self->id, "spare_segments"));
 	ASSERT_EQ(0, ioctl(self->plain, KMSGPIPE_CLEAR_QUEUE));
-	EXPECT_EQ(THREE, finish(&call));
+	EXPECT_EQ(THREE, finish_call(&call));
 	EXPECT_LE(2, debug_value(self->id, "spare_segments"));
 }
 
@@ -468,13 +468,13 @@ TEST_F(sender, concurrent_writes_to_one_file_do_not_mix)
 	leave_room(self->plain, 0);
 	three();
 	for (i = 0; i < 2; i++) {
-		calls[i] = writer(self->fd, sent, THREE);
-		start(&calls[i]);
+		calls[i] = write_call(self->fd, sent, THREE);
+		start_call(&calls[i]);
 		await_writers(self->plain, i + 1);
 	}
 	ASSERT_EQ(0, ioctl(self->plain, KMSGPIPE_CLEAR_QUEUE));
 	for (i = 0; i < 2; i++)
-		EXPECT_EQ(THREE, finish(&calls[i]));
+		EXPECT_EQ(THREE, finish_call(&calls[i]));
 	EXPECT_EQ(6, stats_of(self->plain).depth_msgs);
 	for (i = 0, k = 0; i < 6; i++) {
 		ASSERT_LT(0, read(self->plain, got, sizeof(got)));
@@ -494,14 +494,14 @@ TEST_F(sender, a_reader_is_woken_and_wakes_the_next)
 	/* Files that wait, without records. */
 	ASSERT_EQ(0, ioctl(self->plain, KMSGPIPE_TOGGLE_BLOCK));
 	for (i = 0; i < 3; i++) {
-		calls[i] = reader(self->plain, bytes[i], 100);
-		start(&calls[i]);
+		calls[i] = read_call(self->plain, bytes[i], 100);
+		start_call(&calls[i]);
 		await_readers(self->plain, i + 1);
 	}
 	ASSERT_EQ(THREE, write(self->fd, sent, three()));
-	EXPECT_EQ(3, finish(&calls[0]));
-	EXPECT_EQ(9, finish(&calls[1]));
-	EXPECT_EQ(5, finish(&calls[2]));
+	EXPECT_EQ(3, finish_call(&calls[0]));
+	EXPECT_EQ(9, finish_call(&calls[1]));
+	EXPECT_EQ(5, finish_call(&calls[2]));
 }
 
 static int write_three(int fd)

@@ -19,26 +19,26 @@
 
 TEST_F(own, a_rest_is_invisible_to_other_open_files)
 {
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
-	EXPECT_STREQ("0123", piece(self->fd, 4));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
+	EXPECT_STREQ("0123", read_text(self->fd, 4));
 	EXPECT_EQ(-EAGAIN, try_read(self->nonblocking, 100));
 	EXPECT_EQ(0, rest_bytes(self->nonblocking));
-	ASSERT_EQ(7, put_text(self->fd, "another"));
-	EXPECT_STREQ("another", piece(self->nonblocking, 100));
-	EXPECT_STREQ("456789", piece(self->fd, 100));
+	ASSERT_EQ(7, write_text(self->fd, "another"));
+	EXPECT_STREQ("another", read_text(self->nonblocking, 100));
+	EXPECT_STREQ("456789", read_text(self->fd, 100));
 }
 
 TEST_F(own, each_open_file_has_its_own_rest)
 {
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
-	ASSERT_EQ(7, put_text(self->fd, "another"));
-	EXPECT_STREQ("0123", piece(self->fd, 4));
-	EXPECT_STREQ("an", piece(self->nonblocking, 2));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
+	ASSERT_EQ(7, write_text(self->fd, "another"));
+	EXPECT_STREQ("0123", read_text(self->fd, 4));
+	EXPECT_STREQ("an", read_text(self->nonblocking, 2));
 	EXPECT_EQ(6, rest_bytes(self->fd));
 	EXPECT_EQ(5, rest_bytes(self->nonblocking));
-	EXPECT_STREQ("45", piece(self->fd, 2));
-	EXPECT_STREQ("other", piece(self->nonblocking, 100));
-	EXPECT_STREQ("6789", piece(self->fd, 100));
+	EXPECT_STREQ("45", read_text(self->fd, 2));
+	EXPECT_STREQ("other", read_text(self->nonblocking, 100));
+	EXPECT_STREQ("6789", read_text(self->fd, 100));
 	EXPECT_EQ(-EAGAIN, try_read(self->nonblocking, 100));
 }
 
@@ -47,18 +47,18 @@ TEST_F(own, all_descriptors_of_an_open_file_share_the_rest)
 	int copy = dup(self->fd);
 	pid_t child;
 
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
-	EXPECT_STREQ("012", piece(self->fd, 3));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
+	EXPECT_STREQ("012", read_text(self->fd, 3));
 	EXPECT_EQ(7, rest_bytes(copy));
-	EXPECT_STREQ("345", piece(copy, 3));
+	EXPECT_STREQ("345", read_text(copy, 3));
 	child = fork();
 	if (!child)
-		_exit(rest_bytes(self->fd) != 4 || strcmp("67", piece(self->fd, 2)));
+		_exit(rest_bytes(self->fd) != 4 || strcmp("67", read_text(self->fd, 2)));
 	ASSERT_EQ(0, exit_of(child));
 	/* Closing one of them is not closing the file. */
 	close(copy);
 	EXPECT_EQ(2, rest_bytes(self->fd));
-	EXPECT_STREQ("89", piece(self->fd, 100));
+	EXPECT_STREQ("89", read_text(self->fd, 100));
 }
 
 /*
@@ -68,16 +68,16 @@ TEST_F(own, all_descriptors_of_an_open_file_share_the_rest)
 TEST_F(own, a_sleeping_read_of_the_same_open_file_gets_the_rest)
 {
 	char pieces[2][5];
-	struct call readers[] = { reader(self->fd, pieces[0], 5), reader(self->fd, pieces[1], 5) };
+	struct call readers[] = { read_call(self->fd, pieces[0], 5), read_call(self->fd, pieces[1], 5) };
 	int first;
 
-	start(&readers[0]);
+	start_call(&readers[0]);
 	await_readers(self->fd, 1);
-	start(&readers[1]);
+	start_call(&readers[1]);
 	await_readers(self->fd, 2);
-	ASSERT_EQ(10, put_text(self->nonblocking, MESSAGE));
-	EXPECT_EQ(5, finish(&readers[0]));
-	EXPECT_EQ(5, finish(&readers[1]));
+	ASSERT_EQ(10, write_text(self->nonblocking, MESSAGE));
+	EXPECT_EQ(5, finish_call(&readers[0]));
+	EXPECT_EQ(5, finish_call(&readers[1]));
 	first = pieces[0][0] != '0';
 	EXPECT_EQ(0, memcmp(pieces[first], "01234", 5));
 	EXPECT_EQ(0, memcmp(pieces[!first], "56789", 5));
@@ -87,18 +87,18 @@ TEST_F(own, a_sleeping_read_of_another_open_file_is_not_woken)
 {
 	int another = open_id(self->id, O_RDONLY);
 	char next[100];
-	struct call late = reader(another, next, 100);
+	struct call late = read_call(another, next, 100);
 
-	ASSERT_EQ(10, put_text(self->nonblocking, MESSAGE));
-	EXPECT_STREQ("0123", piece(self->fd, 4));
-	start(&late);
+	ASSERT_EQ(10, write_text(self->nonblocking, MESSAGE));
+	EXPECT_STREQ("0123", read_text(self->fd, 4));
+	start_call(&late);
 	await_readers(self->fd, 1);
-	EXPECT_STREQ("45", piece(self->fd, 2));
+	EXPECT_STREQ("45", read_text(self->fd, 2));
 	EXPECT_EQ(1, stats_of(self->fd).waiting_readers);
-	ASSERT_EQ(7, put_text(self->nonblocking, "another"));
-	EXPECT_EQ(7, finish(&late));
+	ASSERT_EQ(7, write_text(self->nonblocking, "another"));
+	EXPECT_EQ(7, finish_call(&late));
 	EXPECT_EQ(0, memcmp(next, "another", 7));
-	EXPECT_STREQ("6789", piece(self->fd, 100));
+	EXPECT_STREQ("6789", read_text(self->fd, 100));
 	close(another);
 }
 
@@ -106,100 +106,100 @@ TEST_F(own, a_sleeping_read_of_another_open_file_is_not_woken)
 
 TEST_F(own, a_rest_holds_its_slot_until_it_is_read)
 {
-	struct call late = writer(self->fd, "late", 4);
+	struct call late = write_call(self->fd, "late", 4);
 	struct kmsgpipe_stats before;
 
 	ASSERT_EQ(0, set_limits(self->fd, 256, 2));
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
-	ASSERT_EQ(5, put_text(self->fd, "other"));
-	EXPECT_STREQ("012", piece(self->fd, 3));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
+	ASSERT_EQ(5, write_text(self->fd, "other"));
+	EXPECT_STREQ("012", read_text(self->fd, 3));
 	before = stats_of(self->fd);
 	EXPECT_EQ(1, before.depth_msgs);
-	EXPECT_EQ(-EAGAIN, put_text(self->nonblocking, "x"));
+	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "x"));
 	EXPECT_EQ(before.refused_full + 1, stats_of(self->fd).refused_full);
-	EXPECT_EQ(POLLIN, polled(self->nonblocking));
-	EXPECT_STREQ("3456", piece(self->fd, 4));
-	EXPECT_EQ(-EAGAIN, put_text(self->nonblocking, "x"));
-	EXPECT_EQ(POLLIN, polled(self->nonblocking));
+	EXPECT_EQ(POLLIN, poll_now(self->nonblocking));
+	EXPECT_STREQ("3456", read_text(self->fd, 4));
+	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "x"));
+	EXPECT_EQ(POLLIN, poll_now(self->nonblocking));
 	/* A writer that waits is woken with the last byte. */
-	start(&late);
+	start_call(&late);
 	await_writers(self->fd, 1);
-	EXPECT_STREQ("78", piece(self->fd, 2));
+	EXPECT_STREQ("78", read_text(self->fd, 2));
 	EXPECT_EQ(1, stats_of(self->fd).waiting_writers);
-	EXPECT_STREQ("9", piece(self->fd, 1));
-	EXPECT_EQ(4, finish(&late));
+	EXPECT_STREQ("9", read_text(self->fd, 1));
+	EXPECT_EQ(4, finish_call(&late));
 	EXPECT_EQ(2, stats_of(self->fd).depth_msgs);
-	EXPECT_STREQ("other", piece(self->fd, 100));
-	EXPECT_EQ(POLLIN | POLLOUT, polled(self->nonblocking));
-	EXPECT_STREQ("late", piece(self->fd, 100));
+	EXPECT_STREQ("other", read_text(self->fd, 100));
+	EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->nonblocking));
+	EXPECT_STREQ("late", read_text(self->fd, 100));
 }
 
 TEST_F(own, each_rest_holds_a_slot)
 {
 	ASSERT_EQ(0, set_limits(self->fd, 256, 2));
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
-	ASSERT_EQ(7, put_text(self->fd, "another"));
-	EXPECT_STREQ("012", piece(self->fd, 3));
-	EXPECT_STREQ("an", piece(self->nonblocking, 2));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
+	ASSERT_EQ(7, write_text(self->fd, "another"));
+	EXPECT_STREQ("012", read_text(self->fd, 3));
+	EXPECT_STREQ("an", read_text(self->nonblocking, 2));
 	/* Nothing is queued, and the pipe is full. */
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
 	EXPECT_EQ(2, debug_value(self->id, "rests"));
-	EXPECT_EQ(-EAGAIN, put_text(self->nonblocking, "x"));
-	EXPECT_EQ(POLLIN, polled(self->nonblocking));
-	EXPECT_STREQ("3456789", piece(self->fd, 100));
-	EXPECT_EQ(1, put_text(self->nonblocking, "x"));
-	EXPECT_EQ(-EAGAIN, put_text(self->nonblocking, "y"));
-	EXPECT_STREQ("other", piece(self->nonblocking, 100));
-	EXPECT_EQ(1, put_text(self->nonblocking, "y"));
-	EXPECT_EQ(-EAGAIN, put_text(self->nonblocking, "z"));
-	EXPECT_STREQ("x", piece(self->fd, 100));
-	EXPECT_STREQ("y", piece(self->fd, 100));
+	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "x"));
+	EXPECT_EQ(POLLIN, poll_now(self->nonblocking));
+	EXPECT_STREQ("3456789", read_text(self->fd, 100));
+	EXPECT_EQ(1, write_text(self->nonblocking, "x"));
+	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "y"));
+	EXPECT_STREQ("other", read_text(self->nonblocking, 100));
+	EXPECT_EQ(1, write_text(self->nonblocking, "y"));
+	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "z"));
+	EXPECT_STREQ("x", read_text(self->fd, 100));
+	EXPECT_STREQ("y", read_text(self->fd, 100));
 	EXPECT_EQ(0, debug_value(self->id, "rests"));
 }
 
 /* The queue is empty, so that no message leaves it to make room. */
 TEST_F(own, a_larger_max_msgs_wakes_writers_beside_a_rest)
 {
-	struct call calls[2] = { writer(self->fd, "one", 3), writer(self->fd, "two", 3) };
+	struct call calls[2] = { write_call(self->fd, "one", 3), write_call(self->fd, "two", 3) };
 	int fd = open_id(self->id, O_RDWR), i;
 
 	ASSERT_EQ(0, set_limits(self->fd, 256, 1));
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
-	EXPECT_STREQ("0123", piece(fd, 4));
-	ASSERT_EQ(0, polled(self->nonblocking));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
+	EXPECT_STREQ("0123", read_text(fd, 4));
+	ASSERT_EQ(0, poll_now(self->nonblocking));
 	for (i = 0; i < 2; i++) {
-		start(&calls[i]);
+		start_call(&calls[i]);
 		await_writers(self->fd, i + 1);
 	}
 	ASSERT_EQ(0, set_limits(self->fd, 256, 4));
-	EXPECT_EQ(3, finish(&calls[0]));
-	EXPECT_EQ(3, finish(&calls[1]));
-	EXPECT_EQ(POLLIN | POLLOUT, polled(self->nonblocking));
-	EXPECT_STREQ("456789", piece(fd, 100));
+	EXPECT_EQ(3, finish_call(&calls[0]));
+	EXPECT_EQ(3, finish_call(&calls[1]));
+	EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->nonblocking));
+	EXPECT_STREQ("456789", read_text(fd, 100));
 	close(fd);
 }
 
 TEST_F(own, close_discards_the_rest_and_frees_its_slot)
 {
-	struct call late = writer(self->fd, "late", 4);
+	struct call late = write_call(self->fd, "late", 4);
 	int reading = open_id(self->id, O_RDONLY);
 	struct kmsgpipe_stats before, after;
 
 	ASSERT_EQ(0, set_limits(self->fd, 256, 1));
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
-	EXPECT_STREQ("012", piece(reading, 3));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
+	EXPECT_STREQ("012", read_text(reading, 3));
 	before = stats_of(self->fd);
-	start(&late);
+	start_call(&late);
 	await_writers(self->fd, 1);
 	close(reading);
-	EXPECT_EQ(4, finish(&late));
+	EXPECT_EQ(4, finish_call(&late));
 	after = stats_of(self->fd);
 	EXPECT_EQ(before.dequeued_msgs, after.dequeued_msgs);
 	EXPECT_EQ(before.dequeued_bytes, after.dequeued_bytes);
 	EXPECT_EQ(before.dropped_msgs, after.dropped_msgs);
 	EXPECT_EQ(before.expired_msgs, after.expired_msgs);
 	EXPECT_TRUE(accounted(&after));
-	EXPECT_STREQ("late", piece(self->nonblocking, 100));
+	EXPECT_STREQ("late", read_text(self->nonblocking, 100));
 	EXPECT_EQ(-EAGAIN, try_read(self->nonblocking, 100));
 }
 
@@ -210,7 +210,7 @@ TEST_F(own, killing_the_reader_discards_its_rest)
 	char byte;
 
 	ASSERT_EQ(0, set_limits(self->fd, 256, 1));
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
 	ASSERT_EQ(0, pipe(ready));
 	child = fork();
 	if (!child) {
@@ -221,11 +221,11 @@ TEST_F(own, killing_the_reader_discards_its_rest)
 		pause();
 	}
 	ASSERT_EQ(1, read(ready[0], &byte, 1));
-	EXPECT_EQ(-EAGAIN, put_text(self->nonblocking, "x"));
+	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "x"));
 	kill(child, SIGKILL);
 	EXPECT_EQ(-1, exit_of(child));
-	EXPECT_EQ(1, put_text(self->nonblocking, "x"));
-	EXPECT_STREQ("x", piece(self->nonblocking, 100));
+	EXPECT_EQ(1, write_text(self->nonblocking, "x"));
+	EXPECT_STREQ("x", read_text(self->nonblocking, 100));
 	close(ready[0]);
 	close(ready[1]);
 }
@@ -236,13 +236,13 @@ TEST_F(own, a_rest_does_not_expire)
 {
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 1, .expiry_ms = 1 };
 
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
-	ASSERT_EQ(5, put_text(self->fd, "other"));
-	EXPECT_STREQ("012", piece(self->fd, 3));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
+	ASSERT_EQ(5, write_text(self->fd, "other"));
+	EXPECT_STREQ("012", read_text(self->fd, 3));
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
 	await_depth(self->fd, 0);
 	EXPECT_EQ(7, rest_bytes(self->fd));
-	EXPECT_STREQ("3456789", piece(self->fd, 100));
+	EXPECT_STREQ("3456789", read_text(self->fd, 100));
 	EXPECT_EQ(1, stats_of(self->fd).expired_msgs);
 	EXPECT_EQ(5, stats_of(self->fd).expired_bytes);
 }
@@ -250,17 +250,17 @@ TEST_F(own, a_rest_does_not_expire)
 TEST_F(own, clear_queue_does_not_discard_a_rest)
 {
 	ASSERT_EQ(0, set_limits(self->fd, 256, 2));
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
-	ASSERT_EQ(5, put_text(self->fd, "other"));
-	EXPECT_STREQ("012", piece(self->fd, 3));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
+	ASSERT_EQ(5, write_text(self->fd, "other"));
+	EXPECT_STREQ("012", read_text(self->fd, 3));
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	EXPECT_EQ(1, stats_of(self->fd).dropped_msgs);
 	EXPECT_EQ(5, stats_of(self->fd).dropped_bytes);
 	/* Nor is its slot free. */
-	EXPECT_EQ(1, put_text(self->nonblocking, "x"));
-	EXPECT_EQ(-EAGAIN, put_text(self->nonblocking, "y"));
-	EXPECT_STREQ("3456789", piece(self->fd, 100));
-	EXPECT_STREQ("x", piece(self->fd, 100));
+	EXPECT_EQ(1, write_text(self->nonblocking, "x"));
+	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "y"));
+	EXPECT_STREQ("3456789", read_text(self->fd, 100));
+	EXPECT_STREQ("x", read_text(self->fd, 100));
 }
 
 TEST_F(own, destroy_discards_a_rest)
@@ -270,14 +270,14 @@ TEST_F(own, destroy_discards_a_rest)
 	int ends[2], number;
 
 	ASSERT_EQ(0, pipe(ends));
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
-	EXPECT_STREQ("012", piece(self->fd, 3));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
+	EXPECT_STREQ("012", read_text(self->fd, 3));
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
 	EXPECT_EQ(-ENODEV, TRY(read(self->fd, bytes, 100)));
 	EXPECT_EQ(-ENODEV, TRY(readv(self->fd, &iov, 1)));
 	EXPECT_EQ(-ENODEV, TRY(splice(self->fd, NULL, ends[1], NULL, 100, 0)));
 	EXPECT_EQ(-ENODEV, TRY(ioctl(self->fd, FIONREAD, &number)));
-	EXPECT_EQ(POLLIN | POLLOUT | POLLHUP | POLLERR, polled(self->fd));
+	EXPECT_EQ(POLLIN | POLLOUT | POLLHUP | POLLERR, poll_now(self->fd));
 	close(ends[0]);
 	close(ends[1]);
 }
@@ -290,30 +290,30 @@ TEST_F(own, a_read_in_a_page_fault_does_not_stall_other_files)
 	struct call hanging;
 	char *missing;
 
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
-	EXPECT_STREQ("012", piece(reading, 3));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
+	EXPECT_STREQ("012", read_text(reading, 3));
 	/* In the rest, and then in the first piece of another message. */
 	for (turn = 0; turn < 2; turn++) {
 		uffd = missing_page(&missing);
-		hanging = reader(reading, missing, 4);
-		start(&hanging);
+		hanging = read_call(reading, missing, 4);
+		start_call(&hanging);
 		await_fault(uffd);
 		if (turn) {
 			/* It is still there for others. */
-			EXPECT_STREQ(MESSAGE, piece(self->nonblocking, 100));
-			ASSERT_EQ(7, put_text(self->fd, "another"));
+			EXPECT_STREQ(MESSAGE, read_text(self->nonblocking, 100));
+			ASSERT_EQ(7, write_text(self->fd, "another"));
 		} else {
-			ASSERT_EQ(5, put_text(self->fd, "other"));
-			EXPECT_STREQ("other", piece(self->nonblocking, 100));
+			ASSERT_EQ(5, write_text(self->fd, "other"));
+			EXPECT_STREQ("other", read_text(self->nonblocking, 100));
 		}
-		serve(uffd, missing);
-		EXPECT_EQ(4, finish(&hanging));
+		resolve_fault(uffd, missing);
+		EXPECT_EQ(4, finish_call(&hanging));
 		EXPECT_EQ(0, memcmp(missing, turn ? "anot" : "3456", 4));
-		EXPECT_STREQ(turn ? "her" : "789", piece(reading, 100));
-		ASSERT_EQ(10, put_text(self->fd, MESSAGE));
+		EXPECT_STREQ(turn ? "her" : "789", read_text(reading, 100));
+		ASSERT_EQ(10, write_text(self->fd, MESSAGE));
 		close(uffd);
 	}
-	EXPECT_STREQ(MESSAGE, piece(self->fd, 100));
+	EXPECT_STREQ(MESSAGE, read_text(self->fd, 100));
 	close(reading);
 }
 

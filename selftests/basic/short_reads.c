@@ -21,13 +21,13 @@
 /* spec: 4-read-length */
 TEST_F(own, later_reads_get_the_rest_of_a_message)
 {
-	ASSERT_EQ(13, put_text(self->fd, "first message"));
-	ASSERT_EQ(6, put_text(self->fd, "second"));
-	EXPECT_STREQ("first", piece(self->nonblocking, 5));
-	EXPECT_STREQ(" mes", piece(self->nonblocking, 4));
+	ASSERT_EQ(13, write_text(self->fd, "first message"));
+	ASSERT_EQ(6, write_text(self->fd, "second"));
+	EXPECT_STREQ("first", read_text(self->nonblocking, 5));
+	EXPECT_STREQ(" mes", read_text(self->nonblocking, 4));
 	/* Never bytes of two messages. */
-	EXPECT_STREQ("sage", piece(self->nonblocking, 100));
-	EXPECT_STREQ("second", piece(self->nonblocking, 6));
+	EXPECT_STREQ("sage", read_text(self->nonblocking, 100));
+	EXPECT_STREQ("second", read_text(self->nonblocking, 6));
 	EXPECT_EQ(-EAGAIN, try_read(self->nonblocking, 100));
 }
 
@@ -91,8 +91,8 @@ TEST_F(own, readv_does_not_mix_a_rest_with_the_next_message)
 	char a[3], b[3], c[3] = "..";
 	struct iovec iov[] = { { a, 3 }, { b, 0 }, { b, 3 }, { c, 3 } };
 
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
-	ASSERT_EQ(5, put_text(self->fd, "other"));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
+	ASSERT_EQ(5, write_text(self->fd, "other"));
 	EXPECT_EQ(6, readv(self->fd, iov, 3));
 	EXPECT_EQ(0, memcmp(a, "012", 3));
 	EXPECT_EQ(0, memcmp(b, "345", 3));
@@ -102,7 +102,7 @@ TEST_F(own, readv_does_not_mix_a_rest_with_the_next_message)
 	EXPECT_EQ('9', b[0]);
 	EXPECT_EQ('4', b[1]);
 	EXPECT_STREQ("..", c);
-	EXPECT_STREQ("other", piece(self->fd, 100));
+	EXPECT_STREQ("other", read_text(self->fd, 100));
 }
 
 TEST_F(own, a_read_of_a_rest_does_not_block)
@@ -110,13 +110,13 @@ TEST_F(own, a_read_of_a_rest_does_not_block)
 	char byte;
 	struct iovec iov = { &byte, 1 };
 
-	ASSERT_EQ(3, put_text(self->fd, "abc"));
+	ASSERT_EQ(3, write_text(self->fd, "abc"));
 	EXPECT_EQ(1, preadv2(self->fd, &iov, 1, -1, RWF_NOWAIT));
 	EXPECT_EQ('a', byte);
 	EXPECT_EQ(1, preadv2(self->fd, &iov, 1, -1, RWF_NOWAIT));
 	EXPECT_EQ('b', byte);
 	/* The pipe is empty, and the file one that waits. */
-	EXPECT_STREQ("c", piece(self->fd, 1));
+	EXPECT_STREQ("c", read_text(self->fd, 1));
 	EXPECT_EQ(-EAGAIN, TRY(preadv2(self->fd, &iov, 1, -1, RWF_NOWAIT)));
 }
 
@@ -135,17 +135,17 @@ TEST_F(own, io_uring_gets_the_rest)
 	/* One that waits for the message. */
 	ASSERT_EQ(1, ring_submit(&ring, &read));
 	EXPECT_EQ(0, ring_completions(&ring));
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
 	EXPECT_EQ(4, ring_complete(&ring));
 	EXPECT_EQ(0, memcmp(bytes, "0123", 4));
-	ASSERT_EQ(5, put_text(self->fd, "other"));
+	ASSERT_EQ(5, write_text(self->fd, "other"));
 	ASSERT_EQ(1, ring_submit(&ring, &readv));
 	EXPECT_EQ(3, ring_complete(&ring));
 	EXPECT_EQ(0, memcmp(bytes, "45236", 5));
 	ASSERT_EQ(1, ring_submit(&ring, &read));
 	EXPECT_EQ(3, ring_complete(&ring));
 	EXPECT_EQ(0, memcmp(bytes, "789", 3));
-	EXPECT_STREQ("other", piece(self->fd, 100));
+	EXPECT_STREQ("other", read_text(self->fd, 100));
 	ring_close(&ring);
 }
 
@@ -155,11 +155,11 @@ TEST_F(own, splice_and_sendfile_get_the_rest)
 	int ends[2];
 
 	ASSERT_EQ(0, pipe(ends));
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
-	ASSERT_EQ(5, put_text(self->fd, "other"));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
+	ASSERT_EQ(5, write_text(self->fd, "other"));
 	EXPECT_EQ(3, splice(self->fd, NULL, ends[1], NULL, 3, 0));
 	EXPECT_EQ(2, sendfile(ends[1], self->fd, NULL, 2));
-	EXPECT_STREQ("56", piece(self->fd, 2));
+	EXPECT_STREQ("56", read_text(self->fd, 2));
 	EXPECT_EQ(3, splice(self->fd, NULL, ends[1], NULL, 4096, 0));
 	EXPECT_EQ(5, splice(self->fd, NULL, ends[1], NULL, 4096, 0));
 	EXPECT_EQ(13, read(ends[0], bytes, sizeof(bytes)));
@@ -197,62 +197,62 @@ TEST_F(own, a_read_of_no_bytes_changes_nothing)
 {
 	struct kmsgpipe_stats before;
 	char byte = 'x';
-	struct iovec none[] = { { &byte, 0 }, { nowhere, 0 } };
+	struct iovec none[] = { { &byte, 0 }, { bad_address, 0 } };
 
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
 	before = state_of(self->fd);
 	EXPECT_EQ(0, TRY(read(self->fd, &byte, 0)));
-	EXPECT_EQ(0, TRY(read(self->fd, nowhere, 0)));
+	EXPECT_EQ(0, TRY(read(self->fd, bad_address, 0)));
 	EXPECT_EQ(0, TRY(readv(self->fd, none, 2)));
 	EXPECT_TRUE(unchanged(&before, self->fd));
 	EXPECT_EQ(0, rest_bytes(self->fd));
-	EXPECT_STREQ("0123", piece(self->fd, 4));
+	EXPECT_STREQ("0123", read_text(self->fd, 4));
 	before = state_of(self->fd);
 	EXPECT_EQ(0, TRY(read(self->fd, &byte, 0)));
-	EXPECT_EQ(0, TRY(read(self->fd, nowhere, 0)));
+	EXPECT_EQ(0, TRY(read(self->fd, bad_address, 0)));
 	EXPECT_EQ(0, TRY(readv(self->fd, none, 2)));
 	EXPECT_TRUE(unchanged(&before, self->fd));
 	EXPECT_EQ(6, rest_bytes(self->fd));
-	EXPECT_STREQ("456789", piece(self->fd, 100));
+	EXPECT_STREQ("456789", read_text(self->fd, 100));
 	EXPECT_EQ('x', byte);
 }
 
 TEST_F(own, bad_memory_for_the_first_read_leaves_the_message)
 {
-	char *end = end_of_memory(), good[2];
-	struct iovec iov[] = { { good, 2 }, { nowhere, 2 } };
+	char *end = page_end(), good[2];
+	struct iovec iov[] = { { good, 2 }, { bad_address, 2 } };
 	struct kmsgpipe_stats before;
 	size_t there;
 
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
 	before = state_of(self->fd);
-	EXPECT_EQ(-EFAULT, TRY(read(self->fd, nowhere, 4)));
+	EXPECT_EQ(-EFAULT, TRY(read(self->fd, bad_address, 4)));
 	EXPECT_EQ(-EFAULT, TRY(readv(self->fd, iov, 2)));
 	for (there = 0; there < 4; there++)
 		EXPECT_EQ(-EFAULT, TRY(read(self->fd, end - there, 4)));
 	EXPECT_TRUE(unchanged(&before, self->fd));
 	EXPECT_EQ(0, rest_bytes(self->fd));
 	/* It is there for others. */
-	EXPECT_STREQ(MESSAGE, piece(self->nonblocking, 100));
+	EXPECT_STREQ(MESSAGE, read_text(self->nonblocking, 100));
 }
 
 TEST_F(own, bad_memory_for_a_rest_leaves_the_rest)
 {
-	char *end = end_of_memory(), good[2];
-	struct iovec iov[] = { { good, 2 }, { nowhere, 2 } };
+	char *end = page_end(), good[2];
+	struct iovec iov[] = { { good, 2 }, { bad_address, 2 } };
 	struct kmsgpipe_stats before;
 	size_t there;
 
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
-	EXPECT_STREQ("0", piece(self->fd, 1));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
+	EXPECT_STREQ("0", read_text(self->fd, 1));
 	before = state_of(self->fd);
-	EXPECT_EQ(-EFAULT, TRY(read(self->fd, nowhere, 4)));
+	EXPECT_EQ(-EFAULT, TRY(read(self->fd, bad_address, 4)));
 	EXPECT_EQ(-EFAULT, TRY(readv(self->fd, iov, 2)));
 	for (there = 0; there < 9; there++)
 		EXPECT_EQ(-EFAULT, TRY(read(self->fd, end - there, 100)));
 	EXPECT_TRUE(unchanged(&before, self->fd));
 	EXPECT_EQ(9, rest_bytes(self->fd));
-	EXPECT_STREQ("1234", piece(self->fd, 4));
+	EXPECT_STREQ("1234", read_text(self->fd, 4));
 	/* Only what is left must be there, whatever is said to be. */
 	EXPECT_EQ(5, read(self->fd, end - 5, 100));
 	EXPECT_EQ(0, memcmp(end - 5, "56789", 5));
@@ -265,9 +265,9 @@ TEST_F(own, a_message_is_counted_with_its_first_read)
 	struct kmsgpipe_stats before, after;
 	struct kmsgpipe_dump dump = { 0 };
 
-	ASSERT_EQ(10, put_text(self->nonblocking, MESSAGE));
+	ASSERT_EQ(10, write_text(self->nonblocking, MESSAGE));
 	before = stats_of(self->fd);
-	EXPECT_STREQ("012", piece(self->fd, 3));
+	EXPECT_STREQ("012", read_text(self->fd, 3));
 	after = stats_of(self->fd);
 	EXPECT_EQ(before.dequeued_msgs + 1, after.dequeued_msgs);
 	EXPECT_EQ(before.dequeued_bytes + 10, after.dequeued_bytes);
@@ -282,7 +282,7 @@ TEST_F(own, a_message_is_counted_with_its_first_read)
 	EXPECT_EQ(0, dump.records);
 	EXPECT_EQ(0, dump.missing);
 	after = state_of(self->fd);
-	EXPECT_STREQ("3456789", piece(self->fd, 100));
+	EXPECT_STREQ("3456789", read_text(self->fd, 100));
 	EXPECT_TRUE(unchanged(&after, self->fd));
 	EXPECT_EQ(1, fdinfo_number(self->fd, "kmsgpipe-received-msgs"));
 	EXPECT_EQ(10, fdinfo_number(self->fd, "kmsgpipe-received-bytes"));
@@ -291,19 +291,19 @@ TEST_F(own, a_message_is_counted_with_its_first_read)
 TEST_F(own, fionread_is_the_length_of_the_rest_or_the_next_message)
 {
 	EXPECT_EQ(0, fionread(self->fd));
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
 	EXPECT_EQ(10, fionread(self->fd));
-	EXPECT_STREQ("0123", piece(self->fd, 4));
+	EXPECT_STREQ("0123", read_text(self->fd, 4));
 	EXPECT_EQ(6, fionread(self->fd));
 	EXPECT_EQ(0, fionread(self->nonblocking));
-	ASSERT_EQ(7, put_text(self->fd, "another"));
+	ASSERT_EQ(7, write_text(self->fd, "another"));
 	EXPECT_EQ(6, fionread(self->fd));
 	EXPECT_EQ(7, fionread(self->nonblocking));
-	EXPECT_STREQ("4", piece(self->fd, 1));
+	EXPECT_STREQ("4", read_text(self->fd, 1));
 	EXPECT_EQ(5, fionread(self->fd));
-	EXPECT_STREQ("56789", piece(self->fd, 100));
+	EXPECT_STREQ("56789", read_text(self->fd, 100));
 	EXPECT_EQ(7, fionread(self->fd));
-	EXPECT_STREQ("another", piece(self->fd, 100));
+	EXPECT_STREQ("another", read_text(self->fd, 100));
 	EXPECT_EQ(0, fionread(self->fd));
 }
 
@@ -313,14 +313,14 @@ TEST_F(own, poll_reports_pollin_with_a_rest)
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 
 	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->fd, &event));
-	ASSERT_EQ(10, put_text(self->fd, MESSAGE));
-	EXPECT_STREQ("0123", piece(self->fd, 4));
-	EXPECT_EQ(POLLIN | POLLOUT, polled(self->fd));
-	EXPECT_EQ(POLLOUT, polled(self->nonblocking));
+	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
+	EXPECT_STREQ("0123", read_text(self->fd, 4));
+	EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->fd));
+	EXPECT_EQ(POLLOUT, poll_now(self->nonblocking));
 	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, 0));
 	EXPECT_EQ(EPOLLIN, event.events);
-	EXPECT_STREQ("456789", piece(self->fd, 100));
-	EXPECT_EQ(POLLOUT, polled(self->fd));
+	EXPECT_STREQ("456789", read_text(self->fd, 100));
+	EXPECT_EQ(POLLOUT, poll_now(self->fd));
 	EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
 	close(epoll);
 }

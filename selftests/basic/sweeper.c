@@ -77,7 +77,7 @@ TEST_F(own, a_sweep_keeps_unexpired_messages)
 	char buffer[8];
 
 	ASSERT_EQ(3, write(self->fd, "old", 3));
-	pass(2500);
+	sleep_ms(2500);
 	ASSERT_EQ(5, write(self->fd, "fresh", 5));
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, 2500));
 	await_expired(self->fd, 1);
@@ -100,7 +100,7 @@ TEST_F(own, sweeps_repeat_while_messages_are_queued)
 	/* Also where nothing happens any more: the first sweep comes too early for the second message. */
 	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
 	ASSERT_EQ(1, write(self->fd, "1", 1));
-	pass(500);
+	sleep_ms(500);
 	ASSERT_EQ(1, write(self->fd, "2", 1));
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, 600));
 	await_expired(self->fd, 7);
@@ -115,7 +115,7 @@ TEST_F(own, a_sweep_wakes_sleeping_writers)
 	start_writers(calls, 3, self->fd, "late", 4);
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 10, 1));
 	for (i = 0; i < 3; i++)
-		EXPECT_EQ(4, finish(&calls[i]));
+		EXPECT_EQ(4, finish_call(&calls[i]));
 	await_expired(self->fd, 128 + 3);
 }
 
@@ -129,7 +129,7 @@ TEST_F(own, a_sweep_wakes_one_writer_per_slot)
 	ASSERT_EQ(0, set_limits(self->fd, 16, 3));
 	ASSERT_EQ(1, write(self->fd, "1", 1));
 	ASSERT_EQ(1, write(self->fd, "2", 1));
-	pass(2500);
+	sleep_ms(2500);
 	ASSERT_EQ(1, write(self->fd, "3", 1));
 	start_writers(calls, 3, self->fd, "w", 1);
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, 2500));
@@ -140,7 +140,7 @@ TEST_F(own, a_sweep_wakes_one_writer_per_slot)
 	ASSERT_EQ(1, read(self->fd, &byte, 1));
 	EXPECT_EQ('3', byte);
 	for (i = 0; i < 3; i++)
-		EXPECT_EQ(1, finish(&calls[i]));
+		EXPECT_EQ(1, finish_call(&calls[i]));
 }
 
 TEST_F(own, a_sweep_wakes_poll)
@@ -178,7 +178,7 @@ TEST_F(own, disabling_stops_the_sweeper)
 	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
 	ASSERT_EQ(4, write(self->fd, "stay", 4));
 	EXPECT_EQ(0, sweeper_armed(self->id));
-	pass(50);
+	sleep_ms(50);
 	EXPECT_EQ(1, stats_of(self->fd).expired_msgs);
 	EXPECT_EQ(4, fionread(self->fd));
 	EXPECT_EQ(4, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
@@ -189,7 +189,7 @@ TEST_F(own, disabling_stops_the_sweeper)
 	EXPECT_EQ(1, sweeper_armed(self->id));
 	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
 	EXPECT_EQ(0, sweeper_armed(self->id));
-	pass(5);
+	sleep_ms(5);
 	EXPECT_EQ(4, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
 }
 
@@ -241,7 +241,7 @@ TEST_F(own, a_shorter_interval_applies_at_once)
 	/* The longest one, too. */
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, UINT32_MAX, 1));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
-	pass(30);
+	sleep_ms(30);
 	EXPECT_EQ(1, stats_of(self->fd).expired_msgs);
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 10, 1));
 	await_expired(self->fd, 2);
@@ -251,7 +251,7 @@ TEST_F(own, a_shorter_expiry_applies_at_once)
 {
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 10, NEVER));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
-	pass(30);
+	sleep_ms(30);
 	EXPECT_EQ(0, stats_of(self->fd).expired_msgs);
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 10, 10));
 	await_expired(self->fd, 1);
@@ -264,14 +264,14 @@ TEST_F(own, each_sweep_logs_one_line)
 
 	for (int i = 0; i < 5; i++)
 		ASSERT_EQ(1, write(self->fd, "x", 1));
-	pass(1);
+	sleep_ms(1);
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 5, 1));
 	EXPECT_EQ(5, cleaned(log, self->id, 1));
 	/* No second line about them before that of the next sweep that finds something. */
 	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
-	pass(1);
+	sleep_ms(1);
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 5, 1));
 	EXPECT_EQ(2, cleaned(log, self->id, 1));
 	EXPECT_EQ(7, stats_of(self->fd).expired_msgs);
@@ -295,7 +295,7 @@ TEST_F(own, a_sweep_that_removes_nothing_logs_nothing)
 	/* One is queued, and does not expire for a long time. */
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, NEVER));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
-	pass(20);
+	sleep_ms(20);
 	ASSERT_EQ(1, TRY(read(self->nonblocking, &byte, 1)));
 	EXPECT_EQ(0, cleaned(log, self->id, 0));
 
@@ -321,7 +321,7 @@ TEST_F(own, messages_expired_by_a_reader_are_logged)
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 300, 50));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
-	pass(50);
+	sleep_ms(50);
 	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, &byte, 1)));
 	EXPECT_EQ(2, stats_of(self->fd).expired_msgs);
 	EXPECT_EQ(2, cleaned(log, self->id, 1));
@@ -346,7 +346,7 @@ TEST_F_TIMEOUT(own, a_sweep_of_very_many_messages_logs_one_line, 300)
 	ASSERT_EQ(0, set_limits(self->fd, 1, KMSGPIPE_MAX_MSGS_MAX));
 	for (i = 0; i < KMSGPIPE_MAX_MSGS_MAX; i++)
 		ASSERT_EQ(1, write(self->fd, "x", 1));
-	pass(1);
+	sleep_ms(1);
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 5, 1));
 	EXPECT_EQ(KMSGPIPE_MAX_MSGS_MAX, cleaned(log, self->id, 1));
 	await_sweeper(self->id, 0);
@@ -364,7 +364,7 @@ TEST(pipe_0_is_swept)
 	ASSERT_EQ(0, ioctl(fd, KMSGPIPE_CLEAR_QUEUE));
 	before = stats_of(fd).expired_msgs;
 	ASSERT_EQ(1, write(fd, "x", 1));
-	pass(1);
+	sleep_ms(1);
 	ASSERT_EQ(0, flush_periodic(fd, 1, 5, 1));
 	await_expired(fd, before + 1);
 	EXPECT_EQ(1, cleaned(log, 0, 1));
@@ -405,7 +405,7 @@ TEST_F_TIMEOUT(own, destroy_ends_the_sweeper, 120)
 		ASSERT_EQ(0, flush_periodic(fd, 1, i % 2 ? 1 : NEVER, 1));
 		fill(fd);
 		if (i % 2)
-			pass(i % 5);
+			sleep_ms(i % 5);
 		ASSERT_EQ(0, ioctl(fd, KMSGPIPE_DESTROY));
 		close(fd);
 	}

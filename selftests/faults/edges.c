@@ -33,7 +33,7 @@ FIXTURE_SETUP(edge)
 
 	ASSERT_LE(1, id);
 	self->fd = open_id(id, O_RDWR | O_NONBLOCK);
-	map = pages(ROOM + PAGE);
+	map = map_pages(ROOM + PAGE);
 	ASSERT_EQ(0, mprotect(map + ROOM, PAGE, PROT_NONE));
 	self->end = map + ROOM;
 }
@@ -143,7 +143,7 @@ static void lay_out(struct segments *segments, char *memory, int count)
 	segments->len = 0;
 	for (i = 0; i < count; i++) {
 		if (i % 3 == 2) {
-			segments->iov[i] = (struct iovec){ nowhere, 0 };
+			segments->iov[i] = (struct iovec){ bad_address, 0 };
 			continue;
 		}
 		segments->iov[i] = (struct iovec){ memory + segments->len, 1 };
@@ -221,7 +221,7 @@ TEST_F(edge, up_to_iov_max_segments_are_accepted)
 	int i;
 
 	for (i = 0; i <= IOV_MAX; i++)
-		iov[i] = (struct iovec){ nowhere, 0 };
+		iov[i] = (struct iovec){ bad_address, 0 };
 	iov[IOV_MAX - 1] = (struct iovec){ bytes, 1 };
 	before = state_of(self->fd);
 	EXPECT_EQ(-EINVAL, TRY(writev(self->fd, iov, IOV_MAX + 1)));
@@ -240,8 +240,8 @@ TEST_F(edge, up_to_iov_max_segments_are_accepted)
 	EXPECT_EQ(1, TRY(readv(self->fd, iov, IOV_MAX)));
 	EXPECT_EQ('a', bytes[1]);
 	/* The segments themselves are nowhere. */
-	EXPECT_EQ(-EFAULT, TRY(writev(self->fd, nowhere, 2)));
-	EXPECT_EQ(-EFAULT, TRY(readv(self->fd, nowhere, 2)));
+	EXPECT_EQ(-EFAULT, TRY(writev(self->fd, bad_address, 2)));
+	EXPECT_EQ(-EFAULT, TRY(readv(self->fd, bad_address, 2)));
 }
 
 /* What a request reads or writes ends at every offset: nothing changes, and no pipe is made. */
@@ -270,7 +270,7 @@ TEST_F(edge, ioctls_are_efault_where_memory_ends_at_every_offset)
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	before = state_of(self->fd);
 	flags = fcntl(self->fd, F_GETFL);
-	pipes = pipes_in_sysfs(0);
+	pipes = count_pipes();
 	memset(self->end - ROOM, 0, ROOM);
 	for (i = 0; i < ARRAY_SIZE(requests); i++)
 		for (there = 0; there < requests[i].len; there++) {
@@ -279,7 +279,7 @@ TEST_F(edge, ioctls_are_efault_where_memory_ends_at_every_offset)
 			ASSERT_TRUE(unchanged(&before, self->fd)) TH_LOG("request %zu, %zu bytes", i, there);
 		}
 	EXPECT_EQ(flags, fcntl(self->fd, F_GETFL));
-	EXPECT_EQ(pipes, pipes_in_sysfs(0));
+	EXPECT_EQ(pipes, count_pipes());
 }
 
 /* ---- Kinds of memory ---- */
@@ -370,7 +370,7 @@ FIXTURE_SETUP(memory)
 	self->fd = open_pipe(O_RDWR | O_NONBLOCK);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	/* A page of memory of some kind behind one that is as usual. */
-	self->pages = pages(2 * PAGE);
+	self->pages = map_pages(2 * PAGE);
 	memset(self->pages, 'u', PAGE);
 	ASSERT_NE(MAP_FAILED, variant->make(self->pages + PAGE));
 }

@@ -20,14 +20,14 @@ static void nothing_there(struct stage *stage)
 static void room_beside_another(struct stage *stage)
 {
 	empty_stage(stage);
-	put(stage, 9);
+	queue_message(stage, 9);
 	message_of(stage, 7);
 }
 
 static void a_page_short(struct stage *stage)
 {
 	empty_stage(stage);
-	put(stage, PAGE_SIZE - 8);
+	queue_message(stage, PAGE_SIZE - 8);
 	message_of(stage, 100);
 }
 
@@ -47,7 +47,7 @@ static void full(struct stage *stage)
 {
 	empty_stage(stage);
 	while (stage->queued < MAX_MSGS)
-		put(stage, 5 + stage->queued);
+		queue_message(stage, 5 + stage->queued);
 	message_of(stage, 7);
 }
 
@@ -98,52 +98,52 @@ static long write_too_much(struct stage *stage)
 
 /* One page for its record and one for its payload. */
 FIXTURE_VARIANT_ADD(call, write_without_memory) {
-	.prepare = nothing_there, .run = write_it, .finished = wrote,
+	.prepare = nothing_there, .run = write_it, .finished = wrote_message,
 	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 2, [COPY] = 1 }, .failures = { [PAGE] = 2 },
 };
 
 FIXTURE_VARIANT_ADD(call, write_beside_another_message) {
-	.prepare = room_beside_another, .run = write_it, .finished = wrote, .points = { [COPY] = 1 },
+	.prepare = room_beside_another, .run = write_it, .finished = wrote_message, .points = { [COPY] = 1 },
 };
 
 FIXTURE_VARIANT_ADD(call, write_that_allocates_one_page) {
-	.prepare = a_page_short, .run = write_it, .finished = wrote,
+	.prepare = a_page_short, .run = write_it, .finished = wrote_message,
 	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 1, [COPY] = 1 }, .failures = { [PAGE] = 1 },
 };
 
 FIXTURE_VARIANT_ADD(call, write_that_allocates_five_pages) {
-	.prepare = long_message, .run = write_it, .finished = wrote,
+	.prepare = long_message, .run = write_it, .finished = wrote_message,
 	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 5, [COPY] = 4 }, .failures = { [PAGE] = 5 },
 };
 
 FIXTURE_VARIANT_ADD(call, write_with_spare_memory) {
-	.prepare = long_message_with_spare, .run = write_it, .finished = wrote, .points = { [COPY] = 4 },
+	.prepare = long_message_with_spare, .run = write_it, .finished = wrote_message, .points = { [COPY] = 4 },
 };
 
 FIXTURE_VARIANT_ADD(call, writev_that_allocates_five_pages) {
-	.prepare = long_message, .run = writev_it, .finished = wrote,
+	.prepare = long_message, .run = writev_it, .finished = wrote_message,
 	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 5, [COPY] = 7 },
 	.failures = { [PAGE] = 5 },
 };
 
 FIXTURE_VARIANT_ADD(call, writev_of_many_segments) {
-	.prepare = long_message_with_spare, .run = writev_many, .finished = wrote,
+	.prepare = long_message_with_spare, .run = writev_many, .finished = wrote_message,
 	.error = { [SLAB] = ENOMEM }, .points = { [SLAB] = 1, [COPY] = 30 }, .failures = { [SLAB] = 1 },
 };
 
 FIXTURE_VARIANT_ADD(call, pwritev2_with_rwf_nowait) {
-	.prepare = long_message, .run = pwritev2_it, .finished = wrote,
+	.prepare = long_message, .run = pwritev2_it, .finished = wrote_message,
 	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 5, [COPY] = 7 },
 	.failures = { [PAGE] = 5 },
 };
 
 /* The answer to a full pipe needs no memory, and the message is not looked at. */
 FIXTURE_VARIANT_ADD(call, write_to_a_full_pipe) {
-	.prepare = full, .run = write_it, .result = -EAGAIN, .finished = left_them,
+	.prepare = full, .run = write_it, .result = -EAGAIN, .finished = kept_messages,
 };
 
 FIXTURE_VARIANT_ADD(call, oversized_write) {
-	.prepare = room_beside_another, .run = write_too_much, .result = -EMSGSIZE, .finished = left_them,
+	.prepare = room_beside_another, .run = write_too_much, .result = -EMSGSIZE, .finished = kept_messages,
 };
 
 /* ---- Reading ---- */
@@ -190,34 +190,34 @@ static long read_too_little(struct stage *stage)
 }
 
 FIXTURE_VARIANT_ADD(call, read_of_a_short_message) {
-	.prepare = two_messages, .run = read_to_it, .finished = read_it, .points = { [COPY] = 1 },
+	.prepare = two_messages, .run = read_to_it, .finished = read_oldest, .points = { [COPY] = 1 },
 };
 
 FIXTURE_VARIANT_ADD(call, read_of_a_long_message) {
-	.prepare = long_and_short, .run = read_to_it, .finished = read_it, .points = { [COPY] = 4 },
+	.prepare = long_and_short, .run = read_to_it, .finished = read_oldest, .points = { [COPY] = 4 },
 };
 
 FIXTURE_VARIANT_ADD(call, readv_of_a_long_message) {
-	.prepare = long_and_short, .run = readv_to_it, .finished = read_it,
+	.prepare = long_and_short, .run = readv_to_it, .finished = read_oldest,
 	.points = { [COPY] = 7 },
 };
 
 FIXTURE_VARIANT_ADD(call, readv_to_many_segments) {
-	.prepare = long_and_short, .run = readv_many, .finished = read_it,
+	.prepare = long_and_short, .run = readv_many, .finished = read_oldest,
 	.error = { [SLAB] = ENOMEM }, .points = { [SLAB] = 1, [COPY] = 30 }, .failures = { [SLAB] = 1 },
 };
 
 FIXTURE_VARIANT_ADD(call, preadv2_with_rwf_nowait) {
-	.prepare = two_messages, .run = preadv2_to_it, .finished = read_it,
+	.prepare = two_messages, .run = preadv2_to_it, .finished = read_oldest,
 	.points = { [COPY] = 1 },
 };
 
 FIXTURE_VARIANT_ADD(call, read_of_an_empty_pipe) {
-	.prepare = empty_stage, .run = preadv2_to_it, .result = -EAGAIN, .finished = left_them,
+	.prepare = empty_stage, .run = preadv2_to_it, .result = -EAGAIN, .finished = kept_messages,
 };
 
 FIXTURE_VARIANT_ADD(call, read_into_a_short_buffer) {
-	.prepare = two_messages_to_read_whole, .run = read_too_little, .result = -EMSGSIZE, .finished = left_them,
+	.prepare = two_messages_to_read_whole, .run = read_too_little, .result = -EMSGSIZE, .finished = kept_messages,
 };
 
 /* ---- Opening and closing ---- */
@@ -257,7 +257,7 @@ static int opened(struct stage *stage)
 	int mode = fcntl(stage->made, F_GETFL) & O_ACCMODE;
 
 	return stats.readers == 1U + (mode == O_RDONLY || mode == O_RDWR) &&
-	       stats.writers == 1U + (mode == O_WRONLY || mode == O_RDWR) && left_them(stage);
+	       stats.writers == 1U + (mode == O_WRONLY || mode == O_RDWR) && kept_messages(stage);
 }
 
 #define OPENING \
@@ -286,14 +286,14 @@ static long close_it(struct stage *stage)
 
 static int closed(struct stage *stage)
 {
-	return stats_of(stage->fd).readers == 1 && stats_of(stage->fd).writers == 1 && left_them(stage);
+	return stats_of(stage->fd).readers == 1 && stats_of(stage->fd).writers == 1 && kept_messages(stage);
 }
 
 FIXTURE_VARIANT_ADD(call, close) { .prepare = another_descriptor, .run = close_it, .finished = closed };
 
 TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 {
-	sweep(_metadata, variant, self->stage);
+	fail_each_point(_metadata, variant, self->stage);
 }
 
 TEST_HARNESS_MAIN

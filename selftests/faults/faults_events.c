@@ -42,7 +42,7 @@ static void no_room(struct stage *stage)
 	empty_stage(stage);
 	open_waiting(stage);
 	while (stage->queued < MAX_MSGS)
-		put(stage, 5 + stage->queued);
+		queue_message(stage, 5 + stage->queued);
 	message_of(stage, MSG_SIZE);
 	stage->lens[MAX_MSGS] = MSG_SIZE;
 }
@@ -87,7 +87,7 @@ static long read_asleep(struct stage *stage)
 
 static int got_it(struct stage *stage)
 {
-	return is_content(stage->in, 0, 7) && holds(stage, 0, 0);
+	return is_content(stage->in, 0, 7) && holds_messages(stage, 0, 0);
 }
 
 static long write_asleep(struct stage *stage)
@@ -97,7 +97,7 @@ static long write_asleep(struct stage *stage)
 
 static int wrote_behind_others(struct stage *stage)
 {
-	return holds(stage, 1, MAX_MSGS + 1);
+	return holds_messages(stage, 1, MAX_MSGS + 1);
 }
 
 FIXTURE_VARIANT_ADD(call, read_that_sleeps) {
@@ -169,28 +169,28 @@ static long select_that_waits(struct stage *stage)
 }
 
 FIXTURE_VARIANT_ADD(call, poll) {
-	.prepare = two_messages, .run = poll_ready, .finished = left_them,
+	.prepare = two_messages, .run = poll_ready, .finished = kept_messages,
 	.error = { [COPY] = EFAULT }, .points = { [COPY] = 1 }, .failures = { [COPY] = 1 },
 };
 
 FIXTURE_VARIANT_ADD(call, ppoll_that_waits) {
-	.prepare = empty_stage, .run = ppoll_that_waits, .finished = left_them,
+	.prepare = empty_stage, .run = ppoll_that_waits, .finished = kept_messages,
 	.error = { [COPY] = EFAULT }, .points = { [COPY] = 3 }, .failures = { [COPY] = 3 },
 };
 
 FIXTURE_VARIANT_ADD(call, poll_of_many_files) {
-	.prepare = empty_stage, .run = poll_of_many, .finished = left_them,
+	.prepare = empty_stage, .run = poll_of_many, .finished = kept_messages,
 	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM, [COPY] = EFAULT },
 	.points = { [SLAB] = 8, [COPY] = 2 }, .failures = { [SLAB] = 8, [COPY] = 2 },
 };
 
 FIXTURE_VARIANT_ADD(call, select) {
-	.prepare = two_messages, .run = select_ready, .finished = left_them,
+	.prepare = two_messages, .run = select_ready, .finished = kept_messages,
 	.error = { [COPY] = EFAULT }, .points = { [COPY] = 3 }, .failures = { [COPY] = 3 },
 };
 
 FIXTURE_VARIANT_ADD(call, select_that_waits) {
-	.prepare = empty_stage, .run = select_that_waits, .finished = left_them,
+	.prepare = empty_stage, .run = select_that_waits, .finished = kept_messages,
 	.error = { [COPY] = EFAULT }, .points = { [COPY] = 3 }, .failures = { [COPY] = 3 },
 };
 
@@ -243,17 +243,17 @@ static unsigned int told(struct stage *stage)
 
 static int tells_in(struct stage *stage)
 {
-	return told(stage) == EPOLLIN && left_them(stage);
+	return told(stage) == EPOLLIN && kept_messages(stage);
 }
 
 static int tells_out(struct stage *stage)
 {
-	return told(stage) == EPOLLOUT && left_them(stage);
+	return told(stage) == EPOLLOUT && kept_messages(stage);
 }
 
 static int tells_nothing(struct stage *stage)
 {
-	return told(stage) == 0 && left_them(stage);
+	return told(stage) == 0 && kept_messages(stage);
 }
 
 static int still_tells_nothing(struct stage *stage)
@@ -346,7 +346,7 @@ static int signals(struct stage *stage)
 {
 	int told = signal_of_a_message(stage);
 
-	return told && !fcntl(stage->fd, F_SETFL, O_NONBLOCK) && !signal_of_a_message(stage) && left_them(stage);
+	return told && !fcntl(stage->fd, F_SETFL, O_NONBLOCK) && !signal_of_a_message(stage) && kept_messages(stage);
 }
 
 /* Nobody is told, neither of messages nor of room. */
@@ -369,7 +369,7 @@ static void with_signals(struct stage *stage)
 
 static int signals_no_more(struct stage *stage)
 {
-	return !signal_of_a_message(stage) && left_them(stage);
+	return !signal_of_a_message(stage) && kept_messages(stage);
 }
 
 static long set_signal(struct stage *stage)
@@ -379,7 +379,7 @@ static long set_signal(struct stage *stage)
 
 static int signal_set(struct stage *stage)
 {
-	return fcntl(stage->fd, F_GETSIG) == SIGUSR1 && left_them(stage);
+	return fcntl(stage->fd, F_GETSIG) == SIGUSR1 && kept_messages(stage);
 }
 
 static long set_owner(struct stage *stage)
@@ -391,7 +391,7 @@ static long set_owner(struct stage *stage)
 
 static int owner_set(struct stage *stage)
 {
-	return fcntl(stage->fd, F_GETOWN) == getpid() && left_them(stage);
+	return fcntl(stage->fd, F_GETOWN) == getpid() && kept_messages(stage);
 }
 
 static int no_owner_set(struct stage *stage)
@@ -421,7 +421,7 @@ FIXTURE_VARIANT_ADD(call, fcntl_that_sets_the_owner) {
 
 TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 {
-	sweep(_metadata, variant, self->stage);
+	fail_each_point(_metadata, variant, self->stage);
 }
 
 TEST_HARNESS_MAIN

@@ -45,10 +45,10 @@ static long load_with(int file, const char *parameters, int n, enum kind *kind)
 	long ret;
 
 	if (n)
-		fault = arm(n);
+		fault = arm_fault(n);
 	ret = TRY(syscall(SYS_finit_module, file, parameters, 0));
 	if (n)
-		*kind = fired(&fault);
+		*kind = fired_fault(&fault);
 	return ret;
 }
 
@@ -82,8 +82,8 @@ static void sweep_loading(struct __test_metadata *_metadata, int file, enum kind
 	for (;; n += step) {
 		ret = load_with(file, WANTED, n, &failed);
 		if (!ret) {
-			ASSERT_EQ(2, pipes_in_sysfs(0));
-			ASSERT_EQ(0, unload());
+			ASSERT_EQ(2, count_pipes());
+			ASSERT_EQ(0, unload_module());
 		} else {
 			ASSERT_EQ(-ENOMEM, ret) TH_LOG("%s fault %d", kind_names[failed], n);
 			failures++;
@@ -109,7 +109,7 @@ TEST_F_TIMEOUT(module, a_failed_load_leaves_nothing_and_a_retry_succeeds, 3600)
 
 	TH_LOG("seed %llu", seed);
 	inject_setup();
-	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, unload_module());
 	for (kind = SLAB; kind <= PAGE; kind++) {
 		inject_only(kind);
 		choose_slabs(kind == SLAB);

@@ -49,7 +49,7 @@ static int read_so_far(struct stage *stage, size_t len)
 	size_t rest = stage->lens[0] - len;
 
 	return stage->in[len] == 0x55 && rest_bytes(stage->fd) == (long long)rest &&
-	       read(stage->fd, stage->in + len, sizeof(stage->in) - len) == (ssize_t)rest && read_it(stage);
+	       read(stage->fd, stage->in + len, sizeof(stage->in) - len) == (ssize_t)rest && read_oldest(stage);
 }
 
 static int has_read_3(struct stage *stage) { return read_so_far(stage, 3); }
@@ -105,7 +105,7 @@ static int has_read_the_rest(struct stage *stage)
 
 	content(expected, 0, MSG_SIZE);
 	return !memcmp(stage->in, expected + 5000, MSG_SIZE - 5000) && stage->in[MSG_SIZE - 5000] == 0x55 &&
-	       rest_bytes(stage->fd) == 0 && holds(stage, 1, stage->queued);
+	       rest_bytes(stage->fd) == 0 && holds_messages(stage, 1, stage->queued);
 }
 
 static int keeps_the_rest(struct stage *stage)
@@ -134,7 +134,7 @@ static void no_line(struct stage *stage)
 static void beginning(struct stage *stage)
 {
 	no_line(stage);
-	if (put_text(stage->fd, "begin") != 5)
+	if (write_text(stage->fd, "begin") != 5)
 		abort();
 }
 
@@ -146,30 +146,30 @@ static void long_beginning(struct stage *stage)
 		abort();
 }
 
-static long begin_a_line(struct stage *stage) { return transferred(put_text(stage->fd, "beginning"), 9); }
-static long go_on(struct stage *stage) { return transferred(put_text(stage->fd, "ning"), 4); }
+static long begin_a_line(struct stage *stage) { return transferred(write_text(stage->fd, "beginning"), 9); }
+static long go_on(struct stage *stage) { return transferred(write_text(stage->fd, "ning"), 4); }
 static long go_on_long(struct stage *stage) { return transferred(TRY(write(stage->fd, stage->out + 4000, 5000)), 5000); }
-static long end_the_line(struct stage *stage) { return transferred(put_text(stage->fd, "ning\n"), 5); }
-static long write_a_line(struct stage *stage) { return transferred(put_text(stage->fd, "beginning\n"), 10); }
+static long end_the_line(struct stage *stage) { return transferred(write_text(stage->fd, "ning\n"), 5); }
+static long write_a_line(struct stage *stage) { return transferred(write_text(stage->fd, "beginning\n"), 10); }
 
 /* The line is queued, and nothing else. */
 static int is_queued(struct stage *stage)
 {
-	return line_bytes(stage->fd) == 0 && !strcmp("beginning\n", piece(stage->fd, 100)) && holds(stage, 0, 0);
+	return line_bytes(stage->fd) == 0 && !strcmp("beginning\n", read_text(stage->fd, 100)) && holds_messages(stage, 0, 0);
 }
 
 /* This much of it is kept, and once it ends it is queued. */
 static int is_kept(struct stage *stage)
 {
-	return line_bytes(stage->fd) == 9 && holds(stage, 0, 0) && put_text(stage->fd, "\n") == 1 && is_queued(stage);
+	return line_bytes(stage->fd) == 9 && holds_messages(stage, 0, 0) && write_text(stage->fd, "\n") == 1 && is_queued(stage);
 }
 
 static int long_is_kept(struct stage *stage)
 {
 	stage->out[9000] = '\n';
-	return line_bytes(stage->fd) == 9000 && put_text(stage->fd, "\n") == 1 &&
+	return line_bytes(stage->fd) == 9000 && write_text(stage->fd, "\n") == 1 &&
 	       read(stage->fd, stage->in, sizeof(stage->in)) == 9001 && !memcmp(stage->in, stage->out, 9001) &&
-	       holds(stage, 0, 0);
+	       holds_messages(stage, 0, 0);
 }
 
 static int keeps_no_line(struct stage *stage)
@@ -217,7 +217,7 @@ static void another_file_with_a_beginning(struct stage *stage)
 {
 	empty_stage(stage);
 	stage->made = open_id(stage->id, O_WRONLY);
-	if (set_mode(stage->made, KMSGPIPE_MODE_LINES) || put_text(stage->made, "beginning") != 9)
+	if (set_mode(stage->made, KMSGPIPE_MODE_LINES) || write_text(stage->made, "beginning") != 9)
 		abort();
 }
 
@@ -232,9 +232,9 @@ static long close_it(struct stage *stage)
 /* There may have been no memory for the message; nobody is there to be told. */
 static int may_be_queued(struct stage *stage)
 {
-	if (stats_of(stage->fd).depth_msgs && strcmp("beginning", piece(stage->fd, 100)))
+	if (stats_of(stage->fd).depth_msgs && strcmp("beginning", read_text(stage->fd, 100)))
 		return 0;
-	return holds(stage, 0, 0);
+	return holds_messages(stage, 0, 0);
 }
 
 FIXTURE_VARIANT_ADD(call, close_with_a_partial_line) {
@@ -243,7 +243,7 @@ FIXTURE_VARIANT_ADD(call, close_with_a_partial_line) {
 
 TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 {
-	sweep(_metadata, variant, self->stage);
+	fail_each_point(_metadata, variant, self->stage);
 }
 
 TEST_HARNESS_MAIN

@@ -52,7 +52,7 @@ static int has_read_a_record(struct stage *stage)
 
 	return record->len == stage->lens[0] && is_content((char *)(record + 1), 0, record->len) &&
 	       (char *)next_record(record) == stage->in + record_size(record->len) &&
-	       stage->in[record_size(record->len)] == 0x55 && without_records(stage) && holds(stage, 1, stage->queued);
+	       stage->in[record_size(record->len)] == 0x55 && without_records(stage) && holds_messages(stage, 1, stage->queued);
 }
 
 /* It needs no memory, and a copy is made again, piece by piece. */
@@ -97,7 +97,7 @@ static long write_a_message(struct stage *stage)
 
 static int wrote_a_message(struct stage *stage)
 {
-	return without_records(stage) && wrote(stage);
+	return without_records(stage) && wrote_message(stage);
 }
 
 /* A page for the record, and one for the payload: that for copies came with the mode. */
@@ -127,7 +127,7 @@ static long set_the_mode(struct stage *stage)
 
 static int has_the_mode(struct stage *stage)
 {
-	return mode_of(stage->fd) == KMSGPIPE_MODE_RECORDS && without_records(stage) && left_them(stage);
+	return mode_of(stage->fd) == KMSGPIPE_MODE_RECORDS && without_records(stage) && kept_messages(stage);
 }
 
 static int has_not_the_mode(struct stage *stage)
@@ -166,7 +166,7 @@ static long open_for_records(struct stage *stage)
 static int opened_for_records(struct stage *stage)
 {
 	begin_with(stage, "none");
-	return mode_of(stage->made) == KMSGPIPE_MODE_RECORDS && stats_of(stage->fd).readers == 2 && left_them(stage);
+	return mode_of(stage->made) == KMSGPIPE_MODE_RECORDS && stats_of(stage->fd).readers == 2 && kept_messages(stage);
 }
 
 FIXTURE_VARIANT_ADD(call, open_of_a_pipe_with_records_as_default) {
@@ -177,7 +177,7 @@ FIXTURE_VARIANT_ADD(call, open_of_a_pipe_with_records_as_default) {
 
 TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 600)
 {
-	sweep(_metadata, variant, self->stage);
+	fail_each_point(_metadata, variant, self->stage);
 }
 
 TEST_HARNESS_MAIN

@@ -159,7 +159,7 @@ TEST_F_TIMEOUT(repeated, failing_page_allocations_leak_no_page, 300)
 			fd = open_id(id, O_RDWR | O_NONBLOCK);
 			file = fail_nth(n);
 			ASSERT_EQ(-ENOMEM, TRY(write(fd, message, sizeof(message)))) TH_LOG("page %d", n);
-			ASSERT_TRUE(injected(file));
+			ASSERT_TRUE(was_injected(file));
 		}
 	EXPECT_GT(pages + lots, kernel_pages());
 	printf("# faults_repeated: %ld writes without memory, %ld pages more in use\n", 5 * lots, kernel_pages() - pages);

@@ -12,9 +12,9 @@
 static void three_messages(struct stage *stage)
 {
 	empty_stage(stage);
-	put(stage, 5);
-	put(stage, MSG_SIZE);
-	put(stage, 6);
+	queue_message(stage, 5);
+	queue_message(stage, MSG_SIZE);
+	queue_message(stage, 6);
 }
 
 static long get_stats(struct stage *stage)
@@ -27,7 +27,7 @@ static int got_stats(struct stage *stage)
 	struct kmsgpipe_stats stats = stats_of(stage->fd), *got = (void *)stage->in;
 
 	stats.head_age_ns = got->head_age_ns;
-	return stats.depth_msgs == 2 && !memcmp(&stats, got, sizeof(stats)) && left_them(stage);
+	return stats.depth_msgs == 2 && !memcmp(&stats, got, sizeof(stats)) && kept_messages(stage);
 }
 
 static long get_params(struct stage *stage)
@@ -39,7 +39,7 @@ static int got_params(struct stage *stage)
 {
 	struct kmsgpipe_params params = { .msg_size = MSG_SIZE, .max_msgs = MAX_MSGS };
 
-	return !memcmp(&params, stage->in, sizeof(params)) && left_them(stage);
+	return !memcmp(&params, stage->in, sizeof(params)) && kept_messages(stage);
 }
 
 static long ask_fionread(struct stage *stage)
@@ -51,7 +51,7 @@ static int got_length(struct stage *stage)
 {
 	int length = 7;
 
-	return !memcmp(&length, stage->in, sizeof(length)) && left_them(stage);
+	return !memcmp(&length, stage->in, sizeof(length)) && kept_messages(stage);
 }
 
 #define COPIES_ONCE .error = { [COPY] = EFAULT }, .points = { [COPY] = 1 }, .failures = { [COPY] = 1 }
@@ -90,7 +90,7 @@ FIXTURE_VARIANT_ADD(call, set_params) {
 };
 
 FIXTURE_VARIANT_ADD(call, set_params_with_messages) {
-	.prepare = two_messages, .run = set_params, .result = -EBUSY, .finished = left_them, COPIES_ONCE
+	.prepare = two_messages, .run = set_params, .result = -EBUSY, .finished = kept_messages, COPIES_ONCE
 };
 
 static long change_mode(struct stage *stage)
@@ -101,7 +101,7 @@ static long change_mode(struct stage *stage)
 static int mode_changed(struct stage *stage)
 {
 	return mode_of(stage->fd) == (KMSGPIPE_MODE_WHOLE | KMSGPIPE_MODE_EOF) && !set_mode(stage->fd, 0) &&
-	       left_them(stage);
+	       kept_messages(stage);
 }
 
 static int mode_unchanged(struct stage *stage)
@@ -125,7 +125,7 @@ static int got_mode(struct stage *stage)
 {
 	unsigned int mode = KMSGPIPE_MODE_WHOLE;
 
-	return !memcmp(&mode, stage->in, sizeof(mode)) && left_them(stage);
+	return !memcmp(&mode, stage->in, sizeof(mode)) && kept_messages(stage);
 }
 
 FIXTURE_VARIANT_ADD(call, set_mode) {
@@ -155,7 +155,7 @@ static int flushed(struct stage *stage)
 	struct kmsgpipe_stats stats = stats_of(stage->fd);
 
 	return stats.flags & KMSGPIPE_STATS_FLUSH && stats.flush_interval_ms == 3600000 &&
-	       stats.flush_expiry_ms == 3600001 && left_them(stage);
+	       stats.flush_expiry_ms == 3600001 && kept_messages(stage);
 }
 
 FIXTURE_VARIANT_ADD(call, flush_periodic) {
@@ -169,7 +169,7 @@ static long clear_queue(struct stage *stage)
 
 static int cleared(struct stage *stage)
 {
-	return holds(stage, 0, 0);
+	return holds_messages(stage, 0, 0);
 }
 
 static long toggle_block(struct stage *stage)
@@ -188,7 +188,7 @@ static int blocks(struct stage *stage)
 {
 	int turned = !(fcntl(stage->fd, F_GETFL) & O_NONBLOCK);
 
-	return turned && !fcntl(stage->fd, F_SETFL, O_NONBLOCK) && left_them(stage);
+	return turned && !fcntl(stage->fd, F_SETFL, O_NONBLOCK) && kept_messages(stage);
 }
 
 /* What needs nothing does not fail. */
@@ -212,7 +212,7 @@ static int dumped(struct stage *stage)
 
 	return dump->records == 3 && !dump->missing && dump->used == 3 * head + 8 + MSG_SIZE + 8 &&
 	       is_content(stage->in + head, 0, 5) && is_content(stage->in + 2 * head + 8, 1, MSG_SIZE) &&
-	       is_content(stage->in + 3 * head + 8 + MSG_SIZE, 2, 6) && left_them(stage);
+	       is_content(stage->in + 3 * head + 8 + MSG_SIZE, 2, 6) && kept_messages(stage);
 }
 
 /* The request is read, memory for a batch is taken, two batches are written, the answer is. */
@@ -257,7 +257,7 @@ static int created(struct stage *stage)
 
 	works = fd >= 0 && write(fd, "message", 7) == 7 && read(fd, text, 8) == 7 && !ioctl(fd, KMSGPIPE_DESTROY);
 	close(fd);
-	return works && access(FAULTY, F_OK) && left_them(stage);
+	return works && access(FAULTY, F_OK) && kept_messages(stage);
 }
 
 /* The request, the pipe, its place among the others, its device with node and attributes. */
@@ -288,7 +288,7 @@ static int destroyed(struct stage *stage)
 {
 	char text[8];
 
-	return TRY(read(stage->made, text, 8)) == -ENODEV && access(FAULTY, F_OK) && left_them(stage);
+	return TRY(read(stage->made, text, 8)) == -ENODEV && access(FAULTY, F_OK) && kept_messages(stage);
 }
 
 /* It never fails. */
@@ -298,7 +298,7 @@ FIXTURE_VARIANT_ADD(call, destroy) {
 
 TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 {
-	sweep(_metadata, variant, self->stage);
+	fail_each_point(_metadata, variant, self->stage);
 }
 
 TEST_HARNESS_MAIN

@@ -36,14 +36,14 @@ static long sendfile_out(struct stage *stage)
 
 static int got_out(struct stage *stage)
 {
-	return read(stage->ends[0], stage->in, MSG_SIZE) == (long)stage->lens[0] && read_it(stage);
+	return read(stage->ends[0], stage->in, MSG_SIZE) == (long)stage->lens[0] && read_oldest(stage);
 }
 
 /* What is to become a message is in a pipe of the kernel's. */
 static void fed(struct stage *stage, size_t len)
 {
 	empty_stage(stage);
-	put(stage, 9);
+	queue_message(stage, 9);
 	message_of(stage, len);
 }
 
@@ -79,7 +79,7 @@ static int wrote_all(struct stage *stage)
 {
 	int waiting = -1;
 
-	return !ioctl(stage->ends[0], FIONREAD, &waiting) && !waiting && wrote(stage);
+	return !ioctl(stage->ends[0], FIONREAD, &waiting) && !waiting && wrote_message(stage);
 }
 
 static void file_to_send(struct stage *stage)
@@ -100,7 +100,7 @@ static long sendfile_in(struct stage *stage)
 
 static int sent_all(struct stage *stage)
 {
-	return lseek(stage->with, 0, SEEK_CUR) == MSG_SIZE && wrote(stage);
+	return lseek(stage->with, 0, SEEK_CUR) == MSG_SIZE && wrote_message(stage);
 }
 
 static int sent_nothing(struct stage *stage)
@@ -272,23 +272,23 @@ static void *send_to_waiting(void *arg)
 
 static int got_it(struct stage *stage)
 {
-	return is_content(stage->in, 0, 7) && holds(stage, 0, 0);
+	return is_content(stage->in, 0, 7) && holds_messages(stage, 0, 0);
 }
 
 static int is_there(struct stage *stage)
 {
-	return holds(stage, 0, 1);
+	return holds_messages(stage, 0, 1);
 }
 
 /* Its requests are made many at once, or one alone: not to be hurt by a single fault. */
 #define SUBMITTED .error = { [SLAB] = ENOMEM }, .points = { [SLAB] = 3 }, .failures = { [SLAB] = 1 }
 
 FIXTURE_VARIANT_ADD(call, io_uring_read) {
-	.prepare = ring_to_read, .run = uring_read, .finished = read_it, SUBMITTED,
+	.prepare = ring_to_read, .run = uring_read, .finished = read_oldest, SUBMITTED,
 };
 
 FIXTURE_VARIANT_ADD(call, io_uring_write) {
-	.prepare = ring_to_write, .run = uring_write, .finished = wrote,
+	.prepare = ring_to_write, .run = uring_write, .finished = wrote_message,
 	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM }, .points = { [SLAB] = 1, [PAGE] = 4, [COPY] = 4 },
 	.failures = { [SLAB] = 1, [PAGE] = 4 },
 };
@@ -304,7 +304,7 @@ FIXTURE_VARIANT_ADD(call, io_uring_poll_that_waits) {
 
 TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 {
-	sweep(_metadata, variant, self->stage);
+	fail_each_point(_metadata, variant, self->stage);
 }
 
 TEST_HARNESS_MAIN

@@ -4,15 +4,16 @@
  * debugfs, and the information on a descriptor.
  */
 #include "lib/fault_fixture.h"
+#include "lib/files.h"
 #include "lib/harness.h"
 #include "lib/inject.h"
 #include "lib/pipe.h"
 #include "lib/stage.h"
 #include "lib/tasks.h"
+#include "lib/views.h"
 
 #include <dirent.h>
 
-#define CLASS "/sys/class/kmsgpipe"
 #define FAULTY "/dev/kmsgpipe/faulty"
 
 static void empty_pipes(struct stage *stage)
@@ -51,12 +52,12 @@ static long read_view(struct stage *stage)
 static int got_view(struct stage *stage)
 {
 	return stage->len && !memcmp(stage->in, stage->out, stage->len) && stage->in[stage->len] == 0x55 &&
-	       !read(stage->made, stage->in, sizeof(stage->in)) && holds(stage, 0, 0);
+	       !read(stage->made, stage->in, sizeof(stage->in)) && holds_messages(stage, 0, 0);
 }
 
 static int can_be_read(struct stage *stage)
 {
-	return read(stage->made, stage->in, sizeof(stage->in)) > 0 && holds(stage, 0, 0);
+	return read(stage->made, stage->in, sizeof(stage->in)) > 0 && holds_messages(stage, 0, 0);
 }
 
 FIXTURE_VARIANT_ADD(call, open_of_a_view) {
@@ -73,25 +74,13 @@ FIXTURE_VARIANT_ADD(call, read_of_a_view) {
 
 /* ---- Writing ---- */
 
-static long write_text(const char *path, const char *text)
-{
-	int file = open(path, O_WRONLY | O_CLOEXEC);
-	long ret;
-
-	if (file < 0)
-		return -errno;
-	ret = transferred(TRY(write(file, text, strlen(text))), strlen(text));
-	close(file);
-	return ret;
-}
-
 /* Writes to a file of the pipe. */
 static long write_setting(struct stage *stage, const char *name, const char *text)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), CLASS "/pipe%ld/%s", stage->id, name);
-	return write_text(path, text);
+	snprintf(path, sizeof(path), SYSFS "/pipe%ld/%s", stage->id, name);
+	return transferred(spill(path, text), strlen(text));
 }
 
 /* Messages do not expire, and would after 1000 s, looked for each 100 s. */
@@ -100,7 +89,7 @@ static void settings(struct stage *stage)
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 100000, .expiry_ms = 1000000 }, off = { 0 };
 
 	empty_stage(stage);
-	put(stage, 7);
+	queue_message(stage, 7);
 	if (ioctl(stage->fd, KMSGPIPE_FLUSH_PERIODIC, &flush) || ioctl(stage->fd, KMSGPIPE_FLUSH_PERIODIC, &off))
 		abort();
 }
@@ -129,7 +118,7 @@ static int settings_are(struct stage *stage, unsigned int interval, unsigned int
 		abort();
 	stats = stats_of(stage->fd);
 	return stats.flags & KMSGPIPE_STATS_FLUSH && stats.flush_interval_ms == interval &&
-	       stats.flush_expiry_ms == expiry && left_them(stage);
+	       stats.flush_expiry_ms == expiry && kept_messages(stage);
 }
 
 static int enabled(struct stage *stage)
@@ -181,7 +170,7 @@ static int default_mode_set(struct stage *stage)
 {
 	int fd = open_id(stage->id, O_RDWR | O_NONBLOCK), good;
 
-	good = mode_of(fd) == (KMSGPIPE_MODE_EOF | KMSGPIPE_MODE_LINES) && !mode_of(stage->fd) && left_them(stage);
+	good = mode_of(fd) == (KMSGPIPE_MODE_EOF | KMSGPIPE_MODE_LINES) && !mode_of(stage->fd) && kept_messages(stage);
 	close(fd);
 	return good;
 }
@@ -199,12 +188,12 @@ static void no_other_pipe(struct stage *stage)
 
 static long create(struct stage *stage)
 {
-	return write_text(CLASS "/create", "faulty\n");
+	return transferred(spill(SYSFS "/create", "faulty\n"), strlen("faulty\n"));
 }
 
 static long destroy(struct stage *stage)
 {
-	return write_text(CLASS "/destroy", "faulty\n");
+	return transferred(spill(SYSFS "/destroy", "faulty\n"), strlen("faulty\n"));
 }
 
 /* It works, and goes. */
@@ -254,24 +243,24 @@ TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 	DIR *dir;
 
 	if (variant->run != open_view && variant->run != read_view) {
-		sweep(_metadata, variant, stage);
+		fail_each_point(_metadata, variant, stage);
 		return;
 	}
 	for (i = 0; i < 2; i++) {
 		stage->path = others[i];
-		sweep(_metadata, variant, stage);
+		fail_each_point(_metadata, variant, stage);
 	}
 	stage->path = path;
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", stage->fd);
-	sweep(_metadata, variant, stage);
-	snprintf(path, sizeof(path), CLASS "/pipe%ld", stage->id);
+	fail_each_point(_metadata, variant, stage);
+	snprintf(path, sizeof(path), SYSFS "/pipe%ld", stage->id);
 	dir = opendir(path);
 	ASSERT_NE(NULL, dir);
 	for (i = 0; (entry = readdir(dir));) {
 		if (entry->d_type != DT_REG)
 			continue;
-		snprintf(path, sizeof(path), CLASS "/pipe%ld/%s", stage->id, entry->d_name);
-		sweep(_metadata, variant, stage);
+		snprintf(path, sizeof(path), SYSFS "/pipe%ld/%s", stage->id, entry->d_name);
+		fail_each_point(_metadata, variant, stage);
 		i++;
 	}
 	closedir(dir);

@@ -28,7 +28,7 @@ TEST_F(pipe, limits_are_those_of_the_module_parameters)
 TEST_F_TIMEOUT(pipe, lengths_around_page_boundaries, 120)
 {
 	static const size_t lengths[] = { 16383, 16384, 16385, 65535, 65536, 65537, MSG_SIZE - 1, MSG_SIZE };
-	char *sent = pages(MSG_SIZE), *got = pages(MSG_SIZE);
+	char *sent = map_pages(MSG_SIZE), *got = map_pages(MSG_SIZE);
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
@@ -45,7 +45,7 @@ TEST_F_TIMEOUT(pipe, lengths_around_page_boundaries, 120)
 
 TEST_F(pipe, a_failing_read_leaves_the_message_at_the_head)
 {
-	char *buffer = pages(2 * MSG_SIZE);
+	char *buffer = map_pages(2 * MSG_SIZE);
 	size_t hole = 65536;
 
 	pattern(buffer, 100000, 1);
@@ -85,8 +85,8 @@ static void *take_away(void *arg)
 TEST_F_TIMEOUT(pipe, reads_succeed_while_pages_keep_going_away, 120)
 {
 	int rounds = scaled(200), i;
-	struct thief thief = { .memory = pages(65536) };
-	char *sent = pages(65536);
+	struct thief thief = { .memory = map_pages(65536) };
+	char *sent = map_pages(65536);
 	pthread_t thread;
 
 	ASSERT_EQ(0, pthread_create(&thread, NULL, take_away, &thief));
@@ -129,8 +129,8 @@ static void *fail_to_read(void *arg)
 TEST_F_TIMEOUT(pipe, a_failing_reader_does_not_reorder_messages, 120)
 {
 	int rounds = scaled(1000), i;
-	struct failing failing = { .fd = self->nonblocking, .buffer = pages(MSG_SIZE) };
-	char *sent = pages(MSG_SIZE), *got = pages(MSG_SIZE);
+	struct failing failing = { .fd = self->nonblocking, .buffer = map_pages(MSG_SIZE) };
+	char *sent = map_pages(MSG_SIZE), *got = map_pages(MSG_SIZE);
 	uint32_t number;
 	pthread_t thread;
 
@@ -158,7 +158,7 @@ TEST_F_TIMEOUT(pipe, a_failing_reader_does_not_reorder_messages, 120)
 
 TEST_F(pipe, a_full_pipe_of_the_longest_messages)
 {
-	char *buffer = pages(MSG_SIZE), first;
+	char *buffer = map_pages(MSG_SIZE), first;
 	int i;
 
 	for (i = 0; i < 8; i++) {

@@ -47,79 +47,79 @@ static int roundtrips(int fd, int count)
 
 TEST_F(userfault, a_writer_in_a_page_fault_stalls_no_other_task)
 {
-	struct call hanging = writer(self->fd, self->missing, 16);
+	struct call hanging = write_call(self->fd, self->missing, 16);
 	char buffer[16];
 
 	/* With a spare buffer the copy is tried with the lock held first. */
 	EXPECT_TRUE(roundtrips(self->fd, 1));
-	start(&hanging);
+	start_call(&hanging);
 	await_fault(self->uffd);
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
 	EXPECT_TRUE(roundtrips(self->fd, 1000));
 	fill(self->fd);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
-	serve(self->uffd, self->missing);
-	EXPECT_EQ(16, finish(&hanging));
+	resolve_fault(self->uffd, self->missing);
+	EXPECT_EQ(16, finish_call(&hanging));
 	EXPECT_EQ(16, read(self->fd, buffer, sizeof(buffer)));
 }
 
 TEST_F(userfault, a_reader_in_a_page_fault_stalls_no_other_task)
 {
-	struct call hanging = reader(self->fd, self->missing, 16);
+	struct call hanging = read_call(self->fd, self->missing, 16);
 	char buffer[16];
 
 	ASSERT_EQ(5, write(self->fd, "first", 5));
-	start(&hanging);
+	start_call(&hanging);
 	await_fault(self->uffd);
 	/* The message is still where it was, for whoever can take it. */
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
 	EXPECT_EQ(5, read(self->fd, buffer, sizeof(buffer)));
 	EXPECT_EQ(0, memcmp(buffer, "first", 5));
 	EXPECT_TRUE(roundtrips(self->fd, 1000));
-	serve(self->uffd, self->missing);
+	resolve_fault(self->uffd, self->missing);
 	await_readers(self->fd, 1);
 	EXPECT_EQ(6, write(self->fd, "second", 6));
-	EXPECT_EQ(6, finish(&hanging));
+	EXPECT_EQ(6, finish_call(&hanging));
 	EXPECT_EQ(0, memcmp(self->missing, "second", 6));
 }
 
 TEST_F(userfault, a_woken_reader_in_a_page_fault_passes_its_wakeup_on)
 {
 	char buffer[16];
-	struct call hanging = reader(self->fd, self->missing, 16);
-	struct call next = reader(self->fd, buffer, sizeof(buffer));
+	struct call hanging = read_call(self->fd, self->missing, 16);
+	struct call next = read_call(self->fd, buffer, sizeof(buffer));
 
-	start(&hanging);
+	start_call(&hanging);
 	await_readers(self->fd, 1);
-	start(&next);
+	start_call(&next);
 	await_readers(self->fd, 2);
 	ASSERT_EQ(5, write(self->fd, "first", 5));
 	await_fault(self->uffd);
-	EXPECT_EQ(5, finish(&next));
+	EXPECT_EQ(5, finish_call(&next));
 	EXPECT_EQ(0, memcmp(buffer, "first", 5));
-	serve(self->uffd, self->missing);
+	resolve_fault(self->uffd, self->missing);
 	ASSERT_EQ(6, write(self->fd, "second", 6));
-	EXPECT_EQ(6, finish(&hanging));
+	EXPECT_EQ(6, finish_call(&hanging));
 }
 
 TEST_F(userfault, a_writer_in_a_page_fault_is_not_on_the_wait_list)
 {
-	struct call hanging = writer(self->fd, self->missing, 16);
-	struct call next = writer(self->fd, "next", 4);
+	struct call hanging = write_call(self->fd, self->missing, 16);
+	struct call next = write_call(self->fd, "next", 4);
 	char byte;
 
 	fill(self->fd);
-	start(&hanging);
+	start_call(&hanging);
 	await_fault(self->uffd);
 	EXPECT_EQ(0, stats_of(self->fd).waiting_writers);
-	start(&next);
+	start_call(&next);
 	await_writers(self->fd, 1);
 	ASSERT_EQ(1, read(self->fd, &byte, 1));
-	EXPECT_EQ(4, finish(&next));
-	serve(self->uffd, self->missing);
+	EXPECT_EQ(4, finish_call(&next));
+	resolve_fault(self->uffd, self->missing);
 	await_writers(self->fd, 1);
 	ASSERT_EQ(1, read(self->fd, &byte, 1));
-	EXPECT_EQ(16, finish(&hanging));
+	EXPECT_EQ(16, finish_call(&hanging));
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 }
 
@@ -136,9 +136,9 @@ TEST_F(userfault, killing_a_task_in_a_page_fault_loses_no_message)
 	if (!child) {
 		char *missing;
 		int uffd = missing_page(&missing);
-		struct call hanging = reader(self->fd, missing, 16);
+		struct call hanging = read_call(self->fd, missing, 16);
 
-		start(&hanging);
+		start_call(&hanging);
 		await_fault(uffd);
 		kill(getpid(), SIGKILL);
 	}
@@ -193,99 +193,99 @@ static int is_gone(long id)
 
 static void destroyed_meanwhile(struct __test_metadata *_metadata, FIXTURE_DATA(held) *self, struct call hanging)
 {
-	start(&hanging);
+	start_call(&hanging);
 	await_fault(self->uffd);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
 	EXPECT_TRUE(is_gone(self->id));
-	serve(self->uffd, self->missing);
-	EXPECT_EQ(-ENODEV, finish(&hanging));
+	resolve_fault(self->uffd, self->missing);
+	EXPECT_EQ(-ENODEV, finish_call(&hanging));
 }
 
 TEST_F(held, a_writer_is_enodev_if_the_pipe_is_destroyed)
 {
-	destroyed_meanwhile(_metadata, self, writer(self->fd, self->missing, 16));
+	destroyed_meanwhile(_metadata, self, write_call(self->fd, self->missing, 16));
 }
 
 TEST_F(held, a_reader_is_enodev_if_the_pipe_is_destroyed)
 {
 	ASSERT_EQ(5, write(self->fd, "first", 5));
-	destroyed_meanwhile(_metadata, self, reader(self->fd, self->missing, 16));
+	destroyed_meanwhile(_metadata, self, read_call(self->fd, self->missing, 16));
 }
 
 TEST_F(held, a_reader_gets_no_message_that_was_cleared)
 {
-	struct call hanging = reader(self->fd, self->missing, 16);
+	struct call hanging = read_call(self->fd, self->missing, 16);
 
 	ASSERT_EQ(5, write(self->fd, "first", 5));
-	start(&hanging);
+	start_call(&hanging);
 	await_fault(self->uffd);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	EXPECT_EQ(1, stats_of(self->fd).dropped_msgs);
-	serve(self->uffd, self->missing);
+	resolve_fault(self->uffd, self->missing);
 	/* It waits for another one. */
 	await_readers(self->fd, 1);
 	ASSERT_EQ(6, write(self->fd, "second", 6));
-	EXPECT_EQ(6, finish(&hanging));
+	EXPECT_EQ(6, finish_call(&hanging));
 	EXPECT_EQ(0, memcmp(self->missing, "second", 6));
 }
 
 TEST_F(held, a_writer_is_emsgsize_if_msg_size_shrank)
 {
-	struct call hanging = writer(self->fd, self->missing, 16);
+	struct call hanging = write_call(self->fd, self->missing, 16);
 
-	start(&hanging);
+	start_call(&hanging);
 	await_fault(self->uffd);
 	ASSERT_EQ(0, set_limits(self->fd, 15, 1));
-	serve(self->uffd, self->missing);
-	EXPECT_EQ(-EMSGSIZE, finish(&hanging));
+	resolve_fault(self->uffd, self->missing);
+	EXPECT_EQ(-EMSGSIZE, finish_call(&hanging));
 	EXPECT_EQ(0, stats_of(self->fd).enqueued_msgs);
 	EXPECT_EQ(1, stats_of(self->fd).refused_size);
 }
 
 TEST_F(held, a_writer_waits_if_the_pipe_filled_up)
 {
-	struct call hanging = writer(self->fd, self->missing, 16);
+	struct call hanging = write_call(self->fd, self->missing, 16);
 	char buffer[16];
 
-	start(&hanging);
+	start_call(&hanging);
 	await_fault(self->uffd);
 	ASSERT_EQ(0, set_limits(self->fd, 16, 1));
 	ASSERT_EQ(5, write(self->fd, "other", 5));
-	serve(self->uffd, self->missing);
+	resolve_fault(self->uffd, self->missing);
 	/* It waits as if it had come now. */
 	await_writers(self->fd, 1);
 	EXPECT_EQ(5, read(self->fd, buffer, sizeof(buffer)));
-	EXPECT_EQ(16, finish(&hanging));
+	EXPECT_EQ(16, finish_call(&hanging));
 	EXPECT_EQ(16, read(self->fd, buffer, sizeof(buffer)));
 }
 
 TEST_F(held, calls_finish_after_their_descriptor_is_closed)
 {
 	int doomed = open_id(self->id, O_RDWR);
-	struct call hanging = writer(doomed, self->missing, 16);
+	struct call hanging = write_call(doomed, self->missing, 16);
 	char buffer[16];
 
-	start(&hanging);
+	start_call(&hanging);
 	await_fault(self->uffd);
 	/* The call still has the file, closing only the number. */
 	ASSERT_EQ(0, close(doomed));
 	EXPECT_EQ(2, stats_of(self->fd).writers);
 	EXPECT_TRUE(roundtrips(self->fd, 10));
-	serve(self->uffd, self->missing);
-	EXPECT_EQ(16, finish(&hanging));
+	resolve_fault(self->uffd, self->missing);
+	EXPECT_EQ(16, finish_call(&hanging));
 	EXPECT_EQ(16, read(self->fd, buffer, sizeof(buffer)));
 	EXPECT_EQ(1, stats_of(self->fd).writers);
 
 	ASSERT_EQ(0, madvise(self->missing, PAGE, MADV_DONTNEED));
 	doomed = open_id(self->id, O_RDWR);
-	hanging = reader(doomed, self->missing, 16);
+	hanging = read_call(doomed, self->missing, 16);
 	ASSERT_EQ(5, write(self->fd, "first", 5));
-	start(&hanging);
+	start_call(&hanging);
 	await_fault(self->uffd);
 	ASSERT_EQ(0, close(doomed));
 	EXPECT_EQ(2, stats_of(self->fd).readers);
-	serve(self->uffd, self->missing);
-	EXPECT_EQ(5, finish(&hanging));
+	resolve_fault(self->uffd, self->missing);
+	EXPECT_EQ(5, finish_call(&hanging));
 	EXPECT_EQ(0, memcmp(self->missing, "first", 5));
 	EXPECT_EQ(1, stats_of(self->fd).readers);
 }
@@ -339,7 +339,7 @@ TEST_F(held, ioctls_that_read_their_argument_are_enodev_if_the_pipe_is_destroyed
 		await_fault(self->uffd);
 		EXPECT_TRUE(roundtrips(self->fd, 10));
 		ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
-		serve_with(self->uffd, self->missing, requests[i].argument, requests[i].len);
+		resolve_fault_with(self->uffd, self->missing, requests[i].argument, requests[i].len);
 		ASSERT_EQ(0, pthread_join(request.thread, NULL));
 		EXPECT_EQ(requests[i].result, request.result) TH_LOG("request %x", requests[i].number);
 		close(self->fd);
@@ -360,7 +360,7 @@ TEST_F(held, a_create_in_a_page_fault_holds_no_lock)
 	await_fault(self->uffd);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
 	EXPECT_TRUE(is_gone(self->id));
-	serve_with(self->uffd, self->missing, &create, sizeof(create));
+	resolve_fault_with(self->uffd, self->missing, &create, sizeof(create));
 	ASSERT_EQ(0, pthread_join(request.thread, NULL));
 	/* It gets what it asked for, though the pipe that it asked by is gone. */
 	ASSERT_LE(1, request.result);

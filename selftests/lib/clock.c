@@ -14,7 +14,7 @@ unsigned long long now_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
-void pass(unsigned int ms)
+void sleep_ms(unsigned int ms)
 {
 	unsigned long long until = now_ns() + (ms + 1) * MS;
 	struct timespec moment = { .tv_sec = until / (1000 * MS), .tv_nsec = until % (1000 * MS) };

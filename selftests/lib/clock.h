@@ -15,6 +15,6 @@ unsigned long long now_ns(void);
 #define NEVER 3600000
 
 /* Lets time pass: when it returns, what was queued before is older than this. */
-void pass(unsigned int ms);
+void sleep_ms(unsigned int ms);
 
 #endif

@@ -25,7 +25,7 @@ void queue_expired(int fd)
 		abort();
 	if (write(fd, "old", 3) != 3 || write(fd, "older", 5) != 5)
 		abort();
-	pass(50);
+	sleep_ms(50);
 }
 
 long long sweeper_armed(long id)

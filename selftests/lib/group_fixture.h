@@ -22,7 +22,7 @@ FIXTURE_SETUP(group)
 {
 	cpu_set_t first;
 
-	pipes_in_sysfs(1);
+	destroy_all_pipes();
 	self->fd = open_pipe(O_RDWR | O_NONBLOCK);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	if (access(ROOT "/cgroup.procs", F_OK))
@@ -39,7 +39,7 @@ FIXTURE_SETUP(group)
 FIXTURE_TEARDOWN(group)
 {
 	close(self->fd);
-	pipes_in_sysfs(1);
+	destroy_all_pipes();
 	EXPECT_EQ(0, rmdir(self->path));
 }
 

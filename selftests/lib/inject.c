@@ -113,7 +113,7 @@ int fail_nth(int n)
 	return file;
 }
 
-int injected(int file)
+int was_injected(int file)
 {
 	char text[16] = "";
 	int left;
@@ -132,7 +132,7 @@ int injected(int file)
 	return !left;
 }
 
-struct fault arm(int n)
+struct fault arm_fault(int n)
 {
 	struct fault fault;
 	int kind;
@@ -143,11 +143,11 @@ struct fault arm(int n)
 	return fault;
 }
 
-enum kind fired(struct fault *fault)
+enum kind fired_fault(struct fault *fault)
 {
 	int kind;
 
-	if (!injected(fault->file))
+	if (!was_injected(fault->file))
 		return KINDS;
 	for (kind = 0; kind < KINDS; kind++)
 		if (inject_left(kind) != fault->left[kind])

@@ -52,7 +52,7 @@ int end_failing(int file);
 int fail_nth(int n);
 
 /* Whether the fault was injected; none is pending afterwards. */
-int injected(int file);
+int was_injected(int file);
 
 /* An armed fault: the file, and what was left of each kind before. */
 struct fault {
@@ -60,9 +60,9 @@ struct fault {
 	long left[KINDS];
 };
 
-struct fault arm(int n);
+struct fault arm_fault(int n);
 
 /* Which kind it was that failed since the fault was armed; KINDS if there was none. */
-enum kind fired(struct fault *fault);
+enum kind fired_fault(struct fault *fault);
 
 #endif

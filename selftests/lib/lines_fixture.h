@@ -46,7 +46,7 @@ FIXTURE_TEARDOWN(lines)
 		size_t i_;								\
 											\
 		for (i_ = 0; i_ < ARRAY_SIZE(messages_); i_++)				\
-			EXPECT_STREQ(messages_[i_], piece((self)->reading, 100));	\
+			EXPECT_STREQ(messages_[i_], read_text((self)->reading, 100));	\
 		EXPECT_EQ(-EAGAIN, try_read((self)->reading, 100));			\
 	} while (0)
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "lib/memory.h"
 
-void *volatile nowhere = (void *)8;
+void *volatile bad_address = (void *)8;
 
-void *pages(size_t len)
+void *map_pages(size_t len)
 {
 	void *map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -21,9 +21,9 @@ void *shared_memory(size_t size)
 	return memory;
 }
 
-char *end_of_memory(void)
+char *page_end(void)
 {
-	char *map = pages(8192);
+	char *map = map_pages(8192);
 
 	if (mprotect(map + 4096, 4096, PROT_NONE))
 		abort();

@@ -6,15 +6,15 @@
 #include "lib/harness.h"
 
 /* An address at which nothing is mapped; volatile, so that the compiler does not warn of it. */
-extern void *volatile nowhere;
+extern void *volatile bad_address;
 
 /* Memory that nobody has touched yet. */
-void *pages(size_t len);
+void *map_pages(size_t len);
 
 /* Memory that children share with their parent. */
 void *shared_memory(size_t size);
 
 /* The end of a page; what follows is not accessible. */
-char *end_of_memory(void);
+char *page_end(void);
 
 #endif

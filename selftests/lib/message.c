@@ -68,12 +68,12 @@ static int whole_short(const struct message *message, size_t len)
 	return len > 0;
 }
 
-unsigned long plus(unsigned long *counter, unsigned long by)
+unsigned long counter_add(unsigned long *counter, unsigned long by)
 {
 	return __atomic_add_fetch(counter, by, __ATOMIC_SEQ_CST);
 }
 
-unsigned long value(const unsigned long *counter)
+unsigned long counter_get(const unsigned long *counter)
 {
 	return __atomic_load_n(counter, __ATOMIC_SEQ_CST);
 }
@@ -88,8 +88,8 @@ static unsigned long hash(uint32_t number)
 
 static void note(struct side *side, uint32_t writer, uint32_t number)
 {
-	plus(&side->of[writer], 1);
-	plus(&side->sum_of[writer], hash(number));
+	counter_add(&side->of[writer], 1);
+	counter_add(&side->sum_of[writer], hash(number));
 }
 
 void note_sent(struct ledger *ledger, uint32_t writer, uint32_t number)
@@ -101,19 +101,19 @@ int note_received(struct ledger *ledger, struct reading *reading, struct message
 {
 	if (len < SHORTEST) {
 		if (whole_short(message, len))
-			plus(&ledger->received.short_of[len], 1);
+			counter_add(&ledger->received.short_of[len], 1);
 		else
-			plus(&ledger->torn, 1);
+			counter_add(&ledger->torn, 1);
 		return 1;
 	}
 	if (!whole(message, len) || message->writer >= MAX_TASKS) {
-		plus(&ledger->torn, 1);
+		counter_add(&ledger->torn, 1);
 		return 1;
 	}
 	if (message->number == STOP)
 		return 0;
 	if (message->number < reading->next[message->writer])
-		plus(&ledger->disordered, 1);
+		counter_add(&ledger->disordered, 1);
 	reading->next[message->writer] = message->number + 1UL;
 	note(&ledger->received, message->writer, message->number);
 	return 1;
@@ -124,9 +124,9 @@ static unsigned long all_of(const struct side *side)
 	unsigned long all = 0, i;
 
 	for (i = 0; i < MAX_TASKS; i++)
-		all += value(&side->of[i]);
+		all += counter_get(&side->of[i]);
 	for (i = 0; i < SHORTEST; i++)
-		all += value(&side->short_of[i]);
+		all += counter_get(&side->short_of[i]);
 	return all;
 }
 

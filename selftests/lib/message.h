@@ -53,9 +53,9 @@ struct ledger {
 	} sent, received;
 };
 
-unsigned long plus(unsigned long *counter, unsigned long by);
+unsigned long counter_add(unsigned long *counter, unsigned long by);
 
-unsigned long value(const unsigned long *counter);
+unsigned long counter_get(const unsigned long *counter);
 
 void note_sent(struct ledger *ledger, uint32_t writer, uint32_t number);
 

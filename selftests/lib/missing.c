@@ -5,7 +5,7 @@
 #include <linux/userfaultfd.h>
 #include <sys/syscall.h>
 
-int hold(char *page)
+int make_missing(char *page)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register range = {
@@ -20,8 +20,8 @@ int hold(char *page)
 
 int missing_page(char **page)
 {
-	*page = pages(PAGE);
-	return hold(*page);
+	*page = map_pages(PAGE);
+	return make_missing(*page);
 }
 
 void await_fault(int uffd)
@@ -32,7 +32,7 @@ void await_fault(int uffd)
 		abort();
 }
 
-void serve(int uffd, char *page)
+void resolve_fault(int uffd, char *page)
 {
 	struct uffdio_zeropage zero = { .range = { (uintptr_t)page, PAGE } };
 
@@ -40,7 +40,7 @@ void serve(int uffd, char *page)
 		abort();
 }
 
-void serve_with(int uffd, char *page, const void *content, size_t len)
+void resolve_fault_with(int uffd, char *page, const void *content, size_t len)
 {
 	static char source[PAGE] __attribute__((aligned(PAGE)));
 	struct uffdio_copy copy = { .dst = (uintptr_t)page, .src = (uintptr_t)source, .len = PAGE };

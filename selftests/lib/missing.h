@@ -14,7 +14,7 @@
  * Lets whoever touches this page, which nobody has touched yet, hang; a fork does not inherit that. Returns
  * the descriptor that tells who hangs.
  */
-int hold(char *page);
+int make_missing(char *page);
 
 /* Makes a page that is held. */
 int missing_page(char **page);
@@ -23,9 +23,9 @@ int missing_page(char **page);
 void await_fault(int uffd);
 
 /* Brings the page in, full of zeroes. */
-void serve(int uffd, char *page);
+void resolve_fault(int uffd, char *page);
 
 /* Brings the page in, with this at its beginning. */
-void serve_with(int uffd, char *page, const void *content, size_t len);
+void resolve_fault_with(int uffd, char *page, const void *content, size_t len);
 
 #endif

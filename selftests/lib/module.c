@@ -6,7 +6,7 @@
 
 #include <sys/syscall.h>
 
-long load(const char *parameters)
+long load_module(const char *parameters)
 {
 	int file = open(getenv("LAB_MODULE"), O_RDONLY | O_CLOEXEC);
 	long ret = TRY(syscall(SYS_finit_module, file, parameters, 0));
@@ -15,17 +15,17 @@ long load(const char *parameters)
 	return ret;
 }
 
-long unload(void)
+long unload_module(void)
 {
 	return TRY(syscall(SYS_delete_module, "kmsgpipe", O_NONBLOCK));
 }
 
-int loaded(void)
+int module_loaded(void)
 {
 	return !access("/sys/module/kmsgpipe", F_OK);
 }
 
-long users(void)
+long module_users(void)
 {
 	char text[32];
 

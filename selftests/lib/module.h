@@ -15,14 +15,14 @@
  */
 #define SECONDS 120
 
-long load(const char *parameters);
+long load_module(const char *parameters);
 
-long unload(void);
+long unload_module(void);
 
-int loaded(void);
+int module_loaded(void);
 
 /* How many hold the module. */
-long users(void);
+long module_users(void);
 
 /* What of the module can still be seen after it went: NULL, or its name. */
 const char *left_behind(void);

@@ -14,16 +14,16 @@ FIXTURE_SETUP(module)
 
 	ASSERT_NE(NULL, getenv("LAB_MODULE"));
 	/* A test that was ended may have left it halfway. */
-	while (loaded() && (ret = unload()) == -EBUSY)
+	while (module_loaded() && (ret = unload_module()) == -EBUSY)
 		sched_yield();
 	ASSERT_EQ(0, ret);
-	ASSERT_EQ(0, load(""));
+	ASSERT_EQ(0, load_module(""));
 }
 
 FIXTURE_TEARDOWN(module)
 {
-	if (!loaded())
-		load("");
+	if (!module_loaded())
+		load_module("");
 }
 
 #endif

@@ -38,7 +38,7 @@ static unsigned long long counter_of(const struct kmsgpipe_stats *s, unsigned in
 	return value;
 }
 
-void look(struct monitor *monitor)
+void check_snapshot(struct monitor *monitor)
 {
 	struct kmsgpipe_stats before = monitor->last, *s = &monitor->last;
 	unsigned long long left;
@@ -76,7 +76,7 @@ static void look_at_proc(struct monitor *monitor)
 		untrue(monitor, "the file under /proc", 0);
 		return;
 	}
-	look(monitor);
+	check_snapshot(monitor);
 	for (line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
 		if (sscanf(line, "pipe%u: msgs=%llu, drops=%llu, expired=%llu, writers=%u, readers=%u\n", &id, &msgs,
 			   &drops, &expired, &writers, &readers) != 6)
@@ -112,7 +112,7 @@ static void look_at_sysfs(struct monitor *monitor)
 		if (end == text || strcmp(end, "\n"))
 			untrue(monitor, path, values[i]);
 	}
-	look(monitor);
+	check_snapshot(monitor);
 	for (i = 0; i < ARRAY_SIZE(counters); i++)
 		if (values[i] < counter_of(&before, i) || values[i] > counter_of(&monitor->last, i))
 			untrue(monitor, counters[i].name, values[i]);
@@ -129,7 +129,7 @@ static void look_at_debugfs(struct monitor *monitor)
 		untrue(monitor, "the line in debugfs", before.id);
 		return;
 	}
-	look(monitor);
+	check_snapshot(monitor);
 	head = value_of(text, "head_seq");
 	tail = value_of(text, "tail_seq");
 	depth = value_of(text, "depth_msgs");
@@ -139,9 +139,9 @@ static void look_at_debugfs(struct monitor *monitor)
 		untrue(monitor, "tail_seq in debugfs", tail);
 }
 
-void look_around(struct monitor *monitor)
+void check_all_views(struct monitor *monitor)
 {
-	look(monitor);
+	check_snapshot(monitor);
 	if (monitor->snapshots % 8)
 		return;
 	look_at_proc(monitor);

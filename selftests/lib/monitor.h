@@ -18,9 +18,9 @@ struct monitor {
 };
 
 /* Takes a snapshot and looks at it. */
-void look(struct monitor *monitor);
+void check_snapshot(struct monitor *monitor);
 
 /* A snapshot, and now and then the other views. */
-void look_around(struct monitor *monitor);
+void check_all_views(struct monitor *monitor);
 
 #endif

@@ -6,7 +6,7 @@ uint32_t take_ticket(uint32_t *counter)
 	return __atomic_add_fetch(counter, 1, __ATOMIC_SEQ_CST);
 }
 
-void judge(const struct trace *traces, unsigned long messages, uint32_t last, struct verdict *verdict)
+void check_order(const struct trace *traces, unsigned long messages, uint32_t last, struct verdict *verdict)
 {
 	uint32_t *event = calloc(last + 1UL, sizeof(*event)), latest = 0, *bound = calloc(messages, sizeof(*bound));
 	unsigned long i, depth = 0;

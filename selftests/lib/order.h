@@ -31,6 +31,6 @@ struct verdict {
 uint32_t take_ticket(uint32_t *counter);
 
 /* Looks at all messages in the order of the tickets, of which `last` was the last. */
-void judge(const struct trace *traces, unsigned long messages, uint32_t last, struct verdict *verdict);
+void check_order(const struct trace *traces, unsigned long messages, uint32_t last, struct verdict *verdict);
 
 #endif

@@ -91,7 +91,7 @@ int open_id(long id, int flags)
 	return fd;
 }
 
-int polled(int fd)
+int poll_now(int fd)
 {
 	struct pollfd entry = { .fd = fd, .events = POLLIN | POLLOUT | POLLPRI };
 
@@ -156,7 +156,7 @@ int open_for_lines(long id, int flags)
 	return fd;
 }
 
-long put_text(int fd, const char *text)
+long write_text(int fd, const char *text)
 {
 	return TRY(write(fd, text, strlen(text)));
 }
@@ -170,7 +170,7 @@ long try_read(int fd, size_t len)
 	return TRY(read(fd, bytes, len));
 }
 
-const char *piece(int fd, size_t len)
+const char *read_text(int fd, size_t len)
 {
 	static char text[4096];
 

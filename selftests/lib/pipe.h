@@ -36,7 +36,7 @@ unsigned int mode_of(int fd);
 int open_id(long id, int flags);
 
 /* What poll sees at once. */
-int polled(int fd);
+int poll_now(int fd);
 
 /* Fills the pipe with messages of one byte, 0, 1, 2, ... */
 void fill(int fd);
@@ -60,13 +60,13 @@ struct kmsgpipe_create named_pipe(const char *name);
 int open_for_lines(long id, int flags);
 
 /* What a write of a text returns, or minus the errno. */
-long put_text(int fd, const char *text);
+long write_text(int fd, const char *text);
 
 /* What a read of at most `len` bytes returns, or minus the errno. */
 long try_read(int fd, size_t len);
 
 /* What a read of at most `len` bytes gets, as a text, which is good until the next call; "-" if it fails. */
-const char *piece(int fd, size_t len);
+const char *read_text(int fd, size_t len);
 
 /* What the next read would get, as FIONREAD says. */
 int fionread(int fd);

@@ -2,9 +2,9 @@
 #include "lib/registry.h"
 #include "lib/pipe.h"
 
-long after(long id)
+long next_id(long id)
 {
-	return id == MOST - 1 ? 1 : id + 1;
+	return id == MAX_PIPES - 1 ? 1 : id + 1;
 }
 
 long try_open(const char *path, int flags)
@@ -30,7 +30,7 @@ int own_pipe(long *id, unsigned int max_msgs, int flags)
 	return open_id(*id, flags);
 }
 
-long destroy(int fd)
+long destroy_pipe(int fd)
 {
 	return TRY(ioctl(fd, KMSGPIPE_DESTROY));
 }

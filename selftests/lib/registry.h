@@ -6,10 +6,10 @@
 #include "lib/harness.h"
 
 /* How many pipes there can be at once, pipe 0 among them: as many as there are numbers. */
-#define MOST 65536
+#define MAX_PIPES 65536
 
 /* The number that comes after this one. */
-long after(long id);
+long next_id(long id);
 
 /* Opens whatever there is: the descriptor, or minus the errno. */
 long try_open(const char *path, int flags);
@@ -19,6 +19,6 @@ long try_open_id(long id, int flags);
 /* Makes a pipe with a few small messages' room and opens it. */
 int own_pipe(long *id, unsigned int max_msgs, int flags);
 
-long destroy(int fd);
+long destroy_pipe(int fd);
 
 #endif

@@ -14,8 +14,8 @@ FIXTURE(registry)
 
 FIXTURE_SETUP(registry)
 {
-	pipes_in_sysfs(1);
-	ASSERT_EQ(1, pipes_in_sysfs(0));
+	destroy_all_pipes();
+	ASSERT_EQ(1, count_pipes());
 	self->fd = open_pipe(O_RDWR | O_NONBLOCK);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 }
@@ -27,8 +27,8 @@ FIXTURE_TEARDOWN(registry)
 	EXPECT_EQ(0, stats.id);
 	EXPECT_TRUE(accounted(&stats));
 	close(self->fd);
-	pipes_in_sysfs(1);
-	EXPECT_EQ(1, pipes_in_sysfs(0));
+	destroy_all_pipes();
+	EXPECT_EQ(1, count_pipes());
 }
 
 #endif

@@ -35,7 +35,7 @@ void message_of(struct stage *stage, size_t len)
 	content(stage->out, stage->queued, len);
 }
 
-void put(struct stage *stage, size_t len)
+void queue_message(struct stage *stage, size_t len)
 {
 	message_of(stage, len);
 	if (write(stage->fd, stage->out, len) != (ssize_t)len)
@@ -77,7 +77,7 @@ void empty_stage(struct stage *stage)
 void stage_with_spare(struct stage *stage)
 {
 	empty_stage(stage);
-	put(stage, MSG_SIZE);
+	queue_message(stage, MSG_SIZE);
 	if (read(stage->fd, stage->in, MSG_SIZE) != MSG_SIZE)
 		abort();
 	stage->queued = 0;
@@ -87,15 +87,15 @@ void stage_with_spare(struct stage *stage)
 void two_messages(struct stage *stage)
 {
 	empty_stage(stage);
-	put(stage, 7);
-	put(stage, 9);
+	queue_message(stage, 7);
+	queue_message(stage, 9);
 }
 
 void long_and_short(struct stage *stage)
 {
 	empty_stage(stage);
-	put(stage, MSG_SIZE);
-	put(stage, 9);
+	queue_message(stage, MSG_SIZE);
+	queue_message(stage, 9);
 }
 
 long transferred(long ret, size_t len)
@@ -105,7 +105,7 @@ long transferred(long ret, size_t len)
 	return ret == (long)len ? 0 : 1 + ret;
 }
 
-int holds(struct stage *stage, unsigned int first, unsigned int queued)
+int holds_messages(struct stage *stage, unsigned int first, unsigned int queued)
 {
 	static char text[2 * MSG_SIZE];
 	unsigned int i;
@@ -117,21 +117,21 @@ int holds(struct stage *stage, unsigned int first, unsigned int queued)
 	return TRY(read(stage->fd, text, sizeof(text))) == -EAGAIN;
 }
 
-int wrote(struct stage *stage)
+int wrote_message(struct stage *stage)
 {
 	stage->lens[stage->queued] = stage->len;
-	return holds(stage, 0, stage->queued + 1);
+	return holds_messages(stage, 0, stage->queued + 1);
 }
 
-int read_it(struct stage *stage)
+int read_oldest(struct stage *stage)
 {
 	return is_content(stage->in, 0, stage->lens[0]) && stage->in[stage->lens[0]] == 0x55 &&
-	       holds(stage, 1, stage->queued);
+	       holds_messages(stage, 1, stage->queued);
 }
 
-int left_them(struct stage *stage)
+int kept_messages(struct stage *stage)
 {
-	return holds(stage, 0, stage->queued);
+	return holds_messages(stage, 0, stage->queued);
 }
 
 static long number_in(const char *path)
@@ -189,9 +189,9 @@ static long run_beside(const FIXTURE_VARIANT(call) *call, struct stage *stage, i
 			abort();
 	}
 	if (n) {
-		fault = arm(n);
+		fault = arm_fault(n);
 		ret = call->run(stage);
-		*kind = fired(&fault);
+		*kind = fired_fault(&fault);
 	} else {
 		ret = call->run(stage);
 	}
@@ -238,7 +238,7 @@ static enum kind attempt(struct __test_metadata *_metadata, const FIXTURE_VARIAN
 /* How often each fault point is tried: that the allocator itself needs memory shifts the others. */
 #define ROUNDS 2
 
-void sweep(struct __test_metadata *_metadata, const FIXTURE_VARIANT(call) *call, struct stage *stage)
+void fail_each_point(struct __test_metadata *_metadata, const FIXTURE_VARIANT(call) *call, struct stage *stage)
 {
 	struct __fixture_variant_metadata *name = _metadata->fixture->variant;
 	int points[KINDS] = { 0 }, failures[KINDS] = { 0 }, n, round, failed;

@@ -40,7 +40,7 @@ int is_content(const char *text, unsigned int i, size_t len);
 void message_of(struct stage *stage, size_t len);
 
 /* Queues a message of this length. */
-void put(struct stage *stage, size_t len);
+void queue_message(struct stage *stage, size_t len);
 
 /* An empty pipe, opened anew, that has no memory: what a message takes must be allocated. */
 void empty_stage(struct stage *stage);
@@ -56,16 +56,16 @@ void long_and_short(struct stage *stage);
 long transferred(long ret, size_t len);
 
 /* Whether exactly the messages of the stage are queued; takes them out. */
-int holds(struct stage *stage, unsigned int first, unsigned int queued);
+int holds_messages(struct stage *stage, unsigned int first, unsigned int queued);
 
 /* The messages of before are queued, and behind them the one that the call wrote. */
-int wrote(struct stage *stage);
+int wrote_message(struct stage *stage);
 
 /* The call got the oldest message, and the others are queued. */
-int read_it(struct stage *stage);
+int read_oldest(struct stage *stage);
 
 /* The messages are those of before. */
-int left_them(struct stage *stage);
+int kept_messages(struct stage *stage);
 
 /* A call. What is not named is not used. */
 FIXTURE_VARIANT(call)
@@ -91,6 +91,6 @@ FIXTURE_VARIANT(call)
 };
 
 /* Tries a call with each of its fault points failing. */
-void sweep(struct __test_metadata *_metadata, const FIXTURE_VARIANT(call) *call, struct stage *stage);
+void fail_each_point(struct __test_metadata *_metadata, const FIXTURE_VARIANT(call) *call, struct stage *stage);
 
 #endif

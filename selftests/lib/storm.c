@@ -21,7 +21,7 @@ void __attribute__((noreturn)) give_up(struct task *self, const char *what, long
 		 result < 0 ? strerror(-result) : "");
 	if (write(STDOUT_FILENO, line, strlen(line)) < 0)
 		abort();
-	plus(&self->storm->failed, 1);
+	counter_add(&self->storm->failed, 1);
 	_exit(1);
 }
 
@@ -50,14 +50,14 @@ struct task *spawn(struct storm *storm, const char *name, void (*run)(struct tas
 	return task;
 }
 
-uint32_t index_of(const struct task *task)
+uint32_t task_index(const struct task *task)
 {
 	return task - task->storm->task;
 }
 
-unsigned long long chance_of(const struct task *task)
+unsigned long long task_seed(const struct task *task)
 {
-	unsigned long long chance = task->storm->seed + (index_of(task) + 1) * 0x9e3779b97f4a7c15ULL;
+	unsigned long long chance = task->storm->seed + (task_index(task) + 1) * 0x9e3779b97f4a7c15ULL;
 
 	return chance ? chance : 1;
 }
@@ -68,7 +68,7 @@ unsigned long storm_steps(const struct storm *storm)
 	unsigned int i;
 
 	for (i = 0; i < storm->tasks; i++)
-		steps += value(&storm->task[i].steps);
+		steps += counter_get(&storm->task[i].steps);
 	return steps;
 }
 
@@ -137,16 +137,16 @@ void report(const struct storm *storm)
 	fflush(stdout);
 }
 
-void ended(struct task *task, int status)
+void note_ended(struct task *task, int status)
 {
 	task->ended = 1;
 	if (status) {
 		printf("# %s ended with status %#x\n", task->name, status);
-		plus(&task->storm->failed, 1);
+		counter_add(&task->storm->failed, 1);
 	}
 }
 
-unsigned int running(struct storm *storm, unsigned int first, unsigned int count)
+unsigned int count_running(struct storm *storm, unsigned int first, unsigned int count)
 {
 	unsigned int i, left = 0;
 	int status;
@@ -155,7 +155,7 @@ unsigned int running(struct storm *storm, unsigned int first, unsigned int count
 		struct task *task = &storm->task[i];
 
 		if (!task->ended && waitpid(task->pid, &status, WNOHANG) == task->pid)
-			ended(task, status);
+			note_ended(task, status);
 		left += i >= first && i < first + count && !task->ended;
 	}
 	return left;
@@ -175,35 +175,35 @@ void kill_all(struct storm *storm)
 		}
 }
 
-void rest(void)
+void pause_briefly(void)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
 
 	nanosleep(&pause, NULL);
 }
 
-int hopeless(struct storm *storm, struct watch *watch, unsigned long steps)
+int is_stuck(struct storm *storm, struct watch *watch, unsigned long steps)
 {
-	running(storm, 0, storm->tasks);
+	count_running(storm, 0, storm->tasks);
 	if (!watch->since || steps != watch->steps) {
 		watch->steps = steps;
 		watch->since = now_ns();
 	}
 	/* Torn messages may come without end. */
 	if (!sound(&storm->ledger))
-		plus(&storm->failed, 1);
-	if (!value(&storm->failed) && now_ns() - watch->since < PATIENCE_NS)
+		counter_add(&storm->failed, 1);
+	if (!counter_get(&storm->failed) && now_ns() - watch->since < PATIENCE_NS)
 		return 0;
-	printf("# %s\n", value(&storm->failed) ? "a task has failed" : "nothing has moved for 10 s");
+	printf("# %s\n", counter_get(&storm->failed) ? "a task has failed" : "nothing has moved for 10 s");
 	report(storm);
-	plus(&storm->failed, 1);
+	counter_add(&storm->failed, 1);
 	kill_all(storm);
 	return 1;
 }
 
 int finished_all(struct storm *storm, unsigned int first, unsigned int count)
 {
-	return UNTIL(storm, !running(storm, first, count));
+	return UNTIL(storm, !count_running(storm, first, count));
 }
 
 int stop_readers(struct storm *storm, int nonblocking, unsigned int count)
@@ -218,17 +218,17 @@ int stop_readers(struct storm *storm, int nonblocking, unsigned int count)
 	return finished_all(storm, 0, storm->tasks);
 }
 
-int take_in(struct task *self, struct reading *reading, struct message *message, long len)
+int check_received(struct task *self, struct reading *reading, struct message *message, long len)
 {
 	if (len <= 0)
 		give_up(self, "read", len);
 	if (!note_received(&self->storm->ledger, reading, message, len))
 		return 0;
-	plus(&self->steps, 1);
+	counter_add(&self->steps, 1);
 	return 1;
 }
 
-void read_on(struct task *self)
+void reader_task(struct task *self)
 {
 	struct message *message = new_message(64);
 	int fd = open_id(self->storm->id, O_RDONLY);
@@ -239,45 +239,45 @@ void read_on(struct task *self)
 		len = TRY(read(fd, message, 64));
 		if (len <= 0)
 			give_up(self, "read", len);
-		plus(&self->steps, 1);
+		counter_add(&self->steps, 1);
 	} while (note_received(&self->storm->ledger, &reading, message, len));
 }
 
-void write_on(struct task *self)
+void writer_task(struct task *self)
 {
 	struct message *message = new_message(64);
-	unsigned long long chance = chance_of(self);
+	unsigned long long chance = task_seed(self);
 	int fd = open_id(self->storm->id, O_WRONLY);
 	uint32_t number;
 	size_t len;
 	long ret;
 
-	while (!value(&self->storm->stop)) {
+	while (!counter_get(&self->storm->stop)) {
 		len = SHORTEST + pick(&chance, 64 - SHORTEST + 1);
-		number = plus(&self->numbers, 1);
-		make_message(message, index_of(self), number, len, &chance);
+		number = counter_add(&self->numbers, 1);
+		make_message(message, task_index(self), number, len, &chance);
 		ret = TRY(write(fd, message, len));
 		if (ret != (long)len)
 			give_up(self, "write", ret);
-		note_sent(&self->storm->ledger, index_of(self), number);
-		plus(&self->steps, 1);
+		note_sent(&self->storm->ledger, task_index(self), number);
+		counter_add(&self->steps, 1);
 	}
 }
 
-int go_on(struct storm *storm, unsigned int first, unsigned int count, unsigned long calls)
+int all_progress(struct storm *storm, unsigned int first, unsigned int count, unsigned long calls)
 {
 	unsigned long steps[MAX_TASKS];
 	unsigned int i;
 
 	for (i = first; i < first + count; i++)
-		steps[i] = value(&storm->task[i].steps) + calls;
+		steps[i] = counter_get(&storm->task[i].steps) + calls;
 	for (i = first; i < first + count; i++)
-		if (!UNTIL_OF(storm, value(&storm->task[i].steps), value(&storm->task[i].steps) >= steps[i]))
+		if (!UNTIL_OF(storm, counter_get(&storm->task[i].steps), counter_get(&storm->task[i].steps) >= steps[i]))
 			return 0;
 	return 1;
 }
 
-void some_time(unsigned long long *chance)
+void random_delay(unsigned long long *chance)
 {
 	volatile unsigned int turns = pick(chance, 1 << pick(chance, 16));
 

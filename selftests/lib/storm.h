@@ -50,9 +50,9 @@ void __attribute__((noreturn)) give_up(struct task *self, const char *what, long
 struct task *spawn(struct storm *storm, const char *name, void (*run)(struct task *), int kind);
 
 /* The number by which a task's messages are known, and chance of its own. */
-uint32_t index_of(const struct task *task);
+uint32_t task_index(const struct task *task);
 
-unsigned long long chance_of(const struct task *task);
+unsigned long long task_seed(const struct task *task);
 
 unsigned long storm_steps(const struct storm *storm);
 
@@ -60,16 +60,16 @@ unsigned long storm_steps(const struct storm *storm);
 void report(const struct storm *storm);
 
 /* Notes that a task has ended, and how. */
-void ended(struct task *task, int status);
+void note_ended(struct task *task, int status);
 
 /* Reaps who has ended; says how many of these tasks have not. */
-unsigned int running(struct storm *storm, unsigned int first, unsigned int count);
+unsigned int count_running(struct storm *storm, unsigned int first, unsigned int count);
 
 /* Kills who is left: all before the first is waited for, as one may hold up another. */
 void kill_all(struct storm *storm);
 
 /* Leaves the processor to those that are watched. */
-void rest(void);
+void pause_briefly(void);
 
 /* When those that are waited for got somewhere last. */
 struct watch {
@@ -78,7 +78,7 @@ struct watch {
 };
 
 /* Whether it makes no sense to wait any longer for those who have come so far; says why. */
-int hopeless(struct storm *storm, struct watch *watch, unsigned long steps);
+int is_stuck(struct storm *storm, struct watch *watch, unsigned long steps);
 
 /*
  * Waits until it is so, as long as those move whose steps are given: 1. If it is not going to be: 0, and all
@@ -88,11 +88,11 @@ int hopeless(struct storm *storm, struct watch *watch, unsigned long steps);
 ({                                                                   \
 	struct watch watch_ = { 0 };                                 \
 	int true_ = !!(condition);                                   \
-	while (!true_ && !hopeless(storm, &watch_, steps)) {         \
-		rest();                                              \
+	while (!true_ && !is_stuck(storm, &watch_, steps)) {         \
+		pause_briefly();                                              \
 		true_ = !!(condition);                               \
 	}                                                            \
-	true_ && !value(&(storm)->failed);                           \
+	true_ && !counter_get(&(storm)->failed);                           \
 })
 
 /* As long as anybody moves. */
@@ -105,21 +105,21 @@ int finished_all(struct storm *storm, unsigned int first, unsigned int count);
 int stop_readers(struct storm *storm, int nonblocking, unsigned int count);
 
 /* Takes in what a read has returned. Whether the reader is to go on. */
-int take_in(struct task *self, struct reading *reading, struct message *message, long len);
+int check_received(struct task *self, struct reading *reading, struct message *message, long len);
 
 /* What a reader does that just reads, until a message tells it to stop. */
-void read_on(struct task *self);
+void reader_task(struct task *self);
 
 /*
  * What a writer does that just writes, until the storm is told to stop. Its numbers go on where those of the
  * one before in its place ended, whatever that one sent.
  */
-void write_on(struct task *self);
+void writer_task(struct task *self);
 
 /* Whether each of these tasks gets so many calls further. */
-int go_on(struct storm *storm, unsigned int first, unsigned int count, unsigned long calls);
+int all_progress(struct storm *storm, unsigned int first, unsigned int count, unsigned long calls);
 
 /* Lets a time by chance pass, with the processor for others now and then. */
-void some_time(unsigned long long *chance);
+void random_delay(unsigned long long *chance);
 
 #endif

@@ -92,25 +92,25 @@ static void *call_thread(void *arg)
 	return NULL;
 }
 
-void start(struct call *call)
+void start_call(struct call *call)
 {
 	call->result = -ECANCELED;
 	start_thread(&call->thread, &call->tid, call_thread, call);
 }
 
-long finish(struct call *call)
+long finish_call(struct call *call)
 {
 	if (pthread_join(call->thread, NULL))
 		abort();
 	return call->result;
 }
 
-struct call reader(int fd, void *buffer, size_t len)
+struct call read_call(int fd, void *buffer, size_t len)
 {
 	return (struct call){ .fd = fd, .buffer = buffer, .len = len };
 }
 
-struct call writer(int fd, void *buffer, size_t len)
+struct call write_call(int fd, void *buffer, size_t len)
 {
 	return (struct call){ .fd = fd, .write = 1, .buffer = buffer, .len = len };
 }
@@ -120,8 +120,8 @@ void start_writers(struct call *calls, unsigned int count, int fd, void *buffer,
 	unsigned int i;
 
 	for (i = 0; i < count; i++) {
-		calls[i] = writer(fd, buffer, len);
-		start(&calls[i]);
+		calls[i] = write_call(fd, buffer, len);
+		start_call(&calls[i]);
 		await_writers(fd, i + 1);
 	}
 }

@@ -41,13 +41,13 @@ struct call {
 	long result;
 };
 
-void start(struct call *call);
+void start_call(struct call *call);
 
-long finish(struct call *call);
+long finish_call(struct call *call);
 
-struct call reader(int fd, void *buffer, size_t len);
+struct call read_call(int fd, void *buffer, size_t len);
 
-struct call writer(int fd, void *buffer, size_t len);
+struct call write_call(int fd, void *buffer, size_t len);
 
 /* So many writers that fall asleep one after the other. */
 void start_writers(struct call *calls, unsigned int count, int fd, void *buffer, size_t len);

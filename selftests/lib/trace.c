@@ -14,7 +14,7 @@ int set_tracing(const char *event, int on)
 	return spill(path, on ? "1" : "0") == 1;
 }
 
-const char *traced(void)
+const char *take_trace(void)
 {
 	static char text[1 << 16];
 	int fd;
@@ -29,7 +29,7 @@ const char *traced(void)
 	return text;
 }
 
-int trace(const char *event, const char *filter)
+int start_trace(const char *event, const char *filter)
 {
 	char path[128];
 
@@ -39,6 +39,6 @@ int trace(const char *event, const char *filter)
 	if (spill(path, filter) != (long)strlen(filter) || !set_tracing(event, 1) ||
 	    spill(TRACING "/tracing_on", "1") != 1)
 		return 0;
-	traced();
+	take_trace();
 	return 1;
 }

@@ -9,9 +9,9 @@
 int set_tracing(const char *event, int on);
 
 /* What was traced since this was called last. */
-const char *traced(void);
+const char *take_trace(void);
 
 /* Traces an event from now on, if "filter" says so ("0": always); returns whether it could be begun. */
-int trace(const char *event, const char *filter);
+int start_trace(const char *event, const char *filter);
 
 #endif

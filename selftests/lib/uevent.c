@@ -5,7 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
-int listen_to_kernel(void)
+int open_uevents(void)
 {
 	struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = 1 };
 	int size = 1 << 20, fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
@@ -16,7 +16,7 @@ int listen_to_kernel(void)
 	return fd;
 }
 
-long hear(int fd, char *text, size_t size)
+long next_uevent(int fd, char *text, size_t size)
 {
 	long len, i;
 
@@ -56,7 +56,7 @@ static void *open_announced(void *arg)
 	long fd;
 
 	while (poll(files, 2, -1) > 0 && !files[1].revents) {
-		if (hear(openers->netlink, text, sizeof(text)) < 0 || !has_line(text, "ACTION=add"))
+		if (next_uevent(openers->netlink, text, sizeof(text)) < 0 || !has_line(text, "ACTION=add"))
 			continue;
 		name = strstr(text, "\nDEVNAME=");
 		if (!name)
@@ -96,7 +96,7 @@ static void *open_always(void *arg)
 
 void start_openers(struct openers *openers, const char *path)
 {
-	*openers = (struct openers){ .path = path, .netlink = listen_to_kernel() };
+	*openers = (struct openers){ .path = path, .netlink = open_uevents() };
 	openers->tried = eventfd(0, EFD_SEMAPHORE);
 	openers->over = eventfd(0, 0);
 	if (openers->tried < 0 || openers->over < 0 || pthread_create(&openers->threads[0], NULL, open_announced, openers) ||

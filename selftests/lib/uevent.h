@@ -6,10 +6,10 @@
 #include "lib/harness.h"
 
 /* Hears what the kernel tells udev. */
-int listen_to_kernel(void);
+int open_uevents(void);
 
 /* The next message about a device of ours, with newlines for its zeroes. They are there already. */
-long hear(int fd, char *text, size_t size);
+long next_uevent(int fd, char *text, size_t size);
 
 int has_line(const char *text, const char *line);
 

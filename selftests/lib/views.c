@@ -81,7 +81,8 @@ const char *sysfs_file(long id, const char *file)
 	return path;
 }
 
-unsigned int pipes_in_sysfs(int destroy)
+/* Counts the pipes in sysfs; destroys all but pipe 0 if `destroy`. */
+static unsigned int each_pipe(int destroy)
 {
 	DIR *class = opendir(SYSFS);
 	struct dirent *entry;
@@ -97,6 +98,16 @@ unsigned int pipes_in_sysfs(int destroy)
 		}
 	closedir(class);
 	return count;
+}
+
+unsigned int count_pipes(void)
+{
+	return each_pipe(0);
+}
+
+void destroy_all_pipes(void)
+{
+	each_pipe(1);
 }
 
 long long fdinfo_number(int fd, const char *key)

@@ -31,8 +31,11 @@ long destroy_id(long id);
 /* The path of a pipe's file in sysfs, until the fourth call after this one. */
 const char *sysfs_file(long id, const char *file);
 
-/* The number of pipes that sysfs shows; with `destroy`, all but pipe 0 are destroyed. */
-unsigned int pipes_in_sysfs(int destroy);
+/* The number of pipes in sysfs. */
+unsigned int count_pipes(void);
+
+/* Destroys all pipes but pipe 0. */
+void destroy_all_pipes(void);
 
 /* A number that the kernel tells of a descriptor; -1 if it does not. */
 long long fdinfo_number(int fd, const char *key);

@@ -20,15 +20,15 @@ static void expect_refused(struct __test_metadata *_metadata, const char *const 
 	char text[64];
 	size_t i;
 
-	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, unload_module());
 	for (i = 0; i < count; i++) {
-		EXPECT_EQ(-EINVAL, load(refused[i])) TH_LOG("%s", refused[i]);
-		EXPECT_FALSE(loaded());
+		EXPECT_EQ(-EINVAL, load_module(refused[i])) TH_LOG("%s", refused[i]);
+		EXPECT_FALSE(module_loaded());
 		EXPECT_EQ(-ENOENT, TRY(access(NODE, F_OK)));
 		EXPECT_EQ(-ENOENT, slurp(PROC, text, sizeof(text)));
 		EXPECT_FALSE(is_there(SYSFS));
-		if (loaded())
-			unload();
+		if (module_loaded())
+			unload_module();
 	}
 }
 
@@ -56,20 +56,20 @@ TEST_F_TIMEOUT(module, a_mode_is_octal_in_the_log_and_in_sysfs, SECONDS)
 	size_t i;
 	int log;
 
-	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, unload_module());
 	log = open_log();
-	EXPECT_EQ(-EINVAL, load("mode=888"));
+	EXPECT_EQ(-EINVAL, load_module("mode=888"));
 	EXPECT_EQ(1, log_lines(log, "kmsgpipe: mode=888: must be octal, 0 to 0777", "no other"));
 	close(log);
 	for (i = 0; i < ARRAY_SIZE(good); i++) {
-		ASSERT_EQ(0, load(good[i].parameters));
+		ASSERT_EQ(0, load_module(good[i].parameters));
 		EXPECT_LT(0, slurp(file, text, sizeof(text)));
 		EXPECT_EQ(0, strcmp(good[i].shown, text)) TH_LOG("%s shows %s", good[i].parameters, text);
 		ASSERT_EQ(0, stat(file, &node));
 		EXPECT_EQ(0444, node.st_mode & 07777);
-		ASSERT_EQ(0, unload());
+		ASSERT_EQ(0, unload_module());
 	}
-	ASSERT_EQ(0, load(""));
+	ASSERT_EQ(0, load_module(""));
 }
 
 TEST_F_TIMEOUT(module, good_parameters_are_kept, SECONDS)
@@ -95,8 +95,8 @@ TEST_F_TIMEOUT(module, good_parameters_are_kept, SECONDS)
 	int fd;
 
 	for (i = 0; i < ARRAY_SIZE(good); i++) {
-		ASSERT_EQ(0, unload());
-		ASSERT_EQ(0, load(good[i].parameters));
+		ASSERT_EQ(0, unload_module());
+		ASSERT_EQ(0, load_module(good[i].parameters));
 		ASSERT_EQ(0, stat(NODE, &node));
 		EXPECT_EQ(S_IFCHR | good[i].mode, node.st_mode);
 		fd = open_pipe(O_RDWR);
@@ -134,9 +134,9 @@ TEST_F_TIMEOUT(module, pipes_parameter_creates_pipes, 300)
 	for (i = 0; i < ARRAY_SIZE(good); i++) {
 		if (scale() < 1 && good[i].pipes > 32)
 			continue;
-		ASSERT_EQ(0, unload());
-		ASSERT_EQ(0, load(good[i].parameters));
-		EXPECT_EQ(good[i].pipes, pipes_in_sysfs(0));
+		ASSERT_EQ(0, unload_module());
+		ASSERT_EQ(0, load_module(good[i].parameters));
+		EXPECT_EQ(good[i].pipes, count_pipes());
 		for (id = 0; id < good[i].pipes; id++) {
 			snprintf(path, sizeof(path), "/dev/kmsgpipe%zu", id);
 			ASSERT_EQ(0, stat(path, &node));
@@ -166,8 +166,8 @@ TEST_F_TIMEOUT(module, max_bytes_limits_later_pipes, SECONDS)
 	struct kmsgpipe_params params = { .msg_size = 1001, .max_msgs = 1 };
 	int fd;
 
-	ASSERT_EQ(0, unload());
-	ASSERT_EQ(0, load("msg_size=10 max_msgs=10 max_bytes=1000"));
+	ASSERT_EQ(0, unload_module());
+	ASSERT_EQ(0, load_module("msg_size=10 max_msgs=10 max_bytes=1000"));
 	EXPECT_EQ(1, create_pipe(&create));
 	create.max_msgs = 101;
 	EXPECT_EQ(-EINVAL, create_pipe(&create));
@@ -185,8 +185,8 @@ TEST_F_TIMEOUT(module, mode_parameter_denies_other_users, SECONDS)
 	int status;
 	pid_t child;
 
-	ASSERT_EQ(0, unload());
-	ASSERT_EQ(0, load("mode=0640"));
+	ASSERT_EQ(0, unload_module());
+	ASSERT_EQ(0, load_module("mode=0640"));
 	child = fork();
 	if (!child) {
 		if (setgid(12) || setuid(34))
@@ -217,11 +217,11 @@ TEST_F_TIMEOUT(module, a_pipe_can_be_opened_when_its_uevent_arrives, 300)
 
 	for (i = 0; i < cycles; i++) {
 		/* Who opens a pipe keeps the module. */
-		ASSERT_EQ(0, unload());
+		ASSERT_EQ(0, unload_module());
 		start_openers(&openers, NODE);
 		before = __atomic_load_n(&openers.found, __ATOMIC_ACQUIRE);
 		next_phase(&openers);
-		ASSERT_EQ(0, load("pipes=3"));
+		ASSERT_EQ(0, load_module("pipes=3"));
 		await_tried(&openers, 3);
 		await_found(&openers, before);
 		stop_openers(&openers);
@@ -241,22 +241,22 @@ TEST_F_TIMEOUT(module, no_open_makes_the_kernel_request_a_module, 300)
 	unsigned int before;
 	const char *seen;
 
-	ASSERT_TRUE(trace("module/module_request", "0"));
+	ASSERT_TRUE(start_trace("module/module_request", "0"));
 	/* This is how it shows. */
 	ASSERT_EQ(0, mknod("/dev/nobodys", S_IFCHR | 0600, makedev(511, 7)));
 	EXPECT_EQ(-ENXIO, TRY(open("/dev/nobodys", O_RDONLY)));
-	EXPECT_TRUE(strstr(traced(), " char-major-511-7 ") != NULL);
+	EXPECT_TRUE(strstr(take_trace(), " char-major-511-7 ") != NULL);
 	EXPECT_EQ(0, unlink("/dev/nobodys"));
 
-	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, unload_module());
 	start_openers(&openers, NODE);
 	before = __atomic_load_n(&openers.found, __ATOMIC_ACQUIRE);
-	ASSERT_EQ(0, load("pipes=64"));
+	ASSERT_EQ(0, load_module("pipes=64"));
 	await_tried(&openers, 64);
 	await_found(&openers, before);
 	stop_openers(&openers);
 	EXPECT_EQ(64, openers.opened);
-	seen = traced();
+	seen = take_trace();
 	EXPECT_TRUE(strstr(seen, "char-major-") == NULL) TH_LOG("%s", seen);
 	EXPECT_TRUE(set_tracing("module/module_request", 0));
 }
@@ -282,24 +282,24 @@ TEST_F_TIMEOUT(module, a_file_in_the_place_of_a_node_is_warned_of, SECONDS)
 	struct stat before, after;
 	int kind, log;
 
-	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, unload_module());
 	for (kind = 0; kind < 4; kind++) {
 		ASSERT_EQ(0, put_stray(NODE, kind));
 		ASSERT_EQ(0, put_stray("/dev/kmsgpipe2", kind));
 		ASSERT_EQ(0, lstat(NODE, &before));
 		log = open_log();
-		EXPECT_EQ(0, load("pipes=3"));
+		EXPECT_EQ(0, load_module("pipes=3"));
 		EXPECT_EQ(2, log_lines(log, first, third)) TH_LOG("kind %d", kind);
 		close(log);
-		EXPECT_EQ(3, pipes_in_sysfs(0));
+		EXPECT_EQ(3, count_pipes());
 		/* It is left alone. */
-		EXPECT_EQ(0, unload());
+		EXPECT_EQ(0, unload_module());
 		EXPECT_EQ(0, lstat(NODE, &after));
 		EXPECT_EQ(before.st_ino, after.st_ino);
 		EXPECT_EQ(0, remove(NODE) | remove("/dev/kmsgpipe2"));
 	}
 	log = open_log();
-	ASSERT_EQ(0, load("pipes=3"));
+	ASSERT_EQ(0, load_module("pipes=3"));
 	EXPECT_EQ(0, log_lines(log, "is not pipe", "is not pipe"));
 	close(log);
 }

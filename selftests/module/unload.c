@@ -21,10 +21,10 @@
 TEST_F_TIMEOUT(module, unloads_when_unused, SECONDS)
 {
 	EXPECT_EQ(0, access(NODE, F_OK));
-	EXPECT_EQ(0, users());
-	EXPECT_EQ(0, unload());
+	EXPECT_EQ(0, module_users());
+	EXPECT_EQ(0, unload_module());
 	EXPECT_EQ(NULL, left_behind());
-	EXPECT_EQ(-ENOENT, unload());
+	EXPECT_EQ(-ENOENT, unload_module());
 }
 
 /* A path to the node is no use of the device, nor is a watch. */
@@ -36,13 +36,13 @@ TEST_F_TIMEOUT(module, unloads_with_an_o_path_descriptor_open, SECONDS)
 
 	ASSERT_LE(0, path);
 	ASSERT_LE(0, inotify_add_watch(watch, NODE, IN_ALL_EVENTS));
-	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, unload_module());
 	EXPECT_EQ(0, fstat(path, &node));
 	EXPECT_EQ(NULL, left_behind());
 	/* What it leads to is no longer there, nor found again. */
 	snprintf(again, sizeof(again), "/proc/self/fd/%d", path);
 	EXPECT_EQ(-ENXIO, TRY(open(again, O_RDWR | O_CLOEXEC)));
-	ASSERT_EQ(0, load(""));
+	ASSERT_EQ(0, load_module(""));
 	close(watch);
 	close(path);
 }
@@ -58,7 +58,7 @@ TEST_F_TIMEOUT(module, unloads_with_works_queued, SECONDS)
 	EXPECT_EQ(1, debug_value(0, "sweeper_armed"));
 	EXPECT_LE(1, debug_value(0, "segments"));
 	close(fd);
-	EXPECT_EQ(0, unload());
+	EXPECT_EQ(0, unload_module());
 	EXPECT_EQ(NULL, left_behind());
 }
 
@@ -78,7 +78,7 @@ TEST_F_TIMEOUT(module, unloads_with_pipes_left, SECONDS)
 		close(fd);
 	}
 	ASSERT_EQ(0, destroy_id(5));
-	EXPECT_EQ(0, unload());
+	EXPECT_EQ(0, unload_module());
 	EXPECT_FALSE(is_there("/dev/kmsgpipe/left"));
 	EXPECT_FALSE(is_there("/dev/kmsgpipe2"));
 	EXPECT_EQ(NULL, left_behind());
@@ -100,13 +100,13 @@ TEST_F_TIMEOUT(module, unloads_with_views_open, SECONDS)
 	ASSERT_LE(0, create);
 	ASSERT_EQ(1, pread(proc, text, 1, 0));
 	ASSERT_EQ(2, pread(depth, text, sizeof(text), 0));
-	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, unload_module());
 	EXPECT_GT(0, read(proc, text, sizeof(text)));
 	EXPECT_EQ(-ENODEV, TRY(pread(depth, text, sizeof(text), 0)));
 	EXPECT_EQ(-ENODEV, TRY(write(flush, "1", 1)));
 	EXPECT_EQ(-ENODEV, TRY(write(create, "x", 1)));
 	/* They lead to the new one no more than to the old one. */
-	ASSERT_EQ(0, load(""));
+	ASSERT_EQ(0, load_module(""));
 	EXPECT_GT(0, read(proc, text, sizeof(text)));
 	EXPECT_EQ(-ENODEV, TRY(pread(depth, text, sizeof(text), 0)));
 	close(create);
@@ -121,7 +121,7 @@ static void *unload_thread(void *arg)
 	struct call *call = arg;
 
 	__atomic_store_n(&call->tid, gettid(), __ATOMIC_RELEASE);
-	call->result = unload();
+	call->result = unload_module();
 	__atomic_store_n(&call->len, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
@@ -158,14 +158,14 @@ TEST_F_TIMEOUT(module, unload_waits_for_a_reader_of_proc_in_a_page_fault, SECOND
 		if (!child) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			uffd = missing_page(&missing);
-			reading = reader(open(PROC, O_RDONLY | O_CLOEXEC), missing, PAGE);
-			start(&reading);
+			reading = read_call(open(PROC, O_RDONLY | O_CLOEXEC), missing, PAGE);
+			start_call(&reading);
 			await_fault(uffd);
 			__atomic_store_n(step, 1, __ATOMIC_RELEASE);
 			while (__atomic_load_n(step, __ATOMIC_ACQUIRE) != 2)
 				sched_yield();
-			serve(uffd, missing);
-			_exit(finish(&reading) > 0 ? 0 : 1);
+			resolve_fault(uffd, missing);
+			_exit(finish_call(&reading) > 0 ? 0 : 1);
 		}
 		while (__atomic_load_n(step, __ATOMIC_ACQUIRE) != 1) {
 			ASSERT_EQ(0, waitpid(child, NULL, WNOHANG));
@@ -177,7 +177,7 @@ TEST_F_TIMEOUT(module, unload_waits_for_a_reader_of_proc_in_a_page_fault, SECOND
 		/* Others find no pipe any more, but it is not done. */
 		EXPECT_EQ(-ENXIO, TRY(open(NODE, O_RDWR | O_CLOEXEC)));
 		EXPECT_EQ(0, __atomic_load_n(&unloading.len, __ATOMIC_ACQUIRE));
-		EXPECT_TRUE(loaded());
+		EXPECT_TRUE(module_loaded());
 		if (round) {
 			kill(child, SIGKILL);
 			EXPECT_EQ(-1, exit_of(child));
@@ -185,9 +185,9 @@ TEST_F_TIMEOUT(module, unload_waits_for_a_reader_of_proc_in_a_page_fault, SECOND
 			__atomic_store_n(step, 2, __ATOMIC_RELEASE);
 			EXPECT_EQ(0, exit_of(child));
 		}
-		EXPECT_EQ(0, finish(&unloading));
+		EXPECT_EQ(0, finish_call(&unloading));
 		EXPECT_EQ(NULL, left_behind());
-		ASSERT_EQ(0, load(""));
+		ASSERT_EQ(0, load_module(""));
 	}
 }
 
@@ -206,17 +206,17 @@ TEST_F_TIMEOUT(module, unloads_with_users_of_sysfs_in_a_page_fault, SECONDS)
 
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
 		uffds[i] = missing_page(&missing[i]);
-		calls[i] = reader(open(files[i].path, files[i].write ? O_WRONLY : O_RDONLY), missing[i], 16);
+		calls[i] = read_call(open(files[i].path, files[i].write ? O_WRONLY : O_RDONLY), missing[i], 16);
 		ASSERT_LE(0, calls[i].fd);
 		calls[i].write = files[i].write;
-		start(&calls[i]);
+		start_call(&calls[i]);
 		await_fault(uffds[i]);
 	}
-	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, unload_module());
 	EXPECT_EQ(NULL, left_behind());
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
-		serve(uffds[i], missing[i]);
-		EXPECT_EQ(files[i].result, finish(&calls[i])) TH_LOG("%s", files[i].path);
+		resolve_fault(uffds[i], missing[i]);
+		EXPECT_EQ(files[i].result, finish_call(&calls[i])) TH_LOG("%s", files[i].path);
 		close(calls[i].fd);
 		close(uffds[i]);
 	}
@@ -235,11 +235,11 @@ TEST_F_TIMEOUT(module, unload_waits_for_tasks_in_its_code, SECONDS)
 	if (system("grep -qs ^rcu_tasks_kthre /proc/[0-9]*/comm"))
 		SKIP(return, "the kernel has no grace periods of tasks");
 	ASSERT_EQ(1, create_pipe(&create));
-	ASSERT_TRUE(trace("sched/sched_waking", "comm ~ \"rcu_tasks_kthre*\""));
+	ASSERT_TRUE(start_trace("sched/sched_waking", "comm ~ \"rcu_tasks_kthre*\""));
 	ASSERT_EQ(0, destroy_id(1));
-	EXPECT_EQ(NULL, strstr(traced(), "comm=rcu_tasks_kthre"));
-	EXPECT_EQ(0, unload());
-	EXPECT_NE(NULL, strstr(traced(), "comm=rcu_tasks_kthre"));
+	EXPECT_EQ(NULL, strstr(take_trace(), "comm=rcu_tasks_kthre"));
+	EXPECT_EQ(0, unload_module());
+	EXPECT_NE(NULL, strstr(take_trace(), "comm=rcu_tasks_kthre"));
 	EXPECT_TRUE(set_tracing("sched/sched_waking", 0));
 }
 

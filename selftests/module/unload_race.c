@@ -67,21 +67,21 @@ TEST_F_TIMEOUT(module, loads_and_unloads_many_times_without_leaks, SECONDS)
 	int fd;
 
 	for (i = 0; i < rounds; i++) {
-		ASSERT_EQ(0, unload());
+		ASSERT_EQ(0, unload_module());
 		ASSERT_EQ(NULL, left_behind()) TH_LOG("left: %s", left_behind());
 		/* After a few, for what is allocated once. */
 		if (i == rounds / 10) {
 			memory = kernel_memory();
 			count_slabs(&slabs);
 		}
-		ASSERT_EQ(0, load(""));
+		ASSERT_EQ(0, load_module(""));
 		fd = open_pipe(O_RDWR | O_NONBLOCK);
 		ASSERT_EQ(-EAGAIN, TRY(read(fd, buffer, sizeof(buffer))));
 		/* Left behind: it must go with the module. */
 		ASSERT_EQ(4, write(fd, "left", 4));
 		close(fd);
 	}
-	ASSERT_EQ(0, unload());
+	ASSERT_EQ(0, unload_module());
 	/*
 	 * A page for each cycle would be left, or an object. What others have varies by some hundred, in slabs
 	 * that are not full, and they free theirs later, too.
@@ -161,13 +161,13 @@ TEST_F_TIMEOUT(module, open_races_with_unload, SECONDS)
 	while (gone < rounds || refused < rounds) {
 		while (least_opened(openers) <= gone)
 			sched_yield();
-		ret = unload();
+		ret = unload_module();
 		ASSERT_TRUE(ret == 0 || ret == -EWOULDBLOCK) TH_LOG("unload: %ld", ret);
 		refused += ret != 0;
 		if (!ret) {
 			gone++;
 			ASSERT_EQ(NULL, left_behind()) TH_LOG("left: %s", left_behind());
-			ASSERT_EQ(0, load(""));
+			ASSERT_EQ(0, load_module(""));
 		}
 		sched_yield();
 	}
@@ -177,15 +177,15 @@ TEST_F_TIMEOUT(module, open_races_with_unload, SECONDS)
 	}
 	TH_LOG("%lu cycles, %lu refusals, at least %lu openings by each of %d", gone, refused, least_opened(openers),
 	       openers_wanted());
-	EXPECT_EQ(0, unload());
+	EXPECT_EQ(0, unload_module());
 }
 
 TEST_F_TIMEOUT(module, unloads_while_messages_expire, SECONDS)
 {
 	int rounds = scaled(50), round, id, fd;
 
-	ASSERT_EQ(0, unload());
-	ASSERT_EQ(0, load("pipes=3"));
+	ASSERT_EQ(0, unload_module());
+	ASSERT_EQ(0, load_module("pipes=3"));
 	for (round = 0; round < rounds; round++) {
 		for (id = 0; id < 3; id++) {
 			struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 1 + (round + id) % 4, .expiry_ms = 1 };
@@ -195,8 +195,8 @@ TEST_F_TIMEOUT(module, unloads_while_messages_expire, SECONDS)
 			ASSERT_EQ(0, ioctl(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
 			close(fd);
 		}
-		ASSERT_EQ(0, unload());
-		ASSERT_EQ(0, load("pipes=3"));
+		ASSERT_EQ(0, unload_module());
+		ASSERT_EQ(0, load_module("pipes=3"));
 		fd = open_id(2, O_RDWR);
 		ASSERT_EQ(0, stats_of(fd).expired_msgs);
 		ASSERT_EQ(0, stats_of(fd).depth_msgs);
@@ -233,16 +233,16 @@ TEST_F_TIMEOUT(module, reading_views_races_with_unload, SECONDS)
 	while (gone < rounds || __atomic_load_n(&openers[0].opened, __ATOMIC_ACQUIRE) < rounds ||
 	       __atomic_load_n(&openers[1].opened, __ATOMIC_ACQUIRE) < rounds) {
 		/* They do not keep it: it waits for calls under way. */
-		ASSERT_EQ(0, unload());
+		ASSERT_EQ(0, unload_module());
 		gone++;
-		ASSERT_EQ(0, load("pipes=2"));
+		ASSERT_EQ(0, load_module("pipes=2"));
 		sched_yield();
 	}
 	for (i = 0; i < 2; i++) {
 		__atomic_store_n(&openers[i].stop, 1, __ATOMIC_RELEASE);
 		pthread_join(openers[i].thread, NULL);
 	}
-	EXPECT_EQ(0, unload());
+	EXPECT_EQ(0, unload_module());
 }
 
 TEST_HARNESS_MAIN

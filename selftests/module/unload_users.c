@@ -59,8 +59,8 @@ FIXTURE_VARIANT_ADD(used, by_a_reader_of_debugfs_in_a_page_fault) {
 FIXTURE_SETUP(used)
 {
 	ASSERT_NE(NULL, getenv("LAB_MODULE"));
-	if (!loaded())
-		ASSERT_EQ(0, load(""));
+	if (!module_loaded())
+		ASSERT_EQ(0, load_module(""));
 	/* So that everybody can hang in a page fault, as on FUSE everybody can. */
 	ASSERT_EQ(1, spill("/proc/sys/vm/unprivileged_userfaultfd", "1"));
 	/* What is killed below ends here, and not with init. */
@@ -69,8 +69,8 @@ FIXTURE_SETUP(used)
 
 FIXTURE_TEARDOWN(used)
 {
-	if (!loaded())
-		load("");
+	if (!module_loaded())
+		load_module("");
 	spill("/proc/sys/vm/unprivileged_userfaultfd", "0");
 }
 
@@ -130,11 +130,11 @@ TEST_F_TIMEOUT(used, refuses_unload_until_the_user_leaves_or_is_killed, SECONDS)
 	for (round = 0; round < rounds; round++) {
 		child = start_user(variant, step);
 		ASSERT_LT(0, child);
-		ASSERT_LE(1, users());
-		ASSERT_EQ(-EWOULDBLOCK, unload());
+		ASSERT_LE(1, module_users());
+		ASSERT_EQ(-EWOULDBLOCK, unload_module());
 		/* He lives on, and has left. What he left may be cleaned up by others. */
 		__atomic_store_n(step, LEAVING, __ATOMIC_RELEASE);
-		while (__atomic_load_n(step, __ATOMIC_ACQUIRE) != LEFT || users()) {
+		while (__atomic_load_n(step, __ATOMIC_ACQUIRE) != LEFT || module_users()) {
 			ASSERT_EQ(0, waitpid(child, NULL, WNOHANG));
 			collect_garbage();
 			sched_yield();
@@ -143,16 +143,16 @@ TEST_F_TIMEOUT(used, refuses_unload_until_the_user_leaves_or_is_killed, SECONDS)
 
 		child = start_user(variant, step);
 		ASSERT_LT(0, child);
-		ASSERT_EQ(-EWOULDBLOCK, unload());
+		ASSERT_EQ(-EWOULDBLOCK, unload_module());
 		kill_user(child);
-		for (attempts = 1; (ret = unload()); attempts++) {
+		for (attempts = 1; (ret = unload_module()); attempts++) {
 			ASSERT_EQ(-EWOULDBLOCK, ret);
 			collect_garbage();
 			sched_yield();
 		}
 		most = attempts > most ? attempts : most;
 		ASSERT_EQ(NULL, left_behind()) TH_LOG("left: %s", left_behind());
-		ASSERT_EQ(0, load(""));
+		ASSERT_EQ(0, load_module(""));
 	}
 	if (rounds > 1)
 		TH_LOG("%lu rounds; it went at attempt %lu at the latest", rounds, most);

@@ -155,15 +155,15 @@ void use_destroyed(struct user *user)
 void use_reading(struct user *user)
 {
 	use_descriptor(user);
-	user->call = reader(user->fd, user->buffer, sizeof(user->buffer));
-	start(&user->call);
+	user->call = read_call(user->fd, user->buffer, sizeof(user->buffer));
+	start_call(&user->call);
 	await_readers(user->fd, 1);
 }
 
 void end_reading(struct user *user)
 {
 	send_one(user);
-	require(finish(&user->call) == 4);
+	require(finish_call(&user->call) == 4);
 	close_it(user);
 }
 
@@ -171,15 +171,15 @@ void use_writing(struct user *user)
 {
 	use_descriptor(user);
 	fill(user->fd);
-	user->call = writer(user->fd, "late", 4);
-	start(&user->call);
+	user->call = write_call(user->fd, "late", 4);
+	start_call(&user->call);
 	await_writers(user->fd, 1);
 }
 
 void end_writing(struct user *user)
 {
 	require(read(user->fd, user->buffer, sizeof(user->buffer)) == 1);
-	require(finish(&user->call) == 4);
+	require(finish_call(&user->call) == 4);
 	close_it(user);
 }
 
@@ -306,7 +306,7 @@ static void hang(struct user *user, int write)
 	use_descriptor(user);
 	send_one(user);
 	user->call = (struct call){ .fd = user->fd, .write = write, .buffer = user->missing, .len = 16 };
-	start(&user->call);
+	start_call(&user->call);
 	await_fault(user->uffd);
 }
 
@@ -322,8 +322,8 @@ void use_hanging_in_write(struct user *user)
 
 void end_hanging(struct user *user)
 {
-	serve(user->uffd, user->missing);
-	require(finish(&user->call) == (user->call.write ? 16 : 4));
+	resolve_fault(user->uffd, user->missing);
+	require(finish_call(&user->call) == (user->call.write ? 16 : 4));
 	close_it(user);
 }
 
@@ -345,7 +345,7 @@ void use_hanging_in_dump(struct user *user)
 
 void end_dump(struct user *user)
 {
-	serve(user->uffd, user->missing);
+	resolve_fault(user->uffd, user->missing);
 	end_waiting(user, 0);
 	close_it(user);
 }
@@ -447,14 +447,14 @@ void use_hanging_in_debugfs(struct user *user)
 	user->uffd = missing_page(&user->missing);
 	user->fd = open(DEBUG_FILE, O_RDONLY | O_CLOEXEC);
 	require(user->fd >= 0);
-	user->call = reader(user->fd, user->missing, PAGE);
-	start(&user->call);
+	user->call = read_call(user->fd, user->missing, PAGE);
+	start_call(&user->call);
 	await_fault(user->uffd);
 }
 
 void end_hanging_in_debugfs(struct user *user)
 {
-	serve(user->uffd, user->missing);
-	require(finish(&user->call) > 0);
+	resolve_fault(user->uffd, user->missing);
+	require(finish_call(&user->call) > 0);
 	close_it(user);
 }

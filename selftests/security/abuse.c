@@ -287,7 +287,7 @@ static int abuse_writes(int fd, int spare)
 /* It can fail for want of room or of a message, too. */
 static int abuse_memory(int fd, int spare)
 {
-	long sent = TRY(write(fd, nowhere, 16)), received = TRY(read(fd, nowhere, 256));
+	long sent = TRY(write(fd, bad_address, 16)), received = TRY(read(fd, bad_address, 256));
 
 	return (sent == -EFAULT || sent == -EAGAIN) && (received == -EFAULT || received == -EAGAIN);
 }
@@ -307,7 +307,7 @@ static int abuse_modes(int fd, int spare)
 	unsigned int mode;
 
 	return !set_mode(spare, KMSGPIPE_MODE_LINES) && set_mode(spare, 1U << 31) == -EINVAL &&
-	       TRY(ioctl(spare, KMSGPIPE_SET_MODE, nowhere)) == -EFAULT && !ioctl(spare, KMSGPIPE_GET_MODE, &mode) &&
+	       TRY(ioctl(spare, KMSGPIPE_SET_MODE, bad_address)) == -EFAULT && !ioctl(spare, KMSGPIPE_GET_MODE, &mode) &&
 	       mode == KMSGPIPE_MODE_LINES;
 }
 
@@ -333,7 +333,7 @@ static int abuse_privileged(int fd, int spare)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(privileged); i++)
-		if (TRY(ioctl(fd, privileged[i], nowhere)) != -EPERM)
+		if (TRY(ioctl(fd, privileged[i], bad_address)) != -EPERM)
 			return 0;
 	return 1;
 }

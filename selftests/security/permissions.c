@@ -239,7 +239,7 @@ static struct state state_of_all(struct scene *scene)
 	int i;
 
 	memset(&state, 0, sizeof(state));
-	state.pipes = pipes_in_sysfs(0);
+	state.pipes = count_pipes();
 	for (i = 0; i < 2; i++)
 		state.stats[i] = state_of(scene->fds[i]);
 	if (stat(scene->node, &state.node))
@@ -307,7 +307,7 @@ FIXTURE_VARIANT_ADD(matrix, root_without_the_capability) { .who = "root without 
 
 FIXTURE_SETUP(matrix)
 {
-	pipes_in_sysfs(1);
+	destroy_all_pipes();
 	self->fd = open_pipe(O_RDWR | O_NONBLOCK);
 }
 
@@ -318,7 +318,7 @@ FIXTURE_TEARDOWN(matrix)
 	ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE);
 	ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &flush);
 	close(self->fd);
-	pipes_in_sysfs(1);
+	destroy_all_pipes();
 }
 
 /* spec: 1-privileged-ioctl 6-privilege 9-eperm 11-privilege */
@@ -353,7 +353,7 @@ TEST_F_TIMEOUT(matrix, is_granted_what_the_table_says, 120)
 					TH_LOG("%s: %s has changed something", user->who, attempts[what].what);
 			}
 			close(scene.fds[1]);
-			pipes_in_sysfs(1);
+			destroy_all_pipes();
 		}
 }
 

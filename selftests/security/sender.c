@@ -226,7 +226,7 @@ TEST_F(pipe, sequence_numbers_follow_the_queue_order)
 		ASSERT_EQ(first + i, stats_of(self->fd).head_seq);
 	}
 	/* A refused write uses no number up. */
-	EXPECT_EQ(-EFAULT, TRY(write(self->fd, nowhere, 4)));
+	EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad_address, 4)));
 	ASSERT_EQ(1, write(self->fd, "n", 1));
 	ASSERT_EQ(1, read(self->fd, &byte, 1));
 	EXPECT_EQ(first + 4, stats_of(self->fd).head_seq);

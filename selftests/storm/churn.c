@@ -31,7 +31,7 @@ static unsigned int most(void)
 {
 	unsigned long pipes = scale() < 1 ? many() : scaled(MANY);
 
-	return pipes < MOST ? pipes : MOST - 1;
+	return pipes < MAX_PIPES ? pipes : MAX_PIPES - 1;
 }
 
 /* All pipes of the statistics in /proc: their number; which ones, in order, at `ids`. */
@@ -79,9 +79,9 @@ static unsigned long long least(const unsigned long long *times, unsigned int co
 
 TEST_F_TIMEOUT(registry, thousands_of_pipes_at_once, 400)
 {
-	static unsigned long long created[MOST], opened[MOST], destroyed[MOST];
-	static unsigned int made[MOST], ids[MOST + 1];
-	static unsigned char there[MOST];
+	static unsigned long long created[MAX_PIPES], opened[MAX_PIPES], destroyed[MAX_PIPES];
+	static unsigned int made[MAX_PIPES], ids[MAX_PIPES + 1];
+	static unsigned char there[MAX_PIPES];
 	struct kmsgpipe_create create = default_pipe();
 	long pipes = most(), i, id;
 	int fd;
@@ -92,22 +92,22 @@ TEST_F_TIMEOUT(registry, thousands_of_pipes_at_once, 400)
 		id = ioctl(self->fd, KMSGPIPE_CREATE_NEW, &create);
 		created[i] = now_ns();
 		ASSERT_LE(1, id);
-		ASSERT_TRUE(i == 1 || id == after(made[i - 1])) TH_LOG("%ld after %u", id, made[i - 1]);
+		ASSERT_TRUE(i == 1 || id == next_id(made[i - 1])) TH_LOG("%ld after %u", id, made[i - 1]);
 		made[i] = id;
 		there[id] = 1;
 	}
-	if (pipes == MOST - 1) {
+	if (pipes == MAX_PIPES - 1) {
 		EXPECT_EQ(-ENOSPC, create_pipe(&create));
 		EXPECT_EQ(-ENOSPC, spill(SYSFS "/create", "one-more"));
 		/* Those in use are stepped over, at the end and from the beginning on. */
 		for (i = 0; i < 2; i++) {
-			EXPECT_EQ(0, destroy_id(made[MOST / 2]));
+			EXPECT_EQ(0, destroy_id(made[MAX_PIPES / 2]));
 			EXPECT_EQ(0, destroy_id(made[2]));
 			EXPECT_EQ(made[2], create_pipe(&create));
-			EXPECT_EQ(made[MOST / 2], create_pipe(&create));
+			EXPECT_EQ(made[MAX_PIPES / 2], create_pipe(&create));
 		}
 	}
-	EXPECT_EQ(pipes + 1, pipes_in_sysfs(0));
+	EXPECT_EQ(pipes + 1, count_pipes());
 	ASSERT_EQ(pipes + 1, proc_ids(ids, pipes + 2, 8 << 20));
 	for (i = 0; i <= pipes; i++) {
 		ASSERT_TRUE(!i || ids[i] > ids[i - 1]);
@@ -128,7 +128,7 @@ TEST_F_TIMEOUT(registry, thousands_of_pipes_at_once, 400)
 		ASSERT_EQ(0, destroy_id(made[i]));
 		destroyed[i] = now_ns();
 	}
-	EXPECT_EQ(1, pipes_in_sysfs(0));
+	EXPECT_EQ(1, count_pipes());
 	EXPECT_EQ(1, proc_ids(ids, pipes + 2, 8 << 20));
 	EXPECT_EQ(-ENOENT, try_open_id(made[pipes], O_RDWR));
 
@@ -169,8 +169,8 @@ static int churn(int fd, int *stop, unsigned int *ids, unsigned int count, unsig
 TEST_F_TIMEOUT(registry, statistics_are_whole_while_pipes_come_and_go, 400)
 {
 	static const size_t pieces[] = { 1 << 20, 65536, 4096, 100 };
-	static unsigned int ids[MOST + 1], going[2][MANY / 4];
-	static unsigned char stays[MOST];
+	static unsigned int ids[MAX_PIPES + 1], going[2][MANY / 4];
+	static unsigned char stays[MAX_PIPES];
 	struct { int stop; unsigned long turns[2]; } *shared = shared_memory(sizeof(*shared));
 	struct kmsgpipe_create create = default_pipe();
 	unsigned long long seed = new_seed();
@@ -195,10 +195,10 @@ TEST_F_TIMEOUT(registry, statistics_are_whole_while_pipes_come_and_go, 400)
 	}
 	for (round = 0; round < 12 || !__atomic_load_n(&shared->turns[0], __ATOMIC_RELAXED) ||
 			!__atomic_load_n(&shared->turns[1], __ATOMIC_RELAXED); round++) {
-		count = proc_ids(ids, MOST + 1, pieces[round % 4]);
+		count = proc_ids(ids, MAX_PIPES + 1, pieces[round % 4]);
 		for (i = 0, staying = 0; i < count; i++) {
 			ASSERT_TRUE(!i || ids[i] > ids[i - 1]) TH_LOG("%u after %u", ids[i], ids[i - 1]);
-			ASSERT_GT(MOST, ids[i]);
+			ASSERT_GT(MAX_PIPES, ids[i]);
 			staying += stays[ids[i]];
 		}
 		/* Each once, as they ascend; pipe 0 is one of them. */
@@ -213,7 +213,7 @@ TEST_F_TIMEOUT(registry, statistics_are_whole_while_pipes_come_and_go, 400)
 TEST_F_TIMEOUT(registry, concurrent_creators_get_distinct_numbers_and_names, 120)
 {
 	enum { CREATORS = 4, EACH = 50 };
-	struct { unsigned int by_id[MOST], by_name[EACH]; } *shared = shared_memory(sizeof(*shared));
+	struct { unsigned int by_id[MAX_PIPES], by_name[EACH]; } *shared = shared_memory(sizeof(*shared));
 	struct kmsgpipe_create create;
 	pid_t children[CREATORS];
 	unsigned int i, k;
@@ -227,7 +227,7 @@ TEST_F_TIMEOUT(registry, concurrent_creators_get_distinct_numbers_and_names, 120
 		for (k = 0; k < EACH; k++) {
 			create = default_pipe();
 			ret = TRY(ioctl(self->fd, KMSGPIPE_CREATE_NEW, &create));
-			if (ret < 1 || ret >= MOST)
+			if (ret < 1 || ret >= MAX_PIPES)
 				_exit(1);
 			__atomic_add_fetch(&shared->by_id[ret], 1, __ATOMIC_RELAXED);
 			/* All of them want these. */
@@ -243,14 +243,14 @@ TEST_F_TIMEOUT(registry, concurrent_creators_get_distinct_numbers_and_names, 120
 	}
 	for (i = 0; i < CREATORS; i++)
 		ASSERT_EQ(0, exit_of(children[i]));
-	for (i = 0, k = 0; i < MOST; i++) {
+	for (i = 0, k = 0; i < MAX_PIPES; i++) {
 		EXPECT_GE(1, shared->by_id[i]);
 		k += shared->by_id[i];
 	}
 	EXPECT_EQ(CREATORS * EACH, k);
 	for (i = 0; i < EACH; i++)
 		EXPECT_EQ(1, shared->by_name[i]) TH_LOG("name %u", i);
-	EXPECT_EQ(1 + CREATORS * EACH + EACH, pipes_in_sysfs(0));
+	EXPECT_EQ(1 + CREATORS * EACH + EACH, count_pipes());
 }
 
 /* ---- Races ---- */
@@ -355,12 +355,12 @@ static int race_wait(struct race *race, unsigned long long seed)
 
 static int race_proc(struct race *race, unsigned long long seed)
 {
-	static unsigned int ids[MOST + 1];
+	static unsigned int ids[MAX_PIPES + 1];
 	unsigned int count, i;
 
 	while (!over(race)) {
 		/* While it reads, others are made, behind those it has read. */
-		count = proc_ids(ids, MOST + 1, 1 + pick(&seed, 300));
+		count = proc_ids(ids, MAX_PIPES + 1, 1 + pick(&seed, 300));
 		if (!count || ids[0])
 			return 1;
 		for (i = 1; i < count; i++)
@@ -426,7 +426,7 @@ TEST_F_TIMEOUT(registry, creations_race_with_opens_reads_and_destruction, 400)
 
 	race->seed = seed = new_seed();
 	for (slot = 0; slot < ALIVE; slot++)
-		race->ids[slot] = MOST - 1;
+		race->ids[slot] = MAX_PIPES - 1;
 	TH_LOG("seed %llu", race->seed);
 	for (i = 0; i < RACERS; i++) {
 		children[i] = fork();
@@ -443,7 +443,7 @@ TEST_F_TIMEOUT(registry, creations_race_with_opens_reads_and_destruction, 400)
 			 !race->sysfs || !race->by_name; cycles++) {
 		slot = pick(&seed, ALIVE);
 		if (fds[slot] >= 0) {
-			ASSERT_EQ(0, destroy(fds[slot]));
+			ASSERT_EQ(0, destroy_pipe(fds[slot]));
 			close(fds[slot]);
 		}
 		create = default_pipe();
@@ -467,12 +467,12 @@ TEST_F_TIMEOUT(registry, creations_race_with_opens_reads_and_destruction, 400)
 	__atomic_store_n(&race->stop, 1, __ATOMIC_RELEASE);
 	for (slot = 0; slot < ALIVE; slot++)
 		if (fds[slot] >= 0) {
-			EXPECT_EQ(0, destroy(fds[slot]));
+			EXPECT_EQ(0, destroy_pipe(fds[slot]));
 			close(fds[slot]);
 		}
 	for (i = 0; i < RACERS; i++)
 		EXPECT_EQ(0, exit_of(children[i])) TH_LOG("racer %d", i);
-	EXPECT_EQ(1, pipes_in_sysfs(0));
+	EXPECT_EQ(1, count_pipes());
 	TH_LOG("%lu cycles; opened %lu, missed %lu, waited %lu, proc %lu, sysfs %lu, by name %lu", cycles,
 	       race->opened, race->missed, race->waited, race->proc, race->sysfs, race->by_name);
 }
@@ -497,7 +497,7 @@ TEST_F_TIMEOUT(registry, only_one_of_many_concurrent_destroys_succeeds, 60)
 				continue;
 			while (!__atomic_load_n(&shared->go, __ATOMIC_ACQUIRE))
 				sched_yield();
-			ret = i % 2 ? destroy_id(id) : destroy(fd);
+			ret = i % 2 ? destroy_id(id) : destroy_pipe(fd);
 			if (ret && ret != -ENODEV)
 				_exit(1);
 			__atomic_add_fetch(&shared->destroyed, !ret, __ATOMIC_RELAXED);

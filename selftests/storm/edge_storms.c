@@ -107,7 +107,7 @@ static struct memory new_memory(int in_a_file)
 {
 	struct memory memory = { .file = -1 };
 
-	memory.pages = pages(2 * PAGE);
+	memory.pages = map_pages(2 * PAGE);
 	if (in_a_file) {
 		memory.file = memfd_create("page", MFD_CLOEXEC);
 		if (ftruncate(memory.file, PAGE) ||

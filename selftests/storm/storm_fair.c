@@ -34,14 +34,14 @@ static void witness(struct task *self)
 
 	if (sched_setscheduler(0, SCHED_FIFO, &priority))
 		give_up(self, "sched_setscheduler", -errno);
-	while (!value(&self->storm->stop)) {
+	while (!counter_get(&self->storm->stop)) {
 		before = now_ns();
 		nanosleep(&nap, NULL);
 		slept = now_ns() - before;
 		if (slept < NAP + NAP / 4)
 			continue;
-		plus(&self->storm->counts[LOST], slept - NAP);
-		plus(&self->storm->counts[GAPS], 1);
+		counter_add(&self->storm->counts[LOST], slept - NAP);
+		counter_add(&self->storm->counts[GAPS], 1);
 	}
 }
 
@@ -51,9 +51,9 @@ static void timed(struct task *self, unsigned long long since, unsigned long los
 	const struct timespec nap = { .tv_nsec = 2 * NAP };
 	const unsigned long *counts = self->storm->counts;
 	unsigned long long until = now_ns(), waited;
-	unsigned long begun = value(&counts[BEGUN]), ended = value(&counts[ENDED]);
+	unsigned long begun = counter_get(&counts[BEGUN]), ended = counter_get(&counts[ENDED]);
 
-	plus(&self->steps, 1);
+	counter_add(&self->steps, 1);
 	if (ended && until > ended)
 		until = ended;
 	if (!begun || until <= begun || since >= until)
@@ -68,7 +68,7 @@ static void timed(struct task *self, unsigned long long since, unsigned long los
 	/* The witness may not have said yet what it saw. */
 	if (waited > SECOND / 4)
 		nanosleep(&nap, NULL);
-	lost = value(&counts[LOST]) - lost;
+	lost = counter_get(&counts[LOST]) - lost;
 	waited = waited > lost ? waited - lost : 0;
 	if (waited > self->longest)
 		self->longest = waited;
@@ -86,7 +86,7 @@ static void reading(struct task *self)
 	if (self->kind)
 		setpriority(PRIO_PROCESS, 0, self->kind);
 	for (;;) {
-		lost = value(&self->storm->counts[LOST]);
+		lost = counter_get(&self->storm->counts[LOST]);
 		since = now_ns();
 		len = TRY(read(fd, message, 64));
 		if (len <= 0)
@@ -100,7 +100,7 @@ static void reading(struct task *self)
 static void writing(struct task *self)
 {
 	struct message *message = new_message(64);
-	unsigned long long chance = chance_of(self), since;
+	unsigned long long chance = task_seed(self), since;
 	int fd = open_id(self->storm->id, O_WRONLY);
 	uint32_t number = 0;
 	unsigned long lost;
@@ -108,15 +108,15 @@ static void writing(struct task *self)
 
 	if (self->kind)
 		setpriority(PRIO_PROCESS, 0, self->kind);
-	while (!value(&self->storm->stop)) {
-		make_message(message, index_of(self), number, 64, &chance);
-		lost = value(&self->storm->counts[LOST]);
+	while (!counter_get(&self->storm->stop)) {
+		make_message(message, task_index(self), number, 64, &chance);
+		lost = counter_get(&self->storm->counts[LOST]);
 		since = now_ns();
 		ret = TRY(write(fd, message, 64));
 		if (ret != 64)
 			give_up(self, "write", ret);
 		timed(self, since, lost);
-		note_sent(&self->storm->ledger, index_of(self), number++);
+		note_sent(&self->storm->ledger, task_index(self), number++);
 	}
 }
 
@@ -157,14 +157,14 @@ static int shared(struct storm *storm, int nonblocking, unsigned int room, unsig
 	spawn(storm, "witness", witness, 0);
 	/* From when on all are at work. */
 	for (i = 0; i < 2 * readers; i++)
-		if (!UNTIL_OF(storm, value(&storm->task[i].steps), value(&storm->task[i].steps)))
+		if (!UNTIL_OF(storm, counter_get(&storm->task[i].steps), counter_get(&storm->task[i].steps)))
 			return 0;
 	storm->counts[BEGUN] = now_ns();
 	end = storm->counts[BEGUN] + span;
 	if (!UNTIL(storm, now_ns() >= end))
 		return 0;
 	storm->counts[ENDED] = now_ns();
-	plus(&storm->stop, 1);
+	counter_add(&storm->stop, 1);
 	if (!finished_all(storm, readers, readers + 1) || !stop_readers(storm, nonblocking, readers))
 		return 0;
 	printf("# storm_fair: %llu ms with room for %u, of which %lu ms were lost in %lu gaps\n", span / 1000000, room,

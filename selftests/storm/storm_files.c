@@ -200,12 +200,12 @@ TEST_F_TIMEOUT(storm, close_does_not_wake_a_sleeper_of_the_file, 600)
 	ASSERT_EQ(0, set_limits(self->fd, 64, 1));
 	for (i = 0; i < ROUNDS; i++) {
 		int writes = i % 2, fd = open_id(self->storm->id, writes ? O_WRONLY : O_RDONLY);
-		struct call call = writes ? writer(fd, "late", 4) : reader(fd, bytes, sizeof(bytes));
+		struct call call = writes ? write_call(fd, "late", 4) : read_call(fd, bytes, sizeof(bytes));
 		ssize_t ret;
 
 		if (writes)
 			ASSERT_EQ(1, write(self->nonblocking, "x", 1));
-		start(&call);
+		start_call(&call);
 		if (writes)
 			await_writers(self->fd, 1);
 		else
@@ -222,7 +222,7 @@ TEST_F_TIMEOUT(storm, close_does_not_wake_a_sleeper_of_the_file, 600)
 		ASSERT_EQ(1, stats_of(self->fd).waiting_readers + stats_of(self->fd).waiting_writers);
 		ret = writes ? read(self->nonblocking, bytes, sizeof(bytes)) : write(self->nonblocking, "late", 4);
 		ASSERT_EQ(writes ? 1 : 4, ret);
-		ASSERT_EQ(4, finish(&call));
+		ASSERT_EQ(4, finish_call(&call));
 		ASSERT_TRUE(population(self->fd, 0, 0));
 		if (writes)
 			ASSERT_EQ(4, read(self->nonblocking, bytes, sizeof(bytes)));

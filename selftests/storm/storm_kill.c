@@ -55,9 +55,9 @@ TEST_F_TIMEOUT(storm, killed_sleepers_lose_no_message, 600)
 		for (j = 0; write_it && j < room; j++)
 			ASSERT_EQ(1, write(self->nonblocking, "x", 1));
 		before = stats_of(self->fd);
-		victim = respawn(storm, 0, write_it ? "writer" : "reader", write_it ? write_on : read_on);
+		victim = respawn(storm, 0, write_it ? "writer" : "reader", write_it ? writer_task : reader_task);
 		ASSERT_TRUE(UNTIL(storm, (after = stats_of(self->fd), after.waiting_readers + after.waiting_writers)));
-		some_time(&chance);
+		random_delay(&chance);
 		ASSERT_TRUE(killed(victim));
 
 		/* As if it had never been there, from the first moment on. */
@@ -108,23 +108,23 @@ TEST_F_TIMEOUT(storm, killed_busy_tasks_lose_at_most_their_message, 600)
 	ASSERT_EQ(0, set_limits(self->fd, 64, 2));
 	before = stats_of(self->fd);
 	for (j = 0; j < STAY; j++)
-		spawn(storm, j < 2 ? "reader" : "writer", j < 2 ? read_on : write_on, 0);
-	spawn(storm, "victim, reader", read_on, 0);
-	spawn(storm, "victim, writer", write_on, 0);
+		spawn(storm, j < 2 ? "reader" : "writer", j < 2 ? reader_task : writer_task, 0);
+	spawn(storm, "victim, reader", reader_task, 0);
+	spawn(storm, "victim, writer", writer_task, 0);
 	for (i = 0; i < rounds; i++) {
 		int write_it = pick(&chance, 2);
 		struct task *victim = &storm->task[VICTIM_READER + write_it];
 
 		/* At its first call, or later. */
 		steps = pick(&chance, 4);
-		ASSERT_TRUE(UNTIL_OF(storm, value(&victim->steps), value(&victim->steps) >= steps));
-		some_time(&chance);
+		ASSERT_TRUE(UNTIL_OF(storm, counter_get(&victim->steps), counter_get(&victim->steps) >= steps));
+		random_delay(&chance);
 		ASSERT_TRUE(killed(victim));
 		victims[write_it]++;
 		/* The others go on. */
-		ASSERT_TRUE(go_on(storm, 0, STAY, 1));
+		ASSERT_TRUE(all_progress(storm, 0, STAY, 1));
 		respawn(storm, VICTIM_READER + write_it, write_it ? "victim, writer" : "victim, reader",
-			write_it ? write_on : read_on);
+			write_it ? writer_task : reader_task);
 	}
 	storm->stop = 1;
 	ASSERT_TRUE(finished_all(storm, 2, 2) && finished_all(storm, VICTIM_WRITER, 1));

@@ -21,34 +21,34 @@ static void writing(struct task *self)
 	int fd = self->kind ? self->kind : open_id(self->storm->id, O_WRONLY | O_NONBLOCK);
 	unsigned long *counts = self->storm->counts, out, in, number;
 	struct message *message = new_message(64);
-	unsigned long long chance = chance_of(self);
+	unsigned long long chance = task_seed(self);
 	long depth, ret;
 
 	for (number = 0; number < counts[MESSAGES];) {
-		make_message(message, index_of(self), number, SHORTEST + pick(&chance, 41), &chance);
-		in = value(&counts[W_DONE]);
-		out = value(&counts[R_DONE]);
-		plus(&counts[W_BEGUN], 1);
+		make_message(message, task_index(self), number, SHORTEST + pick(&chance, 41), &chance);
+		in = counter_get(&counts[W_DONE]);
+		out = counter_get(&counts[R_DONE]);
+		counter_add(&counts[W_BEGUN], 1);
 		ret = TRY(write(fd, message, message->len));
 		if (ret == -EAGAIN) {
 			/* No more than these were in it at any moment of this call. */
-			depth = value(&counts[W_BEGUN]) - 1 - out;
-			plus(&counts[W_BEGUN], -1);
+			depth = counter_get(&counts[W_BEGUN]) - 1 - out;
+			counter_add(&counts[W_BEGUN], -1);
 			if (depth < ROOM)
 				give_up(self, "EAGAIN with room left, depth at most", depth);
-			plus(&counts[REFUSED], 1);
+			counter_add(&counts[REFUSED], 1);
 			sched_yield();
 			continue;
 		}
 		if (ret != (long)message->len)
 			give_up(self, "write", ret);
 		/* No fewer than these were in it at the moment when it came in. */
-		depth = in + 1 - value(&counts[R_BEGUN]);
+		depth = in + 1 - counter_get(&counts[R_BEGUN]);
 		if (depth > ROOM)
 			give_up(self, "accepted beyond the room, depth at least", depth);
-		plus(&counts[W_DONE], 1);
-		note_sent(&self->storm->ledger, index_of(self), number++);
-		plus(&self->steps, 1);
+		counter_add(&counts[W_DONE], 1);
+		note_sent(&self->storm->ledger, task_index(self), number++);
+		counter_add(&self->steps, 1);
 	}
 }
 
@@ -61,33 +61,33 @@ static void reading(struct task *self)
 	long depth, len;
 
 	for (;;) {
-		in = value(&counts[W_DONE]);
-		plus(&counts[R_BEGUN], 1);
+		in = counter_get(&counts[W_DONE]);
+		counter_add(&counts[R_BEGUN], 1);
 		len = TRY(read(fd, message, 64));
 		if (len == -EAGAIN) {
 			/* No fewer than these were in it at any moment of this call. */
-			depth = in - (value(&counts[R_BEGUN]) - 1);
-			plus(&counts[R_BEGUN], -1);
+			depth = in - (counter_get(&counts[R_BEGUN]) - 1);
+			counter_add(&counts[R_BEGUN], -1);
 			if (depth > 0)
 				give_up(self, "EAGAIN beside messages, depth at least", depth);
-			plus(&counts[EMPTY], 1);
+			counter_add(&counts[EMPTY], 1);
 			sched_yield();
 			continue;
 		}
-		if (!take_in(self, &reading, message, len))
+		if (!check_received(self, &reading, message, len))
 			return;
-		plus(&counts[R_DONE], 1);
+		counter_add(&counts[R_DONE], 1);
 	}
 }
 
 /* Turns O_NONBLOCK of its open file on and off, in the three ways that there are, until told to stop. */
 static void toggling(struct task *self)
 {
-	unsigned long long chance = chance_of(self);
+	unsigned long long chance = task_seed(self);
 	int fd = self->kind, on;
 	long ret;
 
-	while (!value(&self->storm->stop)) {
+	while (!counter_get(&self->storm->stop)) {
 		on = pick(&chance, 2);
 		switch (pick(&chance, 3)) {
 		case 0:
@@ -102,7 +102,7 @@ static void toggling(struct task *self)
 		}
 		if (ret)
 			give_up(self, "turning O_NONBLOCK", ret);
-		plus(&self->storm->counts[TOGGLED], 1);
+		counter_add(&self->storm->counts[TOGGLED], 1);
 		sched_yield();
 	}
 	/* In the end they wait. */

@@ -97,12 +97,12 @@ static void read_all(struct task *self)
 			wait_at(&gate, self);
 		len = TRY(read(gate.fd, message, 64));
 		if (len == -EAGAIN && gate.kind) {
-			plus(&self->storm->counts[0], 1);
+			counter_add(&self->storm->counts[0], 1);
 			if (gate.kind == EDGE)
 				wait_at(&gate, self);
 			continue;
 		}
-		if (!take_in(self, &reading, message, len))
+		if (!check_received(self, &reading, message, len))
 			return;
 	}
 }
@@ -111,28 +111,28 @@ static void write_all(struct task *self)
 {
 	unsigned long messages = self->storm->counts[1];
 	struct message *message = new_message(64);
-	unsigned long long chance = chance_of(self);
+	unsigned long long chance = task_seed(self);
 	struct gate gate = { 0 };
 	unsigned long i = 0;
 	long ret;
 
 	open_gate(&gate, self, 1);
-	make_message(message, index_of(self), i, SHORTEST + pick(&chance, 41), &chance);
+	make_message(message, task_index(self), i, SHORTEST + pick(&chance, 41), &chance);
 	while (i < messages) {
 		if (gate.kind != EDGE)
 			wait_at(&gate, self);
 		ret = TRY(write(gate.fd, message, message->len));
 		if (ret == -EAGAIN && gate.kind) {
-			plus(&self->storm->counts[0], 1);
+			counter_add(&self->storm->counts[0], 1);
 			if (gate.kind == EDGE)
 				wait_at(&gate, self);
 			continue;
 		}
 		if (ret != (long)message->len)
 			give_up(self, "write", ret);
-		note_sent(&self->storm->ledger, index_of(self), i++);
-		plus(&self->steps, 1);
-		make_message(message, index_of(self), i, SHORTEST + pick(&chance, 41), &chance);
+		note_sent(&self->storm->ledger, task_index(self), i++);
+		counter_add(&self->steps, 1);
+		make_message(message, task_index(self), i, SHORTEST + pick(&chance, 41), &chance);
 	}
 }
 

@@ -41,7 +41,7 @@ static void set_timer(void)
 static void on_alarm(int signal)
 {
 	arrived++;
-	plus(all_signals, 1);
+	counter_add(all_signals, 1);
 	set_timer();
 }
 
@@ -52,7 +52,7 @@ static void be_interrupted(struct task *self)
 	};
 
 	all_signals = &self->storm->counts[SIGNALS];
-	when = chance_of(self) ^ 0x5555;
+	when = task_seed(self) ^ 0x5555;
 	if (sigaction(SIGALRM, &action, NULL))
 		abort();
 	set_timer();
@@ -79,7 +79,7 @@ static int interrupted_waiting(struct task *self, int fd, int epoll, int writing
 	/* Neither is ever restarted, and neither fails in another way. */
 	if (ret != -EINTR || arrived == before)
 		give_up(self, "waiting", ret);
-	plus(&self->storm->counts[INTERRUPTED(writing, self->kind)], 1);
+	counter_add(&self->storm->counts[INTERRUPTED(writing, self->kind)], 1);
 	return 1;
 }
 
@@ -102,7 +102,7 @@ static int may_fail(struct task *self, long ret, sig_atomic_t before, int writin
 	/* With SA_RESTART it goes on; without, only a handler that ran ends it. */
 	if (ret != -EINTR || self->kind == RESTART || arrived == before)
 		return 0;
-	plus(&self->storm->counts[INTERRUPTED(writing, PLAIN)], 1);
+	counter_add(&self->storm->counts[INTERRUPTED(writing, PLAIN)], 1);
 	return 1;
 }
 
@@ -122,7 +122,7 @@ static void reading(struct task *self)
 		len = TRY(read(fd, message, 64));
 		if (len < 0 && may_fail(self, len, before, 0))
 			continue;
-		if (!take_in(self, &reading, message, len))
+		if (!check_received(self, &reading, message, len))
 			return;
 	}
 }
@@ -133,10 +133,10 @@ static int enough(const struct storm *storm)
 	const unsigned long *counts = storm->counts;
 	int i;
 
-	if (value(&counts[SIGNALS]) < counts[TARGET])
+	if (counter_get(&counts[SIGNALS]) < counts[TARGET])
 		return 0;
 	for (i = 0; counts[EVERY_KIND] && i < KINDS; i++)
-		if (i != RESTART && !(value(&counts[INTERRUPTED(0, i)]) && value(&counts[INTERRUPTED(1, i)])))
+		if (i != RESTART && !(counter_get(&counts[INTERRUPTED(0, i)]) && counter_get(&counts[INTERRUPTED(1, i)])))
 			return 0;
 	return 1;
 }
@@ -144,14 +144,14 @@ static int enough(const struct storm *storm)
 static void writing(struct task *self)
 {
 	struct message *message = new_message(64);
-	unsigned long long chance = chance_of(self);
+	unsigned long long chance = task_seed(self);
 	int epoll, fd = open_it(self, 1, &epoll);
 	sig_atomic_t before;
 	uint32_t number = 0;
 	long ret;
 
 	be_interrupted(self);
-	make_message(message, index_of(self), number, SHORTEST + pick(&chance, 41), &chance);
+	make_message(message, task_index(self), number, SHORTEST + pick(&chance, 41), &chance);
 	while (!enough(self->storm)) {
 		if (interrupted_waiting(self, fd, epoll, 1))
 			continue;
@@ -161,9 +161,9 @@ static void writing(struct task *self)
 			continue;
 		if (ret != (long)message->len)
 			give_up(self, "write", ret);
-		note_sent(&self->storm->ledger, index_of(self), number++);
-		plus(&self->steps, 1);
-		make_message(message, index_of(self), number, SHORTEST + pick(&chance, 41), &chance);
+		note_sent(&self->storm->ledger, task_index(self), number++);
+		counter_add(&self->steps, 1);
+		make_message(message, task_index(self), number, SHORTEST + pick(&chance, 41), &chance);
 	}
 }
 

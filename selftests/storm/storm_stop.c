@@ -27,7 +27,7 @@ static void start_others(struct storm *storm)
 	int i;
 
 	for (i = 0; i < OTHERS; i++)
-		spawn(storm, i < 2 ? "reader" : "writer", i < 2 ? read_on : write_on, 0);
+		spawn(storm, i < 2 ? "reader" : "writer", i < 2 ? reader_task : writer_task, 0);
 }
 
 /* Stops a task: whether it has stopped. */
@@ -50,25 +50,25 @@ static int tells_of(struct storm *storm, unsigned long rounds, const char *what)
 /* Ends a test in which all that is left are writers, which look at `stop`, and so many readers. */
 static int all_end(struct storm *storm, int nonblocking, unsigned int readers)
 {
-	plus(&storm->stop, 1);
-	return UNTIL(storm, running(storm, 0, storm->tasks) == readers) && stop_readers(storm, nonblocking, readers);
+	counter_add(&storm->stop, 1);
+	return UNTIL(storm, count_running(storm, 0, storm->tasks) == readers) && stop_readers(storm, nonblocking, readers);
 }
 
 TEST_F(storm, a_stopped_reader_takes_no_message)
 {
 	struct storm *storm = self->storm;
-	struct task *task = spawn(storm, "reader", read_on, 0);
+	struct task *task = spawn(storm, "reader", reader_task, 0);
 	char bytes[8];
-	struct call call = reader(self->fd, bytes, sizeof(bytes));
+	struct call call = read_call(self->fd, bytes, sizeof(bytes));
 
 	await_readers(self->fd, 1);
 	ASSERT_TRUE(stopped(storm, task));
 	EXPECT_EQ(0, stats_of(self->fd).waiting_readers);
 	/* It came first, and the message is not for it. */
-	start(&call);
+	start_call(&call);
 	await_readers(self->fd, 1);
 	ASSERT_EQ(5, write(self->fd, "first", 5));
-	EXPECT_EQ(5, finish(&call));
+	EXPECT_EQ(5, finish_call(&call));
 	EXPECT_EQ(0, storm->task[0].steps);
 	ASSERT_EQ(0, kill(task->pid, SIGCONT));
 	await_readers(self->fd, 1);
@@ -78,22 +78,22 @@ TEST_F(storm, a_stopped_reader_takes_no_message)
 
 TEST_F(storm, a_stopped_writer_takes_no_slot)
 {
-	struct call call = writer(self->fd, "other", 5);
+	struct call call = write_call(self->fd, "other", 5);
 	struct storm *storm = self->storm;
 	struct task *task;
 	char bytes[64];
 
 	ASSERT_EQ(0, set_limits(self->fd, 64, 1));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
-	task = spawn(storm, "writer", write_on, 0);
+	task = spawn(storm, "writer", writer_task, 0);
 	await_writers(self->fd, 1);
 	ASSERT_TRUE(stopped(storm, task));
 	EXPECT_EQ(0, stats_of(self->fd).waiting_writers);
-	start(&call);
+	start_call(&call);
 	await_writers(self->fd, 1);
 	ASSERT_EQ(1, read(self->fd, bytes, sizeof(bytes)));
-	EXPECT_EQ(5, finish(&call));
-	plus(&storm->stop, 1);
+	EXPECT_EQ(5, finish_call(&call));
+	counter_add(&storm->stop, 1);
 	ASSERT_EQ(0, kill(task->pid, SIGCONT));
 	await_writers(self->fd, 1);
 	ASSERT_EQ(5, read(self->fd, bytes, sizeof(bytes)));
@@ -109,9 +109,9 @@ TEST_F(storm, a_stop_does_not_lose_a_wakeup)
 	struct task *task;
 
 	share_one_processor();
-	task = spawn(storm, "reader", read_on, 0);
+	task = spawn(storm, "reader", reader_task, 0);
 	await_readers(self->fd, 1);
-	spawn(storm, "reader", read_on, 0);
+	spawn(storm, "reader", reader_task, 0);
 	await_readers(self->fd, 2);
 	run_alone(1);
 	ASSERT_EQ(1, write(self->fd, "\xa1", 1));
@@ -133,19 +133,19 @@ TEST_F_TIMEOUT(storm, others_continue_while_one_task_is_stopped, 600)
 
 	ASSERT_EQ(0, set_limits(self->fd, 64, 1 + pick(&chance, 4)));
 	start_others(storm);
-	spawn(storm, "stopped reader", read_on, 0);
-	spawn(storm, "stopped writer", write_on, 0);
+	spawn(storm, "stopped reader", reader_task, 0);
+	spawn(storm, "stopped writer", writer_task, 0);
 	for (i = 0; i < rounds; i++) {
 		unsigned int place = OTHERS + pick(&chance, 2);
 		unsigned long steps;
 
-		some_time(&chance);
+		random_delay(&chance);
 		ASSERT_TRUE(stopped(storm, &storm->task[place]));
 		steps = storm->task[place].steps;
-		ASSERT_TRUE(go_on(storm, 0, OTHERS, CALLS));
+		ASSERT_TRUE(all_progress(storm, 0, OTHERS, CALLS));
 		ASSERT_EQ(steps, storm->task[place].steps);
 		ASSERT_EQ(0, kill(storm->task[place].pid, SIGCONT));
-		ASSERT_TRUE(go_on(storm, place, 1, 1));
+		ASSERT_TRUE(all_progress(storm, place, 1, 1));
 	}
 	ASSERT_TRUE(all_end(storm, self->nonblocking, 3));
 	EXPECT_TRUE(tells_of(storm, rounds, "times that one was stopped"));
@@ -163,7 +163,7 @@ TEST_F_TIMEOUT(storm, stopping_all_tasks_repeatedly_loses_nothing, 600)
 	for (i = 0; i < rounds; i++) {
 		place = pick(&chance, OTHERS);
 		kill(storm->task[place].pid, SIGSTOP);
-		some_time(&chance);
+		random_delay(&chance);
 		place = pick(&chance, OTHERS);
 		kill(storm->task[place].pid, SIGCONT);
 		/* Now and then all of them run. */
@@ -171,7 +171,7 @@ TEST_F_TIMEOUT(storm, stopping_all_tasks_repeatedly_loses_nothing, 600)
 			continue;
 		for (place = 0; place < OTHERS; place++)
 			kill(storm->task[place].pid, SIGCONT);
-		ASSERT_TRUE(go_on(storm, 0, OTHERS, 1));
+		ASSERT_TRUE(all_progress(storm, 0, OTHERS, 1));
 	}
 	for (place = 0; place < OTHERS; place++)
 		kill(storm->task[place].pid, SIGCONT);
@@ -199,12 +199,12 @@ static void *serve_late(void *arg)
 	for (;;) {
 		await_fault(swamp->uffd);
 		for (i = 0; i < OTHERS; i++)
-			steps[i] = value(&storm->task[i].steps) + CALLS;
+			steps[i] = counter_get(&storm->task[i].steps) + CALLS;
 		for (i = 0; i < OTHERS; i++)
-			while (value(&storm->task[i].steps) < steps[i])
-				rest();
-		plus(&storm->counts[0], 1);
-		serve_with(swamp->uffd, swamp->page, swamp->content, PAGE);
+			while (counter_get(&storm->task[i].steps) < steps[i])
+				pause_briefly();
+		counter_add(&storm->counts[0], 1);
+		resolve_fault_with(swamp->uffd, swamp->page, swamp->content, PAGE);
 	}
 	return NULL;
 }
@@ -215,7 +215,7 @@ static void enter(struct swamp *swamp, struct task *self)
 
 	swamp->task = self;
 	swamp->uffd = missing_page(&swamp->page);
-	swamp->content = pages(PAGE);
+	swamp->content = map_pages(PAGE);
 	if (pthread_create(&server, NULL, serve_late, swamp))
 		give_up(self, "pthread_create", -errno);
 }
@@ -232,14 +232,14 @@ static void read_into_swamp(struct task *self)
 	for (i = 0; i < self->storm->counts[1]; i++) {
 		madvise(swamp.page, PAGE, MADV_DONTNEED);
 		len = TRY(read(fd, swamp.page, 64));
-		take_in(self, &reading, (struct message *)swamp.page, len);
+		check_received(self, &reading, (struct message *)swamp.page, len);
 	}
 }
 
 static void write_from_swamp(struct task *self)
 {
 	int fd = open_id(self->storm->id, O_WRONLY);
-	unsigned long long chance = chance_of(self);
+	unsigned long long chance = task_seed(self);
 	struct swamp swamp;
 	unsigned long i;
 	long ret;
@@ -247,12 +247,12 @@ static void write_from_swamp(struct task *self)
 	enter(&swamp, self);
 	for (i = 0; i < self->storm->counts[1]; i++) {
 		madvise(swamp.page, PAGE, MADV_DONTNEED);
-		make_message((struct message *)swamp.content, index_of(self), i, 64, &chance);
+		make_message((struct message *)swamp.content, task_index(self), i, 64, &chance);
 		ret = TRY(write(fd, swamp.page, 64));
 		if (ret != 64)
 			give_up(self, "write", ret);
-		note_sent(&self->storm->ledger, index_of(self), i);
-		plus(&self->steps, 1);
+		note_sent(&self->storm->ledger, task_index(self), i);
+		counter_add(&self->steps, 1);
 	}
 }
 
@@ -285,9 +285,9 @@ TEST_F_TIMEOUT(storm, cpu_hotplug_loses_no_message, 600)
 	start_others(storm);
 	for (i = 0; i < rounds; i++) {
 		ASSERT_EQ(1, spill(PROCESSOR, "0"));
-		EXPECT_TRUE(go_on(storm, 0, OTHERS, CALLS));
+		EXPECT_TRUE(all_progress(storm, 0, OTHERS, CALLS));
 		ASSERT_EQ(1, spill(PROCESSOR, "1"));
-		ASSERT_TRUE(go_on(storm, 0, OTHERS, CALLS));
+		ASSERT_TRUE(all_progress(storm, 0, OTHERS, CALLS));
 	}
 	ASSERT_TRUE(all_end(storm, self->nonblocking, 2));
 	EXPECT_TRUE(tells_of(storm, rounds, "times that a processor went and came"));

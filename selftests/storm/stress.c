@@ -54,7 +54,7 @@ static void run_writer(struct task *self)
 	struct ledger *ledger = &self->storm->ledger;
 	struct kmsgpipe_stats stats;
 	struct message *message;
-	unsigned long long chance = chance_of(self);
+	unsigned long long chance = task_seed(self);
 	struct trace *trace;
 	uint32_t number;
 	size_t len;
@@ -72,18 +72,18 @@ static void run_writer(struct task *self)
 				give_up(self, "write of a short message", ret);
 			/* Of nothing, no message is made. */
 			if (len)
-				plus(&ledger->sent.short_of[len], 1);
+				counter_add(&ledger->sent.short_of[len], 1);
 			continue;
 		}
-		make_message(message, index_of(self), number, len, &chance);
-		trace = &traces[(index_of(self) - readers) * per_writer + number];
+		make_message(message, task_index(self), number, len, &chance);
+		trace = &traces[(task_index(self) - readers) * per_writer + number];
 		trace->ticket[SENDING] = take_ticket(tickets);
 		ret = TRY(write(fd, message, len));
 		trace->ticket[SENT] = take_ticket(tickets);
 		if (ret != (long)len)
 			give_up(self, "write", ret);
-		note_sent(ledger, index_of(self), number++);
-		plus(&self->steps, 1);
+		note_sent(ledger, task_index(self), number++);
+		counter_add(&self->steps, 1);
 	}
 }
 
@@ -102,13 +102,13 @@ static void run_reader(struct task *self)
 	for (;;) {
 		taking = take_ticket(tickets);
 		len = TRY(read(fd, message, most));
-		if (!take_in(self, &reading, message, len))
+		if (!check_received(self, &reading, message, len))
 			return;
 		if (len < (long)SHORTEST || message->writer - readers >= writers || message->number >= per_writer)
 			continue;
 		trace = &traces[(message->writer - readers) * per_writer + message->number];
 		if (__atomic_exchange_n(&trace->ticket[TAKING], taking, __ATOMIC_SEQ_CST))
-			plus(doubled, 1);
+			counter_add(doubled, 1);
 		trace->ticket[TAKEN] = take_ticket(tickets);
 	}
 }
@@ -129,14 +129,14 @@ static int pass(struct storm *storm, int nonblocking, struct monitor *monitor, u
 		spawn(storm, "reader", run_reader, 0);
 	for (i = 0; i < writers; i++)
 		spawn(storm, "writer", run_writer, 0);
-	if (!UNTIL(storm, (look_around(monitor), !running(storm, readers, writers))))
+	if (!UNTIL(storm, (check_all_views(monitor), !count_running(storm, readers, writers))))
 		return 0;
 	if (!stop_readers(storm, nonblocking, readers))
 		return 0;
-	look_around(monitor);
+	check_all_views(monitor);
 
 	verdict.doubled = *doubled;
-	judge(traces, writers * per_writer, *tickets, &verdict);
+	check_order(traces, writers * per_writer, *tickets, &verdict);
 	after = stats_of(storm->fd);
 	sent = all_sent(&storm->ledger);
 	*passed += sent;
@@ -165,7 +165,7 @@ TEST_F_TIMEOUT(pipe, messages_arrive_whole_once_and_in_order, 1000000)
 	tickets = shared_memory(sizeof(*tickets));
 	doubled = shared_memory(sizeof(*doubled));
 	ASSERT_LE(SHORTEST, stats_of(self->fd).msg_size);
-	look(&monitor);
+	check_snapshot(&monitor);
 	while (passed < messages) {
 		unsigned long left = messages - passed;
 

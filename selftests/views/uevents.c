@@ -29,13 +29,13 @@ TEST_F(registry, create_and_destroy_send_uevents)
 
 	ASSERT_EQ(0, stat(NODE, &node));
 	snprintf(major_line, sizeof(major_line), "MAJOR=%u", major(node.st_rdev));
-	netlink = listen_to_kernel();
+	netlink = open_uevents();
 	ASSERT_LE(1, ids[0] = create_pipe(&named));
 	ASSERT_LE(1, ids[1] = create_pipe(&unnamed));
 	ASSERT_EQ(0, destroy_id(ids[0]));
 	ASSERT_EQ(0, destroy_id(ids[1]));
 	for (i = 0; i < 4; i++) {
-		ASSERT_LT(0, hear(netlink, text, sizeof(text)));
+		ASSERT_LT(0, next_uevent(netlink, text, sizeof(text)));
 		for (k = 0; k < 5; k++) {
 			snprintf(line, sizeof(line), expected[i][k], ids[i % 2]);
 			EXPECT_TRUE(has_line(text, line)) TH_LOG("no %s in\n%s", line, text);
@@ -43,11 +43,11 @@ TEST_F(registry, create_and_destroy_send_uevents)
 		EXPECT_TRUE(has_line(text, "SUBSYSTEM=kmsgpipe"));
 		EXPECT_TRUE(has_line(text, major_line));
 	}
-	EXPECT_EQ(-EAGAIN, hear(netlink, text, sizeof(text)));
+	EXPECT_EQ(-EAGAIN, next_uevent(netlink, text, sizeof(text)));
 	/* A creation that is refused is nobody's business. */
 	named.msg_size = 0;
 	ASSERT_EQ(-EINVAL, create_pipe(&named));
-	EXPECT_EQ(-EAGAIN, hear(netlink, text, sizeof(text)));
+	EXPECT_EQ(-EAGAIN, next_uevent(netlink, text, sizeof(text)));
 	close(netlink);
 }
 
@@ -60,12 +60,12 @@ TEST_F(registry, the_node_exists_when_its_uevent_arrives)
 	pid_t child;
 
 	/* Who hears of it may open it at once. */
-	netlink = listen_to_kernel();
+	netlink = open_uevents();
 	child = fork();
 	if (!child)
 		_exit(create_pipe(&create) < 1);
 	poll_fd = (struct pollfd){ .fd = netlink, .events = POLLIN };
-	while (hear(netlink, text, sizeof(text)) == -EAGAIN)
+	while (next_uevent(netlink, text, sizeof(text)) == -EAGAIN)
 		ASSERT_EQ(1, poll(&poll_fd, 1, -1));
 	EXPECT_TRUE(has_line(text, "ACTION=add"));
 	fd = open("/dev/kmsgpipe/ready", O_RDWR | O_CLOEXEC);

@@ -138,9 +138,9 @@ TEST_F(registry, fdinfo_counts_the_traffic_of_the_open_file)
 	/* What failed went nowhere. */
 	ASSERT_EQ(0, set_mode(a, KMSGPIPE_MODE_WHOLE));
 	EXPECT_EQ(-EMSGSIZE, TRY(write(a, buffer, 101)));
-	EXPECT_EQ(-EFAULT, TRY(write(a, nowhere, 5)));
+	EXPECT_EQ(-EFAULT, TRY(write(a, bad_address, 5)));
 	EXPECT_EQ(-EMSGSIZE, TRY(read(a, buffer, 1)));
-	EXPECT_EQ(-EFAULT, TRY(read(a, nowhere, 100)));
+	EXPECT_EQ(-EFAULT, TRY(read(a, bad_address, 100)));
 	EXPECT_EQ(0, write(a, buffer, 0));
 	fdinfo(a, text, sizeof(text));
 	EXPECT_EQ(2, value_of(text, "kmsgpipe-sent-msgs"));
@@ -207,8 +207,8 @@ TEST_F(registry, debugfs_shows_a_stuck_queue)
 			EXPECT_EQ(0, value_of(text, debug_keys[i])) TH_LOG("%s", debug_keys[i]);
 
 	for (i = 0; i < 2; i++) {
-		readers[i] = reader(fd, buffer, sizeof(buffer));
-		start(&readers[i]);
+		readers[i] = read_call(fd, buffer, sizeof(buffer));
+		start_call(&readers[i]);
 	}
 	await_readers(fd, 2);
 	ASSERT_TRUE(debug_line(id, text, sizeof(text)));
@@ -217,14 +217,14 @@ TEST_F(registry, debugfs_shows_a_stuck_queue)
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(1, write(fd, "x", 1));
 	for (i = 0; i < 2; i++)
-		ASSERT_EQ(1, finish(&readers[i]));
+		ASSERT_EQ(1, finish_call(&readers[i]));
 	before = now_ns();
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(6, write(fd, "secret", 6));
 	sent = now_ns();
 	for (i = 0; i < 3; i++) {
-		writers[i] = writer(fd, "late", 4);
-		start(&writers[i]);
+		writers[i] = write_call(fd, "late", 4);
+		start_call(&writers[i]);
 	}
 	await_writers(fd, 3);
 	after = now_ns();
@@ -253,7 +253,7 @@ TEST_F(registry, debugfs_shows_a_stuck_queue)
 	await_depth(fd, 2);
 	ASSERT_EQ(0, ioctl(fd, KMSGPIPE_CLEAR_QUEUE));
 	for (i = 0; i < 3; i++)
-		ASSERT_EQ(4, finish(&writers[i]));
+		ASSERT_EQ(4, finish_call(&writers[i]));
 	flush = (struct kmsgpipe_flush){ 0 };
 	ASSERT_EQ(0, ioctl(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
 	ASSERT_TRUE(debug_line(id, text, sizeof(text)));

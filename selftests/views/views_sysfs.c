@@ -133,8 +133,8 @@ TEST_F(registry, sysfs_values_match_get_stats)
 	writing = open_id(id, O_WRONLY | O_NONBLOCK);
 	expect_same(_metadata, fd, "new");
 	for (i = 0; i < 2; i++) {
-		readers[i] = reader(fd, buffer, sizeof(buffer));
-		start(&readers[i]);
+		readers[i] = read_call(fd, buffer, sizeof(buffer));
+		start_call(&readers[i]);
 	}
 	await_readers(fd, 2);
 	expect_same(_metadata, fd, "readers sleep");
@@ -142,14 +142,14 @@ TEST_F(registry, sysfs_values_match_get_stats)
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(7, write(writing, "for you", 7));
 	for (i = 0; i < 2; i++)
-		ASSERT_EQ(7, finish(&readers[i]));
+		ASSERT_EQ(7, finish_call(&readers[i]));
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(11, write(writing, "eleven byte", 11));
 	EXPECT_EQ(-EAGAIN, TRY(write(writing, "x", 1)));
 	EXPECT_EQ(-EMSGSIZE, TRY(write(writing, buffer, 101)));
 	for (i = 0; i < 3; i++) {
-		writers[i] = writer(fd, "late", 4);
-		start(&writers[i]);
+		writers[i] = write_call(fd, "late", 4);
+		start_call(&writers[i]);
 	}
 	await_writers(fd, 3);
 	expect_same(_metadata, fd, "writers sleep");
@@ -159,7 +159,7 @@ TEST_F(registry, sysfs_values_match_get_stats)
 	EXPECT_EQ(1, number_in(id, "refused_size"));
 	ASSERT_EQ(0, ioctl(fd, KMSGPIPE_CLEAR_QUEUE));
 	for (i = 0; i < 3; i++)
-		ASSERT_EQ(4, finish(&writers[i]));
+		ASSERT_EQ(4, finish_call(&writers[i]));
 	expect_same(_metadata, fd, "cleared");
 	EXPECT_EQ(3, number_in(id, "dropped_msgs"));
 	EXPECT_EQ(33, number_in(id, "dropped_bytes"));
@@ -334,7 +334,7 @@ TEST_F(registry, sysfs_creates_pipes)
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++)
 		EXPECT_EQ(cases[i].ret, spill(SYSFS "/create", cases[i].word)) TH_LOG("'%s'", cases[i].word);
-	EXPECT_EQ(1, pipes_in_sysfs(0));
+	EXPECT_EQ(1, count_pipes());
 
 	EXPECT_EQ(5, spill(SYSFS "/create", "logs\n"));
 	ASSERT_EQ(0, stat("/dev/kmsgpipe/logs", &node));
@@ -353,7 +353,7 @@ TEST_F(registry, sysfs_creates_pipes)
 	EXPECT_EQ(31, spill(SYSFS "/create", longest));
 	EXPECT_TRUE(is_there("/dev/kmsgpipe/0123456789abcdefghijABCDEFGHIJ_"));
 	EXPECT_EQ(3, spill(SYSFS "/create", "a-b"));
-	EXPECT_EQ(4, pipes_in_sysfs(0));
+	EXPECT_EQ(4, count_pipes());
 }
 
 TEST_F(registry, sysfs_destroys_pipes)
@@ -378,36 +378,36 @@ TEST_F(registry, sysfs_destroys_pipes)
 		ASSERT_LE(1, id = create_pipe(&create));
 		snprintf(word, sizeof(word), words[i], id);
 		EXPECT_EQ((long)strlen(word), spill(SYSFS "/destroy", word)) TH_LOG("'%s'", word);
-		ASSERT_EQ(1, pipes_in_sysfs(0)) TH_LOG("'%s'", word);
+		ASSERT_EQ(1, count_pipes()) TH_LOG("'%s'", word);
 		EXPECT_FALSE(is_there("/dev/kmsgpipe/logs"));
 		EXPECT_EQ(-ENODEV, spill(SYSFS "/destroy", word)) TH_LOG("'%s' again", word);
 	}
 	ASSERT_LE(1, id = create_pipe(&create));
 	for (i = 0; i < ARRAY_SIZE(none); i++) {
-		snprintf(word, sizeof(word), none[i], after(id));
+		snprintf(word, sizeof(word), none[i], next_id(id));
 		ret = spill(SYSFS "/destroy", word);
 		/* What cannot be a pipe's name or number is as good as one that is not there. */
 		EXPECT_TRUE(ret == -ENODEV || ret == -EINVAL) TH_LOG("'%s': %ld", word, ret);
 	}
-	snprintf(word, sizeof(word), "%ld", after(id));
+	snprintf(word, sizeof(word), "%ld", next_id(id));
 	EXPECT_EQ(-ENODEV, spill(SYSFS "/destroy", word));
 	EXPECT_EQ(-ENODEV, spill(SYSFS "/destroy", "nosuch"));
 	EXPECT_EQ(-ENODEV, spill(SYSFS "/destroy", "kmsgpipe/nosuch"));
-	EXPECT_EQ(2, pipes_in_sysfs(0));
+	EXPECT_EQ(2, count_pipes());
 	EXPECT_EQ(-EBUSY, spill(SYSFS "/destroy", "0"));
 	EXPECT_EQ(-EBUSY, spill(SYSFS "/destroy", "pipe0\n"));
 	EXPECT_EQ(-EBUSY, spill(SYSFS "/destroy", "kmsgpipe0"));
 
 	/* What may be a number is one; a name that looks like it is told by its node's. */
 	for (i = 0; i < ARRAY_SIZE(numbers); i++) {
-		snprintf(word, sizeof(word), numbers[i], after(id));
+		snprintf(word, sizeof(word), numbers[i], next_id(id));
 		number = named_pipe(word);
 		ASSERT_LE(1, other = create_pipe(&number));
 		EXPECT_EQ(-EBUSY, spill(SYSFS "/destroy", "0"));
 		snprintf(word, sizeof(word), "kmsgpipe/%s", number.name);
 		EXPECT_EQ((long)strlen(word), spill(SYSFS "/destroy", word)) TH_LOG("'%s'", word);
 		EXPECT_FALSE(is_there(sysfs_file(other, "")));
-		EXPECT_EQ(2, pipes_in_sysfs(0));
+		EXPECT_EQ(2, count_pipes());
 	}
 	number = named_pipe("0");
 	ASSERT_LE(1, other = create_pipe(&number));
@@ -417,7 +417,7 @@ TEST_F(registry, sysfs_destroys_pipes)
 	ASSERT_LE(1, create_pipe(&number));
 	EXPECT_EQ((long)strlen(word), spill(SYSFS "/destroy", word));
 	EXPECT_FALSE(is_there(sysfs_file(id, "")));
-	EXPECT_EQ(3, pipes_in_sysfs(0));
+	EXPECT_EQ(3, count_pipes());
 	ASSERT_LE(1, create_pipe(&create));
 
 	/* Those who use it are told as by the request. */

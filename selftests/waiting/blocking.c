@@ -17,12 +17,12 @@
 TEST_F(pipe, a_reader_sleeps_until_there_is_a_message)
 {
 	char buffer[8];
-	struct call call = reader(self->fd, buffer, sizeof(buffer));
+	struct call call = read_call(self->fd, buffer, sizeof(buffer));
 
-	start(&call);
+	start_call(&call);
 	await_readers(self->fd, 1);
 	EXPECT_EQ(4, write(self->fd, "wake", 4));
-	EXPECT_EQ(4, finish(&call));
+	EXPECT_EQ(4, finish_call(&call));
 	EXPECT_EQ(0, memcmp(buffer, "wake", 4));
 	EXPECT_EQ(0, stats_of(self->fd).waiting_readers);
 }
@@ -30,17 +30,17 @@ TEST_F(pipe, a_reader_sleeps_until_there_is_a_message)
 /* spec: 3-writers-block 4-write-blocks */
 TEST_F(pipe, a_writer_sleeps_until_there_is_room)
 {
-	struct call call = writer(self->fd, "late", 4);
+	struct call call = write_call(self->fd, "late", 4);
 	struct kmsgpipe_stats stats;
 	char buffer[8];
 
 	fill(self->fd);
-	start(&call);
+	start_call(&call);
 	await_writers(self->fd, 1);
 	stats = stats_of(self->fd);
 	EXPECT_EQ(stats.max_msgs, stats.depth_msgs);
 	EXPECT_EQ(1, read(self->fd, buffer, sizeof(buffer)));
-	EXPECT_EQ(4, finish(&call));
+	EXPECT_EQ(4, finish_call(&call));
 	EXPECT_EQ(stats.max_msgs, stats_of(self->fd).depth_msgs);
 }
 
@@ -53,7 +53,7 @@ TEST_F(pipe, clear_queue_wakes_all_sleeping_writers)
 	start_writers(calls, 3, self->fd, "late", 4);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	for (i = 0; i < 3; i++)
-		EXPECT_EQ(4, finish(&calls[i]));
+		EXPECT_EQ(4, finish_call(&calls[i]));
 	EXPECT_EQ(3, stats_of(self->fd).depth_msgs);
 }
 
@@ -85,15 +85,15 @@ TEST_F(pipe, readers_wake_in_fifo_order_one_per_message)
 	int i, j;
 
 	for (i = 0; i < 4; i++) {
-		calls[i] = reader(self->fd, &buffers[i], 1);
-		start(&calls[i]);
+		calls[i] = read_call(self->fd, &buffers[i], 1);
+		start_call(&calls[i]);
 		await_readers(self->fd, i + 1);
 		slept[i] = sleeps(calls[i].tid);
 	}
 	for (i = 0; i < 4; i++) {
 		byte = 'a' + i;
 		ASSERT_EQ(1, write(self->fd, &byte, 1));
-		ASSERT_EQ(1, finish(&calls[i]));
+		ASSERT_EQ(1, finish_call(&calls[i]));
 		ASSERT_EQ('a' + i, buffers[i]);
 		ASSERT_EQ(3 - i, stats_of(self->fd).waiting_readers);
 		/* The others have not even woken up and gone to sleep again. */
@@ -113,14 +113,14 @@ TEST_F(pipe, writers_wake_in_fifo_order_one_per_slot)
 	fill(self->fd);
 	max_msgs = stats_of(self->fd).max_msgs;
 	for (i = 0; i < 4; i++) {
-		calls[i] = writer(self->fd, &names[i], 1);
-		start(&calls[i]);
+		calls[i] = write_call(self->fd, &names[i], 1);
+		start_call(&calls[i]);
 		await_writers(self->fd, i + 1);
 		slept[i] = sleeps(calls[i].tid);
 	}
 	for (i = 0; i < 4; i++) {
 		ASSERT_EQ(1, read(self->fd, &byte, 1));
-		ASSERT_EQ(1, finish(&calls[i]));
+		ASSERT_EQ(1, finish_call(&calls[i]));
 		ASSERT_EQ(3 - i, stats_of(self->fd).waiting_writers);
 		for (j = i + 1; j < 4; j++)
 			ASSERT_EQ(slept[j], sleeps(calls[j].tid));
@@ -140,7 +140,7 @@ static void hold_asleep(struct call *calls, unsigned int count)
 
 	share_one_processor();
 	for (i = 0; i < count; i++) {
-		start(&calls[i]);
+		start_call(&calls[i]);
 		if (calls[i].write)
 			await_writers(calls[i].fd, i + 1);
 		else
@@ -153,7 +153,7 @@ static void hold_asleep(struct call *calls, unsigned int count)
 TEST_F(pipe, a_woken_reader_wakes_the_next_if_messages_are_left)
 {
 	char bytes[2];
-	struct call calls[] = { reader(self->fd, &bytes[0], 1), reader(self->fd, &bytes[1], 1) };
+	struct call calls[] = { read_call(self->fd, &bytes[0], 1), read_call(self->fd, &bytes[1], 1) };
 	int i;
 
 	hold_asleep(calls, 2);
@@ -162,7 +162,7 @@ TEST_F(pipe, a_woken_reader_wakes_the_next_if_messages_are_left)
 	ASSERT_EQ(1, stats_of(self->fd).waiting_readers);
 	run_alone(0);
 	for (i = 0; i < 2; i++) {
-		EXPECT_EQ(1, finish(&calls[i]));
+		EXPECT_EQ(1, finish_call(&calls[i]));
 		EXPECT_EQ('a' + i, bytes[i]);
 	}
 }
@@ -171,15 +171,15 @@ TEST_F(pipe, a_woken_reader_wakes_the_next_if_messages_are_left)
 static void expect_passed_on(struct __test_metadata *_metadata, struct call first, long error)
 {
 	char large[8];
-	struct call second = reader(first.fd, large, sizeof(large));
+	struct call second = read_call(first.fd, large, sizeof(large));
 
-	start(&first);
+	start_call(&first);
 	await_readers(first.fd, 1);
-	start(&second);
+	start_call(&second);
 	await_readers(first.fd, 2);
 	EXPECT_EQ(5, write(first.fd, "large", 5));
-	EXPECT_EQ(error, finish(&first));
-	EXPECT_EQ(5, finish(&second));
+	EXPECT_EQ(error, finish_call(&first));
+	EXPECT_EQ(5, finish_call(&second));
 	EXPECT_EQ(0, memcmp(large, "large", 5));
 }
 
@@ -189,12 +189,12 @@ TEST_F(pipe, a_reader_with_a_short_buffer_passes_its_wakeup_on)
 	char small[2];
 
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_WHOLE));
-	expect_passed_on(_metadata, reader(self->fd, small, sizeof(small)), -EMSGSIZE);
+	expect_passed_on(_metadata, read_call(self->fd, small, sizeof(small)), -EMSGSIZE);
 }
 
 TEST_F(pipe, a_reader_with_bad_memory_passes_its_wakeup_on)
 {
-	expect_passed_on(_metadata, reader(self->fd, nowhere, 8), -EFAULT);
+	expect_passed_on(_metadata, read_call(self->fd, bad_address, 8), -EFAULT);
 }
 
 TEST_F(pipe, a_writer_with_bad_memory_fails_before_it_queues)
@@ -203,23 +203,23 @@ TEST_F(pipe, a_writer_with_bad_memory_fails_before_it_queues)
 
 	fill(self->fd);
 	before = stats_of(self->fd);
-	EXPECT_EQ(-EFAULT, TRY(write(self->fd, nowhere, 8)));
+	EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad_address, 8)));
 	EXPECT_EQ(before.enqueued_msgs, stats_of(self->fd).enqueued_msgs);
 	/* Who will not wait learns first that it would have to. */
-	EXPECT_EQ(-EAGAIN, TRY(write(self->nonblocking, nowhere, 8)));
+	EXPECT_EQ(-EAGAIN, TRY(write(self->nonblocking, bad_address, 8)));
 }
 
 /* spec: 4-read-blocks */
 TEST_F(pipe, a_signal_interrupts_a_sleeping_reader)
 {
 	char buffer[8];
-	struct call call = reader(self->fd, buffer, sizeof(buffer));
+	struct call call = read_call(self->fd, buffer, sizeof(buffer));
 
 	on_sigusr1(0);
-	start(&call);
+	start_call(&call);
 	await_readers(self->fd, 1);
 	ASSERT_EQ(0, pthread_kill(call.thread, SIGUSR1));
-	EXPECT_EQ(-EINTR, finish(&call));
+	EXPECT_EQ(-EINTR, finish_call(&call));
 	EXPECT_EQ(1, signals);
 	EXPECT_EQ(4, write(self->fd, "kept", 4));
 	EXPECT_EQ(4, read(self->fd, buffer, sizeof(buffer)));
@@ -227,46 +227,46 @@ TEST_F(pipe, a_signal_interrupts_a_sleeping_reader)
 
 TEST_F(pipe, a_signal_interrupts_a_sleeping_writer)
 {
-	struct call call = writer(self->fd, "lost", 4);
+	struct call call = write_call(self->fd, "lost", 4);
 	struct kmsgpipe_stats before;
 
 	on_sigusr1(0);
 	fill(self->fd);
 	before = stats_of(self->fd);
-	start(&call);
+	start_call(&call);
 	await_writers(self->fd, 1);
 	ASSERT_EQ(0, pthread_kill(call.thread, SIGUSR1));
-	EXPECT_EQ(-EINTR, finish(&call));
+	EXPECT_EQ(-EINTR, finish_call(&call));
 	EXPECT_EQ(before.enqueued_msgs, stats_of(self->fd).enqueued_msgs);
 }
 
 TEST_F(pipe, sa_restart_restarts_the_call)
 {
 	char buffer[8];
-	struct call reading = reader(self->fd, buffer, sizeof(buffer));
-	struct call writing = writer(self->fd, "late", 4);
+	struct call reading = read_call(self->fd, buffer, sizeof(buffer));
+	struct call writing = write_call(self->fd, "late", 4);
 	char byte;
 
 	on_sigusr1(SA_RESTART);
-	start(&reading);
+	start_call(&reading);
 	await_readers(self->fd, 1);
 	ASSERT_EQ(0, pthread_kill(reading.thread, SIGUSR1));
 	while (!signals)
 		sched_yield();
 	await_readers(self->fd, 1);
 	EXPECT_EQ(4, write(self->fd, "wake", 4));
-	EXPECT_EQ(4, finish(&reading));
+	EXPECT_EQ(4, finish_call(&reading));
 
 	fill(self->fd);
 	signals = 0;
-	start(&writing);
+	start_call(&writing);
 	await_writers(self->fd, 1);
 	ASSERT_EQ(0, pthread_kill(writing.thread, SIGUSR1));
 	while (!signals)
 		sched_yield();
 	await_writers(self->fd, 1);
 	EXPECT_EQ(1, read(self->fd, &byte, 1));
-	EXPECT_EQ(4, finish(&writing));
+	EXPECT_EQ(4, finish_call(&writing));
 }
 
 TEST_F(pipe, a_killed_waiter_leaves_the_wait_list)
@@ -306,36 +306,36 @@ TEST_F(pipe, a_killed_waiter_leaves_the_wait_list)
 TEST_F(pipe, a_signal_does_not_lose_a_wakeup)
 {
 	char buffers[2][8], byte;
-	struct call readers[] = { reader(self->fd, buffers[0], 8), reader(self->fd, buffers[1], 8) };
-	struct call writers[] = { writer(self->fd, "w0", 2), writer(self->fd, "w1", 2) };
+	struct call readers[] = { read_call(self->fd, buffers[0], 8), read_call(self->fd, buffers[1], 8) };
+	struct call writers[] = { write_call(self->fd, "w0", 2), write_call(self->fd, "w1", 2) };
 
 	on_sigusr1(0);
 	hold_asleep(readers, 2);
 	ASSERT_EQ(1, write(self->fd, "m", 1));
 	ASSERT_EQ(0, pthread_kill(readers[0].thread, SIGUSR1));
 	run_alone(0);
-	EXPECT_EQ(1, finish(&readers[0]));
+	EXPECT_EQ(1, finish_call(&readers[0]));
 	EXPECT_EQ(1, signals);
 	EXPECT_EQ(1, stats_of(self->fd).waiting_readers);
 	ASSERT_EQ(1, write(self->fd, "m", 1));
-	EXPECT_EQ(1, finish(&readers[1]));
+	EXPECT_EQ(1, finish_call(&readers[1]));
 
 	fill(self->fd);
 	hold_asleep(writers, 2);
 	ASSERT_EQ(1, read(self->fd, &byte, 1));
 	ASSERT_EQ(0, pthread_kill(writers[0].thread, SIGUSR1));
 	run_alone(0);
-	EXPECT_EQ(2, finish(&writers[0]));
+	EXPECT_EQ(2, finish_call(&writers[0]));
 	EXPECT_EQ(1, stats_of(self->fd).waiting_writers);
 	ASSERT_EQ(1, read(self->fd, &byte, 1));
-	EXPECT_EQ(2, finish(&writers[1]));
+	EXPECT_EQ(2, finish_call(&writers[1]));
 }
 
 /* Likewise of one that cannot take it: it must wake the next. */
 TEST_F(pipe, a_signal_passes_the_pending_wakeup_on)
 {
 	char small, large[8];
-	struct call readers[] = { reader(self->fd, &small, 1), reader(self->fd, large, 8) };
+	struct call readers[] = { read_call(self->fd, &small, 1), read_call(self->fd, large, 8) };
 
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_WHOLE));
 	on_sigusr1(0);
@@ -343,8 +343,8 @@ TEST_F(pipe, a_signal_passes_the_pending_wakeup_on)
 	ASSERT_EQ(5, write(self->fd, "large", 5));
 	ASSERT_EQ(0, pthread_kill(readers[0].thread, SIGUSR1));
 	run_alone(0);
-	EXPECT_EQ(-EMSGSIZE, finish(&readers[0]));
-	EXPECT_EQ(5, finish(&readers[1]));
+	EXPECT_EQ(-EMSGSIZE, finish_call(&readers[0]));
+	EXPECT_EQ(5, finish_call(&readers[1]));
 }
 
 /*

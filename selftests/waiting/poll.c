@@ -27,26 +27,26 @@ TEST_F(pipe, poll_reports_what_would_not_block)
 {
 	char byte = 'x';
 
-	EXPECT_EQ(POLLOUT, polled(self->fd));
+	EXPECT_EQ(POLLOUT, poll_now(self->fd));
 	EXPECT_EQ(1, write(self->fd, &byte, 1));
-	EXPECT_EQ(POLLIN | POLLOUT, polled(self->fd));
+	EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->fd));
 	fill(self->fd);
-	EXPECT_EQ(POLLIN, polled(self->fd));
+	EXPECT_EQ(POLLIN, poll_now(self->fd));
 	EXPECT_EQ(1, read(self->fd, &byte, 1));
-	EXPECT_EQ(POLLIN | POLLOUT, polled(self->fd));
+	EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->fd));
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
-	EXPECT_EQ(POLLOUT, polled(self->fd));
+	EXPECT_EQ(POLLOUT, poll_now(self->fd));
 }
 
 TEST_F(pipe, poll_respects_the_access_mode)
 {
 	int reading = open_pipe(O_RDONLY), writing = open_pipe(O_WRONLY);
 
-	EXPECT_EQ(0, polled(reading));
-	EXPECT_EQ(POLLOUT, polled(writing));
+	EXPECT_EQ(0, poll_now(reading));
+	EXPECT_EQ(POLLOUT, poll_now(writing));
 	EXPECT_EQ(1, write(writing, "x", 1));
-	EXPECT_EQ(POLLIN, polled(reading));
-	EXPECT_EQ(POLLOUT, polled(writing));
+	EXPECT_EQ(POLLIN, poll_now(reading));
+	EXPECT_EQ(POLLOUT, poll_now(writing));
 	close(reading);
 	close(writing);
 }
@@ -239,14 +239,14 @@ TEST_F(pipe, an_exclusive_epoll_does_not_take_the_wakeup_of_a_reader)
 {
 	struct poller poller = { .epoll = new_epoll(self->fd, EPOLLIN | EPOLLEXCLUSIVE) };
 	char buffer[8];
-	struct call call = reader(self->fd, buffer, sizeof(buffer));
+	struct call call = read_call(self->fd, buffer, sizeof(buffer));
 
 	/* The poller came first and reads nothing. */
 	start_poll(&poller);
-	start(&call);
+	start_call(&call);
 	await_readers(self->fd, 1);
 	ASSERT_EQ(1, write(self->fd, "a", 1));
-	EXPECT_EQ(1, finish(&call));
+	EXPECT_EQ(1, finish_call(&call));
 	/* It may have been too late for the first message. */
 	ASSERT_EQ(1, write(self->fd, "b", 1));
 	EXPECT_EQ(EPOLLIN, finish_poll(&poller));

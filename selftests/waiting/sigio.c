@@ -217,7 +217,7 @@ TEST_F(own, failing_calls_send_no_signal)
 	notify(self->fd, SIGRTMIN);
 	EXPECT_EQ(0, write(self->nonblocking, buffer, 0));
 	EXPECT_EQ(-EMSGSIZE, TRY(write(self->nonblocking, buffer, 257)));
-	EXPECT_EQ(-EFAULT, TRY(write(self->nonblocking, nowhere, 5)));
+	EXPECT_EQ(-EFAULT, TRY(write(self->nonblocking, bad_address, 5)));
 	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, buffer, 5)));
 	EXPECT_TRUE(nothing());
 	ASSERT_EQ(5, write(self->nonblocking, "alpha", 5));

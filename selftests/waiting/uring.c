@@ -141,7 +141,7 @@ TEST_F(uring, errors_are_those_of_read_and_write)
 	ASSERT_EQ(5, write(self->fd, "whole", 5));
 	ASSERT_EQ(1, submit(self, IORING_OP_READ, buffer, 4));
 	EXPECT_EQ(-EMSGSIZE, complete(self));
-	ASSERT_EQ(1, submit(self, IORING_OP_READ, nowhere, 16));
+	ASSERT_EQ(1, submit(self, IORING_OP_READ, bad_address, 16));
 	EXPECT_EQ(-EFAULT, complete(self));
 	ASSERT_EQ(1, submit(self, IORING_OP_WRITE, buffer, 300));
 	EXPECT_EQ(-EMSGSIZE, complete(self));

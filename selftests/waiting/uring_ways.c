@@ -78,7 +78,7 @@ static long provide_buffers(FIXTURE_DATA(uring_ways) *self)
 {
 	struct io_uring_buf_reg group = { .ring_entries = BUFFERS, .bgid = GROUP };
 
-	self->provided = pages(4096);
+	self->provided = map_pages(4096);
 	group.ring_addr = (uintptr_t)self->provided;
 	give_buffers(self, 0);
 	return register_with(self, IORING_REGISTER_PBUF_RING, &group);
