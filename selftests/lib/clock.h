@@ -7,14 +7,14 @@
 
 unsigned long long clock_ns(clockid_t clock);
 
-/* By the clock that messages age by. */
+/* CLOCK_MONOTONIC in nanoseconds, the clock that messages age by. */
 unsigned long long now_ns(void);
 
 #define MS 1000000ULL
-/* An interval in which no sweep will happen during a test, in milliseconds. */
+/* A sweep interval in milliseconds that does not end during a test. */
 #define NEVER 3600000
 
-/* Lets time pass: when it returns, what was queued before is older than this. */
+/* Sleeps until all messages that are queued now are older than this. */
 void sleep_ms(unsigned int ms);
 
 #endif

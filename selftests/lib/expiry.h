@@ -2,8 +2,8 @@
 /*
  * Messages that expire.
  *
- * The passing of time is what is tested here: pass() waits for a point in time of the clock that messages
- * age by, never for another task.
+ * What is tested here is the passing of time: sleep_ms() waits for a point in time of the clock that messages age by,
+ * never for another task.
  */
 #ifndef SELFTESTS_LIB_EXPIRY_H
 #define SELFTESTS_LIB_EXPIRY_H
@@ -12,17 +12,20 @@
 
 long flush_periodic(int fd, unsigned int enable, unsigned int interval_ms, unsigned int expiry_ms);
 
-/* Whether messages expire as these say; both are zero where they do not. */
+/* Whether the pipe's expiry settings are these; both are zero for a pipe without expiry. */
 int expires(int fd, unsigned int interval_ms, unsigned int expiry_ms);
 
-/* Two messages that have expired. */
+/* Queues two messages and waits until they have expired. */
 void queue_expired(int fd);
 
 long long sweeper_armed(long id);
 
 void await_expired(int fd, unsigned long long msgs);
 
-/* What has expired, and been noticed, is gone, and counted as that and nothing else. */
+/*
+ * Expects that these messages have expired and were removed, that they are counted as expired and nothing else, and
+ * that the pipe is empty.
+ */
 void expect_expired(struct __test_metadata *_metadata, int fd, unsigned long long msgs, unsigned long long bytes);
 
 #endif

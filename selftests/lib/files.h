@@ -5,15 +5,18 @@
 
 #include "lib/harness.h"
 
-/* Reads a file to its end in pieces: its length, or minus the errno. Ends it with a zero. */
+/*
+ * Reads a file to its end with reads of `piece` bytes and terminates the text with a zero. Returns the length, or
+ * minus the errno.
+ */
 long slurp_pieces(const char *path, char *text, size_t size, size_t piece);
 
 long slurp(const char *path, char *text, size_t size);
 
-/* Writes a text to a file in one call: what write returned, or minus the errno. */
+/* Writes a text to a file with one write. Returns the result of the write, or minus the errno. */
 long spill(const char *path, const char *text);
 
-/* Whether there is such a file; links are not followed. */
+/* Whether the file exists; symbolic links are not followed. */
 int is_there(const char *path);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A memory control group. */
+/* Memory control groups; `group` is the path of one. */
 #ifndef SELFTESTS_LIB_GROUP_H
 #define SELFTESTS_LIB_GROUP_H
 
@@ -12,12 +12,12 @@ long group_write(const char *group, const char *file, const char *text);
 
 long long group_number(const char *group, const char *file);
 
-/* How often something has happened to the group: a line of memory.events. */
+/* The counter of an event in memory.events. */
 long long group_events(const char *group, const char *event);
 
 /*
- * What is charged to the group now. The kernel charges in advance, 64 pages at a time on each
- * processor, and gives that back when a group comes to its limit.
+ * The bytes that are charged to the group. The kernel charges up to 64 pages in advance on each processor and
+ * uncharges them when a group reaches its limit, so the limit is lowered first.
  */
 long long charged(const char *group);
 

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/mount.h>
 
-/* A memory control group, empty and without a limit; the test itself stays outside. */
+/* An empty memory control group without a limit; the test itself is not a member. */
 FIXTURE(group)
 {
 	char path[64];
@@ -30,7 +30,7 @@ FIXTURE_SETUP(group)
 	ASSERT_LT(0, spill(ROOT "/cgroup.subtree_control", "+memory"));
 	snprintf(self->path, sizeof(self->path), ROOT "/kmsgpipe-%d", getpid());
 	ASSERT_EQ(0, mkdir(self->path, 0755));
-	/* What other processors have charged in advance is given back later only. */
+	/* Other processors uncharge what they charged in advance only later. */
 	CPU_ZERO(&first);
 	CPU_SET(0, &first);
 	ASSERT_EQ(0, sched_setaffinity(0, sizeof(first), &first));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What every C file of the selftests includes: the kselftest harness, the system headers, and TRY(). */
+/* Every C file of the selftests includes this: the kselftest harness, the system headers, and TRY(). */
 #ifndef SELFTESTS_LIB_HARNESS_H
 #define SELFTESTS_LIB_HARNESS_H
 
@@ -20,8 +20,9 @@
 #include <unistd.h>
 
 /*
- * kselftest_harness.h defines the head of its list of tests in each file that includes it. Weak, these definitions
- * are one object: a program may have several files of tests, and the library may use EXPECT and ASSERT.
+ * kselftest_harness.h defines the head of its list of tests in each file that includes it. As weak symbols these
+ * definitions are one object, so a program may have tests in several files, and the library may use EXPECT and
+ * ASSERT.
  */
 struct __fixture_metadata;
 extern struct __fixture_metadata _fixture_global __attribute__((weak));
@@ -30,7 +31,7 @@ extern struct __fixture_metadata _fixture_global __attribute__((weak));
 
 #include "../../include/uapi/kmsgpipe.h"
 
-/* One attempt of a system call: its result, or minus its errno. */
+/* Evaluates a system call once: its result, or minus its errno. */
 #define TRY(call) ({ long ret_ = (call); ret_ < 0 ? -(long)errno : ret_; })
 
 /* The factor by which stress tests multiply what they do: SCALE of the environment, a number above zero. */

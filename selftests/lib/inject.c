@@ -95,7 +95,7 @@ int end_failing(int file)
 {
 	int left = 0;
 
-	/* It is copied itself. */
+	/* Reading this "0" from user space is a copy that can fail, too. */
 	while (write(file, "0", 1) < 0)
 		left++;
 	close(file);
@@ -118,14 +118,14 @@ int was_injected(int file)
 	char text[16] = "";
 	int left;
 
-	/* The copy of the answer is a fault point itself: the next one after the call. */
+	/* Reading the result is a copy itself: the next fault point after the call. */
 	if (read(file, text, sizeof(text) - 1) > 0)
 		left = atoi(text);
 	else if (errno == EFAULT)
 		left = 1;
 	else
 		abort();
-	/* Only a fault that is still pending can fail this: then it no longer is. */
+	/* This write fails if the fault is still pending, and uses it up. */
 	if (left)
 		left = 1 + (write(file, "0", 1) < 0);
 	close(file);

@@ -8,7 +8,7 @@
 
 #include "lib/harness.h"
 
-/* What can be made to fail. */
+/* The kinds of fault points. */
 enum kind { SLAB, PAGE, COPY, KINDS };
 
 extern const char *const kind_names[KINDS + 1];
@@ -16,24 +16,23 @@ extern const char *const kind_names[KINDS + 1];
 void inject_set(const char *name, const char *value);
 
 /*
- * Lets this kind alone fail, and copies, which nothing excludes: where memory comes from differs from
- * call to call, so that counting all kinds at once would pass over some.
+ * Lets only this kind and copies fail. Memory may come from different allocators in each call, so a count of all
+ * kinds at once would miss some. No filter excludes copies.
  */
 void inject_only(enum kind kind);
 
 /*
- * All three kinds fail when they are told to: also what may wait, and pages one by one. They count
- * down how many faults there may be, and say nothing of them in the kernel's log, where a call trace
- * for each takes longer than all the rest.
+ * Prepares all three kinds: allocations that may wait and single pages can fail, too. The kernel does not log each
+ * fault, because the call traces would take longer than all the rest.
  */
 void inject_setup(void);
 
-/* What is left of the faults that a kind may have. */
+/* The number of faults of this kind that may still be injected. */
 long inject_left(enum kind kind);
 
 /*
- * Prepares that the next `count` allocations or copies of this task fail, once that is started with
- * the file that this returns. Nothing but calls that are to fail may come from there to end_failing.
+ * Prepares that the next `count` fault points of this kind fail in this task, and returns the file that
+ * start_failing() starts this with. Up to end_failing() the task may only make the calls that are to fail.
  */
 int prepare_failing(enum kind kind, int count);
 
@@ -41,20 +40,19 @@ void start_failing(int file);
 
 int fail_next(enum kind kind, int count);
 
-/* Ends that: how many copies were left to fail. */
+/* Ends the injection and returns the number of copies that were left to fail. */
 int end_failing(int file);
 
 /*
- * Lets the n-th fault point of the next system call fail. The file stays open until it
- * was asked what came of it: opening it has fault points of its own, and it can be read
- * once.
+ * Makes the n-th fault point of the next system call of this task fail. Returns a file for was_injected(). The file
+ * stays open until then, as opening it passes fault points itself, and its content can be read once.
  */
 int fail_nth(int n);
 
-/* Whether the fault was injected; none is pending afterwards. */
+/* Whether the fault was injected. No fault is pending after this call. */
 int was_injected(int file);
 
-/* An armed fault: the file, and what was left of each kind before. */
+/* An armed fault: its file, and inject_left() of each kind when it was armed. */
 struct fault {
 	int file;
 	long left[KINDS];
@@ -62,7 +60,7 @@ struct fault {
 
 struct fault arm_fault(int n);
 
-/* Which kind it was that failed since the fault was armed; KINDS if there was none. */
+/* The kind of the fault that was injected since the fault was armed; KINDS if there was none. */
 enum kind fired_fault(struct fault *fault);
 
 #endif

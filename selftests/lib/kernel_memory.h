@@ -5,17 +5,17 @@
 
 #include "lib/harness.h"
 
-/* KASAN and the like make objects of the allocator larger. */
+/* Whether a debug option such as KASAN makes slab objects larger. */
 int inflated(void);
 
-/* Goes through the kernel's slabs: the name of the next one, how many objects are in use, and of which size. */
+/* Reads the next line of /proc/slabinfo: the name of a slab cache, the number of its objects, and their size. */
 int next_slab(FILE *slabs, char name[64], long *objects, long *size);
 
 FILE *open_slabs(void);
 
 /*
- * What the kernel has allocated for itself, in bytes. Of slabs the objects count, not the pages that they
- * are in: how many of these are half empty depends on what was before.
+ * The number of bytes that the kernel has allocated for itself. It counts the objects of slabs, not their pages, as
+ * the number of pages that are half empty depends on the past.
  */
 long long kernel_memory(void);
 

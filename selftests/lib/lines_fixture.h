@@ -6,8 +6,8 @@
 #include "lib/pipe.h"
 
 /*
- * A pipe of the test's own, for four messages of up to 16 bytes. Two open files split what is written to them
- * into lines; two others do not.
+ * A pipe with four slots for messages of up to 16 bytes. `fd` and `nonblocking` are in the mode LINES, `reading` and
+ * `plain` are not.
  */
 #define LONGEST 16
 #define SLOTS 4
@@ -39,7 +39,7 @@ FIXTURE_TEARDOWN(lines)
 	close(self->fd);
 }
 
-/* Expects these messages, and no more. */
+/* Expects exactly these messages in the pipe. */
 #define EXPECT_MESSAGES(self, ...)							\
 	do {										\
 		const char *const messages_[] = { __VA_ARGS__ };			\

@@ -5,10 +5,10 @@
 
 #include "lib/harness.h"
 
-/* The log from now on. */
+/* Opens the kernel log at its end. */
 int open_log(void);
 
-/* How many of its lines, up to now, have this in them, or that. */
+/* Reads the log up to now and counts the lines that contain `what` or `that`. */
 unsigned int log_lines(int log, const char *what, const char *that);
 
 #endif

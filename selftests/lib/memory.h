@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* User memory to call the pipe with. */
+/* User memory for calls on a pipe. */
 #ifndef SELFTESTS_LIB_MEMORY_H
 #define SELFTESTS_LIB_MEMORY_H
 
 #include "lib/harness.h"
 
-/* An address at which nothing is mapped; volatile, so that the compiler does not warn of it. */
+/* An address at which nothing is mapped; volatile, as the compiler would warn of a constant. */
 extern void *volatile bad_address;
 
-/* Memory that nobody has touched yet. */
+/* Maps anonymous memory that is not yet populated. */
 void *map_pages(size_t len);
 
-/* Memory that children share with their parent. */
+/* Maps memory that is shared with child processes. */
 void *shared_memory(size_t size);
 
-/* The end of a page; what follows is not accessible. */
+/* Maps a page before one that is not accessible, and returns the address between them. */
 char *page_end(void);
 
 #endif

@@ -24,7 +24,7 @@ uint64_t sum_of(const struct message *message, size_t len)
 	return sum;
 }
 
-/* Sets the end of its last word, behind its length, to zero. */
+/* Sets the bytes between the message's end and the next whole word to zero. */
 static void pad(struct message *message, size_t len)
 {
 	memset((char *)message + len, 0, -len & 7);
@@ -43,7 +43,7 @@ void make_message(struct message *message, uint32_t writer, uint32_t number, siz
 	message->sum = sum_of(message, len);
 }
 
-/* Whether it is whole. */
+/* Whether a message is intact. */
 static int whole(struct message *message, size_t len)
 {
 	if (len < SHORTEST || message->len != len || message->zero)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Self-verifying messages: each holds its writer, its number, its length and a checksum. And a ledger, in memory
- * that all tasks share, of what was sent and what was received.
+ * Self-verifying messages: each holds its writer, its number, its length and a checksum. And a ledger, in memory that
+ * all tasks share, of the messages that were sent and received.
  */
 #ifndef SELFTESTS_LIB_MESSAGE_H
 #define SELFTESTS_LIB_MESSAGE_H
@@ -10,7 +10,7 @@
 #include "lib/tasks.h"
 
 #define MAX_TASKS 64
-/* Number of a message that tells its reader to stop. */
+/* The number of a message that tells its reader to stop. */
 #define STOP UINT32_MAX
 
 struct message {
@@ -24,24 +24,24 @@ struct message {
 
 #define SHORTEST sizeof(struct message)
 
-/* Memory for one of at most `size` bytes, and a word more than that. */
+/* Allocates memory for a message of up to `size` bytes and a word more. */
 struct message *new_message(size_t size);
 
-/* The sum of a message of which at least the header is there, and zeroes up to a whole word. */
+/* The checksum of a message. The header must be complete, and the last word padded with zeroes. */
 uint64_t sum_of(const struct message *message, size_t len);
 
-/* Makes a message of this length, with a payload by chance. */
+/* Makes a message of this length with a pseudo-random payload. */
 void make_message(struct message *message, uint32_t writer, uint32_t number, size_t len, unsigned long long *chance);
 
 /*
- * Messages that are too short to say anything: of `len` bytes that tell the length. They are counted by
- * length.
+ * Makes a message that is too short for a header: `len` bytes, each of which tells the length. The ledger counts such
+ * messages by length.
  */
 void make_short(struct message *message, size_t len);
 
 /*
- * What each writer has sent and what has come of it: how many, and the sum of a hash of their numbers,
- * which differs if one has come twice and another not at all.
+ * Counts the messages of each writer, and sums a hash of their numbers: the sums differ if one message was received
+ * twice and another never.
  */
 struct ledger {
 	unsigned long torn;
@@ -59,22 +59,22 @@ unsigned long counter_get(const unsigned long *counter);
 
 void note_sent(struct ledger *ledger, uint32_t writer, uint32_t number);
 
-/* What a reader knows: the number, and one more, of the last message that it had from each writer. */
+/* What a reader knows: the lowest number that the next message of each writer may have. */
 struct reading {
 	unsigned long next[MAX_TASKS];
 };
 
-/* Takes a message in. Whether its reader is to go on. */
+/* Checks a received message and adds it to the ledger. Returns 0 if it tells the reader to stop. */
 int note_received(struct ledger *ledger, struct reading *reading, struct message *message, size_t len);
 
 unsigned long all_sent(const struct ledger *ledger);
 
 unsigned long all_received(const struct ledger *ledger);
 
-/* Whether nothing was torn or out of order. */
+/* Whether no message was torn or out of order. */
 int sound(const struct ledger *ledger);
 
-/* Whether all that was sent has come, each once. Says what has not. */
+/* Whether each message that was sent was received exactly once. Prints the differences. */
 int balanced(const struct ledger *ledger);
 
 #endif

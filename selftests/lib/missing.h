@@ -11,21 +11,21 @@
 #define PAGE 4096
 
 /*
- * Lets whoever touches this page, which nobody has touched yet, hang; a fork does not inherit that. Returns
- * the descriptor that tells who hangs.
+ * Registers a page that is not yet populated with a new userfaultfd and returns that: a task that touches the page
+ * sleeps in its page fault. A child process does not inherit this.
  */
 int make_missing(char *page);
 
-/* Makes a page that is held. */
+/* Maps a missing page and returns its userfaultfd. */
 int missing_page(char **page);
 
-/* Returns when a task hangs in a fault on the missing page. */
+/* Returns when a task sleeps in a page fault on the missing page. */
 void await_fault(int uffd);
 
-/* Brings the page in, full of zeroes. */
+/* Populates the page with zeroes, which wakes the task. */
 void resolve_fault(int uffd, char *page);
 
-/* Brings the page in, with this at its beginning. */
+/* Populates the page with this content, followed by zeroes, which wakes the task. */
 void resolve_fault_with(int uffd, char *page, const void *content, size_t len);
 
 #endif

@@ -10,8 +10,8 @@
 #include "lib/harness.h"
 
 /*
- * For each test: the debug kernel holds on to each device and to the module itself for up to four
- * seconds, and loading and unloading wait for that.
+ * The time limit of a test, in seconds. The debug kernel delays the release of each device and of the module by up to
+ * four seconds, and loading and unloading wait for that.
  */
 #define SECONDS 120
 
@@ -21,10 +21,10 @@ long unload_module(void);
 
 int module_loaded(void);
 
-/* How many hold the module. */
+/* The reference count of the module. */
 long module_users(void);
 
-/* What of the module can still be seen after it went: NULL, or its name. */
+/* The name of a trace of the module that is still visible after it was unloaded; NULL if there is none. */
 const char *left_behind(void);
 
 #endif

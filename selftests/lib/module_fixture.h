@@ -5,7 +5,7 @@
 #include "lib/harness.h"
 #include "lib/module.h"
 
-/* The module with default parameters before each test and after it. */
+/* Loads the module with default parameters before each test and after it. */
 FIXTURE(module) {};
 
 FIXTURE_SETUP(module)
@@ -13,7 +13,7 @@ FIXTURE_SETUP(module)
 	long ret = 0;
 
 	ASSERT_NE(NULL, getenv("LAB_MODULE"));
-	/* A test that was ended may have left it halfway. */
+	/* A test that timed out may have been killed while it loaded or unloaded the module. */
 	while (module_loaded() && (ret = unload_module()) == -EBUSY)
 		sched_yield();
 	ASSERT_EQ(0, ret);

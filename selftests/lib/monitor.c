@@ -6,19 +6,19 @@
 
 #include <stddef.h>
 
-static void untrue(struct monitor *monitor, const char *what, unsigned long long value)
+static void report_error(struct monitor *monitor, const char *what, unsigned long long value)
 {
-	if (!monitor->false_ones++)
+	if (!monitor->errors++)
 		printf("# a snapshot is wrong: %s is %llu\n", what, value);
 }
 
-#define LOOK(monitor, condition, field)                         \
+#define CHECK(monitor, condition, field)                         \
 do {                                                            \
 	if (!(condition))                                       \
-		untrue(monitor, #field, (monitor)->last.field); \
+		report_error(monitor, #field, (monitor)->last.field); \
 } while (0)
 
-/* What only counts up: place in struct kmsgpipe_stats, and name in sysfs. */
+/* The counters, by offset in struct kmsgpipe_stats and by name in sysfs. */
 static const struct {
 	size_t offset;
 	const char *name;
@@ -46,26 +46,26 @@ void check_snapshot(struct monitor *monitor)
 
 	*s = stats_of(monitor->fd);
 	left = s->dequeued_msgs + s->expired_msgs + s->dropped_msgs;
-	LOOK(monitor, s->depth_msgs <= s->max_msgs, depth_msgs);
-	LOOK(monitor, s->depth_msgs <= s->peak_msgs, peak_msgs);
-	LOOK(monitor, s->depth_bytes <= s->peak_bytes, peak_bytes);
-	LOOK(monitor, s->depth_bytes >= s->depth_msgs, depth_bytes);
-	LOOK(monitor, s->depth_bytes <= s->depth_msgs * s->msg_size, depth_bytes);
-	LOOK(monitor, s->enqueued_msgs == left + s->depth_msgs, enqueued_msgs);
-	LOOK(monitor, accounted(s), enqueued_bytes);
-	LOOK(monitor, !(s->flags & KMSGPIPE_STATS_HEAD) == !s->depth_msgs, flags);
+	CHECK(monitor, s->depth_msgs <= s->max_msgs, depth_msgs);
+	CHECK(monitor, s->depth_msgs <= s->peak_msgs, peak_msgs);
+	CHECK(monitor, s->depth_bytes <= s->peak_bytes, peak_bytes);
+	CHECK(monitor, s->depth_bytes >= s->depth_msgs, depth_bytes);
+	CHECK(monitor, s->depth_bytes <= s->depth_msgs * s->msg_size, depth_bytes);
+	CHECK(monitor, s->enqueued_msgs == left + s->depth_msgs, enqueued_msgs);
+	CHECK(monitor, accounted(s), enqueued_bytes);
+	CHECK(monitor, !(s->flags & KMSGPIPE_STATS_HEAD) == !s->depth_msgs, flags);
 	if (s->flags & KMSGPIPE_STATS_HEAD) {
-		LOOK(monitor, s->head_seq == left + 1, head_seq);
-		LOOK(monitor, s->head_len && s->head_len <= s->depth_bytes, head_len);
+		CHECK(monitor, s->head_seq == left + 1, head_seq);
+		CHECK(monitor, s->head_len && s->head_len <= s->depth_bytes, head_len);
 	}
 	for (i = 0; monitor->snapshots && i < ARRAY_SIZE(counters); i++)
 		if (counter_of(s, i) < counter_of(&before, i))
-			untrue(monitor, counters[i].name, counter_of(s, i));
+			report_error(monitor, counters[i].name, counter_of(s, i));
 	monitor->snapshots++;
 }
 
-/* The line of this pipe in the file under /proc. */
-static void look_at_proc(struct monitor *monitor)
+/* Checks the pipe's line in /proc/kmsgpipe_stats. */
+static void check_proc(struct monitor *monitor)
 {
 	struct kmsgpipe_stats before = monitor->last;
 	unsigned long long msgs, drops, expired;
@@ -73,7 +73,7 @@ static void look_at_proc(struct monitor *monitor)
 	char text[65536], *line;
 
 	if (slurp(PROC, text, sizeof(text)) <= 0) {
-		untrue(monitor, "the file under /proc", 0);
+		report_error(monitor, "the file under /proc", 0);
 		return;
 	}
 	check_snapshot(monitor);
@@ -84,18 +84,18 @@ static void look_at_proc(struct monitor *monitor)
 		if (id != before.id)
 			continue;
 		if (msgs > before.max_msgs)
-			untrue(monitor, "msgs in /proc", msgs);
+			report_error(monitor, "msgs in /proc", msgs);
 		if (drops < before.dropped_msgs || drops > monitor->last.dropped_msgs)
-			untrue(monitor, "drops in /proc", drops);
+			report_error(monitor, "drops in /proc", drops);
 		if (expired < before.expired_msgs || expired > monitor->last.expired_msgs)
-			untrue(monitor, "expired in /proc", expired);
+			report_error(monitor, "expired in /proc", expired);
 		return;
 	}
-	untrue(monitor, "the line in /proc", before.id);
+	report_error(monitor, "the line in /proc", before.id);
 }
 
-/* The attributes of this pipe in sysfs. */
-static void look_at_sysfs(struct monitor *monitor)
+/* Checks the pipe's counters in sysfs. */
+static void check_sysfs(struct monitor *monitor)
 {
 	struct kmsgpipe_stats before = monitor->last;
 	unsigned long long values[ARRAY_SIZE(counters)];
@@ -105,28 +105,28 @@ static void look_at_sysfs(struct monitor *monitor)
 	for (i = 0; i < ARRAY_SIZE(counters); i++) {
 		snprintf(path, sizeof(path), SYSFS "/pipe%u/%s", before.id, counters[i].name);
 		if (slurp(path, text, sizeof(text)) <= 0) {
-			untrue(monitor, path, 0);
+			report_error(monitor, path, 0);
 			return;
 		}
 		values[i] = strtoull(text, &end, 10);
 		if (end == text || strcmp(end, "\n"))
-			untrue(monitor, path, values[i]);
+			report_error(monitor, path, values[i]);
 	}
 	check_snapshot(monitor);
 	for (i = 0; i < ARRAY_SIZE(counters); i++)
 		if (values[i] < counter_of(&before, i) || values[i] > counter_of(&monitor->last, i))
-			untrue(monitor, counters[i].name, values[i]);
+			report_error(monitor, counters[i].name, values[i]);
 }
 
-/* The line of this pipe in debugfs, which has the numbers of the oldest and the newest message. */
-static void look_at_debugfs(struct monitor *monitor)
+/* Checks the pipe's line in debugfs, which has the numbers of the oldest and the newest message. */
+static void check_debugfs(struct monitor *monitor)
 {
 	struct kmsgpipe_stats before = monitor->last;
 	unsigned long long head, tail, depth;
 	char text[1024];
 
 	if (!debug_line(before.id, text, sizeof(text))) {
-		untrue(monitor, "the line in debugfs", before.id);
+		report_error(monitor, "the line in debugfs", before.id);
 		return;
 	}
 	check_snapshot(monitor);
@@ -134,9 +134,9 @@ static void look_at_debugfs(struct monitor *monitor)
 	tail = value_of(text, "tail_seq");
 	depth = value_of(text, "depth_msgs");
 	if (depth ? tail - head + 1 != depth : tail || head)
-		untrue(monitor, "depth in debugfs", depth);
+		report_error(monitor, "depth in debugfs", depth);
 	if (depth && (tail < before.enqueued_msgs || tail > monitor->last.enqueued_msgs))
-		untrue(monitor, "tail_seq in debugfs", tail);
+		report_error(monitor, "tail_seq in debugfs", tail);
 }
 
 void check_all_views(struct monitor *monitor)
@@ -144,8 +144,8 @@ void check_all_views(struct monitor *monitor)
 	check_snapshot(monitor);
 	if (monitor->snapshots % 8)
 		return;
-	look_at_proc(monitor);
-	look_at_sysfs(monitor);
-	look_at_debugfs(monitor);
+	check_proc(monitor);
+	check_sysfs(monitor);
+	check_debugfs(monitor);
 	monitor->views++;
 }

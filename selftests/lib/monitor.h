@@ -9,18 +9,18 @@
 #include "lib/harness.h"
 
 struct monitor {
-	/* Open for reading. */
+	/* A descriptor of the pipe that is open for reading. */
 	int fd;
 	struct kmsgpipe_stats last;
 	unsigned long snapshots;
 	unsigned long views;
-	unsigned long false_ones;
+	unsigned long errors;
 };
 
-/* Takes a snapshot and looks at it. */
+/* Takes a snapshot and checks it against itself and the last one. */
 void check_snapshot(struct monitor *monitor);
 
-/* A snapshot, and now and then the other views. */
+/* Takes a snapshot, and with every eighth one checks the other views. */
 void check_all_views(struct monitor *monitor);
 
 #endif

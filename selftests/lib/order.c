@@ -6,7 +6,7 @@ uint32_t take_ticket(uint32_t *counter)
 	return __atomic_add_fetch(counter, 1, __ATOMIC_SEQ_CST);
 }
 
-void check_order(const struct trace *traces, unsigned long messages, uint32_t last, struct verdict *verdict)
+void check_order(const struct tickets *traces, unsigned long messages, uint32_t last, struct verdict *verdict)
 {
 	uint32_t *event = calloc(last + 1UL, sizeof(*event)), latest = 0, *bound = calloc(messages, sizeof(*bound));
 	unsigned long i, depth = 0;
@@ -23,7 +23,7 @@ void check_order(const struct trace *traces, unsigned long messages, uint32_t la
 				event[traces[i].ticket[which]] = 1 + i * TICKETS + which;
 	}
 	for (now = 1; now <= last; now++) {
-		const struct trace *trace;
+		const struct tickets *trace;
 
 		if (!event[now])
 			continue;
@@ -31,13 +31,13 @@ void check_order(const struct trace *traces, unsigned long messages, uint32_t la
 		trace = &traces[i];
 		switch ((event[now] - 1) % TICKETS) {
 		case SENDING:
-			/* The latest beginning of a call that took a message which was there before. */
+			/* The latest start of a read whose message was written before this write began. */
 			bound[i] = latest;
 			break;
 		case SENT:
 			if (trace->ticket[TAKING] > latest)
 				latest = trace->ticket[TAKING];
-			/* One whose reader has not begun yet is in the queue. */
+			/* A message whose reader has not started yet is certainly in the queue. */
 			if (trace->ticket[TAKING] > now && ++depth > verdict->most)
 				verdict->most = depth;
 			break;

@@ -15,8 +15,8 @@
 
 enum { SENDING, SENT, TAKING, TAKEN, TICKETS };
 
-/* The tickets of a message; zero where there is none. */
-struct trace {
+/* The tickets of a message; zero if it has none. */
+struct tickets {
 	uint32_t ticket[TICKETS];
 };
 
@@ -24,13 +24,13 @@ struct verdict {
 	unsigned long lost;
 	unsigned long doubled;
 	unsigned long disordered;
-	/* The most that were in the queue for certain. */
+	/* The largest number of messages that were certainly in the queue at once. */
 	unsigned long most;
 };
 
 uint32_t take_ticket(uint32_t *counter);
 
-/* Looks at all messages in the order of the tickets, of which `last` was the last. */
-void check_order(const struct trace *traces, unsigned long messages, uint32_t last, struct verdict *verdict);
+/* Checks all messages in the order of their tickets up to `last`. */
+void check_order(const struct tickets *traces, unsigned long messages, uint32_t last, struct verdict *verdict);
 
 #endif

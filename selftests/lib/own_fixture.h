@@ -6,8 +6,8 @@
 #include "lib/pipe.h"
 
 /*
- * A pipe of the test's own, with the default limits, which goes with the test. Afterwards
- * nobody may be left asleep in it, and its account must be right.
+ * A pipe of the test's own with the default limits. The teardown expects no task asleep in it and consistent
+ * statistics, and destroys it.
  */
 FIXTURE(own)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Calls on a pipe, its statistics, and what must hold of them at the end of a test. */
+/* Calls on a pipe, its statistics, and what must hold for them at the end of a test. */
 #ifndef SELFTESTS_LIB_PIPE_H
 #define SELFTESTS_LIB_PIPE_H
 
@@ -9,69 +9,69 @@
 
 struct kmsgpipe_stats stats_of(int fd);
 
-/* All of them but what time changes. */
+/* The statistics without the age, which changes by itself. */
 struct kmsgpipe_stats state_of(int fd);
 
-/* Whether a call that must not change anything has not: `before` is the state before it. */
+/* Whether the statistics are still those of `before`. */
 int unchanged(const struct kmsgpipe_stats *before, int fd);
 
-/* Opens pipe 0; gives up the whole test where that fails. */
+/* Opens pipe 0 and aborts the test program if that fails. */
 int open_pipe(int flags);
 
-/* The limits that a pipe has unless somebody says otherwise. */
+/* A request for a pipe with the default limits. */
 struct kmsgpipe_create default_pipe(void);
 
-/* Makes a pipe: its id, or minus the errno. */
+/* Creates a pipe: its id, or minus the errno. */
 long create_pipe(const struct kmsgpipe_create *create);
 
-/* Sets what a pipe may hold: 0, or minus the errno. */
+/* Sets the limits of a pipe: 0, or minus the errno. */
 long set_limits(int fd, unsigned int msg_size, unsigned int max_msgs);
 
-/* Changes the mode of an open file: 0, or minus the errno. */
+/* Sets the mode of an open file: 0, or minus the errno. */
 long set_mode(int fd, unsigned int mode);
 
 unsigned int mode_of(int fd);
 
-/* Opens a pipe without a name by its id. */
+/* Opens a pipe that has no name. */
 int open_id(long id, int flags);
 
-/* What poll sees at once. */
+/* The events that poll reports without waiting. */
 int poll_now(int fd);
 
-/* Fills the pipe with messages of one byte, 0, 1, 2, ... */
+/* Fills the pipe with messages of one byte: 0, 1, 2, ... */
 void fill(int fd);
 
-/* Whether all that was accepted is accounted for. */
+/* Whether each accepted message is counted as received, expired, dropped or queued. */
 int accounted(const struct kmsgpipe_stats *s);
 
-/* At the end of a test nobody may be left asleep in its pipe, and its account must be right. */
+/* Expects that no task sleeps in the pipe and that its statistics are consistent. */
 void expect_at_rest(struct __test_metadata *_metadata, int fd);
 
-/* The end of a pipe of the test's own. */
+/* Expects the same as expect_at_rest() and destroys the pipe. */
 void expect_destroyed(struct __test_metadata *_metadata, int fd);
 
-/* Likewise, where the test may have destroyed it. */
+/* Calls expect_destroyed() unless the test has destroyed the pipe already. */
 void expect_gone(struct __test_metadata *_metadata, int fd);
 
-/* A make of pipe with a name. */
+/* A request for a pipe with this name and the default limits. */
 struct kmsgpipe_create named_pipe(const char *name);
 
-/* Opens a pipe for lines. */
+/* Opens a pipe in the mode LINES. */
 int open_for_lines(long id, int flags);
 
-/* What a write of a text returns, or minus the errno. */
+/* Writes a text: the result, or minus the errno. */
 long write_text(int fd, const char *text);
 
-/* What a read of at most `len` bytes returns, or minus the errno. */
+/* Reads up to `len` bytes: the result, or minus the errno. */
 long try_read(int fd, size_t len);
 
-/* What a read of at most `len` bytes gets, as a text, which is good until the next call; "-" if it fails. */
+/* Reads up to `len` bytes as a text, which stays valid until the next call; "-" if the read fails. */
 const char *read_text(int fd, size_t len);
 
-/* What the next read would get, as FIONREAD says. */
+/* The result of FIONREAD: the length that the next read can get. */
 int fionread(int fd);
 
-/* Makes a pipe with these limits: its id. */
+/* Creates a pipe with these limits and returns its id; aborts if that fails. */
 long limited_pipe(unsigned int msg_size, unsigned int max_msgs);
 
 #endif

@@ -6,7 +6,7 @@
 #include "lib/pipe.h"
 #include "lib/views.h"
 
-/* Pipe 0 and no other, before and after. */
+/* Pipe 0 is the only pipe before and after each test. */
 FIXTURE(registry)
 {
 	int fd;

@@ -15,30 +15,35 @@ struct ring {
 	struct io_uring_params params;
 };
 
-/* One with these flags of io_uring_setup(2). A thread that polls for requests soon goes to sleep, and is woken. */
+/*
+ * Sets up a ring with these flags of io_uring_setup(2). A kernel thread that polls for requests goes to sleep after 1
+ * ms; ring_enter() wakes it.
+ */
 void ring_setup(struct ring *ring, unsigned int flags);
 
 void ring_open(struct ring *ring);
 
-/* Its mappings hold it, too. Requests that wait are called off by the kernel, soon. */
+/*
+ * Unmaps the ring, as its mappings hold a reference, too, and closes it. The kernel soon cancels requests that wait.
+ */
 void ring_close(struct ring *ring);
 
-/* Prepares a request. */
+/* Queues a request without submitting it. */
 void ring_push(struct ring *ring, const struct io_uring_sqe *request);
 
-/* Submits what was prepared; must come back whatever the pipe's state is. */
+/* Submits queued requests. This must return whatever the state of the pipe is. */
 long ring_enter(struct ring *ring, unsigned int requests);
 
 long ring_submit(struct ring *ring, const struct io_uring_sqe *request);
 
 unsigned int ring_completions(struct ring *ring);
 
-/* Waits for one completion: its result, and its flags. */
+/* Waits for one completion: its result and its flags. */
 int ring_take(struct ring *ring, unsigned int *flags);
 
 int ring_complete(struct ring *ring);
 
-/* The number of io_uring's worker threads in this process. */
+/* The number of io_uring worker threads in this process. */
 int ring_workers(void);
 
 #endif

@@ -4,8 +4,8 @@
 #include "lib/pipe.h"
 #include "lib/views.h"
 
-/* All that a call that fails must leave as it was. */
-struct photo {
+/* The state that a failing call must not change. */
+struct snapshot {
 	struct kmsgpipe_stats stats;
 	struct kmsgpipe_dump dump;
 	char records[MAX_MSGS * (sizeof(struct kmsgpipe_record) + MSG_SIZE)];
@@ -69,7 +69,7 @@ void empty_stage(struct stage *stage)
 	if (debug_value(stage->id, "segments") || debug_value(stage->id, "spare_segments"))
 		abort();
 	stage->queued = 0;
-	/* All of it is there: only what the call itself allocates can fail. */
+	/* Populates both buffers, so that no page fault allocates memory in the call. */
 	memset(stage->in, 0x55, sizeof(stage->in));
 	memset(stage->out, 0, sizeof(stage->out));
 }
@@ -160,23 +160,23 @@ static int lines_in(const char *path)
 	return lines;
 }
 
-static void take_photo(struct stage *stage, struct photo *photo)
+static void take_snapshot(struct stage *stage, struct snapshot *snapshot)
 {
-	memset(photo, 0, sizeof(*photo));
-	photo->stats = state_of(stage->fd);
-	photo->dump.buffer = (uintptr_t)photo->records;
-	photo->dump.size = sizeof(photo->records);
-	if (ioctl(stage->fd, KMSGPIPE_DUMP, &photo->dump))
+	memset(snapshot, 0, sizeof(*snapshot));
+	snapshot->stats = state_of(stage->fd);
+	snapshot->dump.buffer = (uintptr_t)snapshot->records;
+	snapshot->dump.size = sizeof(snapshot->records);
+	if (ioctl(stage->fd, KMSGPIPE_DUMP, &snapshot->dump))
 		abort();
-	photo->dump.buffer = 0;
-	photo->flags = fcntl(stage->fd, F_GETFL);
-	photo->pipes = lines_in("/proc/kmsgpipe_stats");
-	photo->references = number_in("/sys/module/kmsgpipe/refcnt");
-	if (ioctl(stage->ends[0], FIONREAD, &photo->waiting_bytes))
+	snapshot->dump.buffer = 0;
+	snapshot->flags = fcntl(stage->fd, F_GETFL);
+	snapshot->pipes = lines_in("/proc/kmsgpipe_stats");
+	snapshot->references = number_in("/sys/module/kmsgpipe/refcnt");
+	if (ioctl(stage->ends[0], FIONREAD, &snapshot->waiting_bytes))
 		abort();
 }
 
-/* Makes the call, and what goes on beside it; of an armed fault, says which it was. */
+/* Makes the call beside its helper thread; with n, also returns the kind of the n-th fault point, which fails. */
 static long run_beside(const FIXTURE_VARIANT(call) *call, struct stage *stage, int n, enum kind *kind)
 {
 	struct fault fault;
@@ -203,28 +203,33 @@ static long run_beside(const FIXTURE_VARIANT(call) *call, struct stage *stage, i
 	return ret;
 }
 
-/* One attempt with the n-th fault point failing: which kind that was, and whether the call failed. */
+/*
+ * Tries a call once with the n-th fault point failing. Returns the kind of that point, and whether the call failed.
+ */
 static enum kind attempt(struct __test_metadata *_metadata, const FIXTURE_VARIANT(call) *call,
 				struct stage *stage, int n, int *failed)
 {
-	static struct photo before, after;
+	static struct snapshot before, after;
 	enum kind kind = KINDS;
 	long ret;
 
 	call->prepare(stage);
-	take_photo(stage, &before);
+	take_snapshot(stage, &before);
 	ASSERT_TRUE(accounted(&before.stats));
 	ret = run_beside(call, stage, n, &kind);
 	*failed = ret != call->result;
 	if (!*failed) {
-		/* What debugging allocates for itself may fail unnoticed; a copy is made again. */
+		/*
+		 * A call may succeed despite a fault: allocations for debugging may fail unnoticed, and a copy is
+		 * tried again.
+		 */
 		ASSERT_TRUE(call->finished(stage)) TH_LOG("%s fault %d", kind_names[kind], n);
 		return kind;
 	}
 	ASSERT_NE(KINDS, kind) TH_LOG("without a fault: %ld", ret);
 	ASSERT_TRUE(ret < 0 && (ret == -call->error[kind] || ret == -call->other[kind]))
 		TH_LOG("%s fault %d: %ld", kind_names[kind], n, ret);
-	take_photo(stage, &after);
+	take_snapshot(stage, &after);
 	ASSERT_EQ(0, memcmp(&before.stats, &after.stats, sizeof(before.stats)))
 		TH_LOG("%s fault %d: the statistics", kind_names[kind], n);
 	ASSERT_EQ(0, memcmp(&before, &after, sizeof(before))) TH_LOG("%s fault %d", kind_names[kind], n);
@@ -235,7 +240,7 @@ static enum kind attempt(struct __test_metadata *_metadata, const FIXTURE_VARIAN
 	return kind;
 }
 
-/* How often each fault point is tried: that the allocator itself needs memory shifts the others. */
+/* How often each fault point is tried. The allocator's own allocations shift the fault points from call to call. */
 #define ROUNDS 2
 
 void fail_each_point(struct __test_metadata *_metadata, const FIXTURE_VARIANT(call) *call, struct stage *stage)
@@ -246,7 +251,7 @@ void fail_each_point(struct __test_metadata *_metadata, const FIXTURE_VARIANT(ca
 
 	while (name->data != call)
 		name = name->next;
-	/* Once as it should be: what is brought in for the first time is there then. */
+	/* The first call, without faults, makes allocations that happen only once. */
 	call->prepare(stage);
 	ASSERT_EQ(call->result, run_beside(call, stage, 0, NULL));
 	ASSERT_TRUE(call->finished(stage));

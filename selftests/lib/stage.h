@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One call, repeated with its first, second, third ... fault point failing, until none is left to fail.
+ * One call, repeated with its first, second, third ... fault point failing, until no fault is injected any more.
  *
- * A call that fails returns the error of the fault and has changed nothing; the same call then succeeds.
+ * A call that fails must return the error of the fault and change nothing; the same call must succeed then.
  */
 #ifndef SELFTESTS_LIB_STAGE_H
 #define SELFTESTS_LIB_STAGE_H
@@ -14,83 +14,83 @@
 #define MSG_SIZE 16384
 #define MAX_MSGS 4
 
-/* Where a call is tried: a pipe of its own, and what the call may use. */
+/* What a call may use: a pipe of its own, its messages and its buffers. */
 struct stage {
 	long id;
 	int fd; /* the pipe, O_RDWR and O_NONBLOCK unless the call changes that */
-	int made; /* what an opening call made, or -1 */
-	int ends[2]; /* a pipe of the kernel's */
-	int with; /* an epoll or io_uring instance, a file to send */
-	size_t len; /* of the message that the call is to write */
-	size_t lens[MAX_MSGS + 1]; /* of the messages that are queued, oldest first */
+	int made; /* the descriptor that an opening call returned, or -1 */
+	int ends[2]; /* the two ends of a pipe(2) */
+	int with; /* an epoll or io_uring instance, or a file to send */
+	size_t len; /* length of the message that the call writes */
+	size_t lens[MAX_MSGS + 1]; /* lengths of the queued messages, oldest first */
 	unsigned int queued;
 	const char *path;
 	pthread_t helper;
-	pid_t tid; /* of the task that makes the call, once it may sleep in it */
-	int over; /* the call has ended */
+	pid_t tid; /* the task that makes the call, if the call may sleep */
+	int over; /* the call has returned */
 	char out[2 * MSG_SIZE], in[2 * MSG_SIZE];
 };
 
-/* The content of the i-th message of a stage. */
+/* Makes the content of the i-th message of a stage. */
 void content(char *to, unsigned int i, size_t len);
 
 int is_content(const char *text, unsigned int i, size_t len);
 
-/* The message that the call is to write, behind the others. */
+/* Prepares a message of this length for the call to write. */
 void message_of(struct stage *stage, size_t len);
 
 /* Queues a message of this length. */
 void queue_message(struct stage *stage, size_t len);
 
-/* An empty pipe, opened anew, that has no memory: what a message takes must be allocated. */
+/* Empties the pipe and opens it anew, so that it has no memory: a message needs an allocation then. */
 void empty_stage(struct stage *stage);
 
-/* An empty pipe that has memory for a message of any length. */
+/* Empties the pipe and leaves spare memory in it for a message of any length. */
 void stage_with_spare(struct stage *stage);
 
 void two_messages(struct stage *stage);
 
 void long_and_short(struct stage *stage);
 
-/* 0 for a read or write that returned `len`; its errno, or a positive number, for any other. */
+/* 0 if a read or write returned `len`; minus the errno, or a positive number, otherwise. */
 long transferred(long ret, size_t len);
 
-/* Whether exactly the messages of the stage are queued; takes them out. */
+/* Whether exactly the messages from `first` up to `queued` are in the pipe; reads them all. */
 int holds_messages(struct stage *stage, unsigned int first, unsigned int queued);
 
-/* The messages of before are queued, and behind them the one that the call wrote. */
+/* Whether the pipe holds the messages of before and the one that the call wrote. */
 int wrote_message(struct stage *stage);
 
-/* The call got the oldest message, and the others are queued. */
+/* Whether the call got the oldest message, and the pipe holds the others. */
 int read_oldest(struct stage *stage);
 
-/* The messages are those of before. */
+/* Whether the pipe holds exactly the messages of before. */
 int kept_messages(struct stage *stage);
 
-/* A call. What is not named is not used. */
+/* A call. Fields that are not set are not used. */
 FIXTURE_VARIANT(call)
 {
-	/* Sets the stage, the same way each time. */
+	/* Brings the stage to the same state before each attempt. */
 	void (*prepare)(struct stage *stage);
-	/* What goes on beside the call: begins before it and ends after it. */
+	/* A helper thread that runs from before the call until after it. */
 	void *(*beside)(void *stage);
 	/* Makes the call: its result, or minus its errno. */
 	long (*run)(struct stage *stage);
-	/* What it returns unless something fails. */
+	/* The result of the call without a fault. */
 	long result;
-	/* Whether all is then as it should be. */
+	/* Whether the call had its effect. */
 	int (*finished)(struct stage *stage);
-	/* Whether what only this call knows of is as it was, when it has failed. */
+	/* Whether a failed call left unchanged what only this call knows of. */
 	int (*failed)(struct stage *stage);
-	/* The error, if each kind may fail the call, and another one that it may have. */
+	/* The errno of the call for a fault of each kind, and another errno that is allowed. */
 	int error[KINDS], other[KINDS];
-	/* The call has at least so many points of each kind, and so many times fails by it. */
+	/* The minimum number of fault points of each kind, and of those that make the call fail. */
 	int points[KINDS], failures[KINDS];
-	/* It fails so many times at least for want of memory, of slabs or of pages. */
+	/* The minimum number of failures for lack of memory, by slab or page allocations. */
 	int shortages;
 };
 
-/* Tries a call with each of its fault points failing. */
+/* Tries a call with each of its fault points failing, and expects the minimum numbers. */
 void fail_each_point(struct __test_metadata *_metadata, const FIXTURE_VARIANT(call) *call, struct stage *stage);
 
 #endif

@@ -16,7 +16,7 @@ void __attribute__((noreturn)) give_up(struct task *self, const char *what, long
 {
 	char line[128];
 
-	/* One call, so that lines of several tasks stay whole. */
+	/* One write, so that lines of several tasks do not mix. */
 	snprintf(line, sizeof(line), "# %s: %s: %ld (%s)\n", self->name, what, result,
 		 result < 0 ? strerror(-result) : "");
 	if (write(STDOUT_FILENO, line, strlen(line)) < 0)
@@ -72,7 +72,7 @@ unsigned long storm_steps(const struct storm *storm)
 	return steps;
 }
 
-/* Prints a file of a task in one line. */
+/* Prints the first line of a file in /proc/PID. */
 static void report_file(const struct task *task, const char *file)
 {
 	char path[64], text[4096];
@@ -119,7 +119,7 @@ void report(const struct storm *storm)
 		}
 	}
 	fflush(stdout);
-	/* Whoever asks a pipe whose lock is never released does not come back. */
+	/* A child asks the pipe: it would hang if the pipe's lock is never released. */
 	child = fork();
 	if (!child) {
 		report_pipe(storm);
@@ -189,7 +189,7 @@ int is_stuck(struct storm *storm, struct watch *watch, unsigned long steps)
 		watch->steps = steps;
 		watch->since = now_ns();
 	}
-	/* Torn messages may come without end. */
+	/* A reader that gets torn messages may never end. */
 	if (!sound(&storm->ledger))
 		counter_add(&storm->failed, 1);
 	if (!counter_get(&storm->failed) && now_ns() - watch->since < PATIENCE_NS)

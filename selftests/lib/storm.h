@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Many tasks on one pipe, and a watchdog: if no task finishes a call for ten seconds, or one fails, it reports
- * what each task was doing and kills all of them.
+ * Many tasks on one pipe, and a watchdog. If no task finishes a call for ten seconds, or one fails, the watchdog
+ * reports what each task was doing and kills all of them.
  */
 #ifndef SELFTESTS_LIB_STORM_H
 #define SELFTESTS_LIB_STORM_H
@@ -15,74 +15,74 @@ struct task {
 	struct storm *storm;
 	char name[24];
 	pid_t pid;
-	/* What it was started for. */
+	/* A parameter of the task's function. */
 	int kind;
-	/* How many calls it has finished. */
+	/* The number of calls that it has finished. */
 	unsigned long steps;
-	/* How many messages it, and whoever was in its place before, has begun to send. */
+	/* The number of messages that this task, and earlier tasks in its place, have begun to send. */
 	unsigned long numbers;
 	int ended;
-	/* Where a test measures: how many calls it has, and the longest, in nanoseconds. */
+	/* For tests that measure: the number of calls, and the longest one in nanoseconds. */
 	unsigned long counted;
 	unsigned long long longest;
 };
 
-/* Shared by all tasks. */
+/* The state that all tasks share. */
 struct storm {
 	long id;
 	int fd;
 	unsigned long long seed;
-	/* Tasks that look at it are to end. */
+	/* Tells tasks that look at it to end. */
 	unsigned long stop;
-	/* Somebody has failed. */
+	/* Counts failures. */
 	unsigned long failed;
 	unsigned int tasks;
 	struct task task[MAX_TASKS];
 	struct ledger ledger;
-	/* What a test counts for itself. */
+	/* Counters for the test's own use. */
 	unsigned long counts[16];
 };
 
-/* A task that goes on would find a result that may not be. */
+/* Ends a task that got a result that must not occur. */
 void __attribute__((noreturn)) give_up(struct task *self, const char *what, long result);
 
-/* Starts a task, which dies with this process. */
+/* Starts a task, which is killed when this process ends. */
 struct task *spawn(struct storm *storm, const char *name, void (*run)(struct task *), int kind);
 
-/* The number by which a task's messages are known, and chance of its own. */
+/* The number that a task's messages carry as their writer. */
 uint32_t task_index(const struct task *task);
 
 unsigned long long task_seed(const struct task *task);
 
 unsigned long storm_steps(const struct storm *storm);
 
-/* What a hang can be understood from. */
+/* Prints what explains a hang: the state of each task and of the pipe. */
 void report(const struct storm *storm);
 
-/* Notes that a task has ended, and how. */
+/* Notes how a task has ended. */
 void note_ended(struct task *task, int status);
 
-/* Reaps who has ended; says how many of these tasks have not. */
+/* Reaps the tasks that have ended, and returns how many of these are still running. */
 unsigned int count_running(struct storm *storm, unsigned int first, unsigned int count);
 
-/* Kills who is left: all before the first is waited for, as one may hold up another. */
+/* Kills all tasks that are left. All get the signal before the first is reaped, as one may block another. */
 void kill_all(struct storm *storm);
 
-/* Leaves the processor to those that are watched. */
+/* Sleeps for a millisecond, to leave the processor to the tasks that are watched. */
 void pause_briefly(void);
 
-/* When those that are waited for got somewhere last. */
+/* When the steps of the watched tasks changed last. */
 struct watch {
 	unsigned long steps;
 	unsigned long long since;
 };
 
-/* Whether it makes no sense to wait any longer for those who have come so far; says why. */
+/* Whether waiting is pointless: a task has failed, or the steps have not changed for ten seconds. Reports why. */
 int is_stuck(struct storm *storm, struct watch *watch, unsigned long steps);
 
 /*
- * Waits until it is so, as long as those move whose steps are given: 1. If it is not going to be: 0, and all
- * tasks are gone.
+ * Waits for the condition as long as `steps` changes. Returns 1 if the condition is true; 0 if the watchdog has
+ * killed all tasks.
  */
 #define UNTIL_OF(storm, steps, condition)                            \
 ({                                                                   \
@@ -95,31 +95,31 @@ int is_stuck(struct storm *storm, struct watch *watch, unsigned long steps);
 	true_ && !counter_get(&(storm)->failed);                           \
 })
 
-/* As long as anybody moves. */
+/* Waits for the condition as long as any task makes progress. */
 #define UNTIL(storm, condition) UNTIL_OF(storm, storm_steps(storm), condition)
 
 /* Waits until these tasks have ended. */
 int finished_all(struct storm *storm, unsigned int first, unsigned int count);
 
-/* Tells so many readers, who are all that is left, to stop. `nonblocking` is a descriptor that does not wait. */
+/* Tells the `count` readers that are left to stop. `nonblocking` is a descriptor with O_NONBLOCK. */
 int stop_readers(struct storm *storm, int nonblocking, unsigned int count);
 
-/* Takes in what a read has returned. Whether the reader is to go on. */
+/* Checks the result of a read. Returns whether the reader is to continue. */
 int check_received(struct task *self, struct reading *reading, struct message *message, long len);
 
-/* What a reader does that just reads, until a message tells it to stop. */
+/* A reader that reads until a message tells it to stop. */
 void reader_task(struct task *self);
 
 /*
- * What a writer does that just writes, until the storm is told to stop. Its numbers go on where those of the
- * one before in its place ended, whatever that one sent.
+ * A writer that writes until `stop` is set. Its message numbers continue those of the task that had its place before,
+ * whether or not that task's last message was sent.
  */
 void writer_task(struct task *self);
 
-/* Whether each of these tasks gets so many calls further. */
+/* Whether each of these tasks finishes this many more calls. */
 int all_progress(struct storm *storm, unsigned int first, unsigned int count, unsigned long calls);
 
-/* Lets a time by chance pass, with the processor for others now and then. */
+/* Spins for a random time, and yields the processor now and then. */
 void random_delay(unsigned long long *chance);
 
 #endif

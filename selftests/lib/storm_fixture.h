@@ -9,8 +9,8 @@
 #include "lib/storm.h"
 
 /*
- * A pipe of the test's own and tasks on it. Afterwards nobody is left asleep in it, nobody has it open but
- * the test, nothing is in it, and its account is right.
+ * A pipe of the test's own and tasks on it. The teardown expects no task asleep in it, no open file but those of the
+ * test, no message, and consistent statistics.
  */
 FIXTURE(storm)
 {
@@ -37,7 +37,7 @@ FIXTURE_TEARDOWN(storm)
 {
 	struct kmsgpipe_stats stats;
 
-	/* Nobody is left, unless the test was given up. */
+	/* Tasks are left only if the test failed. */
 	kill_all(self->storm);
 	stats = stats_of(self->fd);
 	EXPECT_EQ(0, self->storm->failed);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Threads and children that call the pipe, and waiting until one of them sleeps. */
+/* Threads and child processes that call the pipe, and waiting until one of them sleeps. */
 #ifndef SELFTESTS_LIB_TASKS_H
 #define SELFTESTS_LIB_TASKS_H
 
 #include "lib/harness.h"
 
-/* The harness ends a test in which these never come true. */
+/* These poll the statistics. The time limit of the harness ends a test in which the condition never becomes true. */
 void await_readers(int fd, unsigned int sleeping);
 
 void await_writers(int fd, unsigned int sleeping);
@@ -13,21 +13,21 @@ void await_writers(int fd, unsigned int sleeping);
 void await_depth(int fd, unsigned long long depth);
 
 /*
- * Until the thread sleeps in the kernel, wherever that is, and has left its processor: its state alone
- * says so a little too early.
+ * Waits until the thread sleeps in the kernel and has left its processor. The state in /proc/PID/stat alone changes a
+ * little too early.
  */
 void await_asleep(pid_t tid);
 
-/* Whether a thread has something to do, on a processor or waiting for one. */
+/* Whether the thread is runnable: on a processor or waiting for one. */
 int is_runnable(pid_t tid);
 
-/* Holds this process, and the threads it starts from now on, to one processor. */
+/* Binds this process, and the threads that it starts from now on, to one processor. */
 void share_one_processor(void);
 
-/* Lets this thread alone run, on the one processor that all share, or no longer. */
+/* Gives this thread a realtime priority on the shared processor, so that no other thread runs, or takes it back. */
 void run_alone(int alone);
 
-/* Starts a thread that stores who it is in `tid` first, and waits for that. */
+/* Starts a thread and waits until it has stored its thread id in `tid`. */
 void start_thread(pthread_t *thread, pid_t *tid, void *(*run)(void *), void *arg);
 
 /* One read or write in a thread of its own. */
@@ -49,10 +49,10 @@ struct call read_call(int fd, void *buffer, size_t len);
 
 struct call write_call(int fd, void *buffer, size_t len);
 
-/* So many writers that fall asleep one after the other. */
+/* Starts `count` writers that fall asleep one after the other. */
 void start_writers(struct call *calls, unsigned int count, int fd, void *buffer, size_t len);
 
-/* The exit status of a child, or -1 if it did not exit. */
+/* The exit status of a child, or -1 if a signal ended it. */
 int exit_of(pid_t child);
 
 #endif

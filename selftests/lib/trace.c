@@ -21,7 +21,7 @@ const char *take_trace(void)
 
 	if (slurp(TRACING "/trace", text, sizeof(text)) < 0)
 		abort();
-	/* It begins anew when it is opened so. */
+	/* O_TRUNC clears the trace. */
 	fd = open(TRACING "/trace", O_WRONLY | O_TRUNC);
 	if (fd < 0)
 		abort();

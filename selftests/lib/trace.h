@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The kernel's trace events. */
+/* Trace events of the kernel. */
 #ifndef SELFTESTS_LIB_TRACE_H
 #define SELFTESTS_LIB_TRACE_H
 
 #include "lib/harness.h"
 
-/* Ends the tracing of an event, or begins it. */
+/* Enables or disables a trace event. */
 int set_tracing(const char *event, int on);
 
-/* What was traced since this was called last. */
+/* Returns what was traced since the last call. */
 const char *take_trace(void);
 
-/* Traces an event from now on, if "filter" says so ("0": always); returns whether it could be begun. */
+/* Enables a trace event with a filter, "0" for none. Returns whether that worked. */
 int start_trace(const char *event, const char *filter);
 
 #endif

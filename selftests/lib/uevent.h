@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The uevents of pipes, and a listener that opens each pipe as soon as it is announced, as udev rules may. */
+/* The uevents of pipes, and a listener that opens each pipe as soon as its uevent arrives, as udev rules may. */
 #ifndef SELFTESTS_LIB_UEVENT_H
 #define SELFTESTS_LIB_UEVENT_H
 
 #include "lib/harness.h"
 
-/* Hears what the kernel tells udev. */
+/* Opens a socket that receives the kernel's uevents. */
 int open_uevents(void);
 
-/* The next message about a device of ours, with newlines for its zeroes. They are there already. */
+/* Reads the next uevent of a pipe without waiting, with newlines in place of its zeroes. */
 long next_uevent(int fd, char *text, size_t size);
 
 int has_line(const char *text, const char *line);
 
 /*
- * A thread that opens the node of each pipe that is announced, at once, and one that tries to open the node at
- * `path` all the time, from before it is there.
+ * Two threads: one opens the node of each pipe as soon as its uevent arrives, the other tries to open the node at
+ * `path` all the time, also before it exists.
  */
 struct openers {
 	const char *path;
 	int netlink;
-	/* Told of each pipe that was announced and tried, and that it is over. */
+	/* Eventfds: one counts the announced pipes that were tried, the other ends the thread. */
 	int tried, over;
 	int stop;
-	/* Odd while the node at the path can be opened if it is there. */
+	/* Odd while an open of an existing node at `path` must succeed. */
 	unsigned int phase;
-	/* Pipes that were announced and could be opened, and what else an open said. */
+	/* The number of announced pipes that were opened, and the last error of an open. */
 	unsigned int opened;
 	long failed;
-	/* How often the node at the path was opened; what else an open in an odd phase said but that there is none. */
+	/* How often the node at `path` was opened, and the last error other than ENOENT in an odd phase. */
 	unsigned int found;
 	long refused;
 	pthread_t threads[2];
@@ -36,13 +36,16 @@ struct openers {
 
 void start_openers(struct openers *openers, const char *path);
 
-/* Before the pipe of the path is made, and before it goes: from then on it can be found in part. */
+/*
+ * Called before the pipe at `path` is created and before it is destroyed. While it is set up or removed, an open may
+ * fail.
+ */
 void next_phase(struct openers *openers);
 
-/* Waits until so many pipes more were tried. */
+/* Waits until this many more pipes were tried. */
 void await_tried(struct openers *openers, unsigned int count);
 
-/* Waits until the node at the path was opened once more. */
+/* Waits until the node at `path` was opened once more. */
 void await_found(struct openers *openers, unsigned int before);
 
 void stop_openers(struct openers *openers);

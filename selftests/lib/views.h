@@ -5,30 +5,32 @@
 
 #include "lib/harness.h"
 
-/* What developers see of all pipes, a line a pipe. */
+/* The debugfs file: one line per pipe. */
 #define DEBUG_FILE "/sys/kernel/debug/kmsgpipe/pipes"
 
-/* Copies the line of a pipe, without its beginning, each pair of key and value on a line of its own. */
+/*
+ * Copies the pipe's line of the debugfs file without the pipe's name, as lines KEY:VALUE. Returns 0 if there is none.
+ */
 int debug_line(long id, char *text, size_t size);
 
-/* A value of a text of lines that are KEY:VALUE. */
+/* The value of a key in lines KEY:VALUE; -1 if it is not there. */
 long long value_of(const char *text, const char *key);
 
-/* A value that developers see of a pipe. */
+/* A value of the pipe's line in debugfs. */
 long long debug_value(long id, const char *key);
 
 #define PROC "/proc/kmsgpipe_stats"
 #define SYSFS "/sys/class/kmsgpipe"
 
-/* What the kernel tells of a descriptor. */
+/* Reads the fdinfo of a descriptor. */
 void fdinfo(int fd, char *text, size_t size);
 
-/* Destroys a pipe as `echo WORD > destroy` does: 0, or minus the errno. */
+/* Destroys a pipe by a write to the attribute `destroy`: 0, or minus the errno. */
 long destroy_word(const char *word);
 
 long destroy_id(long id);
 
-/* The path of a pipe's file in sysfs, until the fourth call after this one. */
+/* The path of an attribute of a pipe. It stays valid for three further calls. */
 const char *sysfs_file(long id, const char *file);
 
 /* The number of pipes in sysfs. */
@@ -37,13 +39,13 @@ unsigned int count_pipes(void);
 /* Destroys all pipes but pipe 0. */
 void destroy_all_pipes(void);
 
-/* A number that the kernel tells of a descriptor; -1 if it does not. */
+/* A value in the fdinfo of a descriptor; -1 if it is not there. */
 long long fdinfo_number(int fd, const char *key);
 
-/* What an open file has of a message that it has begun to read, in bytes. */
+/* The length of the rest of a message that the open file keeps. */
 long long rest_bytes(int fd);
 
-/* What an open file has of a line that it has begun to write, in bytes. */
+/* The length of the partial line that the open file keeps. */
 long long line_bytes(int fd);
 
 #endif

@@ -26,7 +26,7 @@ static unsigned long writers, readers, messages;
 static unsigned long long seed;
 
 /* Of one round; tickets begin with 1. */
-static struct trace *traces;
+static struct tickets *traces;
 static uint32_t *tickets;
 static unsigned long *doubled;
 static unsigned long per_writer;
@@ -55,7 +55,7 @@ static void run_writer(struct task *self)
 	struct kmsgpipe_stats stats;
 	struct message *message;
 	unsigned long long chance = task_seed(self);
-	struct trace *trace;
+	struct tickets *trace;
 	uint32_t number;
 	size_t len;
 	long ret;
@@ -91,7 +91,7 @@ static void run_reader(struct task *self)
 {
 	struct reading reading = { 0 };
 	struct message *message;
-	struct trace *trace;
+	struct tickets *trace;
 	size_t most;
 	uint32_t taking;
 	long len;
@@ -172,7 +172,7 @@ TEST_F_TIMEOUT(pipe, messages_arrive_whole_once_and_in_order, 1000000)
 		ASSERT_TRUE(pass(storm, self->nonblocking, &monitor, left < ROUND ? left : ROUND, &passed));
 		storm->seed++;
 	}
-	EXPECT_EQ(0, monitor.false_ones);
+	EXPECT_EQ(0, monitor.errors);
 	printf("# stress: %lu messages, %lu snapshots, %lu looks at the other views\n", passed, monitor.snapshots,
 	       monitor.views);
 	fflush(stdout);
