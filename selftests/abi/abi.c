@@ -19,7 +19,7 @@
 	printf("offsetof %s %s %d\n", #type, #field, (int)__builtin_offsetof(struct type, field))
 #define REQUEST(name) printf("request %s 0x%x\n", #name, (unsigned int)(name))
 
-/* One attempt of a request: 0, or minus its errno. */
+/* Makes a request once: 0, or minus its errno. */
 static int try(int fd, unsigned int request, void *argument)
 {
 	return ioctl(fd, request, argument) < 0 ? -errno : 0;
@@ -240,7 +240,7 @@ static void dumping(int fd)
 	dump.size = 1ULL << 63;
 	printf("value dump of 2^63 %d: ", try(fd, KMSGPIPE_DUMP, &dump));
 	printf("used %d records %d missing %d\n", (int)dump.used, dump.records, dump.missing);
-	/* No address of either kind of program; the lower half of it is one. */
+	/* This address is invalid in both kinds of program; its lower half is valid. */
 	dump.buffer |= 1ULL << 63;
 	printf("value dump bad pointer %d\n", try(fd, KMSGPIPE_DUMP, &dump));
 	dump.buffer = 0;
@@ -257,7 +257,7 @@ static int set_mode(int fd, unsigned int mode)
 	return try(fd, KMSGPIPE_SET_MODE, &mode);
 }
 
-/* Of a file that does not wait, of an empty pipe with KMSGPIPE_MODE_WHOLE as its default. */
+/* Modes of a file with O_NONBLOCK, of an empty pipe with KMSGPIPE_MODE_WHOLE as its default. */
 static void modes(int fd)
 {
 	unsigned int mode = ~0U;
@@ -288,7 +288,7 @@ static void modes(int fd)
 	printf("read %d, set_mode %d\n", got, set_mode(fd, 0));
 }
 
-/* Of the same file: a message that is written and read as a record. */
+/* Writes and reads a message as a record, on the same file. */
 static void records(int fd)
 {
 	struct {
@@ -335,7 +335,7 @@ int main(int argc, char **argv)
 	if (fd < 0 || stats_and_clear(fd))
 		return 1;
 
-	/* A pipe of its own for what changes one. */
+	/* A pipe of its own for requests that change one. */
 	memcpy(create.name, "abi", 4);
 	create.reserved[2] = 1U << 31;
 	printf("value create reserved %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));

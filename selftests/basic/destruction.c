@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Pipes that are destroyed: what is gone at once, and what becomes of those who use one. */
+/* Destroyed pipes: what is gone when the call returns, and what calls on open files of the pipe return. */
 #include "lib/files.h"
 #include "lib/harness.h"
 #include "lib/memory.h"
@@ -36,7 +36,7 @@ TEST_F(registry, node_and_sysfs_are_gone_when_destroy_returns)
 	ASSERT_EQ(0, destroy_pipe(fd));
 	EXPECT_EQ(-ENOENT, try_open_id(id, O_RDWR));
 	EXPECT_FALSE(is_there(sysfs_file(id, "")));
-	/* A node that somebody made by hand leads nowhere. */
+	/* A node made by mknod does not open a destroyed pipe. */
 	unlink(stale);
 	ASSERT_EQ(0, mknod(stale, S_IFCHR | 0600, node.st_rdev));
 	EXPECT_EQ(-ENXIO, try_open(stale, O_RDWR));
@@ -44,7 +44,7 @@ TEST_F(registry, node_and_sysfs_are_gone_when_destroy_returns)
 	unlink(stale);
 }
 
-/* Every call on a descriptor of a destroyed pipe. */
+/* Expects ENODEV from every call on a descriptor of a destroyed pipe. */
 static void expect_no_device(struct __test_metadata *_metadata, int fd)
 {
 	struct kmsgpipe_params params = { .msg_size = 1, .max_msgs = 1 };
@@ -59,7 +59,7 @@ static void expect_no_device(struct __test_metadata *_metadata, int fd)
 	EXPECT_EQ(-ENODEV, TRY(read(fd, bytes, sizeof(bytes))));
 	EXPECT_EQ(-ENODEV, TRY(readv(fd, iov, 2)));
 	EXPECT_EQ(-ENODEV, TRY(write(fd, bytes, 1)));
-	/* Longer than the pipe took. */
+	/* This message is longer than the limit of the pipe. */
 	EXPECT_EQ(-ENODEV, TRY(write(fd, bytes, sizeof(bytes))));
 	EXPECT_EQ(-ENODEV, TRY(writev(fd, iov, 2)));
 	EXPECT_EQ(-ENODEV, TRY(pwritev2(fd, iov, 2, -1, RWF_NOWAIT)));
@@ -76,10 +76,10 @@ static void expect_no_device(struct __test_metadata *_metadata, int fd)
 	EXPECT_EQ(-ENODEV, TRY(ioctl(fd, KMSGPIPE_SET_MODE, &number)));
 	EXPECT_EQ(-ENODEV, TRY(ioctl(fd, KMSGPIPE_GET_MODE, &number)));
 	EXPECT_EQ(-ENODEV, TRY(ioctl(fd, FIONREAD, &number)));
-	/* What is no request of a pipe is none of a destroyed one. */
+	/* An unknown request is unknown on a destroyed pipe, too. */
 	EXPECT_EQ(-ENOTTY, TRY(ioctl(fd, _IO(KMSGPIPE_IOC_MAGIC, 0x40))));
 	EXPECT_EQ(-ESPIPE, TRY(lseek(fd, 0, SEEK_SET)));
-	/* The file itself goes on. */
+	/* Calls on the open file itself still work. */
 	number = 1;
 	EXPECT_EQ(0, TRY(ioctl(fd, FIONBIO, &number)));
 	EXPECT_TRUE(fcntl(fd, F_GETFL) & O_NONBLOCK);
@@ -95,7 +95,7 @@ TEST_F(registry, calls_on_a_destroyed_pipe_fail_with_enodev)
 	ASSERT_EQ(0, destroy_pipe(empty));
 	expect_no_device(_metadata, empty);
 
-	/* Whether it held messages, and whether a call might wait. */
+	/* With and without messages, and with and without O_NONBLOCK. */
 	ASSERT_LE(1, id = create_pipe(&create));
 	full = open_id(id, O_RDWR | O_NONBLOCK);
 	blocking = open_id(id, O_RDWR);
@@ -176,7 +176,7 @@ TEST_F(registry, poll_reports_hangup)
 	ASSERT_EQ(1, poll(&poll_fd, 1, 0));
 	ASSERT_EQ(POLLOUT, poll_fd.revents);
 	for (i = 0; i < 16; i++) {
-		/* Half of them ask for nothing, but to be told of the end. */
+		/* Half of them ask for no events; POLLHUP and POLLERR are always reported. */
 		pollers[i] = (struct poller){ .fd = i % 4 ? reading : fd, .events = i % 2 ? POLLIN : 0 };
 		start_poll(&pollers[i]);
 	}
@@ -227,7 +227,7 @@ TEST_F(registry, epoll_reports_hangup_in_every_mode)
 		EXPECT_EQ(EPOLLIN | EPOLLHUP | EPOLLERR, finish_poll(&pollers[i]));
 		close(pollers[i].epoll);
 	}
-	/* One that comes late. */
+	/* An epoll instance that adds the file only now. */
 	i = epoll_create1(EPOLL_CLOEXEC);
 	event = (struct epoll_event){ .events = EPOLLIN | EPOLLET };
 	ASSERT_EQ(0, epoll_ctl(i, EPOLL_CTL_ADD, fd, &event));
@@ -299,14 +299,14 @@ TEST_F(registry, a_reused_name_is_a_new_pipe)
 	ASSERT_EQ(0, destroy_pipe(old));
 	ASSERT_EQ(next_id(id), create_pipe(&create));
 	ASSERT_LE(0, fd = try_open("/dev/kmsgpipe/again", O_RDWR | O_NONBLOCK));
-	/* The messages went with the pipe. */
+	/* The messages were freed with the pipe. */
 	EXPECT_EQ(-EAGAIN, TRY(read(fd, buffer, sizeof(buffer))));
 	EXPECT_EQ(0, stats_of(fd).enqueued_msgs);
 	EXPECT_EQ(1, stats_of(fd).readers);
 	ASSERT_EQ(3, write(fd, "new", 3));
 	expect_no_device(_metadata, old);
 	EXPECT_EQ(1, stats_of(fd).depth_msgs);
-	/* Nor does the old one's end touch the new one. */
+	/* Closing the file of the old pipe does not affect the new one. */
 	close(old);
 	EXPECT_EQ(1, stats_of(fd).readers);
 	EXPECT_EQ(1, stats_of(fd).writers);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * DUMP: a copy of all queued messages, a record each, as many as there is room for.
- */
+/* DUMP: a copy of all queued messages, as records, as many as fit into the buffer. */
 #include "lib/clock.h"
 #include "lib/harness.h"
 #include "lib/memory.h"
@@ -42,7 +40,7 @@ TEST_F(own, each_message_has_a_record)
 	size_t i, used = 0;
 
 	for (i = 0; i < 3; i++) {
-		/* The second clock is derived from the first at the moment of sending. */
+		/* The realtime is derived from the monotonic time when the message is written. */
 		mono[i] = clock_ns(CLOCK_MONOTONIC);
 		real[i] = clock_ns(CLOCK_REALTIME);
 		ASSERT_EQ(strlen(texts[i]), write(self->fd, texts[i], strlen(texts[i])));
@@ -72,7 +70,7 @@ TEST_F(own, each_message_has_a_record)
 		EXPECT_EQ(getgid(), record->gid);
 		EXPECT_EQ(getpid(), record->pid);
 		EXPECT_EQ(0, record->flags);
-		/* It delivers nothing. */
+		/* DUMP does not count as a delivery. */
 		EXPECT_EQ(0, record->deliveries);
 		EXPECT_EQ(0, record->lost | record->priority | record->reserved);
 		record = next_record(record);
@@ -136,7 +134,7 @@ TEST_F(own, another_pid_namespace_sees_pid_zero)
 	EXPECT_EQ(0, status);
 }
 
-/* How records of the two messages of a pipe are got: whether they were. */
+/* Gets the records of the two messages of a pipe; returns whether that worked. */
 static int by_a_dump(int fd, char *buffer)
 {
 	struct kmsgpipe_dump dump;
@@ -156,7 +154,10 @@ static int by_a_read_each(int fd, char *buffer)
 	       read(fd, buffer + record_size(5), record_size(6)) == (ssize_t)record_size(6) && !set_mode(fd, 0);
 }
 
-/* In a time namespace of its own: what is wrong with the times of two messages, the second its own. */
+/*
+ * Checks, in a time namespace of its own, the times of two messages, of which it writes the second. Returns the
+ * number of the check that fails.
+ */
 static int seen_from_time_namespace(int fd, int (*get)(int fd, char *buffer), char *buffer,
 				    const unsigned long long *sent, unsigned long long offset)
 {
@@ -167,7 +168,7 @@ static int seen_from_time_namespace(int fd, int (*get)(int fd, char *buffer), ch
 	if (before < offset || write(fd, "second", 6) != 6)
 		return 3;
 	after = clock_ns(CLOCK_MONOTONIC);
-	/* How long something took is the same everywhere. */
+	/* Durations are the same in all namespaces. */
 	age = stats_of(fd).head_age_ns;
 	if (age > clock_ns(CLOCK_MONOTONIC) - offset - sent[0])
 		return 8;
@@ -175,7 +176,7 @@ static int seen_from_time_namespace(int fd, int (*get)(int fd, char *buffer), ch
 		return 4;
 	if (record->monotonic_ns < sent[0] + offset || record->monotonic_ns > sent[1] + offset)
 		return 5;
-	/* The other clock is everybody's. */
+	/* CLOCK_REALTIME has no namespaces. */
 	if (record->realtime_ns < sent[2] || record->realtime_ns > sent[3])
 		return 6;
 	record = next_record(record);
@@ -184,10 +185,12 @@ static int seen_from_time_namespace(int fd, int (*get)(int fd, char *buffer), ch
 	return 0;
 }
 
-/* The exit status of a task that does that, with a message of before that. */
+/*
+ * Runs the check above in a new time namespace, beside a message that was written outside. Returns its exit status.
+ */
 static int times_in_a_namespace(int fd, int (*get)(int fd, char *buffer), char *buffer)
 {
-	/* Ahead by a million seconds and a bit. */
+	/* An offset of a million seconds and five nanoseconds. */
 	static const char offsets[] = "monotonic 1000000 5\n";
 	const unsigned long long offset = 1000000ULL * 1000000000 + 5;
 	unsigned long long sent[4];
@@ -207,7 +210,7 @@ static int times_in_a_namespace(int fd, int (*get)(int fd, char *buffer), char *
 		file = open("/proc/self/timens_offsets", O_WRONLY);
 		if (write(file, offsets, strlen(offsets)) != (ssize_t)strlen(offsets))
 			_exit(2);
-		/* Its children are in it. */
+		/* Only children of this process are in the new namespace. */
 		child = fork();
 		if (!child)
 			_exit(seen_from_time_namespace(fd, get, buffer, sent, offset));
@@ -257,7 +260,7 @@ TEST_F(own, nothing_is_consumed)
 
 TEST_F_TIMEOUT(own, every_buffer_size_gets_whole_records_only, 120)
 {
-	/* 1 to 9 bytes: records of 72 and of 80. */
+	/* Lengths from 1 to 9 bytes: records of 72 and of 80 bytes. */
 	static char buffer[1024] __attribute__((aligned(8)));
 	size_t size, used, total = 0, i;
 	struct kmsgpipe_record *record;
@@ -297,7 +300,7 @@ TEST_F(own, a_null_buffer_of_size_zero_counts_records)
 	EXPECT_EQ(0, dump.used);
 	EXPECT_EQ(0, dump.records);
 	EXPECT_EQ(2, dump.missing);
-	/* Nor is an address looked at that nothing would go to. */
+	/* An address that nothing is copied to is not checked. */
 	EXPECT_EQ(0, dump_to(self->fd, bad_address, 71, &dump));
 	EXPECT_EQ(2, dump.missing);
 }
@@ -312,23 +315,23 @@ TEST_F(own, bad_memory_is_efault)
 	ASSERT_EQ(4, write(self->fd, "four", 4));
 	ASSERT_EQ(4, write(self->fd, "more", 4));
 
-	/* The buffer. */
+	/* A bad buffer. */
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, NULL, PAGE, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, bad_address, 72, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, constant, PAGE, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, (void *)(1UL << 63), PAGE, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, (void *)-8, PAGE, &dump));
-	/* At each of its parts: the second payload, the second header, the first ones. */
+	/* Memory that ends in the second payload, in the second header, and in the first record. */
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 143, PAGE, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 136, PAGE, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 73, PAGE, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 64, PAGE, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 1, PAGE, &dump));
-	/* Enough is enough. */
+	/* A buffer that holds exactly the two records. */
 	EXPECT_EQ(0, dump_to(self->fd, hole + PAGE - 144, PAGE, &dump));
 	EXPECT_EQ(2, dump.records);
 
-	/* The request itself. */
+	/* A bad argument. */
 	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_DUMP, NULL)));
 	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_DUMP, (void *)(1UL << 63))));
 	end = (void *)(hole + PAGE - sizeof(dump) + 8);
@@ -409,7 +412,7 @@ TEST_F(own, works_on_every_descriptor_with_cap_sys_admin)
 
 TEST_F_TIMEOUT(own, every_message_length_across_segment_boundaries, 120)
 {
-	/* Around what fits into one segment of memory, and what takes several. */
+	/* Lengths around those that fit into one segment, and into several. */
 	static const size_t around[] = { 4096, 8192, 16384, 65536 };
 	char *sent = map_pages(1 << 17), *buffer = map_pages(1 << 22), *got = map_pages(1 << 17);
 	struct kmsgpipe_record *record;
@@ -429,7 +432,7 @@ TEST_F_TIMEOUT(own, every_message_length_across_segment_boundaries, 120)
 	record = (void *)buffer;
 	for (i = 0; i < number; i++, record = next_record(record)) {
 		ASSERT_TRUE(is_numbered((char *)(record + 1), i, record->len)) TH_LOG("message %u", i);
-		/* What is delivered is the same. */
+		/* A read gets the same payload. */
 		ASSERT_EQ(record->len, read(self->fd, got, 1 << 17));
 		ASSERT_EQ(0, memcmp(record + 1, got, record->len));
 	}
@@ -453,7 +456,7 @@ TEST_F_TIMEOUT(own, the_maximum_number_of_messages, 300)
 	}
 	EXPECT_EQ(-EAGAIN, TRY(write(self->nonblocking, &byte, 1)));
 	first = stats_of(self->fd).head_seq;
-	/* One byte is missing for all. */
+	/* A buffer that is one byte too short for all records. */
 	ASSERT_EQ(0, dump_to(self->fd, buffer, (size_t)count * 72 - 1, &dump));
 	EXPECT_EQ(count - 1, dump.records);
 	EXPECT_EQ(1, dump.missing);

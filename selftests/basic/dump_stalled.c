@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Dumps that stall in a page fault: others do meanwhile what they like, and the copy is as of the
- * moment at which it began, however long it takes.
+ * Dumps that stall in a page fault. Other tasks are not held up, and the dump is a snapshot of the queue at its
+ * beginning.
  */
 #include "lib/harness.h"
 #include "lib/memory.h"
@@ -15,7 +15,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-/* One dump in a thread of its own. */
+/* A dump in a thread of its own. */
 struct dumper {
 	pthread_t thread;
 	pid_t tid;
@@ -51,9 +51,8 @@ static long finish_dump(struct dumper *dumper)
 }
 
 /*
- * Dumps that stall: one page of the buffer is missing, and the copy hangs in its page fault
- * for as long as the test likes. The queue holds MESSAGES numbered messages, which fill
- * many pages of the buffer.
+ * A dump sleeps in a page fault, as one page of its buffer is missing. The queue holds MESSAGES numbered messages,
+ * which fill many pages of the buffer.
  */
 #define MESSAGES 100
 #define LENGTH 245
@@ -69,7 +68,7 @@ FIXTURE(stalled)
 	struct dumper dumper;
 };
 
-/* The page that is missing: the first, one amidst the records, the one where they end. */
+/* The missing page: the first one, one in the middle, or the one with the last record. */
 FIXTURE_VARIANT(stalled)
 {
 	int page;
@@ -117,7 +116,7 @@ FIXTURE_TEARDOWN(stalled)
 	close(self->fd);
 }
 
-/* Whether the dump shows exactly what was queued at its beginning. */
+/* Whether the dump holds exactly the messages that were queued at its beginning. */
 static int complete(struct dumper *dumper, unsigned long long first)
 {
 	struct kmsgpipe_record *record = (void *)dumper->buffer;
@@ -144,7 +143,7 @@ TEST_F(stalled, is_complete_while_all_messages_are_read)
 		ASSERT_TRUE(is_numbered(buffer, i, LENGTH));
 	}
 	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
-	/* And the memory may have been used for something else. */
+	/* The freed memory is reused for other messages. */
 	memset(buffer, 'x', sizeof(buffer));
 	for (i = 0; i < 1000; i++) {
 		ASSERT_EQ(256, write(self->nonblocking, buffer, 256));
@@ -162,7 +161,7 @@ TEST_F(stalled, is_complete_while_all_and_later_messages_are_read)
 	char buffer[256];
 	unsigned int i;
 
-	/* It shares its memory with the end of what is dumped. */
+	/* This message shares a segment with the last dumped messages. */
 	ASSERT_EQ(1, write(self->nonblocking, "x", 1));
 	for (i = 0; i < MESSAGES; i++)
 		ASSERT_EQ(LENGTH, read(self->nonblocking, buffer, sizeof(buffer)));
@@ -211,7 +210,7 @@ TEST_F(stalled, is_complete_while_the_queue_is_cleared)
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
 	EXPECT_EQ(MESSAGES, stats_of(self->fd).dropped_msgs);
-	/* Empty, it may change: what is dumped does not. */
+	/* An empty pipe accepts new limits; the dump keeps the old messages. */
 	EXPECT_EQ(0, set_limits(self->fd, 16, 4));
 	EXPECT_EQ(5, write(self->nonblocking, "fresh", 5));
 	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
@@ -236,7 +235,7 @@ TEST_F(stalled, is_complete_while_the_pipe_is_destroyed)
 {
 	char byte;
 
-	/* Nobody waits for the dump. */
+	/* Destroying the pipe does not wait for the dump. */
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
 	EXPECT_EQ(-ENODEV, TRY(read(self->fd, &byte, 1)));
 	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
@@ -275,12 +274,12 @@ TEST_F(stalled, a_second_dump_waits_for_the_first)
 	start_dump(&second);
 	await_asleep(second.tid);
 	EXPECT_FALSE(__atomic_load_n(&second.done, __ATOMIC_ACQUIRE));
-	/* A signal ends the waiting. */
+	/* A signal interrupts the wait. */
 	ASSERT_EQ(0, pthread_kill(second.thread, SIGUSR1));
 	EXPECT_EQ(-EINTR, finish_dump(&second));
 	EXPECT_EQ(~0U, second.dump.records);
 	EXPECT_EQ(1, signals);
-	/* It sleeps, or goes on after the signal if the program wants that. */
+	/* With SA_RESTART the wait continues after the signal. */
 	on_sigusr1(SA_RESTART);
 	start_dump(&third);
 	await_asleep(third.tid);
@@ -289,7 +288,7 @@ TEST_F(stalled, a_second_dump_waits_for_the_first)
 		sched_yield();
 	await_asleep(third.tid);
 	EXPECT_FALSE(__atomic_load_n(&third.done, __ATOMIC_ACQUIRE));
-	/* It sees the moment at which its turn comes. */
+	/* The third dump is a snapshot of the queue at the moment when the first one has ended. */
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	ASSERT_EQ(5, write(self->fd, "fresh", 5));
 	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
@@ -316,7 +315,7 @@ TEST_F(stalled, another_pipe_can_be_dumped_meanwhile)
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 }
 
-/* A waiting dump of a pipe that is destroyed has nothing to wait for any more. */
+/* A dump that waits for another one fails as soon as the pipe is destroyed. */
 TEST_F(stalled, destroy_ends_the_wait_of_a_second_dump)
 {
 	struct dumper second = { .fd = self->nonblocking, .buffer = map_pages(BUFFER), .size = BUFFER };
@@ -324,7 +323,7 @@ TEST_F(stalled, destroy_ends_the_wait_of_a_second_dump)
 	start_dump(&second);
 	await_asleep(second.tid);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
-	/* Not for the end of the first one either. */
+	/* It does not wait for the end of the first dump. */
 	EXPECT_EQ(-ENODEV, finish_dump(&second));
 	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));

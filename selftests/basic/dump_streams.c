@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Dumps while messages pass through the pipe: each is of one moment, and none keeps the others waiting.
- */
+/* Dumps while messages pass through the pipe: each is a consistent snapshot, and none delays other tasks for long. */
 #include "lib/clock.h"
 #include "lib/harness.h"
 #include "lib/memory.h"
@@ -10,7 +8,7 @@
 #include "lib/records.h"
 #include "lib/tasks.h"
 
-/* Sends numbers in order, and receives them, until it is told to stop. */
+/* A thread that writes, or reads, increasing numbers until it is told to stop. */
 struct stream {
 	int fd;
 	int stop;
@@ -71,7 +69,7 @@ TEST_F_TIMEOUT(own, each_dump_is_a_consistent_snapshot_of_a_stream, 300)
 		ASSERT_GE(128, dump.records);
 		ASSERT_EQ(0, dump.missing);
 		records += dump.records;
-		/* Without a gap, each message whole, and never back in time. */
+		/* No gaps, intact messages, and sequence numbers that do not go back. */
 		for (i = 0; i < dump.records; i++, record = next_record(record)) {
 			if (!i) {
 				ASSERT_LE(seq, record->seq);
@@ -87,14 +85,14 @@ TEST_F_TIMEOUT(own, each_dump_is_a_consistent_snapshot_of_a_stream, 300)
 	}
 	__atomic_store_n(&stream.stop, 1, __ATOMIC_RELEASE);
 	pthread_join(sender, NULL);
-	/* A message of another length than is expected ends the receiver. */
+	/* The receiver ends when it gets a message of an unexpected length. */
 	ASSERT_EQ(3, write(self->fd, "end", 3));
 	pthread_join(receiver, NULL);
 	EXPECT_EQ(0, stream.failed);
 	TH_LOG("%d dumps of %llu messages", rounds, records);
 }
 
-/* Receives a message and sends another, again and again, and keeps the longest time that took. */
+/* Repeatedly receives a message and writes another, and keeps the longest time that this took. */
 static void *pass_through(void *arg)
 {
 	struct stream *stream = arg;
@@ -114,8 +112,8 @@ static void *pass_through(void *arg)
 }
 
 /*
- * A long dump lets others in again and again: nobody waits for a quarter of it. The scheduler may
- * keep the other one waiting, too: so it is repeated until that was not so.
+ * A long dump releases the lock again and again: no call waits for a quarter of the dump's time. The scheduler may
+ * delay a call as well, so the test repeats the dump until it did not.
  */
 TEST_F_TIMEOUT(own, readers_and_writers_continue_during_a_long_dump, 300)
 {
@@ -143,12 +141,12 @@ TEST_F_TIMEOUT(own, readers_and_writers_continue_during_a_long_dump, 300)
 		begin = now_ns();
 		ASSERT_EQ(0, dump_to(self->fd, buffer, (size_t)count * 72, &dump));
 		took = now_ns() - begin;
-		/* What it began during the dump is done. */
+		/* Wait for a call that began during the dump. */
 		passed = __atomic_load_n(&stream.passed, __ATOMIC_ACQUIRE);
 		while (__atomic_load_n(&stream.passed, __ATOMIC_ACQUIRE) == passed)
 			sched_yield();
 		longest = __atomic_load_n(&stream.longest, __ATOMIC_ACQUIRE);
-		/* The other one is between its two calls, or it is not. */
+		/* The other thread may be between its read and its write. */
 		ASSERT_TRUE(dump.records == count || dump.records == count - 1);
 		first = record->seq;
 		for (i = 0; i < dump.records; i++, record = next_record(record))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What read and write say when several things stand in their way: the table in man/kmsgpipe.4 is read from
- * there, and each combination of its rows is tried. Run it in the directory of the checkout.
+ * The error of read and write if several apply: the test reads the table in man/kmsgpipe.4 and tries each combination
+ * of its rows. It must run in the directory of the checkout.
  */
 #include "lib/harness.h"
 #include "lib/memory.h"
@@ -11,12 +11,12 @@
 #define TABLE "man/kmsgpipe.4"
 #define LENGTH 4
 
-/* What may stand in the way of a call, as the table has it. */
+/* The situations of the table. */
 enum situation {
 	CLOSED_TO_IT, NOTHING_IN_A_VECTOR, DESTROYED, NOTHING, TOO_LONG, AT_THE_END, WOULD_WAIT, BAD_MEMORY, SITUATIONS
 };
 
-/* What has no name does not stand in the way of this call. */
+/* A situation without a name here does not occur for this call. */
 static const char *const names[2][SITUATIONS] = {
 	{
 		[CLOSED_TO_IT] = "the file is not open for reading",
@@ -53,7 +53,7 @@ static struct row {
 } rows[2][SITUATIONS];
 static size_t counts[2];
 
-/* What is wrong with the table; empty if nothing is. */
+/* The first error found in the table; empty if there is none. */
 static char wrong[512];
 
 static void read_row(char *line)
@@ -80,7 +80,7 @@ static void read_row(char *line)
 			}
 }
 
-/* The number of rows that the table should have. */
+/* The number of rows that the table must have. */
 static size_t rows_of(int writes)
 {
 	size_t count = 0, i;
@@ -107,21 +107,21 @@ static void read_table(void)
 		fclose(file);
 }
 
-/* Whether all of these can be so at once. */
+/* Whether all of these situations can occur at once. */
 static int possible(int writes, unsigned int set)
 {
-	/* What has no bytes is not too long, and a vector of nothing has none. */
+	/* A call with no bytes, or with a vector of no bytes, is not too long. */
 	if (set & (1 << TOO_LONG) && set & (1 << NOTHING | 1 << NOTHING_IN_A_VECTOR))
 		return 0;
 	if (set & (1 << NOTHING_IN_A_VECTOR) && !(set & (1 << NOTHING)))
 		return 0;
 	if (writes)
 		return !(set & (1 << AT_THE_END));
-	/* There is no message to be too long in a pipe that is empty or destroyed. */
+	/* An empty or destroyed pipe has no message that is too long. */
 	return !(set & (1 << TOO_LONG)) || !(set & (1 << WOULD_WAIT | 1 << AT_THE_END | 1 << DESTROYED));
 }
 
-/* Makes a call in these situations, on a pipe of its own; one that reads, in this mode as well. */
+/* Makes a call in these situations on a pipe of its own; a read also in this mode. */
 static long try(int writes, unsigned int set, unsigned int mode)
 {
 	struct kmsgpipe_create create = { .msg_size = LENGTH, .max_msgs = 1 };
@@ -136,7 +136,7 @@ static long try(int writes, unsigned int set, unsigned int mode)
 	fd = open_id(id, (set & (1 << CLOSED_TO_IT) ? may_not : may) | (set & (1 << WOULD_WAIT) ? O_NONBLOCK : 0));
 	if (set_mode(fd, mode | (set & (1 << AT_THE_END) ? KMSGPIPE_MODE_EOF : 0)))
 		abort();
-	/* A message is there to be read, or in the way. */
+	/* A message for a read to get, or one that fills the pipe. */
 	if (!writes != !!(set & (1 << WOULD_WAIT | 1 << AT_THE_END)) && write(root, "full", LENGTH) != LENGTH)
 		abort();
 	if (set & (1 << DESTROYED) && ioctl(root, KMSGPIPE_DESTROY))
@@ -164,7 +164,7 @@ static void expect_as_the_table_says(struct __test_metadata *_metadata, int writ
 	for (set = 0; set < 1U << SITUATIONS; set++) {
 		if (!possible(writes, set))
 			continue;
-		/* The first row that is true. */
+		/* The first row that applies. */
 		for (i = 0; i < counts[writes] && !(set & (1U << rows[writes][i].situation)); i++)
 			;
 		expected = i < counts[writes] ? rows[writes][i].answer : done;

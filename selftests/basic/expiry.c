@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Messages that grow too old: what is set, and that nobody gets to see them, swept away or not.
- */
+/* Message expiry: its settings, and that no call returns or shows an expired message, before a sweep and after it. */
 #include "lib/clock.h"
 #include "lib/expiry.h"
 #include "lib/harness.h"
@@ -11,7 +9,7 @@
 
 #include <sys/wait.h>
 
-/* The number of queued messages that DUMP shows; the first one's payload goes to buffer. */
+/* The number of records in a DUMP; `buffer` gets the first payload. */
 static unsigned int dumped(int fd, char *buffer, size_t size)
 {
 	static char space[65536] __attribute__((aligned(8)));
@@ -56,7 +54,7 @@ TEST_F(own, flush_periodic_stores_its_settings)
 	EXPECT_TRUE(expires(self->fd, 0, 0));
 	EXPECT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
 	EXPECT_TRUE(expires(self->fd, 0, 0));
-	/* What it was before it was switched off is forgotten. */
+	/* The settings from before expiry was disabled are not kept. */
 	EXPECT_EQ(0, flush_periodic(self->fd, 1, 0, 0));
 	EXPECT_TRUE(expires(self->fd, 1000, 10000));
 }
@@ -114,8 +112,8 @@ TEST_F(own, works_on_every_descriptor_with_cap_sys_admin)
 }
 
 /*
- * Not delivered before any sweep. Each of these comes first after a message has expired,
- * as one of them may well have removed it for the next.
+ * No call returns an expired message before any sweep. Each of the following tests makes a different call first, as
+ * the first call may remove the messages for later ones.
  */
 /* spec: 7-cleans */
 TEST_F(own, read_skips_expired_messages)
@@ -127,7 +125,7 @@ TEST_F(own, read_skips_expired_messages)
 	expect_expired(_metadata, self->fd, 2, 8);
 }
 
-/* Who looked may have removed them or not: they are accounted for. */
+/* The calls may have removed the expired messages or not; they are counted in either case. */
 static void expect_looked_over(struct __test_metadata *_metadata, int fd)
 {
 	struct kmsgpipe_stats stats = stats_of(fd);
@@ -174,7 +172,7 @@ TEST_F(own, a_sleeping_reader_gets_the_next_unexpired_message)
 	EXPECT_EQ(2, stats_of(self->fd).expired_msgs);
 }
 
-/* A full pipe of expired messages has room. */
+/* A pipe that is full of expired messages has free slots. */
 TEST_F(own, a_writer_gets_the_slots_of_expired_messages)
 {
 	char buffer[8];
@@ -204,7 +202,7 @@ TEST_F(own, unexpired_messages_are_kept)
 	char buffer[16], dump[16];
 	int which;
 
-	/* The two are further apart than this machine ever takes for what comes after. */
+	/* The margin is far above the delays of a slow machine. */
 	for (which = 0; which < 4; which++) {
 		ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
 		ASSERT_EQ(3, write(self->fd, "old", 3));
@@ -247,7 +245,7 @@ TEST_F(own, no_message_expires_early)
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, expiries[i]));
 		ASSERT_EQ(4, write(self->fd, "stay", 4));
-		/* Time for some sweeps. */
+		/* Enough time for some sweeps. */
 		sleep_ms(20);
 		EXPECT_EQ(4, fionread(self->fd));
 		EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->fd));
@@ -257,8 +255,8 @@ TEST_F(own, no_message_expires_early)
 }
 
 /*
- * Not a moment too early or too late: what was read may be no older than 50 ms, and what was not no
- * younger, as far as the clock can tell from outside.
+ * A message that was read is at most 50 ms old, and one that was not is at least 50 ms old, as far as timestamps
+ * around the calls can tell.
  */
 TEST_F(own, a_message_expires_exactly_at_its_age)
 {
@@ -284,7 +282,7 @@ TEST_F(own, a_message_expires_exactly_at_its_age)
 		}
 	}
 	EXPECT_EQ(expired, stats_of(self->fd).expired_msgs);
-	/* Nor is it swept away before. */
+	/* The sweeper does not remove a message early either. */
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, 50));
 	before = now_ns();
 	ASSERT_EQ(1, write(self->fd, "x", 1));
@@ -292,7 +290,7 @@ TEST_F(own, a_message_expires_exactly_at_its_age)
 	EXPECT_LE(50 * MS, now_ns() - before);
 }
 
-/* The message that a reader was woken for expires before the reader runs: it sleeps on. */
+/* The message that a reader was woken for expires before the reader runs: the reader sleeps again. */
 TEST_F(own, a_message_can_expire_before_the_woken_reader_runs)
 {
 	char buffer[8];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Pipes made at run time: their nodes, names, numbers and limits, and what is refused. */
+/* Pipes that are created at run time: their nodes, names, ids and limits, and requests that are refused. */
 #include "lib/files.h"
 #include "lib/harness.h"
 #include "lib/memory.h"
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-/* ---- What a new pipe is ---- */
+/* ---- A new pipe ---- */
 
 /* spec: 1-char-devices 2-more-pipes 11-char-device */
 TEST_F(registry, node_and_sysfs_exist_when_create_returns)
@@ -116,7 +116,7 @@ TEST_F(registry, each_pipe_has_its_own_queue)
 	EXPECT_EQ(4, stats_of(fds[2]).depth_msgs);
 	EXPECT_EQ(-EAGAIN, TRY(write(fds[2], "x", 1)));
 	EXPECT_EQ(1, write(fds[0], "x", 1));
-	/* What one is told to do, no other does. */
+	/* A request to one pipe does not affect another. */
 	ASSERT_EQ(0, ioctl(fds[2], KMSGPIPE_CLEAR_QUEUE));
 	EXPECT_EQ(1, stats_of(fds[1]).depth_msgs);
 	EXPECT_EQ(1, stats_of(fds[1]).head_seq);
@@ -143,9 +143,9 @@ TEST_F(registry, pipe_and_messages_stay_without_an_open_descriptor)
 	close(fd);
 }
 
-/* ---- What is refused ---- */
+/* ---- Refused requests ---- */
 
-/* What CREATE_NEW says; a pipe that was made is taken away again. */
+/* The result of CREATE_NEW; a created pipe is destroyed again. */
 static long attempt(const struct kmsgpipe_create *create)
 {
 	long ret = create_pipe(create);
@@ -170,7 +170,7 @@ TEST_F(registry, limits_at_their_bounds)
 		{ 1, 0, -EINVAL }, { 1, 65536, 0 }, { 1, 65537, -EINVAL },
 		{ 1, 0x80000000, -EINVAL }, { 1, 0xffffffff, -EINVAL },
 		{ 0, 0, -EINVAL }, { 0xffffffff, 0xffffffff, -EINVAL }, { 0x80000000, 0x80000000, -EINVAL },
-		/* The product, at most 64 MiB. */
+		/* The product of both limits is at most 64 MiB. */
 		{ 1048576, 64, 0 }, { 1048576, 65, -EINVAL }, { 1024, 65536, 0 }, { 1025, 65536, -EINVAL },
 		{ 65536, 1024, 0 }, { 65537, 1024, -EINVAL }, { 1048576, 65536, -EINVAL },
 	};
@@ -243,7 +243,7 @@ TEST_F(registry, bad_memory_creates_no_pipe)
 	memcpy(memory + 4097 - sizeof(create), &create, sizeof(create) - 1);
 	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_CREATE_NEW, memory + 4097 - sizeof(create))));
 	EXPECT_EQ(1, count_pipes());
-	/* The structure up to the page's last byte is enough, and memory to write to is not needed. */
+	/* A structure that ends with its page is enough, and read-only memory, too. */
 	memcpy(memory + 4096 - sizeof(create), &create, sizeof(create));
 	ASSERT_EQ(0, mprotect(memory, 4096, PROT_READ));
 	EXPECT_LE(1, TRY(ioctl(self->fd, KMSGPIPE_CREATE_NEW, memory + 4096 - sizeof(create))));
@@ -287,10 +287,10 @@ TEST_F(registry, names_up_to_the_limit_are_accepted)
 		EXPECT_TRUE(is_there(node)) TH_LOG("%s", node);
 		ASSERT_EQ(0, destroy_id(id));
 	}
-	/* No room for the zero. */
+	/* A name without room for the terminating zero. */
 	memset(create.name, 'a', sizeof(create.name));
 	EXPECT_EQ(-EINVAL, attempt(&create));
-	/* No name. */
+	/* An empty name. */
 	create = default_pipe();
 	ASSERT_LE(1, id = create_pipe(&create));
 	snprintf(node, sizeof(node), "/dev/kmsgpipe%ld", id);
@@ -338,7 +338,7 @@ TEST_F(registry, named_pipes_are_in_a_directory)
 
 	ASSERT_LE(1, create_pipe(&unnamed));
 	ASSERT_FALSE(is_there("/dev/kmsgpipe"));
-	/* It comes with the first and goes with the last. */
+	/* The directory is created with the first named pipe and removed with the last one. */
 	ASSERT_LE(1, create_pipe(&a));
 	ASSERT_EQ(0, lstat("/dev/kmsgpipe", &file));
 	EXPECT_EQ(S_IFDIR | 0755, file.st_mode);
@@ -349,7 +349,7 @@ TEST_F(registry, named_pipes_are_in_a_directory)
 	EXPECT_TRUE(is_there("/dev/kmsgpipe/b"));
 	ASSERT_EQ(0, destroy_word("b"));
 	EXPECT_FALSE(is_there("/dev/kmsgpipe"));
-	/* One that somebody has made stays, as who has bound it somewhere wants it. */
+	/* A directory that a user created is kept, as it may be a mount point. */
 	ASSERT_EQ(0, mkdir("/dev/kmsgpipe", 0755));
 	ASSERT_LE(1, create_pipe(&a));
 	EXPECT_TRUE(is_there("/dev/kmsgpipe/a"));
@@ -369,7 +369,7 @@ TEST_F(registry, bytes_after_the_name_must_be_zero)
 			create.name[place] = 0;
 		else if (place > 2)
 			create.name[place] = 'x';
-		/* "a" and "ab" are names; all else is a zero with something behind it. */
+		/* "a" and "ab" are names; all others have a byte after the first zero. */
 		EXPECT_EQ(place == 1 || place == 2 ? 0 : -EINVAL, attempt(&create)) TH_LOG("place %zu", place);
 	}
 	EXPECT_EQ(1, count_pipes());
@@ -384,18 +384,18 @@ TEST_F(registry, a_name_in_use_is_eexist)
 	ASSERT_LE(1, create_pipe(&a));
 	EXPECT_EQ(-EEXIST, create_pipe(&a));
 	EXPECT_LE(1, create_pipe(&longer));
-	/* Looks like the number of pipe 0 and is another node. */
+	/* A pipe named "0" is not pipe 0. */
 	EXPECT_LE(1, id = create_pipe(&number));
 	EXPECT_EQ(-EEXIST, create_pipe(&number));
 	EXPECT_TRUE(is_there("/dev/kmsgpipe/0"));
 	EXPECT_EQ(4, count_pipes());
-	/* A refused creation takes no number. */
+	/* A refused request uses up no id. */
 	for (i = 0; i < 10; i++)
 		ASSERT_EQ(-EEXIST, create_pipe(&a));
 	fd = try_open("/dev/kmsgpipe/name", O_RDWR);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, destroy_pipe(fd));
-	/* Free again although the destroyed pipe is still open. */
+	/* The name is free although the destroyed pipe is still open. */
 	EXPECT_EQ(next_id(id), create_pipe(&a));
 	EXPECT_EQ(-ENODEV, TRY(write(fd, "x", 1)));
 	close(fd);
@@ -413,19 +413,19 @@ TEST_F(registry, ids_increase)
 		ASSERT_EQ(next_id(id), create_pipe(&create));
 		id = next_id(id);
 	}
-	/* What was used is not used again soon, whether it is the last one or in between. */
+	/* An id is not reused soon, whether it was the last one or not. */
 	ASSERT_EQ(0, destroy_id(id));
 	ASSERT_EQ(0, destroy_id(next_id(first)));
 	ASSERT_EQ(next_id(id), create_pipe(&create));
 	id = next_id(id);
-	/* What is refused takes none. */
+	/* A refused request uses up no id. */
 	create.msg_size = 0;
 	EXPECT_EQ(-EINVAL, create_pipe(&create));
 	create = default_pipe();
 	EXPECT_EQ(next_id(id), create_pipe(&create));
 }
 
-/* What runs in a container may have a copy of a pipe's node that outlives the pipe. */
+/* A container may have a copy of a pipe's node that outlives the pipe. */
 TEST_F_TIMEOUT(registry, a_copied_node_does_not_open_a_later_pipe, 120)
 {
 	static const char *const copies[2] = { "/tmp/copy-of-a-node", "/tmp/copy-of-a-named-node" };

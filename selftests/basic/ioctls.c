@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The requests: what they return, to whom, and what they refuse.
- */
+/* Ioctl requests: their results, the privileges they need, and requests that are refused. */
 #include "lib/harness.h"
 #include "lib/memory.h"
 #include "lib/pipe.h"
@@ -69,7 +67,7 @@ TEST_F(pipe, every_byte_of_the_statistics_is_written)
 /* spec: 6-get-stats */
 TEST_F(pipe, work_on_every_descriptor)
 {
-	/* Beside the two descriptors of the fixture, which may do both. */
+	/* Further descriptors; the two of the fixture are open for reading and writing. */
 	static const struct {
 		int flags;
 		unsigned int readers, writers;
@@ -97,7 +95,7 @@ TEST_F(pipe, bad_memory_is_efault)
 	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_GET_STATS, readonly)));
 }
 
-/* All requests there are. */
+/* All requests that exist. */
 static const struct {
 	unsigned int request;
 	int privileged;
@@ -121,8 +119,8 @@ static int is_known(unsigned int request)
 }
 
 /*
- * Tries every number with every direction and many sizes, those of all structures among them;
- * returns the first one that is not ENOTTY and should be.
+ * Tries every number with every direction and many sizes, those of all structures included. Returns the first request
+ * that is not ENOTTY and should be.
  */
 static unsigned int unknown_but_answered(int fd)
 {
@@ -150,7 +148,7 @@ TEST_F_TIMEOUT(pipe, unknown_requests_are_enotty, 120)
 		EXPECT_EQ(-ENOTTY, TRY(ioctl(self->fd, others[i], NULL)));
 }
 
-/* Each known request with another direction, another size or another letter. */
+/* Each request with another direction, another size or another type. */
 /* spec: 9-enotty */
 TEST_F(pipe, requests_with_another_direction_size_or_type_are_enotty)
 {
@@ -176,7 +174,7 @@ TEST_F(pipe, requests_with_another_direction_size_or_type_are_enotty)
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
 }
 
-/* Only as wide as it is: what is above the 32 bits of a request is not looked at. */
+/* The kernel ignores the upper 32 bits of a request. */
 /* spec: 11-ioctl */
 TEST_F(pipe, upper_bits_of_a_request_are_ignored)
 {
@@ -186,7 +184,7 @@ TEST_F(pipe, upper_bits_of_a_request_are_ignored)
 	EXPECT_EQ(128, stats.max_msgs);
 }
 
-/* The privilege comes first: before the argument, and whatever it is. */
+/* The privilege is checked before the argument is read. */
 static int without_privilege(int fd)
 {
 	void *const arguments[] = { NULL, bad_address, (void *)-1, (void *)(1UL << 63) };
@@ -221,7 +219,10 @@ TEST_F_TIMEOUT(pipe, without_privilege_no_argument_is_read, 120)
 	EXPECT_TRUE(unchanged(&before, self->fd));
 }
 
-/* A destroyed pipe answers nothing but that it is gone, and that only to whom it may concern. */
+/*
+ * A destroyed pipe fails all requests with ENODEV; a request without the privilege that it needs still fails with
+ * EPERM.
+ */
 static int on_destroyed(int fd, int privileged)
 {
 	int length;
@@ -257,7 +258,7 @@ TEST_F_TIMEOUT(pipe, requests_to_a_destroyed_pipe_are_enodev, 120)
 	close(fd);
 }
 
-/* Runs in a child without privilege; returns its exit status. */
+/* Runs the checks in a child without privilege and returns its exit status. */
 static int unprivileged(int fd)
 {
 	struct kmsgpipe_stats stats;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Lengths of messages, and numbers of their pieces, at their bounds: 1, the most, one more, 2^31, 2^32 - 1, 2^63
- * and -1. (Limits of pipes are in `params` and `instances`, of the module in `unload`, numbers in sysfs in
- * `views`, lengths of dumps in `dump`.)
+ * Lengths of messages and numbers of segments at their bounds: 1, the maximum, one more, 2^31, 2^32 - 1, 2^63 and -1.
+ * (Limits of pipes are tested in `params` and `instances`, module parameters in `load`, numbers in sysfs in
+ * `views_sysfs`, sizes of dumps in `dump`.)
  */
 #include "lib/harness.h"
 #include "lib/own_fixture.h"
@@ -17,7 +17,7 @@ static const size_t lengths[] = {
 	1, MOST - 1, MOST, MOST + 1, 1UL << 31, UINT32_MAX, 1UL << 32, 1UL << 63, SIZE_MAX,
 };
 
-/* What the kernel says of memory of this length before it asks anybody: an address may not overflow. */
+/* Whether the kernel accepts a buffer of this length: its end must be a user address. */
 static int is_memory(size_t len)
 {
 	return len < 1UL << 47;
@@ -50,7 +50,7 @@ TEST_F(own, read_lengths_at_their_bounds)
 		long expected = lengths[i] < MOST ? -EMSGSIZE : is_memory(lengths[i]) ? MOST : -EFAULT;
 
 		ASSERT_EQ(MOST, write(self->nonblocking, bytes, MOST));
-		/* That there is more memory than there is does no harm: it is not touched. */
+		/* A length beyond the end of the buffer does no harm, as only the message is copied. */
 		EXPECT_EQ(expected, TRY(read(self->nonblocking, bytes, lengths[i]))) TH_LOG("%#zx", lengths[i]);
 		EXPECT_EQ(expected != MOST, stats_of(self->fd).depth_msgs);
 		if (expected != MOST)
@@ -62,11 +62,11 @@ TEST_F(own, segment_counts_at_their_bounds)
 {
 	static struct iovec pieces[IOV_MAX + 1];
 	static char bytes[MOST], read_back[MOST];
-	/* volatile, so that the compiler does not see it coming. */
+	/* volatile, as the compiler would warn of such constants. */
 	static const volatile int too_many[] = { IOV_MAX + 1, INT_MAX, INT_MIN, -1 };
 	size_t i;
 
-	/* One byte each, as many as fit, and empty ones up to what the kernel takes. */
+	/* One byte in each segment up to the message limit, then empty segments up to the kernel's limit. */
 	for (i = 0; i <= IOV_MAX; i++) {
 		pieces[i] = (struct iovec){ &bytes[i % MOST], i < MOST };
 		bytes[i % MOST] = i;
@@ -79,7 +79,7 @@ TEST_F(own, segment_counts_at_their_bounds)
 	EXPECT_EQ(2, stats_of(self->fd).depth_msgs);
 	pieces[IOV_MAX - 1].iov_len = 1;
 	EXPECT_EQ(-EMSGSIZE, TRY(writev(self->nonblocking, pieces, IOV_MAX)));
-	/* Lengths that overflow together, and one that is negative. */
+	/* Lengths whose sum overflows, and a negative one. */
 	pieces[0].iov_len = SSIZE_MAX;
 	EXPECT_EQ(-EFAULT, TRY(writev(self->nonblocking, pieces, 2)));
 	pieces[0].iov_len = SIZE_MAX;

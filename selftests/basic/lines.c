@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * KMSGPIPE_MODE_LINES: each line of a write is a message. Lengths, room, waiting and signals; what is kept of a
- * line between two writes is in lines_kept.c.
+ * KMSGPIPE_MODE_LINES: each line of a write is a message. Lengths, room, waiting and signals. The partial line
+ * between two writes is tested in lines_kept.c.
  */
 #include "lib/harness.h"
 #include "lib/lines_fixture.h"
@@ -15,7 +15,7 @@
 #include <linux/io_uring.h>
 #include <signal.h>
 
-/* ---- What becomes a message ---- */
+/* ---- Splitting ---- */
 
 TEST_F(lines, each_line_is_a_message_with_its_newline)
 {
@@ -124,7 +124,7 @@ TEST_F(lines, a_write_of_no_bytes_changes_nothing)
 		EXPECT_EQ(0, TRY(writev(self->fd, none, 2)));
 		EXPECT_TRUE(unchanged(&before, self->fd));
 		EXPECT_EQ(2, line_bytes(self->fd));
-		/* Nor in a full pipe. */
+		/* The same in a full pipe. */
 		fill(self->plain);
 	}
 }
@@ -171,13 +171,13 @@ TEST_F(lines, a_first_line_that_is_too_long_is_emsgsize)
 	after.refused_size = before.refused_size;
 	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
 	EXPECT_EQ(0, line_bytes(self->fd));
-	/* With what was kept it is longer. */
+	/* The partial line counts, too. */
 	ASSERT_EQ(2, write_text(self->fd, "ab"));
 	EXPECT_EQ(-EMSGSIZE, write_text(self->fd, "0123456789abcd\n"));
 	EXPECT_EQ(-EMSGSIZE, write_text(self->fd, "0123456789abcde"));
 	EXPECT_EQ(2, line_bytes(self->fd));
 	EXPECT_EQ(0, stats_of(self->fd).enqueued_msgs);
-	/* Whether there is room or not. */
+	/* With free slots and without. */
 	fill(self->plain);
 	EXPECT_EQ(-EMSGSIZE, write_text(self->fd, "0123456789abcd\n"));
 	EXPECT_EQ(-EMSGSIZE, write_text(self->nonblocking, "0123456789abcdef\n"));
@@ -247,14 +247,14 @@ TEST_F(lines, a_nonblocking_write_accepts_the_lines_that_fit)
 
 	EXPECT_EQ(8, write_text(self->nonblocking, "1\n2\n3\n4\n5\n6\n"));
 	EXPECT_EQ(0, line_bytes(self->nonblocking));
-	/* It did not end with the error. */
+	/* The call that succeeded is not counted as refused. */
 	EXPECT_EQ(before.refused_full, stats_of(self->fd).refused_full);
 	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "5\n6\n"));
 	EXPECT_EQ(before.refused_full + 1, stats_of(self->fd).refused_full);
 	EXPECT_EQ(before.enqueued_msgs + 4, stats_of(self->fd).enqueued_msgs);
 	EXPECT_EQ(before.enqueued_bytes + 8, stats_of(self->fd).enqueued_bytes);
 	EXPECT_STREQ("1\n", read_text(self->reading, 100));
-	/* What follows lines that were not accepted is not kept. */
+	/* Nothing that follows a line that was not accepted is kept. */
 	EXPECT_EQ(2, write_text(self->nonblocking, "5\n6\nta"));
 	EXPECT_EQ(0, line_bytes(self->nonblocking));
 	EXPECT_STREQ("2\n", read_text(self->reading, 100));
@@ -350,7 +350,7 @@ TEST_F(lines, a_signal_before_the_first_line_is_eintr)
 	EXPECT_EQ(-EINTR, finish_call(&call));
 	EXPECT_EQ(2, line_bytes(self->fd));
 	EXPECT_EQ(4, stats_of(self->fd).enqueued_msgs);
-	/* Or goes on where it was. */
+	/* With SA_RESTART the call continues. */
 	on_sigusr1(SA_RESTART);
 	start_call(&call);
 	await_writers(self->fd, 1);
@@ -364,7 +364,7 @@ TEST_F(lines, a_signal_before_the_first_line_is_eintr)
 	EXPECT_MESSAGES(self, "abc\n");
 }
 
-/* ---- Other ways to write ---- */
+/* ---- Other calls ---- */
 
 TEST_F(lines, io_uring_writes_lines)
 {
@@ -377,12 +377,12 @@ TEST_F(lines, io_uring_writes_lines)
 	ASSERT_EQ(1, ring_submit(&ring, &write));
 	EXPECT_EQ(10, ring_complete(&ring));
 	EXPECT_EQ(2, line_bytes(self->fd));
-	/* Those that fit. */
+	/* The lines that fit are written at once. */
 	write.addr = (uintptr_t)"ree\n4\n5\n";
 	write.len = 8;
 	ASSERT_EQ(1, ring_submit(&ring, &write));
 	EXPECT_EQ(6, ring_complete(&ring));
-	/* When there is room. */
+	/* This write completes when there is room. */
 	write.addr = (uintptr_t)"5\nx";
 	write.len = 3;
 	ASSERT_EQ(1, ring_submit(&ring, &write));
@@ -403,7 +403,7 @@ TEST_F(lines, splice_writes_lines)
 	ASSERT_EQ(10, write_text(ends[1], "one\ntwo\nth"));
 	EXPECT_EQ(10, splice(ends[0], NULL, self->nonblocking, NULL, 4096, 0));
 	EXPECT_EQ(2, line_bytes(self->nonblocking));
-	/* What does not fit stays in the other pipe. */
+	/* Lines that do not fit stay in the other pipe. */
 	ASSERT_EQ(8, write_text(ends[1], "ree\n4\n5\n"));
 	EXPECT_EQ(6, splice(ends[0], NULL, self->nonblocking, NULL, 4096, 0));
 	EXPECT_EQ(-EAGAIN, TRY(splice(ends[0], NULL, self->nonblocking, NULL, 4096, 0)));

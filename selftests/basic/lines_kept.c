@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The beginning of a line that an open file keeps with KMSGPIPE_MODE_LINES: each file has its own, a line has
- * the sender of its beginning, the beginning takes no slot, and closing the file sends it.
+ * The partial line that an open file keeps in KMSGPIPE_MODE_LINES: each open file has its own, it has the sender of
+ * its beginning, it takes no slot, and closing the file sends it.
  */
 #include "lib/harness.h"
 #include "lib/lines_fixture.h"
@@ -20,7 +20,7 @@ TEST_F(lines, close_sends_the_partial_line)
 	int file = open_for_lines(self->id, O_WRONLY), copy = dup(file);
 
 	ASSERT_EQ(6, write_text(file, "one\ntw"));
-	/* Not as long as there is a descriptor of it. */
+	/* The file is open as long as another descriptor of it exists. */
 	close(file);
 	EXPECT_EQ(2, line_bytes(copy));
 	EXPECT_EQ(1, write_text(copy, "o"));
@@ -132,12 +132,12 @@ TEST_F(lines, a_partial_line_takes_no_slot)
 	EXPECT_EQ(2, write_text(self->nonblocking, "ab"));
 	EXPECT_EQ(2, write_text(self->nonblocking, "cd"));
 	EXPECT_EQ(4, line_bytes(self->nonblocking));
-	/* Nor does a file that waits have to wait. */
+	/* A blocking file does not wait either. */
 	EXPECT_EQ(3, write_text(self->fd, "efg"));
 	EXPECT_EQ(3, line_bytes(self->fd));
 	EXPECT_TRUE(unchanged(&before, self->fd));
 	EXPECT_EQ(0, poll_now(self->plain));
-	/* A line does. */
+	/* The end of the line needs a slot. */
 	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "\n"));
 	EXPECT_EQ(4, line_bytes(self->nonblocking));
 }
@@ -159,7 +159,7 @@ TEST_F(lines, a_write_that_is_eagain_leaves_the_partial_line)
 	EXPECT_MESSAGES(self, "abc\n");
 }
 
-/* ---- Whose it is ---- */
+/* ---- Owner ---- */
 
 TEST_F(lines, each_open_file_has_its_own_partial_line)
 {
@@ -195,7 +195,7 @@ TEST_F(lines, clear_expiry_and_reads_do_not_change_a_partial_line)
 	EXPECT_MESSAGES(self, "abc\n");
 }
 
-/* A write is refused once, whether it goes on with the line or sends it first, as other ids do. */
+/* A write is refused once, whether it continues the partial line or, with other ids, would send it first. */
 TEST_F(lines, a_partial_line_longer_than_msg_size_refuses_each_write_once)
 {
 	unsigned long long before;
@@ -227,9 +227,9 @@ TEST_F(lines, destroy_discards_the_partial_line)
 	self->fd = dup(self->reading);
 }
 
-/* ---- Its sender ---- */
+/* ---- Sender ---- */
 
-/* Writes a text as this user and group; returns that process's id, which has ended. */
+/* Writes a text as this user and group in a child process, and returns its process id after it has ended. */
 static pid_t put_as(int fd, uid_t uid, gid_t gid, const char *text)
 {
 	pid_t child = fork();
@@ -244,7 +244,7 @@ static pid_t put_as(int fd, uid_t uid, gid_t gid, const char *text)
 	return child;
 }
 
-/* Whether the oldest message, which it takes, is this one of this sender. */
+/* Reads the oldest message; returns whether it is this one, of this sender. */
 static int next_is(FIXTURE_DATA(lines) *self, const char *text, uid_t uid, gid_t gid, pid_t pid)
 {
 	struct kmsgpipe_stats stats = stats_of(self->fd);
@@ -253,19 +253,19 @@ static int next_is(FIXTURE_DATA(lines) *self, const char *text, uid_t uid, gid_t
 	       stats.head_len == strlen(text) && !strcmp(text, read_text(self->reading, 100));
 }
 
-TEST_F(lines, a_line_has_the_sender_of_the_write_that_ends_it)
+TEST_F(lines, a_line_has_the_sender_of_its_beginning)
 {
 	pid_t child = put_as(self->fd, 1234, 5678, "one\ntwo\n");
 
 	EXPECT_TRUE(next_is(self, "one\n", 1234, 5678, child));
 	EXPECT_TRUE(next_is(self, "two\n", 1234, 5678, child));
-	/* Of several writes. */
+	/* A line that several writes make up. */
 	ASSERT_EQ(2, write_text(self->fd, "ab"));
 	ASSERT_EQ(2, write_text(self->fd, "c\n"));
 	EXPECT_TRUE(next_is(self, "abc\n", 0, 0, getpid()));
 }
 
-TEST_F(lines, a_line_sent_by_close_has_the_sender_of_its_last_write)
+TEST_F(lines, a_line_sent_by_close_has_the_sender_of_its_beginning)
 {
 	int file = open_for_lines(self->id, O_WRONLY);
 	pid_t child = put_as(file, 1234, 5678, "one\ntw");
@@ -347,15 +347,15 @@ TEST_F(lines, a_write_in_a_page_fault_does_not_stall_other_files)
 	close(uffd);
 }
 
-/* ---- Many at once ---- */
+/* ---- Many writers ---- */
 
 #define CUTTING 3
 #define SHARING 2
 
-/* What a writer is to send: so many lines, each with its letter, its number and some more. */
+/* What a writer sends: numbered lines that carry its letter. */
 struct writing {
 	long id;
-	int fd; /* one for whole lines, which others have too; -1: one of its own, for pieces of lines */
+	int fd; /* a shared descriptor for whole lines; -1 for a file of its own and pieces of lines */
 	char letter;
 	unsigned long lines;
 	unsigned long long chance;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The mode of an open file: who sets it and what it begins with, where it is shown, and what it is to read
- * with KMSGPIPE_MODE_WHOLE and KMSGPIPE_MODE_EOF. KMSGPIPE_MODE_LINES is in lines.c.
+ * The mode of an open file: setting it, the default mode, where it is shown, and reads with KMSGPIPE_MODE_WHOLE and
+ * KMSGPIPE_MODE_EOF. KMSGPIPE_MODE_LINES is tested in lines.c.
  */
 #include "lib/files.h"
 #include "lib/harness.h"
@@ -15,7 +15,7 @@
 #include <linux/io_uring.h>
 #include <sys/sendfile.h>
 
-/* All modes that there are, and how they are shown. */
+/* All modes, and their names. */
 static const struct {
 	unsigned int mode;
 	const char *words;
@@ -33,11 +33,11 @@ static const struct {
 };
 
 #define MODES ARRAY_SIZE(modes)
-/* Those that go with one another, and all of them. */
+/* All modes that can be combined, and all modes. */
 #define TOGETHER (KMSGPIPE_MODE_WHOLE | KMSGPIPE_MODE_EOF | KMSGPIPE_MODE_LINES)
 #define KNOWN (TOGETHER | KMSGPIPE_MODE_RECORDS)
 
-/* What records do not go with. */
+/* Modes that cannot be combined with RECORDS. */
 static const unsigned int clashes[] = {
 	KMSGPIPE_MODE_RECORDS | KMSGPIPE_MODE_WHOLE,
 	KMSGPIPE_MODE_RECORDS | KMSGPIPE_MODE_LINES,
@@ -96,7 +96,7 @@ TEST_F(own, bad_memory_is_efault)
 	}
 	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_GET_MODE, readonly)));
 	EXPECT_EQ(KMSGPIPE_MODE_EOF, mode_of(self->fd));
-	/* Memory to write to is not needed to set it. */
+	/* Read-only memory is enough for the argument. */
 	EXPECT_EQ(0, TRY(ioctl(self->fd, KMSGPIPE_SET_MODE, readonly)));
 	EXPECT_EQ(0, mode_of(self->fd));
 }
@@ -110,7 +110,7 @@ TEST_F(own, set_mode_is_ebusy_with_a_rest)
 	for (i = 0; i < MODES; i++)
 		EXPECT_EQ(-EBUSY, set_mode(self->fd, modes[i].mode));
 	EXPECT_EQ(0, mode_of(self->fd));
-	/* Another open file has none. */
+	/* The mode of another open file can still be set. */
 	EXPECT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_WHOLE));
 	EXPECT_STREQ("age", read_text(self->fd, 100));
 	EXPECT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_WHOLE));
@@ -174,7 +174,7 @@ TEST_F(own, set_mode_needs_no_privilege)
 	EXPECT_EQ(KMSGPIPE_MODE_WHOLE, mode_of(self->fd));
 }
 
-/* ---- What a file begins with ---- */
+/* ---- The default mode ---- */
 
 static const char *default_mode(long id)
 {
@@ -185,7 +185,7 @@ static const char *default_mode(long id)
 	return text;
 }
 
-/* Whether this is the default mode of the pipe: as it is shown, and of files that are opened. */
+/* Whether this is the default mode of the pipe: in sysfs, and for files that are opened. */
 static int begins_with(long id, size_t which)
 {
 	char text[64];
@@ -241,15 +241,15 @@ TEST_F(own, sysfs_sets_the_default_mode)
 	for (i = 0; i < 2 * MODES; i++) {
 		const char *words = modes[i / 2].words;
 
-		/* With the end of the line and without. */
+		/* With a newline at the end and without. */
 		snprintf(text, sizeof(text), "%s%s", words, i % 2 ? "\n" : "");
 		EXPECT_EQ((long)strlen(text), spill(sysfs_file(self->id, "default_mode"), text)) TH_LOG("%s", words);
 		EXPECT_TRUE(begins_with(self->id, i / 2)) TH_LOG("%s: '%s'", words, default_mode(self->id));
-		/* Files that are open stay as they are. */
+		/* Open files keep their mode. */
 		EXPECT_EQ(KMSGPIPE_MODE_EOF, mode_of(self->fd));
 		EXPECT_EQ(0, mode_of(self->nonblocking));
 	}
-	/* In any order. */
+	/* The names may be in any order. */
 	EXPECT_EQ(15, spill(sysfs_file(self->id, "default_mode"), "lines,whole,eof"));
 	EXPECT_TRUE(begins_with(self->id, MODES - 1)) TH_LOG("'%s'", default_mode(self->id));
 }
@@ -267,7 +267,7 @@ TEST_F(own, sysfs_refuses_an_invalid_mode)
 		EXPECT_EQ(-EINVAL, spill(sysfs_file(self->id, "default_mode"), bad[i])) TH_LOG("'%s'", bad[i]);
 		EXPECT_STREQ("eof,lines\n", default_mode(self->id)) TH_LOG("'%s'", bad[i]);
 	}
-	/* Nothing written is nothing set. */
+	/* A write of no bytes sets nothing. */
 	EXPECT_EQ(0, spill(sysfs_file(self->id, "default_mode"), ""));
 	EXPECT_STREQ("eof,lines\n", default_mode(self->id));
 }
@@ -284,7 +284,7 @@ TEST_F(own, fdinfo_shows_the_mode)
 		fdinfo(self->fd, text, sizeof(text));
 		snprintf(line, sizeof(line), "\nkmsgpipe-modes:\t%s\n", modes[i].words);
 		EXPECT_TRUE(strstr(text, line) != NULL) TH_LOG("%s", text);
-		/* What was there before is there. */
+		/* The other lines of fdinfo are still there. */
 		EXPECT_TRUE(strstr(text, "\nkmsgpipe-mode:\trw\n") != NULL) TH_LOG("%s", text);
 		EXPECT_EQ(self->id, value_of(text, "kmsgpipe-id"));
 		EXPECT_EQ(0, value_of(text, "kmsgpipe-sent-msgs"));
@@ -331,14 +331,17 @@ TEST_F(own, whole_read_of_a_longer_message_is_emsgsize)
 	EXPECT_TRUE(unchanged(&before, self->fd));
 	EXPECT_EQ(0, rest_bytes(self->fd));
 	EXPECT_EQ(7, fionread(self->fd));
-	/* Another open file takes it in pieces, whatever this one does. */
+	/* Another open file reads it in pieces. */
 	EXPECT_STREQ("mes", read_text(self->nonblocking, 3));
 	ASSERT_EQ(3, write_text(self->fd, "fit"));
 	EXPECT_STREQ("fit", read_text(self->fd, 3));
 	EXPECT_STREQ("sage", read_text(self->nonblocking, 100));
 }
 
-/* A pipe(2) of two pages with one byte in it, and a pipe with a message of this length, to be read whole. */
+/*
+ * Returns a descriptor for whole reads of a pipe with one message of this length. `ends` is a pipe(2) of two pages
+ * with one byte in it.
+ */
 static int to_be_spliced(int ends[2], size_t len)
 {
 	static char message[65536];
@@ -383,7 +386,7 @@ TEST_F(own, whole_splice_of_more_than_a_pipe_holds_is_emsgsize)
 		EXPECT_EQ(-EMSGSIZE, TRY(splice(fd, NULL, ends[1], NULL, 65536, SPLICE_F_NONBLOCK)));
 		EXPECT_EQ(-EMSGSIZE, TRY(sendfile(ends[1], fd, NULL, 65536)));
 		EXPECT_EQ(1, stats_of(fd).depth_msgs);
-		/* The same when that is empty. */
+		/* The second turn tries it with an empty pipe(2). */
 		EXPECT_EQ(turn ? -EAGAIN : 1, TRY(read(ends[0], &byte, 1)));
 	}
 	expect_destroyed(_metadata, fd);
@@ -402,7 +405,7 @@ TEST_F(own, whole_splice_of_more_than_asked_for_is_emsgsize)
 	EXPECT_EQ(-EMSGSIZE, TRY(splice(self->fd, NULL, ends[1], NULL, 6, 0)));
 	EXPECT_EQ(-EMSGSIZE, TRY(sendfile(ends[1], self->fd, NULL, 6)));
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
-	/* With something in the other pipe, too, as long as there is room. */
+	/* The message fits beside another byte in the pipe(2). */
 	ASSERT_EQ(1, write(ends[1], "x", 1));
 	EXPECT_EQ(7, splice(self->fd, NULL, ends[1], NULL, 7, 0));
 	close(ends[0]);
@@ -431,7 +434,7 @@ TEST_F(own, eof_read_of_an_empty_pipe_returns_zero)
 		EXPECT_EQ(0, try_read(fds[i], 100));
 		EXPECT_EQ(0, fionread(fds[i]));
 	}
-	/* A rest is something, a message that does not fit is, too. */
+	/* Neither a rest nor a message that does not fit is the end. */
 	ASSERT_EQ(7, write_text(self->fd, "message"));
 	EXPECT_STREQ("mess", read_text(self->fd, 4));
 	EXPECT_EQ(0, try_read(self->nonblocking, 100));
@@ -450,7 +453,7 @@ TEST_F(own, eof_read_of_an_empty_pipe_returns_zero)
 
 TEST_F(own, eof_read_after_all_expired_returns_zero)
 {
-	/* Nothing is removed before it is looked for. */
+	/* Expired messages are removed by the read itself. */
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 3600000, .expiry_ms = 1 };
 
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_EOF));

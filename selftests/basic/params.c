@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a pipe may hold (SET_PARAMS, GET_PARAMS), who waits (TOGGLE_BLOCK, FIONBIO), and how
- * long the next message is (FIONREAD).
+ * The limits of a pipe (SET_PARAMS, GET_PARAMS), O_NONBLOCK (TOGGLE_BLOCK, FIONBIO), and the length of the next
+ * message (FIONREAD).
  */
 #include "lib/harness.h"
 #include "lib/memory.h"
@@ -13,7 +13,7 @@
 
 #define PAGE 4096
 
-/* Whether the pipe has these limits, by both ways of asking. */
+/* Whether the pipe has these limits, by GET_PARAMS and by GET_STATS. */
 static int holds(int fd, unsigned int msg_size, unsigned int max_msgs)
 {
 	struct kmsgpipe_stats stats = stats_of(fd);
@@ -55,12 +55,12 @@ TEST_F(own, limits_at_their_bounds)
 		{ 1, 1, 0 },
 		{ 0, 0, -EINVAL },
 		{ UINT32_MAX, UINT32_MAX, -EINVAL },
-		/* The product: max_bytes is 64 MiB. */
+		/* The product exceeds max_bytes, 64 MiB. */
 		{ size_max, 65, -EINVAL },
 		{ 1024, msgs_max, 0 },
 		{ 1025, msgs_max, -EINVAL },
 		{ size_max, msgs_max, -EINVAL },
-		/* Products that are small in 32 bits. */
+		/* Products that overflow 32 bits. */
 		{ 65536, 65536, -EINVAL },
 		{ size_max, 4097, -EINVAL },
 	};
@@ -101,9 +101,9 @@ TEST_F(own, a_pipe_with_messages_is_ebusy)
 
 	ASSERT_EQ(1, write(self->fd, "a", 1));
 	EXPECT_EQ(-EBUSY, set_limits(self->fd, 512, 256));
-	/* Nor to what it is already. */
+	/* Limits that do not differ are refused, too. */
 	EXPECT_EQ(-EBUSY, set_limits(self->fd, 256, 128));
-	/* What is never right is said first. */
+	/* EINVAL comes before EBUSY. */
 	EXPECT_EQ(-EINVAL, set_limits(self->fd, 0, 128));
 	EXPECT_TRUE(holds(self->fd, 256, 128));
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
@@ -183,8 +183,8 @@ TEST_F(own, set_params_does_not_wake_a_reader)
 }
 
 /*
- * Writers sleep only while a pipe is full, and it changes only when it is empty: so they
- * have been woken and have not run yet, as others keep the one processor busy.
+ * Writers sleep only while a pipe is full, and the limits of an empty pipe alone can be changed. So the writers have
+ * been woken and have not run yet: this thread keeps them off the only processor.
  */
 TEST_F(own, woken_writers_sleep_again_if_max_msgs_shrank)
 {
@@ -219,7 +219,7 @@ TEST_F(own, a_larger_max_msgs_wakes_the_writers_that_fit)
 	ASSERT_EQ(0, set_limits(self->fd, 256, 1));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	start_writers(calls, 4, self->fd, "w", 1);
-	/* One is woken for the slot; the pipe is empty until it runs, and three go on sleeping. */
+	/* One writer is woken for the slot. The pipe is empty until it runs, and the other three sleep. */
 	run_alone(1);
 	ASSERT_EQ(1, read(self->fd, &byte, 1));
 	ASSERT_EQ(0, set_limits(self->fd, 256, 3));
@@ -254,7 +254,10 @@ TEST_F(own, a_woken_writer_is_emsgsize_if_msg_size_shrank)
 	EXPECT_EQ(5, read(self->fd, buffer, sizeof(buffer)));
 }
 
-/* Those that are woken for the only slot, by its reader and by the change, give up: the next sleeps no more. */
+/*
+ * The writers that were woken for the only slot, by the read and by the change, both fail: the next one must be
+ * woken.
+ */
 TEST_F(own, a_failing_woken_writer_passes_its_slot_on)
 {
 	struct call calls[] = {
@@ -333,7 +336,7 @@ TEST(pipe_0_can_be_changed)
 	close(fd);
 }
 
-/* What a user without privilege may do and may not; the descriptor is root's. */
+/* What a user without privilege may do with a descriptor that root has opened. */
 static int unprivileged(int fd)
 {
 	int length = -1;
@@ -366,7 +369,7 @@ TEST_F(own, set_params_needs_cap_sys_admin)
 	EXPECT_TRUE(holds(self->fd, 256, 128));
 }
 
-/* Sends messages that are too long for one of the two settings. */
+/* Writes messages that are too long for one of the two settings. */
 struct sender {
 	int fd;
 	int stop;
@@ -388,7 +391,7 @@ static void *send_both(void *arg)
 		else if (ret != -EAGAIN && !(ret == -EMSGSIZE && len == 200))
 			sender->unexpected = ret;
 		len = 208 - len;
-		/* The pipe stays busy for a moment. */
+		/* Leave the pipe busy for a moment. */
 		sched_yield();
 		read(sender->fd, buffer, sizeof(buffer));
 	}
@@ -431,13 +434,13 @@ TEST_F(own, toggle_block_toggles_o_nonblock)
 	EXPECT_EQ(-EAGAIN, TRY(write(self->fd, &byte, 1)));
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 
-	/* The argument is not looked at. */
+	/* The argument is ignored. */
 	EXPECT_EQ(0, ioctl(self->fd, KMSGPIPE_TOGGLE_BLOCK, bad_address));
 	EXPECT_EQ(flags, fcntl(self->fd, F_GETFL));
 	call = read_call(self->fd, &byte, 1);
 	start_call(&call);
 	await_readers(self->fd, 1);
-	/* Who sleeps already goes on. */
+	/* A call that already sleeps continues to sleep. */
 	EXPECT_EQ(0, ioctl(self->fd, KMSGPIPE_TOGGLE_BLOCK));
 	EXPECT_EQ(1, stats_of(self->fd).waiting_readers);
 	EXPECT_EQ(1, write(self->fd, "x", 1));
@@ -458,7 +461,7 @@ TEST_F(own, toggle_block_applies_to_the_open_file)
 	EXPECT_EQ(0, fcntl(self->fd, F_GETFL) & O_NONBLOCK);
 	EXPECT_EQ(0, fcntl(self->nonblocking, F_GETFL) & O_NONBLOCK);
 
-	/* A copy of the descriptor, in this process and in another one. */
+	/* A duplicate of the descriptor, in this process and in another one. */
 	EXPECT_EQ(0, ioctl(copy, KMSGPIPE_TOGGLE_BLOCK));
 	EXPECT_EQ(O_NONBLOCK, fcntl(self->fd, F_GETFL) & O_NONBLOCK);
 	EXPECT_EQ(-EAGAIN, TRY(read(self->fd, &byte, 1)));
@@ -512,7 +515,7 @@ TEST_F(own, fionbio_sets_o_nonblock)
 	EXPECT_EQ(O_NONBLOCK, fcntl(self->fd, F_GETFL) & O_NONBLOCK);
 	EXPECT_EQ(0, ioctl(self->fd, FIONBIO, &off));
 	EXPECT_EQ(0, fcntl(self->fd, F_GETFL) & O_NONBLOCK);
-	/* Both turn the same. */
+	/* Both requests change the same flag. */
 	EXPECT_EQ(0, ioctl(self->fd, KMSGPIPE_TOGGLE_BLOCK));
 	EXPECT_EQ(0, ioctl(self->fd, FIONBIO, &off));
 	EXPECT_EQ(0, fcntl(self->fd, F_GETFL) & O_NONBLOCK);

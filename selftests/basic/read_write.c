@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What read and write do with messages when nobody has to wait: whole messages
- * in order, exact errors, and nothing changed by a call that fails. What a read gets
- * that is too short for a message is in short_reads.c.
+ * Read and write without waiting: whole messages in order, exact errors, and no change by a call that fails. Reads
+ * that are too short for a message are tested in short_reads.c.
  */
 #include "lib/harness.h"
 #include "lib/memory.h"
@@ -12,7 +11,7 @@
 #define MSG_SIZE 256
 #define PAGE 4096
 
-/* Two pages of which the second is not accessible; returns the first one. */
+/* Maps two pages, makes the second one inaccessible, and returns the first. */
 static char *page_before_a_hole(void)
 {
 	char *map = map_pages(2 * PAGE);
@@ -87,14 +86,14 @@ TEST_F(pipe, a_message_that_is_too_long_is_emsgsize)
 
 	EXPECT_EQ(-EMSGSIZE, TRY(write(self->fd, buffer, MSG_SIZE + 1)));
 	EXPECT_EQ(-EMSGSIZE, TRY(writev(self->fd, halves, 2)));
-	/* Checked before the memory is looked at, and before anything is allocated. */
+	/* The length is checked before the memory is accessed and before any allocation. */
 	EXPECT_EQ(-EMSGSIZE, TRY(write(self->fd, bad_address, MSG_SIZE + 1)));
 	EXPECT_EQ(-EMSGSIZE, TRY(write(self->fd, bad_address, 1UL << 30)));
 	after = stats_of(self->fd);
 	EXPECT_EQ(before.enqueued_msgs, after.enqueued_msgs);
 	EXPECT_EQ(before.refused_size + 4, after.refused_size);
 	EXPECT_EQ(MSG_SIZE, write(self->fd, buffer, MSG_SIZE));
-	/* Likewise where there would be memory for it. */
+	/* The same if the pipe has spare memory. */
 	EXPECT_EQ(-EMSGSIZE, TRY(write(self->fd, buffer, MSG_SIZE + 1)));
 	EXPECT_EQ(before.enqueued_msgs + 1, stats_of(self->fd).enqueued_msgs);
 }
@@ -133,7 +132,7 @@ TEST_F(pipe, whole_read_into_a_short_buffer_is_emsgsize)
 	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_WHOLE));
 	EXPECT_EQ(5, write(self->fd, "whole", 5));
 	EXPECT_EQ(-EMSGSIZE, TRY(read(self->fd, buffer, 4)));
-	/* Nothing is what fits into nothing. */
+	/* A read of no bytes returns 0. */
 	EXPECT_EQ(0, TRY(read(self->fd, buffer, 0)));
 	EXPECT_EQ(0, TRY(readv(self->fd, &(struct iovec){ buffer, 0 }, 1)));
 	EXPECT_EQ(-EMSGSIZE, TRY(read(self->nonblocking, buffer, 4)));
@@ -195,7 +194,7 @@ TEST_F(pipe, write_from_bad_memory_queues_no_message)
 		EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad[i], 16)));
 	EXPECT_EQ(before.enqueued_msgs, stats_of(self->fd).enqueued_msgs);
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
-	/* Likewise where there is memory for it. */
+	/* The same if the pipe has spare memory. */
 	EXPECT_EQ(1, write(self->fd, "x", 1));
 	for (i = 0; i < 3; i++)
 		EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad[i], 16)));
@@ -276,7 +275,7 @@ TEST_F(pipe, pages_that_are_not_present_are_faulted_in)
 	char zeroes[16] = { 0 }, got[32];
 	struct iovec halves[] = { { "front", 5 }, { fresh, 16 } };
 
-	/* Never touched: a write reads the zero page, a read needs a page of its own. */
+	/* Memory that is not populated: a write reads the zero page, a read needs a new page. */
 	EXPECT_EQ(16, write(self->fd, fresh, 16));
 	EXPECT_EQ(5, write(self->fd, "hello", 5));
 	EXPECT_EQ(16, read(self->fd, fresh, PAGE));
@@ -284,7 +283,7 @@ TEST_F(pipe, pages_that_are_not_present_are_faulted_in)
 	ASSERT_EQ(0, madvise(fresh, PAGE, MADV_DONTNEED));
 	EXPECT_EQ(5, read(self->fd, fresh, PAGE));
 	EXPECT_EQ(0, memcmp(fresh, "hello", 5));
-	/* What was copied of it before is there once. */
+	/* Bytes that were copied before the page fault must be in the message only once. */
 	ASSERT_EQ(0, madvise(fresh, PAGE, MADV_DONTNEED));
 	EXPECT_EQ(21, writev(self->fd, halves, 2));
 	EXPECT_EQ(21, read(self->fd, got, sizeof(got)));

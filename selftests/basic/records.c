@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reading with KMSGPIPE_MODE_RECORDS: as many whole records as fit, with what is known of each message. Writing
- * is in records_sent.c.
+ * Reads with KMSGPIPE_MODE_RECORDS: as many whole records as fit, with the metadata of each message. Writes are
+ * tested in records_sent.c.
  */
 #include "lib/clock.h"
 #include "lib/harness.h"
@@ -19,7 +19,7 @@
 
 #define PAGE 4096
 
-/* The number of the next message. */
+/* The sequence number of the next message. */
 static unsigned long long next_seq(int fd)
 {
 	struct kmsgpipe_stats stats = stats_of(fd);
@@ -27,7 +27,7 @@ static unsigned long long next_seq(int fd)
 	return stats.enqueued_msgs + 1;
 }
 
-/* ---- What a record tells ---- */
+/* ---- Metadata ---- */
 
 TEST_F(own, a_record_holds_all_metadata_of_a_message)
 {
@@ -72,7 +72,7 @@ TEST_F(own, each_record_has_its_own_sender)
 	for (i = 0; i < 3; i++) {
 		children[i] = fork();
 		if (!children[i]) {
-			/* The second one has other effective ids than real ones. */
+			/* The second writer has effective ids that differ from its real ones. */
 			if (setresgid(2000 + i, i == 1 ? 7 : 2000 + i, 7) || setresuid(1000 + i, 1000 + i, 1000 + i))
 				_exit(1);
 			_exit(write(self->fd, "mine", 4) != 4);
@@ -85,19 +85,22 @@ TEST_F(own, each_record_has_its_own_sender)
 		EXPECT_EQ(1000 + i, record->uid);
 		EXPECT_EQ(2000 + i, record->gid);
 		EXPECT_EQ(children[i], record->pid);
-		/* They use a file that root has opened. */
+		/* The writers use a file that root has opened. */
 		EXPECT_EQ(KMSGPIPE_RECORD_PRIVILEGED, record->flags);
 	}
 }
 
-/* In a user namespace in which nobody is known, and a pid namespace: what is wrong with what it sees. */
+/*
+ * Checks records in a pid namespace and a user namespace without mapped ids. Returns the number of the check that
+ * fails.
+ */
 static int seen_from_namespaces(int fd)
 {
 	static char buffer[PAGE] __attribute__((aligned(8)));
 	struct kmsgpipe_record *record = (void *)buffer;
 	int i;
 
-	/* One by one, and both at once. */
+	/* Each record with a read of its own, then both with one read. */
 	for (i = 0; i < 2; i++) {
 		if (write(fd, "one", 3) != 3 || write(fd, "two", 3) != 3 || set_mode(fd, KMSGPIPE_MODE_RECORDS))
 			return 1;
@@ -118,7 +121,7 @@ TEST_F(own, ids_are_in_the_namespaces_of_the_reader)
 	if (!child) {
 		if (unshare(CLONE_NEWUSER | CLONE_NEWPID))
 			_exit(5);
-		/* Its children are in the pid namespace. */
+		/* Only children of this process are in the new pid namespace. */
 		child = fork();
 		if (!child)
 			_exit(seen_from_namespaces(self->fd));
@@ -127,7 +130,7 @@ TEST_F(own, ids_are_in_the_namespaces_of_the_reader)
 	EXPECT_EQ(0, exit_of(child));
 }
 
-/* What was behind a message in the same place before is not seen. */
+/* Earlier content of the segment does not leak into the padding. */
 TEST_F(own, padding_of_a_record_is_zero)
 {
 	static char buffer[PAGE] __attribute__((aligned(8)));
@@ -147,7 +150,7 @@ TEST_F(own, padding_of_a_record_is_zero)
 			ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_RECORDS));
 			ASSERT_EQ(count * 72, read(self->nonblocking, buffer, sizeof(buffer)));
 			ASSERT_EQ(0, set_mode(self->nonblocking, 0));
-			/* This looks at the padding. */
+			/* next_record() checks the padding. */
 			ASSERT_EQ(buffer + 72, (char *)next_record(record));
 			if (count == 2)
 				ASSERT_EQ(buffer + 144, (char *)next_record(next_record(record)));
@@ -172,7 +175,7 @@ TEST_F(own, a_dump_shows_the_same_except_deliveries)
 	EXPECT_EQ(0, memcmp(dumped, got, dump.used));
 }
 
-/* ---- How many a read gets ---- */
+/* ---- Records per read ---- */
 
 TEST_F_TIMEOUT(own, every_buffer_size_gets_the_whole_records_that_fit, 120)
 {
@@ -188,7 +191,7 @@ TEST_F_TIMEOUT(own, every_buffer_size_gets_the_whole_records_that_fit, 120)
 		seq = next_seq(self->fd);
 		for (i = 1; i <= 9; i++)
 			ASSERT_EQ(i, write(self->fd, "123456789", i));
-		/* All of it in reads of this size. */
+		/* Reads all records with buffers of this size. */
 		for (i = 1; i <= 9; i = read_so_far) {
 			for (used = 0, read_so_far = i; read_so_far <= 9 && used + record_size(read_so_far) <= size; read_so_far++)
 				used += record_size(read_so_far);
@@ -247,7 +250,7 @@ TEST_F_TIMEOUT(own, every_message_length_across_segment_boundaries, 120)
 	for (len = 1; len < 130; len++, number++)
 		ASSERT_EQ(len, write(plain, sent, numbered(sent, number, len)));
 	ASSERT_EQ(0, set_mode(fd, KMSGPIPE_MODE_RECORDS));
-	/* Some of each are cut off by the end of the buffer. */
+	/* Some records of each kind do not fit into what is left of the buffer. */
 	while (seen < number) {
 		got = read(fd, buffer, 150000);
 		ASSERT_LT(0, got);
@@ -288,7 +291,7 @@ TEST_F(own, one_read_gets_all_records_that_fit)
 	close(fd);
 }
 
-/* ---- All ways to read ---- */
+/* ---- Other calls ---- */
 
 TEST_F(own, every_read_call_returns_records)
 {
@@ -332,7 +335,7 @@ TEST_F(own, splice_does_not_split_records)
 	char byte;
 
 	ASSERT_EQ(0, pipe2(ends, O_NONBLOCK));
-	/* Not even when that is empty, which it is not. */
+	/* The record does not fit into an empty pipe(2) either. */
 	ASSERT_EQ(2 * PAGE, fcntl(ends[1], F_SETPIPE_SZ, 2 * PAGE));
 	ASSERT_EQ(1, write(ends[1], "x", 1));
 	ASSERT_EQ(2 * PAGE, write(long_fd, text, 2 * PAGE));
@@ -391,7 +394,7 @@ TEST_F(own, fionread_and_poll_agree_with_reads)
 	EXPECT_EQ(152, try_read(self->nonblocking, 152));
 }
 
-/* ---- Beside other modes, and who waits ---- */
+/* ---- Other modes, and waiting ---- */
 
 TEST_F(own, eof_read_of_an_empty_pipe_returns_zero)
 {
@@ -416,7 +419,7 @@ TEST_F(own, a_rest_of_another_file_is_not_in_the_records)
 	ASSERT_EQ(0, set_mode(self->nonblocking, KMSGPIPE_MODE_RECORDS));
 	EXPECT_TRUE(READS(self->nonblocking, seq + 1, "next"));
 	EXPECT_STREQ("age", read_text(other, 4));
-	/* A file that keeps a rest has to read it before. */
+	/* A file with a rest must read that before its mode can be set. */
 	ASSERT_EQ(7, write_text(self->fd, "message"));
 	EXPECT_STREQ("mess", read_text(other, 4));
 	EXPECT_EQ(-EBUSY, set_mode(other, KMSGPIPE_MODE_RECORDS));
@@ -441,7 +444,7 @@ TEST_F(own, an_expired_message_has_no_record)
 	EXPECT_TRUE(READS(self->nonblocking, seq + 1, "new"));
 }
 
-/* It was begun without room for a record, and keeps no rest that only a read without records could get. */
+/* The read has no room for a record, and must not leave a rest, which only a read without records could get. */
 TEST_F(own, a_mode_change_applies_to_a_waiting_read)
 {
 	char bytes[3];
@@ -468,7 +471,7 @@ TEST_F(own, waiting_reads_get_records_in_order)
 		children[i] = fork();
 		if (!children[i])
 			_exit(!READS(self->fd, seq + i, i ? "second" : "first"));
-		/* They are served in the order in which they came. */
+		/* Readers are served in FIFO order. */
 		await_readers(self->nonblocking, i + 1);
 	}
 	ASSERT_EQ(5, write_text(self->nonblocking, "first"));

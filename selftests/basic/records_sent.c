@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Writing with KMSGPIPE_MODE_RECORDS: one or more messages at a time, each behind a header. Reading is in
- * records.c.
- */
+/* Writes with KMSGPIPE_MODE_RECORDS: one or more messages, each after a header. Reads are tested in records.c. */
 #include "lib/harness.h"
 #include "lib/memory.h"
 #include "lib/pipe.h"
@@ -20,10 +17,10 @@
 
 #define PAGE 4096
 
-/* Where writes are put together. */
+/* The buffer that writes are composed in. */
 static char sent[1 << 20] __attribute__((aligned(8)));
 
-/* Three messages, which take this many bytes. */
+/* The size of the three messages of three(). */
 #define THREE (32 + 40 + 32)
 
 static size_t three(void)
@@ -34,13 +31,13 @@ static size_t three(void)
 FIXTURE(sender)
 {
 	long id;
-	/* With records. */
+	/* A file in the mode RECORDS. */
 	int fd;
-	/* Without, and one that does not wait. */
+	/* A file in no mode, with O_NONBLOCK. */
 	int plain;
 };
 
-/* With memory for messages there is a fast path; without, each is sent like one of a plain write. */
+/* With spare memory the pipe takes the fast path; without it, each message takes the path of a plain write. */
 FIXTURE_VARIANT(sender)
 {
 	int has_memory;
@@ -72,7 +69,7 @@ FIXTURE_TEARDOWN(sender)
 	close(self->fd);
 }
 
-/* ---- What is sent ---- */
+/* ---- Accepted writes ---- */
 
 TEST_F(sender, each_message_of_a_write_is_queued)
 {
@@ -107,7 +104,7 @@ TEST_F(sender, messages_written_as_records_are_read_as_records)
 
 TEST_F_TIMEOUT(sender, every_length_in_writes_of_every_size, 240)
 {
-	/* In a page, exactly one, and more. */
+	/* Messages that end in a page, with it, and after it. */
 	static const size_t lengths[] = { 1, 7, 8, 9, 255, 4064, 4065, 4071, 4072, 4073, 8192, 65536 };
 	int reader = open_id(limited_pipe(65536, 64), O_RDWR | O_NONBLOCK), fd = open_id(stats_of(reader).id, O_WRONLY);
 	static char payload[65536], got[65536];
@@ -182,9 +179,9 @@ TEST_F(sender, every_write_call_takes_records)
 	ring_close(&ring);
 }
 
-/* ---- What is refused, all of it ---- */
+/* ---- Refused writes ---- */
 
-/* Whether a write of `len` bytes fails so, and nothing is sent, not even what is good. */
+/* Whether a write of `len` bytes fails with this error and queues nothing, not even its valid messages. */
 static int refused(int fd, long expected, size_t len)
 {
 	struct kmsgpipe_stats before = state_of(fd);
@@ -226,7 +223,7 @@ TEST_F(sender, nonzero_padding_is_einval)
 {
 	size_t i;
 
-	/* "two words" has seven zeroes behind it. */
+	/* The padding of "two words" is seven bytes. */
 	for (i = 65; i < 72; i++) {
 		three();
 		sent[i] = 1;
@@ -248,7 +245,7 @@ TEST_F(sender, a_message_that_is_too_long_is_emsgsize)
 		second->len = lens[i];
 		EXPECT_TRUE(refused(self->fd, -EMSGSIZE, end - sent)) TH_LOG("%u", lens[i]);
 	}
-	/* In more than a page, too. */
+	/* A write of more than a page. */
 	end = put_message(put_words(sent, "good"), payload, 5000);
 	EXPECT_TRUE(refused(self->fd, -EMSGSIZE, end - sent));
 	end = put_message(sent, payload, 256);
@@ -262,7 +259,7 @@ TEST_F(sender, a_bad_message_on_the_last_of_many_pages_is_einval)
 
 	for (i = 0; i < 100; i++)
 		at = put_message(at, sent + (1 << 19), 200);
-	/* The zeroes behind it, its header, and its length. */
+	/* The padding, the header, and the length of the last message. */
 	at = put_words(at, "good");
 	at[-1] = 1;
 	EXPECT_TRUE(refused(self->fd, -EINVAL, at - sent));
@@ -290,9 +287,9 @@ TEST_F(sender, bad_memory_is_efault)
 	EXPECT_TRUE(unchanged(&before, self->fd));
 }
 
-/* ---- A pipe that is full ---- */
+/* ---- Full pipes ---- */
 
-/* Fills it but for so many slots. */
+/* Fills the pipe except for `slots` slots. */
 static void leave_room(int fd, unsigned int slots)
 {
 	unsigned int i;
@@ -316,7 +313,7 @@ TEST_F(sender, a_nonblocking_write_accepts_the_messages_that_fit)
 		EXPECT_EQ(128, stats_of(self->fd).depth_msgs);
 		ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	}
-	/* What some were accepted of is not refused. */
+	/* A write of which some messages were accepted is not counted as refused. */
 	EXPECT_EQ(1, stats_of(self->fd).refused_full);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_TOGGLE_BLOCK));
 	leave_room(self->plain, 1);
@@ -326,7 +323,7 @@ TEST_F(sender, a_nonblocking_write_accepts_the_messages_that_fit)
 	EXPECT_EQ(2, stats_of(self->fd).refused_full);
 }
 
-/* There is memory for one more, but no slot. */
+/* There is spare memory for one more message, but no slot. */
 TEST_F(sender, a_message_without_a_slot_is_eagain)
 {
 	int fd = open_id(limited_pipe(256, 2), O_RDWR | O_NONBLOCK);
@@ -395,7 +392,7 @@ TEST_F(sender, destroy_makes_a_short_write)
 	EXPECT_EQ(-ENODEV, TRY(write(self->fd, sent, 2 * PAGE)));
 }
 
-/* io_uring tries without waiting, and what it got is a result: it does not try again for the rest. */
+/* io_uring tries without waiting and takes a short write for the result: it does not retry the rest. */
 TEST_F(sender, io_uring_accepts_the_messages_that_fit)
 {
 	struct io_uring_sqe request = {
@@ -411,7 +408,10 @@ TEST_F(sender, io_uring_accepts_the_messages_that_fit)
 	ring_close(&ring);
 }
 
-/* More than a page is looked at twice. What becomes too long meanwhile ends the call, which is not refused then. */
+/*
+ * A write of more than a page reads each header twice. A message that is too long by then ends the call, and does not
+ * count as refused.
+ */
 TEST_F(sender, a_smaller_msg_size_makes_a_short_write)
 {
 	struct kmsgpipe_send *third = (void *)(sent + 2 * send_size(3));
@@ -426,17 +426,17 @@ TEST_F(sender, a_smaller_msg_size_makes_a_short_write)
 	start_call(&call);
 	await_writers(self->plain, 1);
 	third->len = 257;
-	/* Two messages are taken, so that there is room for the third as well. */
+	/* Two messages are read, so that there would be a slot for the third one as well. */
 	EXPECT_LT(0, try_read(self->plain, 256));
 	EXPECT_LT(0, try_read(self->plain, 256));
 	EXPECT_EQ(2 * send_size(3), finish_call(&call));
 	EXPECT_EQ(0, stats_of(self->plain).refused_size);
-	/* From the start it is too long, and refused. */
+	/* A message that is too long from the start is refused. */
 	EXPECT_EQ(-EMSGSIZE, TRY(write(self->fd, sent, len)));
 	EXPECT_EQ(1, stats_of(self->plain).refused_size);
 }
 
-/* The pages for records, one a direction, stay with the pipe whatever becomes of a write. */
+/* The bounce pages for records, one for each direction, stay with the pipe when a write fails. */
 TEST_F(sender, a_failed_write_leaves_spare_memory_for_the_next)
 {
 	struct call call = write_call(self->fd, sent, THREE);
@@ -447,7 +447,7 @@ TEST_F(sender, a_failed_write_leaves_spare_memory_for_the_next)
 	memset(sent, 1, THREE);
 	EXPECT_EQ(-EINVAL, TRY(write(self->fd, sent, THREE)));
 	EXPECT_EQ(2, debug_value(self->id, "spare_segments"));
-	/* One that waits has that of writes with it. */
+	/* A write that waits keeps the page for writes. */
 	leave_room(self->plain, 0);
 	three();
 	start_call(&call);
@@ -458,7 +458,7 @@ TEST_F(sender, a_failed_write_leaves_spare_memory_for_the_next)
 	EXPECT_LE(2, debug_value(self->id, "spare_segments"));
 }
 
-/* Two writes at a time to one open file, which has one page for both. */
+/* Two concurrent writes to one open file, for which the pipe has one page. */
 TEST_F(sender, concurrent_writes_to_one_file_do_not_mix)
 {
 	struct call calls[2];
@@ -491,7 +491,7 @@ TEST_F(sender, a_reader_is_woken_and_wakes_the_next)
 	char bytes[3][100];
 	int i;
 
-	/* Files that wait, without records. */
+	/* Blocking files in no mode. */
 	ASSERT_EQ(0, ioctl(self->plain, KMSGPIPE_TOGGLE_BLOCK));
 	for (i = 0; i < 3; i++) {
 		calls[i] = read_call(self->plain, bytes[i], 100);
@@ -509,7 +509,7 @@ static int write_three(int fd)
 	return write(fd, sent, three()) == THREE;
 }
 
-/* Those that share wakeups are all woken by several messages. */
+/* Several messages wake all pollers that wait exclusively. */
 TEST_F(sender, several_messages_wake_two_exclusive_epolls)
 {
 	expect_two_woken(_metadata, self->fd, EPOLLIN, 1, write_three);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The rest of a message that an open file has begun to read: whose it is, that it keeps its slot, and that
- * nothing happens to it until it is read or the file is closed.
+ * The rest of a message that an open file keeps: it belongs to the open file, it holds its slot, and it stays until
+ * it is read or the file is closed.
  */
 #include "lib/harness.h"
 #include "lib/missing.h"
@@ -15,7 +15,7 @@
 
 #define MESSAGE "0123456789"
 
-/* ---- Whose it is ---- */
+/* ---- Owner ---- */
 
 TEST_F(own, a_rest_is_invisible_to_other_open_files)
 {
@@ -55,15 +55,15 @@ TEST_F(own, all_descriptors_of_an_open_file_share_the_rest)
 	if (!child)
 		_exit(rest_bytes(self->fd) != 4 || strcmp("67", read_text(self->fd, 2)));
 	ASSERT_EQ(0, exit_of(child));
-	/* Closing one of them is not closing the file. */
+	/* Closing one of two descriptors does not close the file. */
 	close(copy);
 	EXPECT_EQ(2, rest_bytes(self->fd));
 	EXPECT_STREQ("89", read_text(self->fd, 100));
 }
 
 /*
- * Of two that sleep, the one that is woken passes the wakeup on while it allocates memory for the rest. So either may be the
- * one that takes the message from the queue.
+ * The reader that is woken passes the wakeup on while it allocates memory for the rest. So either of the two may take
+ * the message from the queue.
  */
 TEST_F(own, a_sleeping_read_of_the_same_open_file_gets_the_rest)
 {
@@ -102,7 +102,7 @@ TEST_F(own, a_sleeping_read_of_another_open_file_is_not_woken)
 	close(another);
 }
 
-/* ---- Its slot ---- */
+/* ---- Slot ---- */
 
 TEST_F(own, a_rest_holds_its_slot_until_it_is_read)
 {
@@ -121,7 +121,7 @@ TEST_F(own, a_rest_holds_its_slot_until_it_is_read)
 	EXPECT_STREQ("3456", read_text(self->fd, 4));
 	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "x"));
 	EXPECT_EQ(POLLIN, poll_now(self->nonblocking));
-	/* A writer that waits is woken with the last byte. */
+	/* Reading the last byte wakes a waiting writer. */
 	start_call(&late);
 	await_writers(self->fd, 1);
 	EXPECT_STREQ("78", read_text(self->fd, 2));
@@ -141,7 +141,7 @@ TEST_F(own, each_rest_holds_a_slot)
 	ASSERT_EQ(7, write_text(self->fd, "another"));
 	EXPECT_STREQ("012", read_text(self->fd, 3));
 	EXPECT_STREQ("an", read_text(self->nonblocking, 2));
-	/* Nothing is queued, and the pipe is full. */
+	/* The queue is empty, and yet the pipe is full. */
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
 	EXPECT_EQ(2, debug_value(self->id, "rests"));
 	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "x"));
@@ -157,7 +157,7 @@ TEST_F(own, each_rest_holds_a_slot)
 	EXPECT_EQ(0, debug_value(self->id, "rests"));
 }
 
-/* The queue is empty, so that no message leaves it to make room. */
+/* The queue is empty, so that no message frees a slot by being read. */
 TEST_F(own, a_larger_max_msgs_wakes_writers_beside_a_rest)
 {
 	struct call calls[2] = { write_call(self->fd, "one", 3), write_call(self->fd, "two", 3) };
@@ -230,7 +230,7 @@ TEST_F(own, killing_the_reader_discards_its_rest)
 	close(ready[1]);
 }
 
-/* ---- What does not happen to it ---- */
+/* ---- Expiry, clearing and destruction ---- */
 
 TEST_F(own, a_rest_does_not_expire)
 {
@@ -256,7 +256,7 @@ TEST_F(own, clear_queue_does_not_discard_a_rest)
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	EXPECT_EQ(1, stats_of(self->fd).dropped_msgs);
 	EXPECT_EQ(5, stats_of(self->fd).dropped_bytes);
-	/* Nor is its slot free. */
+	/* The slot is not free either. */
 	EXPECT_EQ(1, write_text(self->nonblocking, "x"));
 	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "y"));
 	EXPECT_STREQ("3456789", read_text(self->fd, 100));
@@ -292,14 +292,14 @@ TEST_F(own, a_read_in_a_page_fault_does_not_stall_other_files)
 
 	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
 	EXPECT_STREQ("012", read_text(reading, 3));
-	/* In the rest, and then in the first piece of another message. */
+	/* Once while it reads a rest, and once while it reads the beginning of a message. */
 	for (turn = 0; turn < 2; turn++) {
 		uffd = missing_page(&missing);
 		hanging = read_call(reading, missing, 4);
 		start_call(&hanging);
 		await_fault(uffd);
 		if (turn) {
-			/* It is still there for others. */
+			/* The message is still in the queue for other files. */
 			EXPECT_STREQ(MESSAGE, read_text(self->nonblocking, 100));
 			ASSERT_EQ(7, write_text(self->fd, "another"));
 		} else {
@@ -317,19 +317,19 @@ TEST_F(own, a_read_in_a_page_fault_does_not_stall_other_files)
 	close(reading);
 }
 
-/* ---- Many at once ---- */
+/* ---- Many readers ---- */
 
 #define SHARING 4
 
-/* Threads that read from one open file, or each from one of its own. */
+/* Threads that share one open file, or each have their own. */
 struct sharing {
 	long id;
 	int fd;
 	int over;
 	unsigned long seed;
-	/* How often each byte has come, of the one file. */
+	/* With a shared file: how often each byte was received. */
 	unsigned long of[256];
-	/* Messages that have come whole, of those with files of their own. */
+	/* With files of their own: the whole messages that were received. */
 	unsigned long messages, bytes;
 	unsigned long wrong;
 };
@@ -357,7 +357,7 @@ static void *read_pieces(void *arg)
 		}
 		for (i = 0; i < ret; i++) {
 			__atomic_add_fetch(&sharing->of[bytes[i]], 1, __ATOMIC_SEQ_CST);
-			/* A piece is of one message. */
+			/* All bytes of one read are of one message. */
 			if (bytes[i] != bytes[0] + i)
 				__atomic_add_fetch(&sharing->wrong, 1, __ATOMIC_SEQ_CST);
 		}
@@ -388,7 +388,10 @@ TEST_F_TIMEOUT(own, tasks_that_share_a_file_get_each_byte_once, 120)
 	EXPECT_EQ(0, rest_bytes(self->nonblocking));
 }
 
-/* A message has its length first, and bytes that follow from it; one of one byte tells the reader to stop. */
+/*
+ * The first byte of a message is its length, and the others follow from it; a message of one byte tells the reader to
+ * stop.
+ */
 static void *read_messages(void *arg)
 {
 	struct sharing *sharing = arg;
@@ -436,7 +439,7 @@ TEST_F_TIMEOUT(own, tasks_with_files_of_their_own_get_whole_messages, 120)
 	pthread_t threads[SHARING];
 
 	TH_LOG("seed %lu", sharing.seed);
-	/* Rests need slots: with fewer than readers, some wait for others. */
+	/* Rests hold slots: with fewer slots than readers, some readers wait for others. */
 	ASSERT_EQ(0, set_limits(self->fd, 256, SHARING - 1));
 	for (i = 0; i < SHARING; i++)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, read_messages, &sharing));

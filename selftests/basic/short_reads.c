@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reads that are too short for a message, in no mode: the open file keeps the rest, and its next reads get
- * it. What becomes of a rest meanwhile is in rests.c.
+ * Reads that are too short for a message, without any mode: the open file keeps the rest, and its next reads get it.
+ * What else happens to a rest is tested in rests.c.
  */
 #include "lib/harness.h"
 #include "lib/memory.h"
@@ -16,7 +16,7 @@
 
 #define MESSAGE "0123456789"
 
-/* ---- What the reads get ---- */
+/* ---- Content ---- */
 
 /* spec: 4-read-length */
 TEST_F(own, later_reads_get_the_rest_of_a_message)
@@ -25,13 +25,13 @@ TEST_F(own, later_reads_get_the_rest_of_a_message)
 	ASSERT_EQ(6, write_text(self->fd, "second"));
 	EXPECT_STREQ("first", read_text(self->nonblocking, 5));
 	EXPECT_STREQ(" mes", read_text(self->nonblocking, 4));
-	/* Never bytes of two messages. */
+	/* A read never gets bytes of two messages. */
 	EXPECT_STREQ("sage", read_text(self->nonblocking, 100));
 	EXPECT_STREQ("second", read_text(self->nonblocking, 6));
 	EXPECT_EQ(-EAGAIN, try_read(self->nonblocking, 100));
 }
 
-/* Reads a message piece by piece: whether these are what it should be. */
+/* Reads a message piece by piece; returns whether the pieces make up the message. */
 static int comes_in_pieces(int fd, const char *message, size_t len, size_t most, char *got)
 {
 	size_t at, expected;
@@ -96,7 +96,7 @@ TEST_F(own, readv_does_not_mix_a_rest_with_the_next_message)
 	EXPECT_EQ(6, readv(self->fd, iov, 3));
 	EXPECT_EQ(0, memcmp(a, "012", 3));
 	EXPECT_EQ(0, memcmp(b, "345", 3));
-	/* What there is no more of the message for stays as it was. */
+	/* Segments after the end of the rest are not written to. */
 	EXPECT_EQ(4, readv(self->fd, iov, 4));
 	EXPECT_EQ(0, memcmp(a, "678", 3));
 	EXPECT_EQ('9', b[0]);
@@ -115,7 +115,7 @@ TEST_F(own, a_read_of_a_rest_does_not_block)
 	EXPECT_EQ('a', byte);
 	EXPECT_EQ(1, preadv2(self->fd, &iov, 1, -1, RWF_NOWAIT));
 	EXPECT_EQ('b', byte);
-	/* The pipe is empty, and the file one that waits. */
+	/* The pipe is empty, and the file is a blocking one. */
 	EXPECT_STREQ("c", read_text(self->fd, 1));
 	EXPECT_EQ(-EAGAIN, TRY(preadv2(self->fd, &iov, 1, -1, RWF_NOWAIT)));
 }
@@ -132,7 +132,7 @@ TEST_F(own, io_uring_gets_the_rest)
 	struct ring ring;
 
 	ring_open(&ring);
-	/* One that waits for the message. */
+	/* A request that waits for the message. */
 	ASSERT_EQ(1, ring_submit(&ring, &read));
 	EXPECT_EQ(0, ring_completions(&ring));
 	ASSERT_EQ(10, write_text(self->fd, MESSAGE));
@@ -232,7 +232,7 @@ TEST_F(own, bad_memory_for_the_first_read_leaves_the_message)
 		EXPECT_EQ(-EFAULT, TRY(read(self->fd, end - there, 4)));
 	EXPECT_TRUE(unchanged(&before, self->fd));
 	EXPECT_EQ(0, rest_bytes(self->fd));
-	/* It is there for others. */
+	/* The message is still in the queue for other files. */
 	EXPECT_STREQ(MESSAGE, read_text(self->nonblocking, 100));
 }
 
@@ -253,12 +253,12 @@ TEST_F(own, bad_memory_for_a_rest_leaves_the_rest)
 	EXPECT_TRUE(unchanged(&before, self->fd));
 	EXPECT_EQ(9, rest_bytes(self->fd));
 	EXPECT_STREQ("1234", read_text(self->fd, 4));
-	/* Only what is left must be there, whatever is said to be. */
+	/* Only memory for the rest must be accessible, whatever the length of the read is. */
 	EXPECT_EQ(5, read(self->fd, end - 5, 100));
 	EXPECT_EQ(0, memcmp(end - 5, "56789", 5));
 }
 
-/* ---- What is told of it ---- */
+/* ---- Statistics, FIONREAD, DUMP and poll ---- */
 
 TEST_F(own, a_message_is_counted_with_its_first_read)
 {
@@ -277,7 +277,7 @@ TEST_F(own, a_message_is_counted_with_its_first_read)
 	EXPECT_TRUE(accounted(&after));
 	EXPECT_EQ(1, fdinfo_number(self->fd, "kmsgpipe-received-msgs"));
 	EXPECT_EQ(10, fdinfo_number(self->fd, "kmsgpipe-received-bytes"));
-	/* It is no queued message. */
+	/* A rest is not a queued message. */
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DUMP, &dump));
 	EXPECT_EQ(0, dump.records);
 	EXPECT_EQ(0, dump.missing);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * splice and sendfile: what is handed over in one piece is one message.
- */
+/* splice and sendfile: each buffer of the pipe(2) becomes one message. */
 #include "lib/harness.h"
 #include "lib/pipe.h"
 
@@ -104,11 +102,11 @@ TEST_F(spliced, sendfile_from_the_pipe_needs_a_pipe)
 	int file = memfd_create("content", MFD_CLOEXEC);
 	char buffer[8];
 
-	/* The kernel sends only from files that can seek: what it read would be lost. */
+	/* sendfile needs a source that can seek. Otherwise it would lose what it has read and cannot write. */
 	ASSERT_EQ(4, write(self->fd, "stay", 4));
 	EXPECT_EQ(-EINVAL, TRY(sendfile(file, self->fd, NULL, 4096)));
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
-	/* Into a pipe it is a splice. */
+	/* sendfile to a pipe(2) is a splice. */
 	EXPECT_EQ(4, sendfile(self->ends[1], self->fd, NULL, 4096));
 	EXPECT_EQ(4, read(self->ends[0], buffer, sizeof(buffer)));
 	EXPECT_EQ(0, memcmp(buffer, "stay", 4));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Messages that grew too old are swept away, counted and logged; sweeps go on as long as there is something
- * to expire, and no longer.
+ * The sweeper removes, counts and logs expired messages. Its timer runs as long as messages are queued, and no
+ * longer.
  */
 #include "lib/clock.h"
 #include "lib/expiry.h"
@@ -22,8 +22,8 @@ static void await_sweeper(long id, int armed)
 }
 
 /*
- * The number of the next message of the log about what the pipe has cleaned, waiting for it if
- * asked to, or 0 if there is none; -1 for one that is not as it should be.
+ * The number of messages in the next line of the log that says what the pipe has cleaned. Waits for the line if
+ * `wait`, else returns 0 if there is none; -1 if the line is malformed.
  */
 static long cleaned(int log, long id, int wait)
 {
@@ -51,7 +51,7 @@ static long cleaned(int log, long id, int wait)
 		level = strtoul(record, NULL, 10);
 		if (sscanf(start + strlen(text), "cleaned %ld msgs\n", &msgs) != 1)
 			return -1;
-		/* Nothing else in the line; KERN_INFO. */
+		/* The line has this text and no more, at level KERN_INFO. */
 		snprintf(text, sizeof(text), "cleaned %ld msgs", msgs);
 		start = strstr(start, "cleaned");
 		start[strcspn(start, "\n")] = 0;
@@ -66,7 +66,7 @@ TEST_F(own, a_sweep_removes_and_counts_expired_messages)
 	ASSERT_EQ(5, write(self->fd, "alpha", 5));
 	ASSERT_EQ(4, write(self->fd, "beta", 4));
 	ASSERT_EQ(5, write(self->fd, "gamma", 5));
-	/* Statistics alone remove nothing: the sweeper does. */
+	/* The statistics alone remove nothing, so this is the sweeper's doing. */
 	await_expired(self->fd, 3);
 	expect_expired(_metadata, self->fd, 3, 14);
 }
@@ -97,7 +97,7 @@ TEST_F(own, sweeps_repeat_while_messages_are_queued)
 		ASSERT_EQ(1, write(self->fd, "x", 1));
 		await_expired(self->fd, round);
 	}
-	/* Also where nothing happens any more: the first sweep comes too early for the second message. */
+	/* Without any further call: the first sweep is too early for the second message. */
 	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
 	ASSERT_EQ(1, write(self->fd, "1", 1));
 	sleep_ms(500);
@@ -119,7 +119,7 @@ TEST_F(own, a_sweep_wakes_sleeping_writers)
 	await_expired(self->fd, 128 + 3);
 }
 
-/* All of them and no more than there is room for: two expire, one writer of three sleeps on. */
+/* Two messages expire: exactly two of three sleeping writers are woken. */
 TEST_F(own, a_sweep_wakes_one_writer_per_slot)
 {
 	struct call calls[3];
@@ -183,7 +183,7 @@ TEST_F(own, disabling_stops_the_sweeper)
 	EXPECT_EQ(4, fionread(self->fd));
 	EXPECT_EQ(4, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
 
-	/* Also where a message has been queued and a sweep was to come. */
+	/* The same if a message is queued and a sweep is due. */
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, 1));
 	ASSERT_EQ(4, write(self->fd, "stay", 4));
 	EXPECT_EQ(1, sweeper_armed(self->id));
@@ -198,27 +198,27 @@ TEST_F(own, no_timer_runs_without_messages)
 {
 	char byte;
 
-	/* Nothing queued. */
+	/* Without messages. */
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 20, 1000));
 	EXPECT_EQ(0, sweeper_armed(self->id));
-	/* A message is. */
+	/* With a message. */
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	EXPECT_EQ(1, sweeper_armed(self->id));
-	/* It was delivered: at the latest when it would have expired, that was it. */
+	/* The message was read: the sweeper stops, at the latest when the message would have expired. */
 	ASSERT_EQ(1, TRY(read(self->nonblocking, &byte, 1)));
 	await_sweeper(self->id, 0);
 	EXPECT_EQ(0, stats_of(self->fd).expired_msgs);
-	/* It was cleared. */
+	/* The queue was cleared. */
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	EXPECT_EQ(1, sweeper_armed(self->id));
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	await_sweeper(self->id, 0);
 	EXPECT_EQ(1, stats_of(self->fd).dropped_msgs);
-	/* It was swept away. */
+	/* The message was swept away. */
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	await_expired(self->fd, 1);
 	await_sweeper(self->id, 0);
-	/* And it wakes up again. */
+	/* A new message arms the sweeper again. */
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	await_expired(self->fd, 2);
 	await_sweeper(self->id, 0);
@@ -238,7 +238,7 @@ TEST_F(own, a_shorter_interval_applies_at_once)
 	EXPECT_EQ(1, sweeper_armed(self->id));
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 10, 1));
 	await_expired(self->fd, 1);
-	/* The longest one, too. */
+	/* The longest interval works, too. */
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, UINT32_MAX, 1));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	sleep_ms(30);
@@ -267,7 +267,7 @@ TEST_F(own, each_sweep_logs_one_line)
 	sleep_ms(1);
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 5, 1));
 	EXPECT_EQ(5, cleaned(log, self->id, 1));
-	/* No second line about them before that of the next sweep that finds something. */
+	/* These messages are not logged a second time before the next sweep that removes some. */
 	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
@@ -284,7 +284,7 @@ TEST_F(own, a_sweep_that_removes_nothing_logs_nothing)
 	int log = open_log();
 	char byte;
 
-	/* The message is gone before it expires; then the sweeper runs for the last time. */
+	/* The message is read before it expires; the sweeper runs a last time. */
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 5, 200));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	ASSERT_EQ(1, TRY(read(self->nonblocking, &byte, 1)));
@@ -292,18 +292,18 @@ TEST_F(own, a_sweep_that_removes_nothing_logs_nothing)
 	await_sweeper(self->id, 0);
 	EXPECT_EQ(0, cleaned(log, self->id, 0));
 
-	/* One is queued, and does not expire for a long time. */
+	/* The message does not expire for a long time. */
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, NEVER));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	sleep_ms(20);
 	ASSERT_EQ(1, TRY(read(self->nonblocking, &byte, 1)));
 	EXPECT_EQ(0, cleaned(log, self->id, 0));
 
-	/* A reader has found it too old. */
+	/* A read removes the expired messages. */
 	queue_expired(self->fd);
 	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, &byte, 1)));
 	EXPECT_EQ(2, stats_of(self->fd).expired_msgs);
-	/* The sweeper tells of that when it looks, which it will not, or who changes when it does. */
+	/* The next sweep, or a change of the settings, logs them; this sweep is far away. */
 	EXPECT_EQ(0, cleaned(log, self->id, 0));
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 5, 1));
 	EXPECT_EQ(2, cleaned(log, self->id, 0));
@@ -317,7 +317,7 @@ TEST_F(own, messages_expired_by_a_reader_are_logged)
 	int log = open_log();
 	char byte;
 
-	/* By the sweeper, whoever was first. */
+	/* Logged by the sweeper, although a read removed them. */
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, 300, 50));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
@@ -325,12 +325,12 @@ TEST_F(own, messages_expired_by_a_reader_are_logged)
 	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, &byte, 1)));
 	EXPECT_EQ(2, stats_of(self->fd).expired_msgs);
 	EXPECT_EQ(2, cleaned(log, self->id, 1));
-	/* By who switches it off. */
+	/* Logged when expiry is disabled. */
 	queue_expired(self->fd);
 	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, &byte, 1)));
 	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
 	EXPECT_EQ(2, cleaned(log, self->id, 0));
-	/* By who destroys it. */
+	/* Logged when the pipe is destroyed. */
 	queue_expired(self->fd);
 	EXPECT_EQ(-EAGAIN, TRY(read(self->nonblocking, &byte, 1)));
 	EXPECT_EQ(0, cleaned(log, self->id, 0));
@@ -391,7 +391,7 @@ TEST_F(own, each_pipe_has_its_own_sweeper)
 	close(fd);
 }
 
-/* A sweeper that is armed, or runs, when its pipe is destroyed. */
+/* The sweeper may be armed or running when its pipe is destroyed. */
 TEST_F_TIMEOUT(own, destroy_ends_the_sweeper, 120)
 {
 	struct kmsgpipe_create create = default_pipe();
@@ -411,7 +411,7 @@ TEST_F_TIMEOUT(own, destroy_ends_the_sweeper, 120)
 	}
 }
 
-/* Reads what it can until it has the message that tells it to stop. */
+/* A thread that reads until it gets a message that tells it to stop. */
 struct receiver {
 	int fd;
 	unsigned long received;

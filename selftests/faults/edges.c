@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Memory that ends, or is of no use, at every place of a message: the call fails with EFAULT, and it
- * is as if there had been no call.
- */
+/* Memory that ends, or is bad, at every offset of a message: the call fails with EFAULT and changes nothing. */
 #include "lib/harness.h"
 #include "lib/memory.h"
 #include "lib/pipe.h"
@@ -14,14 +11,14 @@
 #define PAGE 4096
 #define MSG_SIZE (4 * PAGE)
 #define MAX_MSGS 4
-/* The accessible part of the memory: more than the longest message. */
+/* The length of the accessible memory: more than the longest message. */
 #define ROOM (5 * PAGE)
 
-/* A pipe for messages of several pages; two descriptors of it. */
+/* A pipe for messages of several pages, and two descriptors of it. */
 FIXTURE(edge)
 {
 	int fd;
-	char *end; /* behind it is memory that is not accessible, before it are ROOM bytes */
+	char *end; /* the end of ROOM accessible bytes; the page after it is inaccessible */
 	struct kmsgpipe_stats before;
 };
 
@@ -65,8 +62,8 @@ static const size_t lengths[] = {
 };
 
 /*
- * Whether memory is to end when `there` bytes of a message of `len` bytes are there. In haste, which is on the
- * debug kernel: near its beginning, its end, and where one of its pages begins in the queue or in memory.
+ * Whether to try memory that ends after `there` bytes of a message of `len` bytes. With SCALE below 1, as on the
+ * debug kernel: only near the message's beginning and end, and where a page of the queue or of the memory begins.
  */
 static int worth_trying(size_t there, size_t len)
 {
@@ -118,7 +115,7 @@ TEST_F_TIMEOUT(edge, read_is_efault_where_memory_ends_at_every_offset, 300)
 			ASSERT_TRUE(unchanged(&before, self->fd)) TH_LOG("%zu of %zu", there, len);
 			tried++;
 		}
-		/* Only what the message takes must be there, whatever is said to be. */
+		/* Only memory for the message must be accessible, whatever the length of the read is. */
 		memset(self->end - len, 0, len);
 		ASSERT_EQ(len, read(self->fd, self->end - len, MSG_SIZE));
 		ASSERT_TRUE(is_pattern(self->end - len, len));
@@ -128,7 +125,7 @@ TEST_F_TIMEOUT(edge, read_is_efault_where_memory_ends_at_every_offset, 300)
 
 /* ---- Segments ---- */
 
-/* Segments, a byte each, of memory that holds the message; every third one is followed by one of no bytes. */
+/* Segments of one byte that make up the message; an empty segment follows every third one. */
 struct segments {
 	struct iovec iov[IOV_MAX];
 	int count;
@@ -151,7 +148,10 @@ static void lay_out(struct segments *segments, char *memory, int count)
 	}
 }
 
-/* Makes a call with one segment that is bad, each in turn, or as many as are asked for: how many. */
+/*
+ * Makes the call with each segment in turn being bad, or with as many as the scale asks for. Returns the number of
+ * calls.
+ */
 static unsigned long fails_at_each(struct __test_metadata *_metadata, FIXTURE_DATA(edge) *self,
 				   struct segments *segments, ssize_t (*call)(int, const struct iovec *, int))
 {
@@ -234,17 +234,17 @@ TEST_F(edge, up_to_iov_max_segments_are_accepted)
 	iov[IOV_MAX - 1].iov_base = bytes + 1;
 	EXPECT_EQ(-EINVAL, TRY(readv(self->fd, iov, IOV_MAX + 1)));
 	EXPECT_EQ(-EINVAL, TRY(readv(self->fd, iov, less_than_none)));
-	/* The kernel does not even ask for nothing. */
+	/* A readv of no bytes does not reach the module. */
 	EXPECT_EQ(0, TRY(readv(self->fd, iov, IOV_MAX - 1)));
 	EXPECT_TRUE(unchanged(&before, self->fd));
 	EXPECT_EQ(1, TRY(readv(self->fd, iov, IOV_MAX)));
 	EXPECT_EQ('a', bytes[1]);
-	/* The segments themselves are nowhere. */
+	/* A bad array of segments. */
 	EXPECT_EQ(-EFAULT, TRY(writev(self->fd, bad_address, 2)));
 	EXPECT_EQ(-EFAULT, TRY(readv(self->fd, bad_address, 2)));
 }
 
-/* What a request reads or writes ends at every offset: nothing changes, and no pipe is made. */
+/* The argument of a request ends at every offset: the request changes nothing and creates no pipe. */
 TEST_F(edge, ioctls_are_efault_where_memory_ends_at_every_offset)
 {
 	static const struct {
@@ -294,7 +294,7 @@ static void *readable_only(char *page)
 	return mmap(page, PAGE, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
-/* A file of this length, mapped. */
+/* Maps a file of this length. */
 static void *file_of(char *page, off_t len, int protection, int flags)
 {
 	int file = memfd_create("content", MFD_CLOEXEC);
@@ -307,7 +307,7 @@ static void *file_of(char *page, off_t len, int protection, int flags)
 	return map;
 }
 
-/* There is no page in the file: a program that touches it gets SIGBUS. */
+/* The page is beyond the end of the file: a program that touches it gets SIGBUS. */
 static void *behind_the_end_of_a_file(char *page)
 {
 	return file_of(page, 0, PROT_READ | PROT_WRITE, MAP_SHARED);
@@ -369,7 +369,7 @@ FIXTURE_SETUP(memory)
 {
 	self->fd = open_pipe(O_RDWR | O_NONBLOCK);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
-	/* A page of memory of some kind behind one that is as usual. */
+	/* A page of the variant's kind after an ordinary page. */
 	self->pages = map_pages(2 * PAGE);
 	memset(self->pages, 'u', PAGE);
 	ASSERT_NE(MAP_FAILED, variant->make(self->pages + PAGE));
@@ -390,7 +390,7 @@ TEST_F(memory, write_from_it)
 	char got[256], zeroes[256] = { 0 };
 	size_t inside;
 
-	/* All of it, or all but what is before. */
+	/* A message in this page alone, or one that begins in the page before. */
 	for (inside = 1; inside <= 256; inside *= 2) {
 		long ret = TRY(write(self->fd, self->pages + PAGE + inside - 256, 256));
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Injected faults in what opens, reads, writes and closes a pipe.
- */
+/* Injected faults in open, read, write and close. */
 #include "lib/fault_fixture.h"
 #include "lib/harness.h"
 #include "lib/inject.h"
@@ -56,7 +54,7 @@ static long write_it(struct stage *stage)
 	return transferred(TRY(write(stage->fd, stage->out, stage->len)), stage->len);
 }
 
-/* In `count` pieces of 7 bytes and one with the rest. */
+/* Splits a buffer into `count` segments of 7 bytes and one with the rest. */
 static void pieces(char *buffer, size_t len, struct iovec *iov, int count)
 {
 	int i;
@@ -74,7 +72,7 @@ static long writev_it(struct stage *stage)
 	return transferred(TRY(writev(stage->fd, iov, 4)), stage->len);
 }
 
-/* So many pieces that their addresses have to be kept in memory of their own. */
+/* The kernel allocates an array for this number of segments. */
 static long writev_many(struct stage *stage)
 {
 	struct iovec iov[30];
@@ -96,7 +94,7 @@ static long write_too_much(struct stage *stage)
 	return TRY(write(stage->fd, stage->out, MSG_SIZE + 1));
 }
 
-/* One page for its record and one for its payload. */
+/* A page for the record and one for the payload. */
 FIXTURE_VARIANT_ADD(call, write_without_memory) {
 	.prepare = nothing_there, .run = write_it, .finished = wrote_message,
 	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 2, [COPY] = 1 }, .failures = { [PAGE] = 2 },
@@ -137,7 +135,7 @@ FIXTURE_VARIANT_ADD(call, pwritev2_with_rwf_nowait) {
 	.failures = { [PAGE] = 5 },
 };
 
-/* The answer to a full pipe needs no memory, and the message is not looked at. */
+/* EAGAIN needs no memory, and the message is not copied. */
 FIXTURE_VARIANT_ADD(call, write_to_a_full_pipe) {
 	.prepare = full, .run = write_it, .result = -EAGAIN, .finished = kept_messages,
 };

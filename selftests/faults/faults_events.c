@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Injected faults in waiting for a pipe: asleep in read and write, with poll, select and epoll, with
- * signals.
- */
+/* Injected faults while a task waits for a pipe: in read and write, in poll, select and epoll, and with signals. */
 #include "lib/fault_fixture.h"
 #include "lib/harness.h"
 #include "lib/inject.h"
@@ -16,14 +13,14 @@
 #include <sys/select.h>
 #include <sys/syscall.h>
 
-/* ---- Asleep ---- */
+/* ---- Sleeping calls ---- */
 
 static int is_over(struct stage *stage)
 {
 	return __atomic_load_n(&stage->over, __ATOMIC_ACQUIRE);
 }
 
-/* A descriptor that waits: what the call uses, the stage's own one does not. */
+/* Opens a blocking descriptor for the call; that of the stage is nonblocking. */
 static void open_waiting(struct stage *stage)
 {
 	stage->made = open_id(stage->id, O_RDWR);
@@ -47,7 +44,7 @@ static void no_room(struct stage *stage)
 	stage->lens[MAX_MSGS] = MSG_SIZE;
 }
 
-/* Sends a message as soon as the call sleeps; not if it ends before. */
+/* Sends a message as soon as the call sleeps; ends without it if the call does not sleep. */
 static void *send_to_sleeper(void *arg)
 {
 	struct stage *stage = arg;
@@ -63,7 +60,7 @@ static void *send_to_sleeper(void *arg)
 	return NULL;
 }
 
-/* Makes room as soon as the call sleeps. */
+/* Frees a slot as soon as the call sleeps. */
 static void *make_room_for_sleeper(void *arg)
 {
 	struct stage *stage = arg;
@@ -105,7 +102,7 @@ FIXTURE_VARIANT_ADD(call, read_that_sleeps) {
 	.points = { [COPY] = 1 },
 };
 
-/* All the memory is taken before it sleeps: nothing can fail any more when there is room. */
+/* All memory is allocated before the call sleeps: nothing can fail after the wakeup. */
 FIXTURE_VARIANT_ADD(call, write_that_sleeps) {
 	.prepare = no_room, .beside = make_room_for_sleeper, .run = write_asleep, .finished = wrote_behind_others,
 	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 5, [COPY] = 4 }, .failures = { [PAGE] = 5 },
@@ -131,7 +128,7 @@ static long ppoll_that_waits(struct stage *stage)
 	return TRY(ppoll(&entry, 1, &moment, &none));
 }
 
-/* So many descriptors that they have to be kept in memory of their own, and the places that wait, too. */
+/* The kernel allocates memory for this number of descriptors, and for their wait entries. */
 #define MANY 500
 
 static long poll_of_many(struct stage *stage)
@@ -233,7 +230,7 @@ static long epoll_remove(struct stage *stage)
 	return epoll_control(stage, EPOLL_CTL_DEL, 0);
 }
 
-/* What epoll tells of the pipe now; 0 if nothing. */
+/* The events that epoll reports for the pipe; 0 if there are none. */
 static unsigned int told(struct stage *stage)
 {
 	struct epoll_event event = { 0 };
@@ -306,7 +303,7 @@ static sigset_t sigio(void)
 	return set;
 }
 
-/* The band of the SIGIO that has come, or 0. */
+/* The band of the pending SIGIO; 0 if there is none. */
 static int signalled(void)
 {
 	struct timespec now = { 0 };
@@ -332,7 +329,7 @@ static long ask_for_signals(struct stage *stage)
 	return TRY(fcntl(stage->fd, F_SETFL, O_NONBLOCK | O_ASYNC));
 }
 
-/* A message comes and goes: the last signal that it sends, if any. */
+/* Writes and reads a message, and returns the band of the last signal that was sent for it, or 0. */
 static int signal_of_a_message(struct stage *stage)
 {
 	char byte;
@@ -349,7 +346,7 @@ static int signals(struct stage *stage)
 	return told && !fcntl(stage->fd, F_SETFL, O_NONBLOCK) && !signal_of_a_message(stage) && kept_messages(stage);
 }
 
-/* Nobody is told, neither of messages nor of room. */
+/* Whether neither a message nor a free slot sends a signal. */
 static int does_not_signal(struct stage *stage)
 {
 	return !signal_of_a_message(stage);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Loading the module while one of its allocations fails, the first, the second, the third ... until none
- * is left to fail: it says so, nothing of it is there, and loading it then succeeds.
+ * Loading the module while its first, second, third ... allocation fails, until none is left to fail. The load
+ * returns an error, nothing of the module is left, and the next load succeeds.
  */
 #include "lib/files.h"
 #include "lib/harness.h"
@@ -15,10 +15,13 @@
 #include <sys/syscall.h>
 
 #define WANTED "pipes=2"
-/* The module itself refuses this, before it makes anything. */
+/* A parameter that the module refuses before it creates anything. */
 #define REFUSED "msg_size=0"
 
-/* Lets these slabs alone fail, or none: kmemleak and others allocate too, and do without. */
+/*
+ * Restricts faults to the allocations of the chosen slabs, or of none: kmemleak and others also allocate, and cope
+ * with failures.
+ */
 static void choose_slabs(int chosen)
 {
 	static const char *const names[] = { "kmalloc-*", "kernfs_node_cache", "proc_dir_entry", "radix_tree_node" };
@@ -38,7 +41,7 @@ static void choose_slabs(int chosen)
 	}
 }
 
-/* Loads it from a file that is open already. With n, the n-th fault point fails, if there are so many. */
+/* Loads the module from an open file. With n, the n-th fault point fails, if there are that many. */
 static long load_with(int file, const char *parameters, int n, enum kind *kind)
 {
 	struct fault fault;
@@ -52,7 +55,7 @@ static long load_with(int file, const char *parameters, int n, enum kind *kind)
 	return ret;
 }
 
-/* How many fault points the kernel passes before the module has made anything. */
+/* The number of fault points that the kernel passes before the module creates anything. */
 static int points_before(int file)
 {
 	int none = 0, all = 64, middle;
@@ -70,10 +73,10 @@ static int points_before(int file)
 	return none;
 }
 
-/* Loads it with each fault point from the first one of its own on, or with some of them, failing. */
+/* Loads the module with each fault point of its own, or some of them, failing. */
 static void sweep_loading(struct __test_metadata *_metadata, int file, enum kind kind, unsigned long long *seed)
 {
-	/* Each time takes seconds on the debug kernel, which lets go of devices as late as it can. */
+	/* One load takes seconds on the debug kernel, which delays the release of devices. */
 	const int step = scale() >= 1 ? 1 : kind == SLAB ? 48 : 12, first = points_before(file);
 	int n = first + pick(seed, step), points = 0, failures = 0;
 	enum kind failed;
@@ -93,7 +96,7 @@ static void sweep_loading(struct __test_metadata *_metadata, int file, enum kind
 			break;
 		points++;
 	}
-	/* With none left to fail it could be loaded. */
+	/* No fault was injected, so the load succeeded. */
 	ASSERT_EQ(0, ret);
 	if (kind == SLAB)
 		EXPECT_LT(0, failures);

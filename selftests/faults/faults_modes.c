@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Injected faults where an open file comes to keep part of a message: the rest of one that it has begun to
- * read, and with KMSGPIPE_MODE_LINES the beginning of one that it has begun to write.
+ * Injected faults where an open file comes to keep part of a message: the rest of a message, and with
+ * KMSGPIPE_MODE_LINES a partial line.
  */
 #include "lib/fault_fixture.h"
 #include "lib/harness.h"
@@ -11,7 +11,7 @@
 #include "lib/tasks.h"
 #include "lib/views.h"
 
-/* Where the memory comes from does not matter. */
+/* It does not matter which allocator the memory comes from. */
 #define LACKS .error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM }, .shortages = 1
 
 /* ---- Reading ---- */
@@ -43,7 +43,9 @@ static long splice_3(struct stage *stage)
 	return transferred(TRY(splice(stage->fd, NULL, stage->ends[1], NULL, 3, SPLICE_F_NONBLOCK)), 3);
 }
 
-/* The call got so many bytes of the oldest message, the next read gets the rest, and the others are queued. */
+/*
+ * Whether the call got this many bytes of the oldest message, the next read gets the rest, and the others are queued.
+ */
 static int read_so_far(struct stage *stage, size_t len)
 {
 	size_t rest = stage->lens[0] - len;
@@ -113,7 +115,7 @@ static int keeps_the_rest(struct stage *stage)
 	return rest_bytes(stage->fd) == MSG_SIZE - 5000;
 }
 
-/* It needs no memory. */
+/* This needs no memory. */
 FIXTURE_VARIANT_ADD(call, read_of_a_rest) {
 	.prepare = a_rest, .run = read_the_rest, .finished = has_read_the_rest, .failed = keeps_the_rest,
 	.error = { [COPY] = EFAULT }, .points = { [COPY] = 3 },
@@ -121,7 +123,7 @@ FIXTURE_VARIANT_ADD(call, read_of_a_rest) {
 
 /* ---- Writing ---- */
 
-/* A write of lines is copied without the lock, where a fault is for good. */
+/* Lines are copied without the lock, so a fault there is final: there is no second attempt. */
 #define MAY_FAULT { [SLAB] = ENOMEM, [PAGE] = ENOMEM, [COPY] = EFAULT }
 
 static void no_line(struct stage *stage)
@@ -152,13 +154,13 @@ static long go_on_long(struct stage *stage) { return transferred(TRY(write(stage
 static long end_the_line(struct stage *stage) { return transferred(write_text(stage->fd, "ning\n"), 5); }
 static long write_a_line(struct stage *stage) { return transferred(write_text(stage->fd, "beginning\n"), 10); }
 
-/* The line is queued, and nothing else. */
+/* Whether exactly this line is queued. */
 static int is_queued(struct stage *stage)
 {
 	return line_bytes(stage->fd) == 0 && !strcmp("beginning\n", read_text(stage->fd, 100)) && holds_messages(stage, 0, 0);
 }
 
-/* This much of it is kept, and once it ends it is queued. */
+/* Whether the file keeps this partial line; it is queued when the line ends. */
 static int is_kept(struct stage *stage)
 {
 	return line_bytes(stage->fd) == 9 && holds_messages(stage, 0, 0) && write_text(stage->fd, "\n") == 1 && is_queued(stage);
@@ -202,7 +204,7 @@ FIXTURE_VARIANT_ADD(call, write_that_extends_a_partial_line_by_pages) {
 	.error = MAY_FAULT, .shortages = 1,
 };
 
-/* A page for the record of the message and one for its payload, at least. */
+/* At least a page for the record of the message and one for its payload. */
 FIXTURE_VARIANT_ADD(call, write_that_ends_the_line) {
 	.prepare = beginning, .run = end_the_line, .finished = is_queued, .failed = keeps_the_beginning,
 	.error = MAY_FAULT, .points = { [PAGE] = 2 }, .failures = { [PAGE] = 2 },
@@ -229,7 +231,7 @@ static long close_it(struct stage *stage)
 	return TRY(close(fd));
 }
 
-/* There may have been no memory for the message; nobody is there to be told. */
+/* close cannot report an error: without memory for the message the partial line may be lost. */
 static int may_be_queued(struct stage *stage)
 {
 	if (stats_of(stage->fd).depth_msgs && strcmp("beginning", read_text(stage->fd, 100)))

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Injected faults where an open file reads records, or writes messages, with KMSGPIPE_MODE_RECORDS.
- */
+/* Injected faults where an open file reads records, or writes messages, with KMSGPIPE_MODE_RECORDS. */
 #include "lib/fault_fixture.h"
 #include "lib/files.h"
 #include "lib/harness.h"
@@ -18,7 +16,7 @@ static void with_records(struct stage *stage)
 		abort();
 }
 
-/* What is queued is looked at without. */
+/* Leaves the mode, so that the stage can check the queue. */
 static int without_records(struct stage *stage)
 {
 	return !set_mode(stage->fd, 0);
@@ -38,7 +36,7 @@ static void a_long_record(struct stage *stage)
 	with_records(stage);
 }
 
-/* As many bytes as the oldest one has: no other fits. */
+/* Reads with a buffer of the size of the oldest record: no other fits. */
 static long read_a_record(struct stage *stage)
 {
 	size_t len = record_size(stage->lens[0]);
@@ -55,7 +53,7 @@ static int has_read_a_record(struct stage *stage)
 	       stage->in[record_size(record->len)] == 0x55 && without_records(stage) && holds_messages(stage, 1, stage->queued);
 }
 
-/* It needs no memory, and a copy is made again, piece by piece. */
+/* This needs no memory, and a copy that failed is retried in pieces. */
 FIXTURE_VARIANT_ADD(call, read_of_a_record) {
 	.prepare = two_records, .run = read_a_record, .finished = has_read_a_record, .points = { [COPY] = 1 },
 };
@@ -100,25 +98,25 @@ static int wrote_a_message(struct stage *stage)
 	return without_records(stage) && wrote_message(stage);
 }
 
-/* A page for the record, and one for the payload: that for copies came with the mode. */
+/* A page for the record and one for the payload. The bounce page was allocated when the mode was set. */
 FIXTURE_VARIANT_ADD(call, write_of_a_message) {
 	.prepare = no_message, .run = write_a_message, .finished = wrote_a_message, .points = { [PAGE] = 2, [COPY] = 1 },
 	.failures = { [PAGE] = 2 }, .error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM, [COPY] = EFAULT },
 };
 
-/* No page. */
+/* No page is needed. */
 FIXTURE_VARIANT_ADD(call, write_of_a_message_to_spare_memory) {
 	.prepare = spare_memory, .run = write_a_message, .finished = wrote_a_message, .points = { [COPY] = 1 },
 	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM, [COPY] = EFAULT },
 };
 
-/* Its header is read twice. */
+/* A header is read twice. */
 FIXTURE_VARIANT_ADD(call, write_of_a_long_message) {
 	.prepare = no_long_message, .run = write_a_message, .finished = wrote_a_message, .points = { [PAGE] = 2, [COPY] = 6 },
 	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM, [COPY] = EFAULT }, .failures = { [COPY] = 2 }, .shortages = 1,
 };
 
-/* ---- Into the mode, and out of it ---- */
+/* ---- Setting the mode, and opening ---- */
 
 static long set_the_mode(struct stage *stage)
 {
@@ -135,7 +133,7 @@ static int has_not_the_mode(struct stage *stage)
 	return mode_of(stage->fd) == 0;
 }
 
-/* A page for each direction. */
+/* A bounce page for each direction. */
 FIXTURE_VARIANT_ADD(call, set_mode_to_records) {
 	.prepare = two_messages, .run = set_the_mode, .finished = has_the_mode, .failed = has_not_the_mode,
 	.error = { [PAGE] = ENOMEM, [COPY] = EFAULT }, .points = { [PAGE] = 2, [COPY] = 1 },

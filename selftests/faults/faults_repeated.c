@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Faults that come again and again: copies that fail in a row, which cannot be told from memory that
- * keeps going away, and a lack of memory that lasts.
+ * Repeated faults: copies that fail in a row, as with memory that keeps being unmapped, and a lasting lack of memory.
  */
 #include "lib/files.h"
 #include "lib/harness.h"
@@ -12,9 +11,9 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
-/* How often a call brings its memory in and tries again before it goes another way: src/pipe/mod.rs. */
+/* The maximum number of fault-in attempts of a call before it takes another path: src/pipe/mod.rs. */
 #define ON_TRUST 4
-/* And how often before that: the short way, and the one that can wait. */
+/* The number of attempts before those: on the fast path, and in the slow path. */
 #define AT_FIRST 2
 
 FIXTURE(repeated)
@@ -30,7 +29,7 @@ FIXTURE_SETUP(repeated)
 	inject_only(PAGE);
 	self->fd = open_pipe(O_RDWR | O_NONBLOCK);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
-	/* From here on there is memory for a message. */
+	/* Leaves spare memory for a message. */
 	ASSERT_EQ(7, write(self->fd, "message", 7));
 	ASSERT_EQ(7, read(self->fd, self->buffer, sizeof(self->buffer)));
 	self->before = state_of(self->fd);
@@ -50,7 +49,7 @@ TEST_F(repeated, repeated_faults_copying_from_the_writer)
 	int count, file, left;
 	long ret;
 
-	/* Those at first, those on trust, and the copy that waits for page faults. */
+	/* The first attempts, those after a fault-in, and the copy that may sleep in page faults. */
 	for (count = 1; count <= AT_FIRST + ON_TRUST + 4; count++) {
 		file = fail_next(COPY, count);
 		ret = TRY(write(self->fd, "message", 7));
@@ -75,7 +74,9 @@ TEST_F(repeated, repeated_faults_copying_to_the_reader)
 	int count, file, left;
 	long ret;
 
-	/* Those at first, those on trust, and the one that only finds out whether it can be written to. */
+	/*
+	 * The first attempts, those after a fault-in, and the one that only finds out whether the memory is writable.
+	 */
 	for (count = 1; count <= AT_FIRST + ON_TRUST + 4; count++) {
 		ASSERT_EQ(7, write(self->fd, "message", 7));
 		self->before = state_of(self->fd);
@@ -115,11 +116,11 @@ TEST_F(repeated, copy_faults_and_then_no_bounce_buffer)
 	EXPECT_EQ(7, write(self->fd, "message", 7));
 }
 
-/* ---- Pages, which kmemleak does not know of ---- */
+/* ---- Pages, which kmemleak does not track ---- */
 
 #define GROUP "/sys/fs/cgroup"
 
-/* The pages that are charged to this task's control group for the kernel. */
+/* The number of kernel pages that are charged to this task's control group. */
 static long kernel_pages(void)
 {
 	static char text[8192];
@@ -137,7 +138,10 @@ TEST_F_TIMEOUT(repeated, failing_page_allocations_leak_no_page, 300)
 {
 	static char message[KMSGPIPE_MSG_SIZE_DEFAULT * 64];
 	struct kmsgpipe_create create = { .msg_size = sizeof(message), .max_msgs = 1 };
-	/* Each call that fails would leak a page at least, and the kernel counts in lots of 64 a processor. */
+	/*
+	 * Each failing call would leak at least one page. The kernel charges up to 64 pages in advance on each
+	 * processor.
+	 */
 	const long lots = 256;
 	long id, pages;
 	int fd, n, i, file;
@@ -152,9 +156,9 @@ TEST_F_TIMEOUT(repeated, failing_page_allocations_leak_no_page, 300)
 	fd = open_id(id, O_RDWR | O_NONBLOCK);
 	pages = kernel_pages();
 	for (i = 0; i < lots; i++)
-		/* One page for the record, four for the message: of what was got, one page less each time. */
+		/* A page for the record and four for the message: the failing page leaves one page less each time. */
 		for (n = 1; n <= 5; n++) {
-			/* The last close frees what is kept for the next message. */
+			/* The last close frees the spare memory. */
 			close(fd);
 			fd = open_id(id, O_RDWR | O_NONBLOCK);
 			file = fail_nth(n);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Injected faults in requests: each ioctl.
- */
+/* Injected faults in each ioctl. */
 #include "lib/fault_fixture.h"
 #include "lib/harness.h"
 #include "lib/inject.h"
@@ -60,7 +58,7 @@ FIXTURE_VARIANT_ADD(call, get_stats) { .prepare = two_messages, .run = get_stats
 FIXTURE_VARIANT_ADD(call, get_params) { .prepare = two_messages, .run = get_params, .finished = got_params, COPIES_ONCE };
 FIXTURE_VARIANT_ADD(call, fionread) { .prepare = two_messages, .run = ask_fionread, .finished = got_length, COPIES_ONCE };
 
-/* What it may hold, as it is before each attempt. */
+/* Sets the same limits before each attempt. */
 static void usual_params(struct stage *stage)
 {
 	struct kmsgpipe_params params = { .msg_size = MSG_SIZE, .max_msgs = MAX_MSGS };
@@ -191,10 +189,10 @@ static int blocks(struct stage *stage)
 	return turned && !fcntl(stage->fd, F_SETFL, O_NONBLOCK) && kept_messages(stage);
 }
 
-/* What needs nothing does not fail. */
+/* A request that needs no memory and copies nothing cannot fail. */
 FIXTURE_VARIANT_ADD(call, clear_queue) { .prepare = three_messages, .run = clear_queue, .finished = cleared };
 FIXTURE_VARIANT_ADD(call, toggle_block) { .prepare = two_messages, .run = toggle_block, .finished = blocks };
-/* Its argument is fetched without a fault point. */
+/* The kernel reads this argument without a fault point. */
 FIXTURE_VARIANT_ADD(call, fionbio) { .prepare = two_messages, .run = fionbio, .finished = blocks };
 
 static long dump(struct stage *stage)
@@ -215,14 +213,14 @@ static int dumped(struct stage *stage)
 	       is_content(stage->in + 3 * head + 8 + MSG_SIZE, 2, 6) && kept_messages(stage);
 }
 
-/* The request is read, memory for a batch is taken, two batches are written, the answer is. */
+/* Copies the argument, allocates memory for a batch, copies two batches, and copies the result. */
 FIXTURE_VARIANT_ADD(call, dump) {
 	.prepare = three_messages, .run = dump, .finished = dumped,
 	.error = { [PAGE] = ENOMEM, [COPY] = EFAULT }, .points = { [PAGE] = 1, [COPY] = 4 },
 	.failures = { [PAGE] = 1, [COPY] = 4 },
 };
 
-/* ---- Making and destroying pipes ---- */
+/* ---- Creating and destroying pipes ---- */
 
 #define FAULTY "/dev/kmsgpipe/faulty"
 
@@ -249,7 +247,7 @@ static long create_new(struct stage *stage)
 	return ret < 0 ? ret : ret == stage->id;
 }
 
-/* It works, and goes. */
+/* Whether the pipe was created and works; destroys it. */
 static int created(struct stage *stage)
 {
 	int fd = open(FAULTY, O_RDWR | O_NONBLOCK | O_CLOEXEC), works;
@@ -260,7 +258,10 @@ static int created(struct stage *stage)
 	return works && access(FAULTY, F_OK) && kept_messages(stage);
 }
 
-/* The request, the pipe, its place among the others, its device with node and attributes. */
+/*
+ * Copies the argument, allocates the pipe and its place in the registry, and creates its device with node and
+ * attributes.
+ */
 FIXTURE_VARIANT_ADD(call, create_new) {
 	.prepare = no_other_pipe, .run = create_new, .finished = created,
 	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM, [COPY] = EFAULT }, .points = { [SLAB] = 10, [COPY] = 1 },
@@ -291,7 +292,7 @@ static int destroyed(struct stage *stage)
 	return TRY(read(stage->made, text, 8)) == -ENODEV && access(FAULTY, F_OK) && kept_messages(stage);
 }
 
-/* It never fails. */
+/* This never fails. */
 FIXTURE_VARIANT_ADD(call, destroy) {
 	.prepare = another_pipe, .run = destroy, .finished = destroyed, .points = { [SLAB] = 1 },
 };

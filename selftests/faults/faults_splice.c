@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Injected faults in what reads and writes a pipe for somebody else: splice, sendfile and io_uring.
- */
+/* Injected faults in splice, sendfile and io_uring. */
 #include "lib/fault_fixture.h"
 #include "lib/harness.h"
 #include "lib/inject.h"
@@ -16,7 +14,7 @@
 
 /* ---- splice and sendfile ---- */
 
-/* To be read as they are: with some of the pages that it takes, only part of a message would go. */
+/* Reads of whole messages: a splice that gets only some of the pages that it needs would move part of a message. */
 static void long_and_short_whole(struct stage *stage)
 {
 	long_and_short(stage);
@@ -39,7 +37,7 @@ static int got_out(struct stage *stage)
 	return read(stage->ends[0], stage->in, MSG_SIZE) == (long)stage->lens[0] && read_oldest(stage);
 }
 
-/* What is to become a message is in a pipe of the kernel's. */
+/* Puts the content of the message into the pipe(2). */
 static void fed(struct stage *stage, size_t len)
 {
 	empty_stage(stage);
@@ -90,7 +88,7 @@ static void file_to_send(struct stage *stage)
 		abort();
 }
 
-/* Other than with an offset in memory, where the file is says how much was sent. */
+/* sendfile without an offset: the position of the file tells how much was sent. */
 static long sendfile_in(struct stage *stage)
 {
 	if (lseek(stage->with, 0, SEEK_CUR) == MSG_SIZE && lseek(stage->with, 0, SEEK_SET))
@@ -114,7 +112,7 @@ FIXTURE_VARIANT_ADD(call, splice_from_the_pipe_of_a_short_message) {
 	.failures = { [SLAB] = 1, [PAGE] = 1 },
 };
 
-/* With some of the pages only, the message does not fit: what splice makes of a lack of memory. */
+/* With only some of the pages the message does not fit: that is how splice reports a lack of memory. */
 FIXTURE_VARIANT_ADD(call, splice_from_the_pipe_of_a_long_message) {
 	.prepare = long_and_short_whole, .run = splice_out, .finished = got_out,
 	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM }, .other = { [PAGE] = EMSGSIZE }, .points = { [SLAB] = 1, [PAGE] = 1 },
@@ -152,7 +150,7 @@ FIXTURE_VARIANT_ADD(call, sendfile_into_the_pipe) {
 
 /* ---- io_uring ---- */
 
-/* One ring at a time, that of the stage. */
+/* The stage's ring; there is one at a time. */
 static struct {
 	struct io_uring_params params;
 	struct io_uring_sqe *sqes;
@@ -165,7 +163,7 @@ static unsigned int *at(unsigned int offset)
 	return (unsigned int *)(ring.rings + offset);
 }
 
-/* With a descriptor that waits: a ring without memory to wait by poll has a thread wait in the call. */
+/* Opens a blocking descriptor. If a ring has no memory to wait by poll, a worker thread waits in the call. */
 static void new_ring(struct stage *stage)
 {
 	stage->made = open_id(stage->id, O_RDWR);
@@ -182,7 +180,7 @@ static void new_ring(struct stage *stage)
 		abort();
 }
 
-/* Submits a request and waits for its end: its result. */
+/* Submits a request and waits for its completion: its result. */
 static long through_ring(struct stage *stage, int op, void *buffer, unsigned int len)
 {
 	struct io_uring_cqe *cqes = (void *)(ring.rings + ring.params.cq_off.cqes);
@@ -198,13 +196,13 @@ static long through_ring(struct stage *stage, int op, void *buffer, unsigned int
 	if (op == IORING_OP_POLL_ADD)
 		ring.sqes->poll32_events = EPOLLIN;
 	*at(ring.params.sq_off.array) = 0;
-	/* What was not accepted before is what is tried again. */
+	/* Submits again a request that was not accepted. */
 	__atomic_store_n(at(ring.params.sq_off.tail), *at(ring.params.sq_off.head) + 1, __ATOMIC_RELEASE);
 	ret = TRY(syscall(SYS_io_uring_enter, stage->with, 1, 0, 0, NULL, 0));
 	if (ret != 1)
 		return ret;
 	if (__atomic_load_n(at(ring.params.cq_off.tail), __ATOMIC_ACQUIRE) == *head) {
-		/* From here on it waits for what goes on beside it. */
+		/* From here on the task waits for the helper thread. */
 		__atomic_store_n(&stage->tid, gettid(), __ATOMIC_RELEASE);
 		ret = TRY(syscall(SYS_io_uring_enter, stage->with, 0, 1, IORING_ENTER_GETEVENTS, NULL, 0));
 	}
@@ -252,7 +250,7 @@ static void ring_to_wait(struct stage *stage)
 	stage->lens[0] = 7;
 }
 
-/* Sends a message when the call waits for the end of its request; not if that was refused. */
+/* Sends a message when the call waits for its completion; ends without it if the request was refused. */
 static void *send_to_waiting(void *arg)
 {
 	struct stage *stage = arg;
@@ -280,7 +278,7 @@ static int is_there(struct stage *stage)
 	return holds_messages(stage, 0, 1);
 }
 
-/* Its requests are made many at once, or one alone: not to be hurt by a single fault. */
+/* The kernel allocates requests in batches, and falls back to a single one, so one fault is not enough. */
 #define SUBMITTED .error = { [SLAB] = ENOMEM }, .points = { [SLAB] = 3 }, .failures = { [SLAB] = 1 }
 
 FIXTURE_VARIANT_ADD(call, io_uring_read) {

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Injected faults in opening, reading and writing the files that show pipes: in /proc, sysfs and
- * debugfs, and the information on a descriptor.
- */
+/* Injected faults in opening, reading and writing the files that show pipes: in /proc, sysfs, debugfs, and fdinfo. */
 #include "lib/fault_fixture.h"
 #include "lib/files.h"
 #include "lib/harness.h"
@@ -32,7 +29,7 @@ static long open_view(struct stage *stage)
 	return stage->made < 0 ? -errno : 0;
 }
 
-/* Its content, and how much that is. */
+/* Notes the content of the file and its length. */
 static void view_to_read(struct stage *stage)
 {
 	empty_pipes(stage);
@@ -74,7 +71,7 @@ FIXTURE_VARIANT_ADD(call, read_of_a_view) {
 
 /* ---- Writing ---- */
 
-/* Writes to a file of the pipe. */
+/* Writes to an attribute of the pipe. */
 static long write_setting(struct stage *stage, const char *name, const char *text)
 {
 	char path[64];
@@ -83,7 +80,7 @@ static long write_setting(struct stage *stage, const char *name, const char *tex
 	return transferred(spill(path, text), strlen(text));
 }
 
-/* Messages do not expire, and would after 1000 s, looked for each 100 s. */
+/* Disables expiry, with settings of 100 s and 1000 s. */
 static void settings(struct stage *stage)
 {
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 100000, .expiry_ms = 1000000 }, off = { 0 };
@@ -109,7 +106,7 @@ static long set_expiry(struct stage *stage)
 	return write_setting(stage, "flush_expiry_ms", "2000000\n");
 }
 
-/* Whether these are the settings, once messages expire. */
+/* Whether the settings are these once expiry is enabled. */
 static int settings_are(struct stage *stage, unsigned int interval, unsigned int expiry)
 {
 	struct kmsgpipe_stats stats;
@@ -136,7 +133,7 @@ static int expiry_set(struct stage *stage)
 	return settings_are(stage, 100000, 2000000);
 }
 
-/* Opening the file, and writing to it. */
+/* Opens the file and writes to it. */
 #define WRITTEN \
 	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM, [COPY] = EFAULT }, .points = { [SLAB] = 4, [COPY] = 2 }, \
 	.failures = { [SLAB] = 4, [COPY] = 2 }
@@ -155,7 +152,7 @@ FIXTURE_VARIANT_ADD(call, write_to_flush_expiry_ms) {
 
 static void usual_default_mode(struct stage *stage)
 {
-	/* First, as the file of the stage is opened anew. */
+	/* This comes first, as the file of the stage is opened anew. */
 	if (write_setting(stage, "default_mode", "none\n"))
 		abort();
 	settings(stage);
@@ -196,7 +193,7 @@ static long destroy(struct stage *stage)
 	return transferred(spill(SYSFS "/destroy", "faulty\n"), strlen("faulty\n"));
 }
 
-/* It works, and goes. */
+/* Whether the pipe was created and works; destroys it. */
 static int created(struct stage *stage)
 {
 	int fd = open(FAULTY, O_RDWR | O_NONBLOCK | O_CLOEXEC), works;
@@ -232,7 +229,7 @@ FIXTURE_VARIANT_ADD(call, write_to_destroy) {
 	.prepare = another_pipe, .run = destroy, .finished = destroyed, WRITTEN,
 };
 
-/* What is opened or read are all files of the pipe, one after the other. */
+/* Tries each file of the pipe in turn. */
 TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 {
 	static const char *const others[] = { "/proc/kmsgpipe_stats", "/sys/kernel/debug/kmsgpipe/pipes" };
@@ -264,7 +261,7 @@ TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 		i++;
 	}
 	closedir(dir);
-	/* Those of this module, and dev and uevent. */
+	/* The attributes of this module, `dev` and `uevent`. */
 	EXPECT_EQ(27, i);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Long messages, in a pipe with msg_size=1048576 and max_msgs=8: they are copied in
- * before the lock is taken, and out page after page.
+ * Long messages, in a pipe with msg_size=1048576 and max_msgs=8: they are copied in before the lock is taken, and out
+ * page by page.
  */
 #include "lib/harness.h"
 #include "lib/memory.h"
@@ -35,7 +35,7 @@ TEST_F_TIMEOUT(pipe, lengths_around_page_boundaries, 120)
 		pattern(sent, lengths[i], i);
 		ASSERT_EQ(lengths[i], write(self->fd, sent, lengths[i]));
 		ASSERT_EQ(lengths[i], stats_of(self->fd).depth_bytes);
-		/* Memory that is not there yet. */
+		/* Pages that are not present. */
 		ASSERT_EQ(0, madvise(got, MSG_SIZE, MADV_DONTNEED));
 		ASSERT_EQ(lengths[i], read(self->fd, got, MSG_SIZE));
 		ASSERT_EQ(0, memcmp(sent, got, lengths[i]));
@@ -65,7 +65,7 @@ TEST_F(pipe, a_failing_read_leaves_the_message_at_the_head)
 	EXPECT_EQ(50000, read(self->fd, buffer, MSG_SIZE));
 }
 
-/* A thread that takes a reader's memory away, again and again. */
+/* A thread that keeps discarding the pages of a reader's memory. */
 struct thief {
 	char *memory;
 	int stop;
@@ -102,7 +102,7 @@ TEST_F_TIMEOUT(pipe, reads_succeed_while_pages_keep_going_away, 120)
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
 }
 
-/* A thread whose reads all fail, some of them after they have copied most of a message. */
+/* A thread whose reads all fail, some after they have copied most of a message. */
 struct failing {
 	int fd;
 	char *buffer;
@@ -134,7 +134,7 @@ TEST_F_TIMEOUT(pipe, a_failing_reader_does_not_reorder_messages, 120)
 	uint32_t number;
 	pthread_t thread;
 
-	/* Fits by its length, but ends a page before the message does. */
+	/* The length is enough for the message, but an inaccessible page is before its end. */
 	ASSERT_EQ(0, mprotect(failing.buffer + 96 * 1024, PAGE, PROT_NONE));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, fail_to_read, &failing));
 	for (i = 0; i < rounds; i++) {

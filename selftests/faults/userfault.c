@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A task whose buffer lies on memory that nobody brings in hangs in its page fault
- * for as long as it likes; nobody else may notice, and what they do meanwhile counts.
+ * A task sleeps in a page fault of its buffer for as long as the test likes. No other task may be held up, and what
+ * the others do meanwhile takes effect.
  */
 #include "lib/files.h"
 #include "lib/harness.h"
@@ -50,7 +50,7 @@ TEST_F(userfault, a_writer_in_a_page_fault_stalls_no_other_task)
 	struct call hanging = write_call(self->fd, self->missing, 16);
 	char buffer[16];
 
-	/* With a spare buffer the copy is tried with the lock held first. */
+	/* With a spare buffer the first copy is tried with the lock held. */
 	EXPECT_TRUE(roundtrips(self->fd, 1));
 	start_call(&hanging);
 	await_fault(self->uffd);
@@ -71,7 +71,7 @@ TEST_F(userfault, a_reader_in_a_page_fault_stalls_no_other_task)
 	ASSERT_EQ(5, write(self->fd, "first", 5));
 	start_call(&hanging);
 	await_fault(self->uffd);
-	/* The message is still where it was, for whoever can take it. */
+	/* The message is still in its place for any reader. */
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
 	EXPECT_EQ(5, read(self->fd, buffer, sizeof(buffer)));
 	EXPECT_EQ(0, memcmp(buffer, "first", 5));
@@ -150,8 +150,8 @@ TEST_F(userfault, killing_a_task_in_a_page_fault_loses_no_message)
 }
 
 /*
- * A task that hangs in a page fault of a pipe of the test's own, while others do to the pipe what they
- * like, and get through with it before the page comes.
+ * A task sleeps in a page fault of a pipe of the test's own. Other tasks change the pipe and finish before the fault
+ * is resolved.
  */
 FIXTURE(held)
 {
@@ -178,7 +178,7 @@ FIXTURE_TEARDOWN(held)
 	close(self->fd);
 }
 
-/* Whether a pipe is gone and another can be made: nothing of that is waited for. */
+/* Whether the pipe is gone and another can be created: neither waits for the task. */
 static int is_gone(long id)
 {
 	struct kmsgpipe_create create = default_pipe();
@@ -222,7 +222,7 @@ TEST_F(held, a_reader_gets_no_message_that_was_cleared)
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	EXPECT_EQ(1, stats_of(self->fd).dropped_msgs);
 	resolve_fault(self->uffd, self->missing);
-	/* It waits for another one. */
+	/* The reader waits for another message. */
 	await_readers(self->fd, 1);
 	ASSERT_EQ(6, write(self->fd, "second", 6));
 	EXPECT_EQ(6, finish_call(&hanging));
@@ -252,7 +252,7 @@ TEST_F(held, a_writer_waits_if_the_pipe_filled_up)
 	ASSERT_EQ(0, set_limits(self->fd, 16, 1));
 	ASSERT_EQ(5, write(self->fd, "other", 5));
 	resolve_fault(self->uffd, self->missing);
-	/* It waits as if it had come now. */
+	/* The writer waits as if it had just started. */
 	await_writers(self->fd, 1);
 	EXPECT_EQ(5, read(self->fd, buffer, sizeof(buffer)));
 	EXPECT_EQ(16, finish_call(&hanging));
@@ -267,7 +267,7 @@ TEST_F(held, calls_finish_after_their_descriptor_is_closed)
 
 	start_call(&hanging);
 	await_fault(self->uffd);
-	/* The call still has the file, closing only the number. */
+	/* Closing the descriptor leaves the file open for the call. */
 	ASSERT_EQ(0, close(doomed));
 	EXPECT_EQ(2, stats_of(self->fd).writers);
 	EXPECT_TRUE(roundtrips(self->fd, 10));
@@ -309,7 +309,10 @@ static void *request_thread(void *arg)
 
 TEST_F(held, ioctls_that_read_their_argument_are_enodev_if_the_pipe_is_destroyed)
 {
-	/* Those that read their argument find no pipe then; one that writes says what was there before. */
+	/*
+	 * Requests that read their argument fail with ENODEV. Those that write it return the state before the pipe
+	 * was destroyed.
+	 */
 	static const struct kmsgpipe_params params = { .msg_size = 100, .max_msgs = 10 };
 	static const struct kmsgpipe_flush flush = { .enable = 1 };
 	static const struct kmsgpipe_dump dump = { 0 };
@@ -355,14 +358,14 @@ TEST_F(held, a_create_in_a_page_fault_holds_no_lock)
 	struct request request = { .fd = self->fd, .number = KMSGPIPE_CREATE_NEW, .argument = self->missing };
 	struct kmsgpipe_create create = default_pipe();
 
-	/* Its request is read before anything is locked. */
+	/* The argument is read before any lock is taken. */
 	ASSERT_EQ(0, pthread_create(&request.thread, NULL, request_thread, &request));
 	await_fault(self->uffd);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
 	EXPECT_TRUE(is_gone(self->id));
 	resolve_fault_with(self->uffd, self->missing, &create, sizeof(create));
 	ASSERT_EQ(0, pthread_join(request.thread, NULL));
-	/* It gets what it asked for, though the pipe that it asked by is gone. */
+	/* The request succeeds although the pipe of its descriptor is destroyed. */
 	ASSERT_LE(1, request.result);
 	self->id = request.result;
 	close(self->fd);

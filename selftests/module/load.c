@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Loading: parameters that are refused, and that are kept. */
+/* Module parameters that are refused, and that are accepted. */
 #include "lib/files.h"
 #include "lib/harness.h"
 #include "lib/log.h"
@@ -14,7 +14,7 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
-/* Not loaded with these, and nothing is there. */
+/* Expects that the module does not load with these parameters, and that nothing is left of it. */
 static void expect_refused(struct __test_metadata *_metadata, const char *const *refused, size_t count)
 {
 	char text[64];
@@ -79,10 +79,10 @@ TEST_F_TIMEOUT(module, good_parameters_are_kept, SECONDS)
 		unsigned int msg_size, max_msgs, mode;
 	} good[] = {
 		{ "", 256, 128, 0666 },
-		/* The kernel's core takes no mode for its default, 0600. */
+		/* Mode 0 stands for the default of the driver core, 0600. */
 		{ "msg_size=1 max_msgs=1 mode=0", 1, 1, 0600 },
 		{ "msg_size=1048576 max_msgs=64 mode=0600", 1048576, 64, 0600 },
-		/* Octal, also without a zero before it. */
+		/* Octal even without a leading zero. */
 		{ "mode=444", 256, 128, 0444 },
 		{ "mode=7", 256, 128, 0007 },
 		{ "mode=000640", 256, 128, 0640 },
@@ -117,7 +117,7 @@ TEST_F_TIMEOUT(module, pipes_parameter_creates_pipes, 300)
 		{ "pipes=1", 1, 256, 128, 0666 },
 		{ "pipes=3 msg_size=100 max_msgs=5 mode=0640", 3, 100, 5, 0640 },
 		{ "pipes=4096", 4096, 256, 128, 0666 },
-		/* On the debug kernel each takes a hundred times as long. */
+		/* A pipe takes a hundred times as long on the debug kernel. */
 		{ "pipes=32", 32, 256, 128, 0666 },
 	};
 	static const char *const bad[] = {
@@ -149,7 +149,7 @@ TEST_F_TIMEOUT(module, pipes_parameter_creates_pipes, 300)
 			ASSERT_EQ(good[i].max_msgs, stats.max_msgs);
 			close(fd);
 		}
-		/* They are pipes like others. */
+		/* These pipes count like others. */
 		EXPECT_EQ(good[i].pipes, create_pipe(&create));
 		if (good[i].pipes > 1) {
 			EXPECT_EQ(0, destroy_id(1));
@@ -171,7 +171,7 @@ TEST_F_TIMEOUT(module, max_bytes_limits_later_pipes, SECONDS)
 	EXPECT_EQ(1, create_pipe(&create));
 	create.max_msgs = 101;
 	EXPECT_EQ(-EINVAL, create_pipe(&create));
-	/* The defaults, which are not those of pipe 0, are more. */
+	/* The default limits, which are not those of pipe 0, exceed max_bytes. */
 	EXPECT_EQ(-EINVAL, spill(SYSFS "/create", "logs"));
 	fd = open_id(1, O_RDWR);
 	EXPECT_EQ(-EINVAL, TRY(ioctl(fd, KMSGPIPE_SET_PARAMS, &params)));
@@ -216,7 +216,7 @@ TEST_F_TIMEOUT(module, a_pipe_can_be_opened_when_its_uevent_arrives, 300)
 	unsigned int i, before;
 
 	for (i = 0; i < cycles; i++) {
-		/* Who opens a pipe keeps the module. */
+		/* An open pipe keeps the module loaded. */
 		ASSERT_EQ(0, unload_module());
 		start_openers(&openers, NODE);
 		before = __atomic_load_n(&openers.found, __ATOMIC_ACQUIRE);
@@ -232,8 +232,8 @@ TEST_F_TIMEOUT(module, a_pipe_can_be_opened_when_its_uevent_arrives, 300)
 }
 
 /*
- * An open of a number that nobody has lets the kernel look for a module that has it, which takes a third of a
- * second. Many pipes leave time for that between the first that is announced and the last.
+ * To open a device number that no driver has makes the kernel request a module for it, which takes a third of a
+ * second. With many pipes this would happen between the uevent of the first pipe and that of the last.
  */
 TEST_F_TIMEOUT(module, no_open_makes_the_kernel_request_a_module, 300)
 {
@@ -242,7 +242,7 @@ TEST_F_TIMEOUT(module, no_open_makes_the_kernel_request_a_module, 300)
 	const char *seen;
 
 	ASSERT_TRUE(start_trace("module/module_request", "0"));
-	/* This is how it shows. */
+	/* Shows that the test notices such a request. */
 	ASSERT_EQ(0, mknod("/dev/nobodys", S_IFCHR | 0600, makedev(511, 7)));
 	EXPECT_EQ(-ENXIO, TRY(open("/dev/nobodys", O_RDONLY)));
 	EXPECT_TRUE(strstr(take_trace(), " char-major-511-7 ") != NULL);
@@ -261,7 +261,7 @@ TEST_F_TIMEOUT(module, no_open_makes_the_kernel_request_a_module, 300)
 	EXPECT_TRUE(set_tracing("module/module_request", 0));
 }
 
-/* Puts something at the path of a node: a file, a link, a directory, or another device. */
+/* Puts something at the path of a node: a file, a symbolic link, a directory, or another device. */
 static int put_stray(const char *path, int kind)
 {
 	switch (kind) {
@@ -292,7 +292,7 @@ TEST_F_TIMEOUT(module, a_file_in_the_place_of_a_node_is_warned_of, SECONDS)
 		EXPECT_EQ(2, log_lines(log, first, third)) TH_LOG("kind %d", kind);
 		close(log);
 		EXPECT_EQ(3, count_pipes());
-		/* It is left alone. */
+		/* The module leaves it alone. */
 		EXPECT_EQ(0, unload_module());
 		EXPECT_EQ(0, lstat(NODE, &after));
 		EXPECT_EQ(before.st_ino, after.st_ino);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Unloading: what does not keep the module, or is waited for, and that nothing is left of it. */
+/*
+ * Unloading: uses that do not keep the module loaded, uses that unloading waits for, and that nothing is left of the
+ * module.
+ */
 #include "lib/files.h"
 #include "lib/harness.h"
 #include "lib/memory.h"
@@ -27,7 +30,7 @@ TEST_F_TIMEOUT(module, unloads_when_unused, SECONDS)
 	EXPECT_EQ(-ENOENT, unload_module());
 }
 
-/* A path to the node is no use of the device, nor is a watch. */
+/* Neither an O_PATH descriptor nor an inotify watch of the node holds the device. */
 TEST_F_TIMEOUT(module, unloads_with_an_o_path_descriptor_open, SECONDS)
 {
 	int path = open(NODE, O_PATH | O_CLOEXEC), watch = inotify_init1(IN_CLOEXEC);
@@ -39,7 +42,7 @@ TEST_F_TIMEOUT(module, unloads_with_an_o_path_descriptor_open, SECONDS)
 	ASSERT_EQ(0, unload_module());
 	EXPECT_EQ(0, fstat(path, &node));
 	EXPECT_EQ(NULL, left_behind());
-	/* What it leads to is no longer there, nor found again. */
+	/* The node is dead and does not come back. */
 	snprintf(again, sizeof(again), "/proc/self/fd/%d", path);
 	EXPECT_EQ(-ENXIO, TRY(open(again, O_RDWR | O_CLOEXEC)));
 	ASSERT_EQ(0, load_module(""));
@@ -47,7 +50,7 @@ TEST_F_TIMEOUT(module, unloads_with_an_o_path_descriptor_open, SECONDS)
 	close(path);
 }
 
-/* Works that are queued: of all that was sent and received, and of what is to expire in an hour. */
+/* Works are queued for all messages sent and received, and for the expiry in an hour. */
 TEST_F_TIMEOUT(module, unloads_with_works_queued, SECONDS)
 {
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 3600000, .expiry_ms = 3600000 };
@@ -105,7 +108,7 @@ TEST_F_TIMEOUT(module, unloads_with_views_open, SECONDS)
 	EXPECT_EQ(-ENODEV, TRY(pread(depth, text, sizeof(text), 0)));
 	EXPECT_EQ(-ENODEV, TRY(write(flush, "1", 1)));
 	EXPECT_EQ(-ENODEV, TRY(write(create, "x", 1)));
-	/* They lead to the new one no more than to the old one. */
+	/* These files do not show the new module either. */
 	ASSERT_EQ(0, load_module(""));
 	EXPECT_GT(0, read(proc, text, sizeof(text)));
 	EXPECT_EQ(-ENODEV, TRY(pread(depth, text, sizeof(text), 0)));
@@ -115,7 +118,7 @@ TEST_F_TIMEOUT(module, unloads_with_views_open, SECONDS)
 	close(proc);
 }
 
-/* Unloading in another thread, as it may wait. */
+/* Unloads in another thread, as this may wait. */
 static void *unload_thread(void *arg)
 {
 	struct call *call = arg;
@@ -132,7 +135,7 @@ static void start_unloading(struct call *call)
 	start_thread(&call->thread, &call->tid, unload_thread, call);
 }
 
-/* Returns when the module has begun to go. Opening a pipe to find that out would keep it. */
+/* Waits until the module is being unloaded. An open of a pipe cannot tell, as it would keep the module loaded. */
 static void await_going(void)
 {
 	char state[16];
@@ -142,8 +145,8 @@ static void await_going(void)
 }
 
 /*
- * A reader of /proc is waited for, wherever he hangs, as for any file in there: rmmod then hangs, too, until he
- * goes on or is killed.
+ * Unloading waits for a reader of /proc as for any open proc file: rmmod sleeps until the reader goes on or is
+ * killed.
  */
 TEST_F_TIMEOUT(module, unload_waits_for_a_reader_of_proc_in_a_page_fault, SECONDS)
 {
@@ -174,7 +177,7 @@ TEST_F_TIMEOUT(module, unload_waits_for_a_reader_of_proc_in_a_page_fault, SECOND
 		start_unloading(&unloading);
 		await_going();
 		await_asleep(unloading.tid);
-		/* Others find no pipe any more, but it is not done. */
+		/* Pipes cannot be opened any more, and yet unloading has not finished. */
 		EXPECT_EQ(-ENXIO, TRY(open(NODE, O_RDWR | O_CLOEXEC)));
 		EXPECT_EQ(0, __atomic_load_n(&unloading.len, __ATOMIC_ACQUIRE));
 		EXPECT_TRUE(module_loaded());
@@ -191,7 +194,7 @@ TEST_F_TIMEOUT(module, unload_waits_for_a_reader_of_proc_in_a_page_fault, SECOND
 	}
 }
 
-/* sysfs copies from and to its user when it is done with the module. */
+/* sysfs copies to and from user space outside of the module's callbacks. */
 TEST_F_TIMEOUT(module, unloads_with_users_of_sysfs_in_a_page_fault, SECONDS)
 {
 	struct { const char *path; int write; long result; } files[] = {
@@ -223,15 +226,15 @@ TEST_F_TIMEOUT(module, unloads_with_users_of_sysfs_in_a_page_fault, SECONDS)
 }
 
 /*
- * A release function that says that it is through may be preempted before it has returned from the module's code.
- * Unloading waits for such tasks: it asks for a grace period of tasks, and that wakes the thread which sees to
- * these. Nothing else that the module does asks for one.
+ * A task may be preempted after the release function has signalled that it is done, and before it has returned from
+ * the module's code. Unloading waits for such tasks: it asks for a grace period of RCU tasks, which wakes the kernel
+ * thread for these. Nothing else in the module asks for one.
  */
 TEST_F_TIMEOUT(module, unload_waits_for_tasks_in_its_code, SECONDS)
 {
 	struct kmsgpipe_create create = default_pipe();
 
-	/* With kernel code that is never preempted the kernel needs no such thread. */
+	/* A kernel without preemption has no such thread. */
 	if (system("grep -qs ^rcu_tasks_kthre /proc/[0-9]*/comm"))
 		SKIP(return, "the kernel has no grace periods of tasks");
 	ASSERT_EQ(1, create_pipe(&create));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Unloading again and again, and while others open pipes, read views, and messages expire. */
+/* Repeated loading and unloading, also while other tasks open pipes and read views, and while messages expire. */
 #include "lib/files.h"
 #include "lib/harness.h"
 #include "lib/kernel_memory.h"
@@ -10,7 +10,7 @@
 
 #define OPENERS 4
 
-/* The number of open files of the whole machine. */
+/* The number of open files of the whole system. */
 static long open_files(void)
 {
 	char text[64];
@@ -20,7 +20,7 @@ static long open_files(void)
 	return strtol(text, NULL, 10);
 }
 
-/* How many objects of each kind the kernel has in use. */
+/* The number of objects in each slab cache. */
 struct slabs {
 	unsigned int count;
 	struct {
@@ -41,7 +41,7 @@ static void count_slabs(struct slabs *counted)
 	fclose(slabs);
 }
 
-/* By how many objects the kind has grown that has grown most. */
+/* The largest growth of a slab cache, in objects. */
 static long most_grown(const struct slabs *before)
 {
 	static struct slabs now;
@@ -69,7 +69,7 @@ TEST_F_TIMEOUT(module, loads_and_unloads_many_times_without_leaks, SECONDS)
 	for (i = 0; i < rounds; i++) {
 		ASSERT_EQ(0, unload_module());
 		ASSERT_EQ(NULL, left_behind()) TH_LOG("left: %s", left_behind());
-		/* After a few, for what is allocated once. */
+		/* After a few rounds, as some allocations happen once. */
 		if (i == rounds / 10) {
 			memory = kernel_memory();
 			count_slabs(&slabs);
@@ -77,26 +77,28 @@ TEST_F_TIMEOUT(module, loads_and_unloads_many_times_without_leaks, SECONDS)
 		ASSERT_EQ(0, load_module(""));
 		fd = open_pipe(O_RDWR | O_NONBLOCK);
 		ASSERT_EQ(-EAGAIN, TRY(read(fd, buffer, sizeof(buffer))));
-		/* Left behind: it must go with the module. */
+		/* The module frees this message when it is unloaded. */
 		ASSERT_EQ(4, write(fd, "left", 4));
 		close(fd);
 	}
 	ASSERT_EQ(0, unload_module());
 	/*
-	 * A page for each cycle would be left, or an object. What others have varies by some hundred, in slabs
-	 * that are not full, and they free theirs later, too.
+	 * A leak would be a page or an object in each round. Other parts of the kernel vary by some hundred objects
+	 * in partly filled slabs, and free some later.
 	 */
 	while (!inflated() && (kernel_memory() - memory >= 131072 + 256 * (long long)rounds ||
 			       most_grown(&slabs) >= 200 + (long)rounds / 2))
 		sched_yield();
 	TH_LOG("%lu cycles; the kernel's memory grew by %lld bytes, and no kind of object by more than %ld", rounds,
 	       kernel_memory() - memory, inflated() ? 0 : most_grown(&slabs));
-	/* One for each cycle would be left. Others open a few, too: the one who watches this test, say. */
+	/*
+	 * A leak would be a file in each round. Other processes open a few, such as the one that watches this test.
+	 */
 	while (open_files() - files >= (long)rounds)
 		sched_yield();
 }
 
-/* A thread that opens, uses and closes the pipe whenever there is one. */
+/* A thread that opens, uses and closes the pipe whenever it exists. */
 struct opener {
 	pthread_t thread;
 	int stop;
@@ -105,7 +107,7 @@ struct opener {
 
 static void *open_and_close(void *arg)
 {
-	/* So that there are times at which nobody has it open. */
+	/* Pauses, so that the pipe is not always open. */
 	const struct timespec pause = { .tv_nsec = 2000000 };
 	struct opener *opener = arg;
 	int fd;
@@ -114,7 +116,7 @@ static void *open_and_close(void *arg)
 		fd = open(NODE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 		if (fd >= 0) {
 			__atomic_add_fetch(&opener->opened, 1, __ATOMIC_ACQ_REL);
-			/* So that unloading is tried while it is open. */
+			/* Yields, so that unloading is also tried while the pipe is open. */
 			sched_yield();
 			if (write(fd, "x", 1) < 0 && errno != EAGAIN)
 				abort();
@@ -127,7 +129,7 @@ static void *open_and_close(void *arg)
 	return NULL;
 }
 
-/* On the debug kernel four leave hardly a moment at which nobody has it open. */
+/* With four threads on the debug kernel the pipe would almost always be open. */
 static int openers_wanted(void)
 {
 	return inflated() ? OPENERS / 2 : OPENERS;
@@ -155,8 +157,9 @@ TEST_F_TIMEOUT(module, open_races_with_unload, SECONDS)
 	for (i = 0; i < openers_wanted(); i++)
 		ASSERT_EQ(0, pthread_create(&openers[i].thread, NULL, open_and_close, &openers[i]));
 	/*
-	 * Before each unloading every one of them has had its way once more. While the module comes and goes they
-	 * rarely do, and with nothing to wait for it would have to come and go until the last one has had luck.
+	 * Before each attempt to unload, each thread has opened the pipe once more. Threads rarely get to open it
+	 * while the module comes and goes, and without this condition the loop would last until the last one happens
+	 * to.
 	 */
 	while (gone < rounds || refused < rounds) {
 		while (least_opened(openers) <= gone)
@@ -205,9 +208,9 @@ TEST_F_TIMEOUT(module, unloads_while_messages_expire, SECONDS)
 }
 
 /*
- * Not debugfs: when a module's count has reached zero and its state does not say so yet, opening a file of
- * it in there makes the kernel warn that the module did not clean up (full_proxy_open in fs/debugfs/file.c
- * and try_stop_module in kernel/module/main.c, 7.2 and 7.3).
+ * debugfs is left out: if the module's reference count is zero and its state does not say so yet, opening one of its
+ * debugfs files makes the kernel warn that the module did not clean up (full_proxy_open in fs/debugfs/file.c and
+ * try_stop_module in kernel/module/main.c, 7.2 and 7.3).
  */
 static void *read_views(void *arg)
 {
@@ -232,7 +235,7 @@ TEST_F_TIMEOUT(module, reading_views_races_with_unload, SECONDS)
 		ASSERT_EQ(0, pthread_create(&openers[i].thread, NULL, read_views, &openers[i]));
 	while (gone < rounds || __atomic_load_n(&openers[0].opened, __ATOMIC_ACQUIRE) < rounds ||
 	       __atomic_load_n(&openers[1].opened, __ATOMIC_ACQUIRE) < rounds) {
-		/* They do not keep it: it waits for calls under way. */
+		/* Views do not keep the module loaded: unloading waits for calls in progress. */
 		ASSERT_EQ(0, unload_module());
 		gone++;
 		ASSERT_EQ(0, load_module("pipes=2"));

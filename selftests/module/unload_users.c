@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Unloading while somebody uses the module: each kind of user keeps it, and it goes once he has left,
+ * Unloading a module in use: each kind of use keeps it loaded, and it can be unloaded once the user has released it
  * or was killed.
  */
 #include "module/unload_users.h"
@@ -13,7 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-/* Whoever needs no right to use the module is this user. */
+/* The user id of uses that need no privilege. */
 #define SOMEBODY 1000
 
 FIXTURE(used) {};
@@ -22,7 +22,7 @@ FIXTURE_VARIANT(used)
 {
 	void (*use)(struct user *user);
 	void (*leave)(struct user *user);
-	/* He needs a right that only root has. */
+	/* The use needs a privilege that only root has. */
 	int root;
 };
 
@@ -61,9 +61,9 @@ FIXTURE_SETUP(used)
 	ASSERT_NE(NULL, getenv("LAB_MODULE"));
 	if (!module_loaded())
 		ASSERT_EQ(0, load_module(""));
-	/* So that everybody can hang in a page fault, as on FUSE everybody can. */
+	/* Lets any user sleep in a page fault, as FUSE does. */
 	ASSERT_EQ(1, spill("/proc/sys/vm/unprivileged_userfaultfd", "1"));
-	/* What is killed below ends here, and not with init. */
+	/* Processes that are orphaned below become children of this test. */
 	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
 }
 
@@ -82,7 +82,10 @@ static void live(const FIXTURE_VARIANT(used) *variant, int *step)
 
 	if (setpgid(0, 0) || (!variant->root && (setgid(SOMEBODY) || setuid(SOMEBODY))))
 		abort();
-	/* It reads of itself in /proc; and it ends with the test, which a new user is not told. */
+	/*
+	 * The process reads its own files in /proc, and is killed when the test ends. Both settings are lost when it
+	 * changes its user.
+	 */
 	prctl(PR_SET_DUMPABLE, 1);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	variant->use(&user);
@@ -95,7 +98,7 @@ static void live(const FIXTURE_VARIANT(used) *variant, int *step)
 		pause();
 }
 
-/* Starts one and returns when he uses the module; 0 if he failed. */
+/* Starts a user in a process of its own, and returns when it uses the module; 0 if that failed. */
 static pid_t start_user(const FIXTURE_VARIANT(used) *variant, int *step)
 {
 	pid_t child;
@@ -112,7 +115,7 @@ static pid_t start_user(const FIXTURE_VARIANT(used) *variant, int *step)
 	return child;
 }
 
-/* Ends everything that he started. */
+/* Kills the process and all that it has started. */
 static void kill_user(pid_t child)
 {
 	kill(-child, SIGKILL);
@@ -132,7 +135,9 @@ TEST_F_TIMEOUT(used, refuses_unload_until_the_user_leaves_or_is_killed, SECONDS)
 		ASSERT_LT(0, child);
 		ASSERT_LE(1, module_users());
 		ASSERT_EQ(-EWOULDBLOCK, unload_module());
-		/* He lives on, and has left. What he left may be cleaned up by others. */
+		/*
+		 * The user is alive and has released the module. The kernel may finish the release in another task.
+		 */
 		__atomic_store_n(step, LEAVING, __ATOMIC_RELEASE);
 		while (__atomic_load_n(step, __ATOMIC_ACQUIRE) != LEFT || module_users()) {
 			ASSERT_EQ(0, waitpid(child, NULL, WNOHANG));

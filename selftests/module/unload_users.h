@@ -7,7 +7,7 @@
 #include "lib/ring.h"
 #include "lib/tasks.h"
 
-/* One who uses the module: a process of its own. */
+/* The state of one use of the module. */
 struct user {
 	int fd;
 	int other;

@@ -60,9 +60,9 @@ static void send_one(struct user *user)
 	require(write(user->fd, "late", 4) == 4);
 }
 
-/* ---- Descriptors, wherever they are ---- */
+/* ---- Descriptors ---- */
 
-/* Of an empty pipe. */
+/* Opens pipe 0 and empties it. */
 void use_descriptor(struct user *user)
 {
 	user->fd = open_pipe(O_RDONLY | O_NONBLOCK);
@@ -92,7 +92,7 @@ void end_child(struct user *user)
 	require(!kill(user->child, SIGKILL) && waitpid(user->child, NULL, 0) == user->child);
 }
 
-/* Sends a descriptor along a socket. */
+/* Sends a descriptor through a socket. */
 static void pass(int socket, int fd)
 {
 	char control[CMSG_SPACE(sizeof(int))] = { 0 };
@@ -123,7 +123,7 @@ void close_ends(struct user *user)
 	close(user->ends[1]);
 }
 
-/* The socket's own descriptor is in flight in itself, and the pipe's with it. */
+/* The socket's own descriptor is in flight in itself, and with it that of the pipe. */
 void use_in_a_cycle(struct user *user)
 {
 	use_in_flight(user);
@@ -150,7 +150,7 @@ void use_destroyed(struct user *user)
 	require(!ioctl(user->fd, KMSGPIPE_DESTROY));
 }
 
-/* ---- Tasks that sleep ---- */
+/* ---- Sleeping tasks ---- */
 
 void use_reading(struct user *user)
 {
@@ -235,7 +235,7 @@ void use_epoll(struct user *user)
 	start_waiting(user, in_epoll);
 }
 
-/* Who waits in the set sleeps on: neither he nor the set keeps the file open. */
+/* A task that waits in epoll sleeps on: neither the task nor the epoll set keeps the file open. */
 void leave_epoll(struct user *user)
 {
 	close_it(user);
@@ -298,7 +298,7 @@ void end_splice_in(struct user *user)
 	close_it(user);
 }
 
-/* ---- Tasks that hang in a page fault ---- */
+/* ---- Tasks in a page fault ---- */
 
 static void hang(struct user *user, int write)
 {
@@ -350,9 +350,9 @@ void end_dump(struct user *user)
 	close_it(user);
 }
 
-/* ---- Requests that nobody sleeps in ---- */
+/* ---- Asynchronous requests ---- */
 
-/* Leaves a request in a ring, and closes the descriptor. */
+/* Leaves a request in a ring and closes the descriptor. */
 static void leave_in_ring(struct user *user, struct io_uring_sqe request)
 {
 	ring_open(&user->ring);
@@ -395,7 +395,7 @@ void use_ring_multishot(struct user *user)
 	});
 }
 
-/* The ring holds the file, whether or not there is a request. */
+/* The ring holds the file even without a request. */
 void use_registered(struct user *user)
 {
 	use_descriptor(user);
@@ -434,7 +434,7 @@ void use_signals(struct user *user)
 	send_one(user);
 }
 
-/* ---- Views that keep it ---- */
+/* ---- Files in debugfs ---- */
 
 void use_debugfs(struct user *user)
 {

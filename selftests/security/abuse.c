@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a user without privilege can do with pipe 0, which everybody may open: he cannot make the kernel
- * allocate more than docs/security.md says, keep others from using the pipe but by using it, nor write to
- * the kernel's log. That he cannot keep the module loaded but by using it is in unload_users.c.
+ * What a user without privilege can do with pipe 0, which all users may open. Such a user cannot make the kernel
+ * allocate more than docs/security.md says, cannot keep others from using the pipe other than by using it, and cannot
+ * write to the kernel log. That the module can be kept loaded only by using it is tested in unload_users.c.
  */
 #include "lib/clock.h"
 #include "lib/files.h"
@@ -24,30 +24,30 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-/* Two users. */
+/* Two users without privilege. */
 #define ABUSER 1000
 #define NEIGHBOUR 1001
 
-/* From here on the process is a user without any capability. */
+/* Gives up all capabilities and becomes this user. */
 static void become(unsigned int id)
 {
 	if (setgid(id) || setuid(id))
 		abort();
-	/* It does not outlive its test; another user is not told what was asked for before. */
+	/* Kills the process when its test ends. The setting is lost when it changes its user, so it comes here. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
 /* ---- Memory ---- */
 
 /*
- * What docs/security.md says that an open file takes, with everything that can hang on it: a member of an
- * epoll set, and an owner of signals.
+ * The limit that docs/security.md states for an open file with all that can be attached to it: a member of an epoll
+ * set, and an owner of signals.
  */
 #define FILE_BYTES 1024
 #define FILES 1024
 #define WRITERS 32
 
-/* Opens files, registers each wherever it can be, and says how many. */
+/* Opens files, attaches all that can be attached to each, and returns their number. */
 static unsigned int open_many(void)
 {
 	struct rlimit limit = { FILES + 16, FILES + 16 };
@@ -70,13 +70,13 @@ static unsigned int open_many(void)
 	return count;
 }
 
-/* All that the kernel has allocated: for itself, and for messages. */
+/* The memory that the kernel has allocated, for itself and for messages. */
 static long long allocated(void)
 {
 	return kernel_memory() + 4096 * (debug_value(0, "segments") + debug_value(0, "spare_segments"));
 }
 
-/* What of the kernel's objects is charged to the group. */
+/* The slab memory that is charged to the group. */
 static long long group_slab(FIXTURE_DATA(group) *self)
 {
 	char path[128], text[4096], *line;
@@ -113,7 +113,7 @@ TEST_F_TIMEOUT(group, open_files_use_bounded_memory, 120)
 	after = kernel_memory();
 	charge = group_slab(self);
 	TH_LOG("an open file takes %lld bytes, %lld of them charged", (after - before) / FILES, charge / FILES);
-	/* It is paid for: a file and what it holds are 300 bytes at the least. */
+	/* The memory is charged: a file and its attachments take at least 300 bytes. */
 	EXPECT_LE(300 * FILES, charge);
 	if (!inflated())
 		EXPECT_GE(FILE_BYTES * FILES, after - before);
@@ -122,7 +122,7 @@ TEST_F_TIMEOUT(group, open_files_use_bounded_memory, 120)
 	EXPECT_EQ(1, stats_of(self->fd).readers);
 }
 
-/* Sends all he can, and then waits to send more. */
+/* Fills the pipe, and then waits in a write. */
 static void *fill_and_wait(void *arg)
 {
 	int fd = open_pipe(O_WRONLY);
@@ -158,16 +158,16 @@ TEST_F_TIMEOUT(group, queued_messages_use_bounded_memory_with_many_senders, 120)
 	}
 	await_depth(self->fd, stats.max_msgs);
 	await_writers(self->fd, WRITERS);
-	/* The memory of those who wait is theirs; the pipe has that of what is in it. */
+	/* Waiting writers hold the memory of their own messages; the pipe holds that of queued ones. */
 	before = allocated();
 	EXPECT_GE(most, 4096 * debug_value(0, "segments"));
-	/* However often they come through: what was used is used again. */
+	/* The pipe reuses the memory of messages that were read. */
 	for (turns = 0; turns < scaled(2000); turns++)
 		ASSERT_LT(0, read(reading, buffer, sizeof(buffer)));
 	await_depth(self->fd, stats.max_msgs);
 	await_writers(self->fd, WRITERS);
 	EXPECT_GE(most, 4096 * debug_value(0, "segments"));
-	/* One page each at most for the payload and for the record of a message that waits. */
+	/* A waiting message takes at most one page for its payload and one for its record. */
 	tasks = 2 * 4096 * WRITERS;
 	TH_LOG("%u messages: %lld pages, %lld spare; %lld bytes more after %u messages", stats.max_msgs,
 	       debug_value(0, "segments"), debug_value(0, "spare_segments"), allocated() - before, turns);
@@ -181,7 +181,7 @@ TEST_F_TIMEOUT(group, queued_messages_use_bounded_memory_with_many_senders, 120)
 	close(reading);
 }
 
-/* Fills a pipe until the group is full, and says whether it ended as it should. */
+/* Fills a pipe until the group is full, and returns whether the writes ended as they should. */
 static int fill_the_group(FIXTURE_DATA(group) *self, int fd, size_t len)
 {
 	char *message;
@@ -195,7 +195,7 @@ static int fill_the_group(FIXTURE_DATA(group) *self, int fd, size_t len)
 	return errno == ENOMEM ? 0 : 2;
 }
 
-/* How many tasks the kernel has killed for want of memory. */
+/* The number of tasks that the OOM killer has killed. */
 static long long oom_kills(void)
 {
 	static char text[1 << 16];
@@ -231,7 +231,7 @@ TEST_F_TIMEOUT(group, a_full_group_of_64_mib_gets_enomem_and_kills_nobody, 120)
 		child = fork();
 		if (!child)
 			_exit(fill_the_group(self, fd, create.msg_size));
-		/* A stranger on another pipe goes on meanwhile, to the end. */
+		/* A user of another pipe is not held up. */
 		while (!(ended = waitpid(child, &status, WNOHANG))) {
 			ASSERT_EQ(8, write(self->fd, "stranger", 8));
 			ASSERT_EQ(8, read(self->fd, buffer, 4096));
@@ -242,7 +242,7 @@ TEST_F_TIMEOUT(group, a_full_group_of_64_mib_gets_enomem_and_kills_nobody, 120)
 		EXPECT_EQ(0, group_events(self->path, "oom_kill"));
 		EXPECT_LT(0, group_events(self->path, "max"));
 		EXPECT_GE(67108864, group_number(self->path, "memory.current"));
-		/* And on this one. */
+		/* Neither is a user of this pipe. */
 		ASSERT_EQ(create.msg_size, read(fd, buffer, 1048576));
 		ASSERT_EQ(create.msg_size, write(fd, buffer, create.msg_size));
 		EXPECT_EQ(0, ioctl(fd, KMSGPIPE_DESTROY));
@@ -250,15 +250,15 @@ TEST_F_TIMEOUT(group, a_full_group_of_64_mib_gets_enomem_and_kills_nobody, 120)
 		while (charged(self->path) > MIB / 4)
 			sched_yield();
 	}
-	/* Nobody outside the group either. */
+	/* No task outside the group was killed either. */
 	EXPECT_EQ(killed, oom_kills());
 	EXPECT_LT(0, stranger);
 	TH_LOG("%lu times full, %lu messages of a stranger while it filled", rounds, stranger);
 }
 
-/* ---- Others ---- */
+/* ---- Other users ---- */
 
-/* Turns of whatever fails, or changes nothing. */
+/* Calls that fail or change nothing. */
 
 static int abuse_stats(int fd, int spare)
 {
@@ -284,7 +284,7 @@ static int abuse_writes(int fd, int spare)
 	return TRY(write(fd, large, sizeof(large))) == -EMSGSIZE && TRY(write(spare, large, 0)) == 0;
 }
 
-/* It can fail for want of room or of a message, too. */
+/* These may also fail because the pipe is full or empty. */
 static int abuse_memory(int fd, int spare)
 {
 	long sent = TRY(write(fd, bad_address, 16)), received = TRY(read(fd, bad_address, 256));
@@ -292,7 +292,7 @@ static int abuse_memory(int fd, int spare)
 	return (sent == -EFAULT || sent == -EAGAIN) && (received == -EFAULT || received == -EAGAIN);
 }
 
-/* Messages are longer than that, and are for others. */
+/* No message is this short; the messages are for other tasks. */
 static int abuse_short_reads(int fd, int spare)
 {
 	char byte;
@@ -301,7 +301,7 @@ static int abuse_short_reads(int fd, int spare)
 	return !set && (received == -EMSGSIZE || received == -EAGAIN);
 }
 
-/* A mode, and what is none. */
+/* A valid mode and an invalid one. */
 static int abuse_modes(int fd, int spare)
 {
 	unsigned int mode;
@@ -370,7 +370,7 @@ static void *abuse_thread(void *arg)
 	return NULL;
 }
 
-/* All kinds of abuse at once, each in a thread. */
+/* Runs all kinds of abuse at once, each in a thread. */
 static void abuse_all(struct abuse *shared)
 {
 	static struct abuser abusers[ABUSES];
@@ -400,7 +400,7 @@ static unsigned long least_turns(struct abuse *shared)
 	return least;
 }
 
-/* Sends or receives numbers, in order. */
+/* Writes or reads increasing numbers. */
 static int neighbour(struct abuse *shared, unsigned long count, int sends)
 {
 	int fd = open_pipe(sends ? O_WRONLY : O_RDONLY);
@@ -417,7 +417,7 @@ static int neighbour(struct abuse *shared, unsigned long count, int sends)
 	return 0;
 }
 
-/* What is measured is that they go on, not how fast. The harness watches. */
+/* The test checks progress, not speed. The time limit of the harness ends it otherwise. */
 TEST_F_TIMEOUT(group, failing_calls_do_not_stall_other_users, 120)
 {
 	unsigned long count = scaled(20000), before[ABUSES], i;
@@ -427,7 +427,7 @@ TEST_F_TIMEOUT(group, failing_calls_do_not_stall_other_users, 120)
 	abuser = fork();
 	if (!abuser)
 		abuse_all(shared);
-	/* They are at it. */
+	/* Wait until each kind of abuse has begun. */
 	while (!least_turns(shared)) {
 		ASSERT_EQ(0, waitpid(abuser, NULL, WNOHANG));
 		sched_yield();
@@ -446,13 +446,13 @@ TEST_F_TIMEOUT(group, failing_calls_do_not_stall_other_users, 120)
 	kill(abuser, SIGKILL);
 	EXPECT_EQ(-1, exit_of(abuser));
 	EXPECT_EQ(count, shared->received);
-	/* They were at it all the time. */
+	/* Each kind of abuse has continued during the test. */
 	for (i = 0; i < ABUSES; i++)
 		EXPECT_LT(before[i], shared->turns[i]) TH_LOG("abuse %lu", i);
 	TH_LOG("%lu messages, at least %lu turns of each of %d kinds of abuse", count, least_turns(shared), ABUSES);
 }
 
-/* Writers of his in line who are stopped have left it, and are in it again when they go on. */
+/* A stopped writer leaves the wait list, and joins it again when it continues. */
 TEST_F_TIMEOUT(group, stopped_writers_leave_the_wait_list, 60)
 {
 	enum { STOPPED = 4 };
@@ -495,9 +495,9 @@ TEST_F_TIMEOUT(group, stopped_writers_leave_the_wait_list, 60)
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 }
 
-/* ---- The log ---- */
+/* ---- The kernel log ---- */
 
-/* Calls with hostile arguments, all of which a user without privilege may make. */
+/* Makes calls with hostile arguments that need no privilege. */
 static int storm(unsigned long count, unsigned long long seed)
 {
 	static const unsigned long long arguments[] = {
@@ -517,7 +517,10 @@ static int storm(unsigned long count, unsigned long long seed)
 		void *argument = (void *)(uintptr_t)(pick(&seed, 2) ? (uintptr_t)text :
 						     arguments[pick(&seed, ARRAY_SIZE(arguments))]);
 
-		/* Not those of all files, such as to close it on exec; FIOASYNC and FIONBIO are welcome. */
+		/*
+		 * Requests that the kernel handles for every file, such as FIOCLEX, are left out, but for FIOASYNC
+		 * and FIONBIO.
+		 */
 		ioctl(which, request, argument);
 		write(which, argument, pick(&seed, 8192));
 		read(which, argument, pick(&seed, 512));
@@ -554,7 +557,7 @@ TEST_F_TIMEOUT(group, no_unprivileged_call_writes_to_the_kernel_log, 120)
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 }
 
-/* The one line that there is has its interval, whatever is sent: the administrator's choice. */
+/* A sweep logs one line at most, and the administrator chooses the interval, whatever users send. */
 TEST_F_TIMEOUT(group, a_sweep_logs_at_most_one_line_per_interval, 60)
 {
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 50, .expiry_ms = 1 };
@@ -579,7 +582,7 @@ TEST_F_TIMEOUT(group, a_sweep_logs_at_most_one_line_per_interval, 60)
 	flush = (struct kmsgpipe_flush){ 0 };
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
 	lines += log_lines(log, "kmsgpipe", "abuse");
-	/* A timer may be a tick early. */
+	/* A timer may expire a tick early. */
 	EXPECT_GE((now_ns() - began) / 40000000 + 1, lines);
 	kill(child, SIGKILL);
 	EXPECT_EQ(-1, exit_of(child));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Exclusive readers: with O_EXCL, one file may read from a pipe, and administrators, who are
- * exempt. Every attempt is made by a child, as an ordinary user unless root is named.
+ * Exclusive readers: with O_EXCL one open file may read from a pipe, and those of administrators, who are exempt. A
+ * child process makes each attempt, as an ordinary user unless root is named.
  */
 #include "lib/harness.h"
 #include "lib/pipe.h"
@@ -9,7 +9,7 @@
 
 #include <sys/wait.h>
 
-/* A pipe that everybody may open. */
+/* A pipe that all users may open. */
 FIXTURE(shared)
 {
 	long id;
@@ -25,7 +25,7 @@ FIXTURE_SETUP(shared)
 	self->id = create_pipe(&create);
 	ASSERT_LE(1, self->id);
 	snprintf(self->node, sizeof(self->node), "/dev/kmsgpipe%ld", self->id);
-	/* It may neither read nor write, so that it counts for nothing here. */
+	/* This descriptor can neither read nor write, so it does not count as a reader. */
 	self->fd = open(self->node, O_ACCMODE | O_CLOEXEC);
 	ASSERT_LE(0, self->fd);
 }
@@ -36,13 +36,13 @@ FIXTURE_TEARDOWN(shared)
 	close(self->fd);
 }
 
-/* A child that has opened the pipe, and keeps it open until it is told to go. */
+/* A child process that has opened the pipe, and keeps it open until let_go(). */
 struct holder {
 	pid_t pid;
 	int hold;
 };
 
-/* What an open in a child gives: 0, or minus its errno. The file stays open until let_go(). */
+/* The result of an open in a child process: 0, or minus its errno. The file stays open until let_go(). */
 static long hold(struct holder *holder, const char *node, int flags, int root)
 {
 	int answer[2], go[2];
@@ -81,7 +81,7 @@ static int let_go(struct holder *holder)
 	return status;
 }
 
-/* The same, of a file that is closed at once. */
+/* The result of an open in a child process that closes the file at once. */
 static long opened(const char *node, int flags, int root)
 {
 	struct holder holder;
@@ -112,7 +112,7 @@ TEST_F(shared, does_not_exclude_writers)
 
 	ASSERT_EQ(0, hold(&reader, self->node, O_RDWR | O_EXCL, 0));
 	EXPECT_EQ(0, opened(self->node, O_WRONLY, 0));
-	/* The flag means nothing to a file that does not read. */
+	/* O_EXCL has no effect on a file that cannot read. */
 	EXPECT_EQ(0, opened(self->node, O_WRONLY | O_EXCL, 0));
 	EXPECT_EQ(0, opened(self->node, O_ACCMODE | O_EXCL, 0));
 	EXPECT_EQ(0, let_go(&reader));
@@ -140,7 +140,7 @@ TEST_F(shared, cap_sys_admin_opens_despite_exclusion)
 	ASSERT_EQ(0, hold(&root, self->node, O_RDONLY | O_EXCL, 1));
 	EXPECT_EQ(0, opened(self->node, O_RDONLY, 1));
 	EXPECT_EQ(0, let_go(&reader));
-	/* That of root still excludes the others. */
+	/* The exclusive file of root still excludes other users. */
 	EXPECT_EQ(-EBUSY, opened(self->node, O_RDONLY, 0));
 	EXPECT_EQ(0, let_go(&root));
 	EXPECT_EQ(0, opened(self->node, O_RDONLY, 0));

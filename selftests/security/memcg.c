@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory: what a message and a pipe cost, who is charged for it, that a sender whose control
- * group is full gets ENOMEM and harms nobody else, and that it all comes back.
+ * Memory accounting: what a message and a pipe cost and which control group is charged; that a sender in a full group
+ * gets ENOMEM and no other task is affected; and that all memory is uncharged in the end.
  */
 #include "lib/clock.h"
 #include "lib/group.h"
@@ -15,7 +15,7 @@
 
 #include <signal.h>
 
-/* A pipe with these limits, opened. */
+/* Creates a pipe with these limits and opens it. */
 static int pipe_with(unsigned int msg_size, unsigned int max_msgs, int flags)
 {
 	struct kmsgpipe_create create = { .msg_size = msg_size, .max_msgs = max_msgs };
@@ -26,7 +26,7 @@ static int pipe_with(unsigned int msg_size, unsigned int max_msgs, int flags)
 	return open_id(id, flags);
 }
 
-/* A child inside the group sends `count` messages, and has ended when this returns. */
+/* Sends `count` messages in a child process inside the group, and returns when it has ended. */
 static int send_inside(FIXTURE_DATA(group) *self, int fd, size_t len, unsigned int count)
 {
 	char *message = shared_memory(len);
@@ -47,7 +47,7 @@ static int send_inside(FIXTURE_DATA(group) *self, int fd, size_t len, unsigned i
 	return ret;
 }
 
-/* Receives all messages and returns their number. */
+/* Reads all messages and returns their number. */
 static unsigned int receive_all(int fd, void *buffer, size_t size)
 {
 	unsigned int count = 0;
@@ -59,7 +59,7 @@ static unsigned int receive_all(int fd, void *buffer, size_t size)
 	return count;
 }
 
-/* ---- What a message costs ---- */
+/* ---- Cost of a message ---- */
 
 FIXTURE(cost)
 {
@@ -104,7 +104,7 @@ TEST_F_TIMEOUT(cost, is_at_most_128_bytes_above_the_payload, 120)
 	now = charged(self->group.path);
 	EXPECT_EQ(0, now);
 	ASSERT_EQ(0, send_inside(&self->group, fd, variant->len, count));
-	/* What the child itself has used goes soon. */
+	/* The memory of the child process itself is freed a little later. */
 	deadline = now_ns() + 10000000000ULL;
 	do {
 		now = charged(self->group.path);
@@ -115,7 +115,7 @@ TEST_F_TIMEOUT(cost, is_at_most_128_bytes_above_the_payload, 120)
 	close(fd);
 }
 
-/* ---- Whose memory it is ---- */
+/* ---- Charged groups ---- */
 
 TEST_F(group, queued_messages_are_charged_to_their_sender)
 {
@@ -125,13 +125,13 @@ TEST_F(group, queued_messages_are_charged_to_their_sender)
 	ASSERT_EQ(0, send_inside(self, fd, 65536, 256));
 	EXPECT_LE(16 * MIB, charged(self->path));
 	EXPECT_GE(17 * MIB, charged(self->path));
-	/* What others send is none of the group's, on the same pipe or on another. */
+	/* Messages of other tasks are not charged to the group, on the same pipe or on another. */
 	for (i = 0; i < 128; i++) {
 		ASSERT_EQ(65536, write(fd, buffer, 65536));
 		ASSERT_EQ(65536, write(other, buffer, 65536));
 	}
 	EXPECT_GE(17 * MIB, charged(self->path));
-	/* Whoever receives them. */
+	/* It does not matter which task reads them. */
 	EXPECT_EQ(384, receive_all(fd, buffer, 65536));
 	while (charged(self->path) > MIB)
 		sched_yield();
@@ -140,7 +140,7 @@ TEST_F(group, queued_messages_are_charged_to_their_sender)
 	close(fd);
 }
 
-/* Who waits for room has its message's pages already, and while it waits nobody else pays for them. */
+/* A waiting writer holds the pages of its message already, and they are charged to its own group while it waits. */
 TEST_F_TIMEOUT(group, a_waiting_writer_is_charged_for_its_message, 120)
 {
 	enum { WRITERS = 4 };
@@ -149,7 +149,7 @@ TEST_F_TIMEOUT(group, a_waiting_writer_is_charged_for_its_message, 120)
 	pid_t children[WRITERS];
 	long long now;
 
-	/* Its memory is the test's. */
+	/* This buffer is charged to the test's own group. */
 	memset(message, 1, MIB);
 	ASSERT_EQ(MIB, write(fd, message, MIB));
 	for (i = 0; i < WRITERS; i++) {
@@ -166,7 +166,7 @@ TEST_F_TIMEOUT(group, a_waiting_writer_is_charged_for_its_message, 120)
 	now = charged(self->path);
 	TH_LOG("%lld bytes for %d messages of 1 MiB", now, WRITERS);
 	EXPECT_LE(WRITERS * MIB, now);
-	/* Twice at most, and what a process takes by itself. */
+	/* At most twice the messages, and the memory of the process itself. */
 	EXPECT_GE(2 * WRITERS * MIB + WRITERS * MIB / 2, now);
 	for (i = 0; i < WRITERS; i++) {
 		kill(children[i], SIGKILL);
@@ -201,7 +201,7 @@ TEST_F(group, pipes_are_charged_to_their_creator)
 	EXPECT_LE(512, each);
 	EXPECT_EQ(PIPES + 1, count_pipes());
 	destroy_all_pipes();
-	/* What is left is of the process that ended. */
+	/* The rest belongs to the process that has ended. */
 	while (charged(self->path) > PIPES * each / 2)
 		sched_yield();
 }
@@ -232,7 +232,7 @@ static int fill_the_group(FIXTURE_DATA(group) *self, struct filler *filler, char
 	while (write(nonblocking, message, 65536) == 65536)
 		message[0] = ++filler->sent;
 	filler->refused[0] = -errno;
-	/* A call that may wait does not, as nobody need ever make room. */
+	/* A blocking write fails, too, as memory may never become available. */
 	filler->refused[1] = TRY(write(blocking, message, 65536));
 	filler->refused[2] = TRY(write(nonblocking, message, 65536));
 	set_step(filler, 1);
@@ -271,7 +271,7 @@ TEST_F_TIMEOUT(group, a_full_group_fails_only_its_own_senders, 120)
 	EXPECT_TRUE(accounted(&stats));
 	TH_LOG("%u messages of 64 KiB in 32 MiB", filler->sent);
 
-	/* Nobody else is harmed: on another pipe, and on this one, which goes on behind what is there. */
+	/* Other tasks are not affected, on another pipe and on this one, whose queued messages are still there. */
 	ASSERT_EQ(6, write(self->fd, "others", 6));
 	EXPECT_EQ(6, read(self->fd, buffer, 65536));
 	ASSERT_EQ(4, write(blocking, "last", 4));
@@ -280,7 +280,7 @@ TEST_F_TIMEOUT(group, a_full_group_fails_only_its_own_senders, 120)
 		ASSERT_EQ((char)i, buffer[0]);
 	}
 	EXPECT_EQ(4, read(fd, buffer, 65536));
-	/* What was received is there for the sender again. */
+	/* The memory of messages that were read is available to the sender again. */
 	set_step(filler, 2);
 	EXPECT_EQ(0, exit_of(child));
 	EXPECT_EQ(65536, filler->again);
@@ -292,7 +292,7 @@ TEST_F_TIMEOUT(group, a_full_group_fails_only_its_own_senders, 120)
 	close(fd);
 }
 
-/* ---- What comes back ---- */
+/* ---- Uncharging ---- */
 
 /* spec: 5-work-order */
 TEST_F(group, memory_of_a_peak_is_uncharged_when_the_pipe_is_idle)
@@ -307,14 +307,14 @@ TEST_F(group, memory_of_a_peak_is_uncharged_when_the_pipe_is_idle)
 	EXPECT_LE(32 * MIB / 4096, debug_value(id, "segments"));
 	ASSERT_EQ(512, receive_all(fd, buffer, 65536));
 	idle = now_ns();
-	/* The descriptor stays open, and nobody does anything. */
+	/* The descriptor stays open, and no call is made. */
 	while (charged(self->path) > 65536)
 		sched_yield();
 	TH_LOG("given back after %llu ms", (now_ns() - idle) / 1000000);
 	if (!inflated())
 		EXPECT_GT(5000000000ULL, now_ns() - idle);
 	EXPECT_GE(1, debug_value(id, "segments") + debug_value(id, "spare_segments"));
-	/* And it works on. */
+	/* The pipe still works. */
 	ASSERT_EQ(65536, write(fd, buffer, 65536));
 	ASSERT_EQ(65536, read(fd, buffer, 65536));
 	close(fd);
@@ -334,7 +334,7 @@ TEST_F(group, memory_is_uncharged_when_the_pipe_is_destroyed)
 	close(fd);
 }
 
-/* Nobody has the pipe open, and it is long idle, when they expire: then it is the sweeper's doing. */
+/* The messages expire in a pipe that is not open and long idle, so the sweeper frees them. */
 TEST_F_TIMEOUT(group, memory_of_expired_messages_is_uncharged, 60)
 {
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 1000, .expiry_ms = 5000 };
@@ -348,7 +348,7 @@ TEST_F_TIMEOUT(group, memory_of_expired_messages_is_uncharged, 60)
 	while (debug_value(id, "segments") + debug_value(id, "spare_segments"))
 		sched_yield();
 	EXPECT_EQ(0, debug_value(id, "depth_msgs"));
-	/* They have left the pipe, and are freed after that. */
+	/* The messages have left the pipe and are freed a little later. */
 	while (charged(self->path) > 65536)
 		sched_yield();
 }
@@ -365,9 +365,9 @@ TEST_F(group, memory_of_cleared_messages_is_uncharged)
 	close(fd);
 }
 
-/* ---- What a pipe costs ---- */
+/* ---- Cost of a pipe ---- */
 
-/* The bytes that each of a thousand pipes takes. */
+/* The number of bytes that each of a thousand pipes takes. */
 static long long cost_of_pipe(unsigned int msg_size, unsigned int max_msgs)
 {
 	struct kmsgpipe_create create = { .msg_size = msg_size, .max_msgs = max_msgs };
@@ -386,9 +386,9 @@ TEST_F_TIMEOUT(group, an_idle_pipe_is_small_with_any_limits, 120)
 
 	if (inflated())
 		SKIP(return, "objects of the allocator are larger on this kernel");
-	/* Once before, for what is allocated once. */
+	/* A first run, as some allocations happen once. */
 	cost_of_pipe(1, 1);
-	/* What grows with the number of pipes weighs the same on both. */
+	/* Costs that grow with the number of pipes are the same for both. */
 	small = cost_of_pipe(KMSGPIPE_MSG_SIZE_DEFAULT, KMSGPIPE_MAX_MSGS_DEFAULT);
 	large = cost_of_pipe(1048576, 64) + cost_of_pipe(1048576, 64);
 	small += cost_of_pipe(KMSGPIPE_MSG_SIZE_DEFAULT, KMSGPIPE_MAX_MSGS_DEFAULT);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What each user tries, by the names that the table in docs/security.md has for it. */
+/* The operations that each user tries, by their names in the table of docs/security.md. */
 #include "security/permissions.h"
 #include "lib/files.h"
 #include "lib/harness.h"
@@ -87,7 +87,7 @@ static long set_params(struct scene *scene)
 	char buffer[KMSGPIPE_MSG_SIZE_DEFAULT];
 	long ret;
 
-	/* Only an empty pipe takes them; put back what would be missed. */
+	/* Only an empty pipe accepts new limits; if they are refused, the message is put back. */
 	if (read(scene->fd, buffer, sizeof(buffer)) < 0)
 		return -errno;
 	ret = TRY(ioctl(scene->fd, KMSGPIPE_SET_PARAMS, &params));

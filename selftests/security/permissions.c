@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who may do what: each cell of the table in docs/security.md is tried. The table is read from
- * there, so that what it says is what is tested. Run it in the directory of the checkout.
+ * Permissions: each cell of the table in docs/security.md is tried. The test reads the table from there, so that it
+ * tests what the table says. It must run in the directory of the checkout.
  */
 #include "security/permissions.h"
 #include "lib/files.h"
@@ -19,20 +19,20 @@
 
 #define TABLE "docs/security.md"
 
-/* Owner and group of the created pipe, and of others. */
+/* Owner and group of the created pipe, and a user who is neither. */
 #define OWNER 1001
 #define GROUP 2001
 #define OTHER 1003
 
-/* ---- Who tries it ---- */
+/* ---- Users ---- */
 
 static const struct user {
 	const char *who;
 	uid_t uid;
 	gid_t gid;
-	/* Root of a user namespace, as what it is known outside. */
+	/* Root of a user namespace; uid and gid are those outside of it. */
 	int namespace;
-	/* Root with all capabilities but one. */
+	/* Root with all capabilities except CAP_SYS_ADMIN. */
 	int limited;
 } users[] = {
 	{ "root", 0, 0 },
@@ -46,7 +46,7 @@ static const struct user {
 
 #define USERS ARRAY_SIZE(users)
 
-/* The calling process becomes that user; the parent has to map its namespace. */
+/* Makes the calling process this user; the parent maps the ids of its namespace. */
 static void become(const struct user *user, int ready, int mapped)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -60,7 +60,7 @@ static void become(const struct user *user, int ready, int mapped)
 		_exit(2);
 	if (write(ready, "r", 1) != 1 || read(mapped, &byte, 1) != 1)
 		_exit(3);
-	/* A process that is root inside as it was made, with all capabilities there. */
+	/* The process is root in its namespace from the beginning, with all capabilities there. */
 	if (user->namespace && (getuid() || getgid()))
 		_exit(4);
 	if (user->limited) {
@@ -84,7 +84,7 @@ static void map_root(pid_t pid, const char *which, unsigned int outside)
 		abort();
 }
 
-/* What the user gets who tries that. */
+/* The result of an attempt by a user. */
 static long attempted(const struct user *user, const struct attempt *attempt, struct scene *scene)
 {
 	long *result = shared_memory(sizeof(*result)), ret;
@@ -123,13 +123,13 @@ static long attempted(const struct user *user, const struct attempt *attempt, st
 
 /* ---- The table ---- */
 
-/* What the table says: for each attempt and user, 1 or minus an errno; 0 where it says nothing. */
+/* The table: for each attempt and user, 1 if it succeeds or minus an errno; 0 if the table has no such cell. */
 static int expected[ATTEMPTS][USERS];
 
-/* What is wrong with the table; empty if nothing is. */
+/* The last error found in the table; empty if there is none. */
 static char wrong[1024];
 
-/* The next cell of a row, without the blanks around it and without its backquotes; NULL at the end. */
+/* Returns the next cell of a row without blanks around it and without backquotes; NULL at the end. */
 static char *next_cell(char **row)
 {
 	char *bar, *cell = *row, *to, *from;
@@ -165,7 +165,7 @@ static int meaning(const char *cell)
 	return 0;
 }
 
-/* Reads the one table of the document whose first column is headed "what". */
+/* Reads the one table in the document whose first column is headed "what". */
 static void read_table(void)
 {
 	static char text[65536];
@@ -226,7 +226,7 @@ static void read_table(void)
 
 /* ---- The tests ---- */
 
-/* What a refused attempt must leave as it was. */
+/* The state that a refused attempt must not change. */
 struct state {
 	unsigned int pipes;
 	struct kmsgpipe_stats stats[2];
@@ -249,7 +249,7 @@ static struct state state_of_all(struct scene *scene)
 
 static int same(const struct state *a, const struct state *b)
 {
-	/* The message may have been put back by another user than the opener. */
+	/* The message may have been put back by another user than the one that wrote it. */
 	const unsigned int sender = KMSGPIPE_STATS_HEAD_PRIVILEGED;
 	int i;
 
@@ -261,7 +261,7 @@ static int same(const struct state *a, const struct state *b)
 	return a->pipes == b->pipes && a->node.st_mode == b->node.st_mode;
 }
 
-/* A created pipe with mode 0640, and one message in it and in pipe 0. */
+/* Creates a pipe with mode 0640, and puts a message into it and into pipe 0. */
 static void set_up(struct scene *scene, int pipe0)
 {
 	struct kmsgpipe_create create = default_pipe();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What each user tries. */
+/* The operations that each user tries. */
 #ifndef SELFTESTS_SECURITY_PERMISSIONS_H
 #define SELFTESTS_SECURITY_PERMISSIONS_H
 
@@ -7,7 +7,7 @@
 
 #define ATTEMPTS 36
 
-/* What an attempt has at hand: descriptors that root has opened, of pipe 0 and of a created pipe. */
+/* The state of an attempt: descriptors of pipe 0 and of a created pipe, which root has opened, and names. */
 struct scene {
 	int fds[2];
 	int fd;
@@ -22,7 +22,7 @@ struct scene {
 struct attempt {
 	const char *what;
 	long (*try)(struct scene *scene);
-	/* Made with a descriptor: once with one of pipe 0, and once with one of the created pipe. */
+	/* The attempt uses a descriptor: it is made with pipe 0 and with the created pipe. */
 	int both;
 };
 

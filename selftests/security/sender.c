@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The sender record of the oldest message: taken from the task that writes, at the
- * write, and shown as the namespaces of the reader have it.
+ * The sender record of the oldest message: it is taken from the task that writes, and shown in the namespaces of the
+ * reader.
  */
 #include "lib/clock.h"
 #include "lib/harness.h"
@@ -14,10 +14,13 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-/* Writes one message as another user, with other effective ids; returns that process's id, which has ended. */
+/*
+ * Writes a message as another user with different effective ids, and returns the process id of the child after it has
+ * ended.
+ */
 static pid_t send_as(int fd, uid_t uid, gid_t gid)
 {
-	/* Memory that is there, in the child too. */
+	/* Memory that is populated in the child, too. */
 	char message[] = { 'm', 'i', 'n', 'e' };
 	int status;
 	pid_t child = fork();
@@ -53,9 +56,9 @@ TEST_F(pipe, the_record_holds_the_real_ids_of_the_writer)
 	pid_t child;
 	int i;
 
-	/* The first needs memory, the second finds some. */
+	/* The first message needs an allocation, the second one uses spare memory. */
 	for (i = 0; i < 2; i++) {
-		/* The descriptor is root's: what counts is who writes. */
+		/* Root has opened the descriptor, but the sender is the task that writes. */
 		child = send_as(self->fd, 1234, 5678);
 		stats = stats_of(self->fd);
 		EXPECT_EQ(KMSGPIPE_STATS_HEAD | KMSGPIPE_STATS_HEAD_PRIVILEGED, stats.flags);
@@ -67,13 +70,13 @@ TEST_F(pipe, the_record_holds_the_real_ids_of_the_writer)
 	}
 }
 
-/* The ids of a task: real and effective user, real and effective group. */
+/* The ids of a task: real and effective user id, real and effective group id. */
 struct ids {
 	uid_t real, effective;
 	gid_t real_group, effective_group;
 };
 
-/* Takes these ids; it can take others afterwards. */
+/* Sets these ids; others can be set later. */
 static int take_ids(const struct ids *ids)
 {
 	return setresuid(-1, 0, -1) || setresgid(ids->real_group, ids->effective_group, 0) ||
@@ -88,17 +91,17 @@ TEST_F(pipe, effective_ids_that_differ_are_flagged)
 	} cases[] = {
 		{ { 0, 0, 0, 0 }, { 0, 0, 0, 0 }, 0 },
 		{ { 5, 5, 6, 6 }, { 5, 5, 6, 6 }, 0 },
-		/* A program with a set-user-id or a set-group-id bit, whose output its caller has opened. */
+		/* A set-user-id or set-group-id program that writes to a file its caller has opened. */
 		{ { 5, 5, 6, 6 }, { 5, 0, 6, 6 }, 1 },
 		{ { 5, 5, 6, 6 }, { 5, 5, 6, 0 }, 1 },
-		/* It may make its effective ids its real ones. */
+		/* Such a program may make its effective ids its real ones. */
 		{ { 5, 5, 6, 6 }, { 0, 0, 6, 6 }, 1 },
 		{ { 5, 5, 6, 6 }, { 5, 5, 0, 0 }, 1 },
-		/* Or open the pipe first, as such a program. */
+		/* Such a program may open the pipe itself. */
 		{ { 5, 0, 6, 6 }, { 0, 0, 6, 6 }, 1 },
 		{ { 5, 0, 6, 6 }, { 5, 5, 6, 6 }, 1 },
 		{ { 5, 5, 6, 0 }, { 5, 5, 0, 0 }, 1 },
-		/* Rights given up. */
+		/* A process that has given up its privileges. */
 		{ { 0, 0, 0, 0 }, { 5, 5, 6, 6 }, 1 },
 		/* A descriptor that was passed on. */
 		{ { 7, 7, 6, 6 }, { 5, 5, 6, 6 }, 1 },
@@ -127,7 +130,7 @@ TEST_F(pipe, effective_ids_that_differ_are_flagged)
 		EXPECT_EQ(cases[i].privileged, !!(stats.flags & KMSGPIPE_STATS_HEAD_PRIVILEGED)) TH_LOG("case %zu", i);
 		EXPECT_EQ(4, read(self->fd, buffer, sizeof(buffer)));
 	}
-	/* An empty pipe has no such sender. */
+	/* An empty pipe has no such flag. */
 	EXPECT_EQ(0, stats_of(self->fd).flags);
 }
 
@@ -145,7 +148,7 @@ static int copy_program(const char *from, const char *to)
 	return len || fchmod(target, 04755) || close(target);
 }
 
-/* Lets an ordinary user send the pipe what a program prints; returns that process's id, which has ended. */
+/* Lets an ordinary user write the output of a program to the pipe. Returns the process id after it has ended. */
 static pid_t echo_as_user(const char *program, const char *text)
 {
 	int status, fd;
@@ -173,7 +176,7 @@ TEST_F(pipe, a_set_user_id_program_is_recorded_as_its_caller)
 	char dir[] = "/tmp/sender-XXXXXX", program[64], buffer[64];
 	pid_t child;
 
-	/* A file system of its own: others may be mounted without such programs. */
+	/* A file system of its own, as others may be mounted with nosuid. */
 	ASSERT_NE(NULL, mkdtemp(dir));
 	ASSERT_EQ(0, mount("none", dir, "tmpfs", 0, "mode=755"));
 	snprintf(program, sizeof(program), "%s/echo", dir);
@@ -186,7 +189,7 @@ TEST_F(pipe, a_set_user_id_program_is_recorded_as_its_caller)
 	EXPECT_EQ(KMSGPIPE_STATS_HEAD | KMSGPIPE_STATS_HEAD_PRIVILEGED, stats.flags);
 	EXPECT_EQ(sizeof(text), read(self->nonblocking, buffer, sizeof(buffer)));
 	EXPECT_EQ(0, memcmp(buffer, text, sizeof(text) - 1));
-	/* The very program, without the bit. */
+	/* The same program without the bit. */
 	ASSERT_EQ(0, chmod(program, 0755));
 	echo_as_user(program, text);
 	EXPECT_EQ(1234, stats_of(self->fd).head_uid);
@@ -225,7 +228,7 @@ TEST_F(pipe, sequence_numbers_follow_the_queue_order)
 		ASSERT_EQ(1, read(self->fd, &byte, 1));
 		ASSERT_EQ(first + i, stats_of(self->fd).head_seq);
 	}
-	/* A refused write uses no number up. */
+	/* A write that fails uses up no sequence number. */
 	EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad_address, 4)));
 	ASSERT_EQ(1, write(self->fd, "n", 1));
 	ASSERT_EQ(1, read(self->fd, &byte, 1));
@@ -259,7 +262,7 @@ TEST_F(pipe, no_sender_without_read_access)
 	close(neither);
 }
 
-/* Writes a process's map of user or group ids. */
+/* Writes the map of user or group ids of a process. */
 static int map_ids(pid_t pid, const char *which, const char *map)
 {
 	char path[64];
@@ -272,14 +275,14 @@ static int map_ids(pid_t pid, const char *which, const char *map)
 	return ret;
 }
 
-/* What a process in a user namespace of its own finds wrong with the statistics. */
+/* Checks the statistics in a user namespace, and returns the number of the check that fails. */
 static int seen_from_namespace(int fd, unsigned int uid, unsigned int gid)
 {
 	struct kmsgpipe_stats stats = stats_of(fd);
 
 	if (stats.head_uid != uid || stats.head_gid != gid)
 		return 3;
-	/* Root of the namespace is no administrator of the machine. */
+	/* Root of the namespace has no CAP_SYS_ADMIN outside of it. */
 	if (TRY(ioctl(fd, KMSGPIPE_CLEAR_QUEUE)) != -EPERM)
 		return 4;
 	return 0;
@@ -335,7 +338,7 @@ TEST_F(pipe, another_pid_namespace_sees_pid_zero)
 			_exit(stats_of(self->fd).head_pid != 0);
 		if (waitpid(child, &status, 0) != child || status)
 			_exit(2);
-		/* The parent itself is still in the initial one. */
+		/* The parent itself is still in the initial pid namespace. */
 		_exit(stats_of(self->fd).head_pid == 0 ? 3 : 0);
 	}
 	ASSERT_EQ(child, waitpid(child, &status, 0));

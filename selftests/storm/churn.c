@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Thousands of pipes at once, and pipes that come and go while others open, use and list them. */
+/* Thousands of pipes at once, and pipes that are created and destroyed while other tasks open, use and list them. */
 #include "lib/clock.h"
 #include "lib/files.h"
 #include "lib/harness.h"
@@ -13,20 +13,20 @@
 
 #include <sys/wait.h>
 
-/* How many pipes there are quickly, beside pipe 0. */
+/* A number of pipes that is quickly reached. */
 #define MANY 4096
-/* Creations, also on the debug kernel. */
+/* The least number of creations, also on the debug kernel. */
 #define CYCLES 1000
 
-/* ---- Many ---- */
+/* ---- Many pipes ---- */
 
-/* On the debug kernel each takes a hundred times as long. */
+/* A pipe takes a hundred times as long on the debug kernel. */
 static unsigned int many(void)
 {
 	return scale() < 1 ? MANY / 32 : MANY;
 }
 
-/* As many as there can be, if it may take long. */
+/* The maximum number of pipes if SCALE allows for it. */
 static unsigned int most(void)
 {
 	unsigned long pipes = scale() < 1 ? many() : scaled(MANY);
@@ -34,7 +34,7 @@ static unsigned int most(void)
 	return pipes < MAX_PIPES ? pipes : MAX_PIPES - 1;
 }
 
-/* All pipes of the statistics in /proc: their number; which ones, in order, at `ids`. */
+/* Reads the ids of all pipes in /proc/kmsgpipe_stats to `ids`, in order, and returns their number. */
 static unsigned int proc_ids(unsigned int *ids, unsigned int room, size_t piece)
 {
 	static char text[8 << 20];
@@ -49,7 +49,7 @@ static unsigned int proc_ids(unsigned int *ids, unsigned int room, size_t piece)
 		next = strchr(line, '\n');
 		if (!next)
 			abort();
-		/* sscanf looks for the end of its text first. */
+		/* sscanf would look for the end of the whole text first. */
 		*next++ = 0;
 		end = 0;
 		if (count == room ||
@@ -61,7 +61,7 @@ static unsigned int proc_ids(unsigned int *ids, unsigned int room, size_t piece)
 	return count;
 }
 
-/* The least time that 64 calls in a row took, among the first or the last eighth of all. */
+/* The shortest time that 64 consecutive calls took, among the first or the last eighth of all. */
 static unsigned long long least(const unsigned long long *times, unsigned int count, int last)
 {
 	unsigned int batches = count / 64, part = batches / 8 ? batches / 8 : 1, i;
@@ -99,7 +99,7 @@ TEST_F_TIMEOUT(registry, thousands_of_pipes_at_once, 400)
 	if (pipes == MAX_PIPES - 1) {
 		EXPECT_EQ(-ENOSPC, create_pipe(&create));
 		EXPECT_EQ(-ENOSPC, spill(SYSFS "/create", "one-more"));
-		/* Those in use are stepped over, at the end and from the beginning on. */
+		/* Ids in use are skipped, at the end and from the start on. */
 		for (i = 0; i < 2; i++) {
 			EXPECT_EQ(0, destroy_id(made[MAX_PIPES / 2]));
 			EXPECT_EQ(0, destroy_id(made[2]));
@@ -136,16 +136,19 @@ TEST_F_TIMEOUT(registry, thousands_of_pipes_at_once, 400)
 	       pipes, least(created, pipes, 0) / 1000, least(created, pipes, 1) / 1000, least(opened, pipes, 0) / 1000,
 	       least(opened, pipes, 1) / 1000, least(destroyed, pipes, 0) / 1000, least(destroyed, pipes, 1) / 1000,
 	       getenv("LAB_ICOUNT") ? "thousand instructions" : "us");
-	/* Only where the clock counts instructions is time not a matter of luck. */
+	/* Only a clock that counts instructions gives reliable times. */
 	if (!getenv("LAB_ICOUNT"))
 		return;
-	/* None slows down as their number grows; a search through them all would take thousands of steps. */
+	/*
+	 * No operation slows down with the number of pipes; a search through all of them would take thousands of
+	 * steps.
+	 */
 	EXPECT_GT(3 * least(created, pipes, 0), 2 * least(created, pipes, 1));
 	EXPECT_GT(3 * least(opened, pipes, 0), 2 * least(opened, pipes, 1));
 	EXPECT_GT(3 * least(destroyed, pipes, 1), 2 * least(destroyed, pipes, 0));
 }
 
-/* Destroys those of `count` pipes, and makes others in their place. */
+/* Repeatedly destroys `count` pipes and creates others in their place. */
 static int churn(int fd, int *stop, unsigned int *ids, unsigned int count, unsigned long long seed, unsigned long *turns)
 {
 	struct kmsgpipe_create create = default_pipe();
@@ -182,7 +185,7 @@ TEST_F_TIMEOUT(registry, statistics_are_whole_while_pipes_come_and_go, 400)
 	stays[0] = 1;
 	for (i = 0; i < pipes; i++) {
 		ASSERT_LE(1, id = ioctl(self->fd, KMSGPIPE_CREATE_NEW, &create));
-		/* Every other one stays; each child has half of the rest. */
+		/* Every other pipe stays; each child has half of the rest. */
 		if (i % 2)
 			going[i / 2 % 2][i / 4] = id;
 		else
@@ -201,7 +204,7 @@ TEST_F_TIMEOUT(registry, statistics_are_whole_while_pipes_come_and_go, 400)
 			ASSERT_GT(MAX_PIPES, ids[i]);
 			staying += stays[ids[i]];
 		}
-		/* Each once, as they ascend; pipe 0 is one of them. */
+		/* Each pipe that stays is listed exactly once, as ids ascend; pipe 0 is one of them. */
 		ASSERT_EQ(pipes / 2 + 1, staying) TH_LOG("round %u", round);
 	}
 	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELEASE);
@@ -230,7 +233,7 @@ TEST_F_TIMEOUT(registry, concurrent_creators_get_distinct_numbers_and_names, 120
 			if (ret < 1 || ret >= MAX_PIPES)
 				_exit(1);
 			__atomic_add_fetch(&shared->by_id[ret], 1, __ATOMIC_RELAXED);
-			/* All of them want these. */
+			/* All children ask for the same names. */
 			snprintf(name, sizeof(name), "wanted%u", k);
 			create = named_pipe(name);
 			ret = TRY(ioctl(self->fd, KMSGPIPE_CREATE_NEW, &create));
@@ -255,13 +258,13 @@ TEST_F_TIMEOUT(registry, concurrent_creators_get_distinct_numbers_and_names, 120
 
 /* ---- Races ---- */
 
-/* The pipes that come and go in the race. */
+/* The number of pipes that are created and destroyed during the race. */
 #define ALIVE 4
 
-/* What the racing processes tell. */
+/* What the racing processes share. */
 struct race {
 	int stop;
-	/* The numbers of the pipes, or of those that were in their places before. */
+	/* The ids of the current pipes, or of their predecessors. */
 	unsigned int ids[ALIVE];
 	unsigned long long seed;
 	unsigned long opened, missed, waited, proc, sysfs, by_name;
@@ -277,13 +280,13 @@ static void done(unsigned long *what)
 	__atomic_add_fetch(what, 1, __ATOMIC_RELAXED);
 }
 
-/* The number of one of the pipes. */
+/* The id of a random pipe. */
 static unsigned int race_number(struct race *race, unsigned long long *seed)
 {
 	return __atomic_load_n(&race->ids[pick(seed, ALIVE)], __ATOMIC_RELAXED);
 }
 
-/* Opens one pipe or another: a descriptor, or -1 if there is none just now. Anything else ends it. */
+/* Opens a random pipe: a descriptor, or -1 if it does not exist at the moment. Any other error ends the process. */
 static int race_open(struct race *race, unsigned long long *seed, int flags)
 {
 	char node[48];
@@ -331,7 +334,7 @@ static int race_use(struct race *race, unsigned long long seed)
 	return 0;
 }
 
-/* Reads until the pipe is destroyed, which happens to each of them. */
+/* Reads until the pipe is destroyed, as each of them is. */
 static int race_wait(struct race *race, unsigned long long seed)
 {
 	char byte;
@@ -359,7 +362,7 @@ static int race_proc(struct race *race, unsigned long long seed)
 	unsigned int count, i;
 
 	while (!over(race)) {
-		/* While it reads, others are made, behind those it has read. */
+		/* While this reads, pipes with higher ids are created. */
 		count = proc_ids(ids, MAX_PIPES + 1, 1 + pick(&seed, 300));
 		if (!count || ids[0])
 			return 1;
@@ -389,7 +392,7 @@ static int race_sysfs(struct race *race, unsigned long long seed)
 	return 0;
 }
 
-/* Makes and destroys pipes by their names, through sysfs. */
+/* Creates and destroys named pipes through sysfs. */
 static int race_by_name(struct race *race, unsigned long long seed)
 {
 	char name[32];
@@ -431,14 +434,14 @@ TEST_F_TIMEOUT(registry, creations_race_with_opens_reads_and_destruction, 400)
 	for (i = 0; i < RACERS; i++) {
 		children[i] = fork();
 		if (!children[i]) {
-			/* The creations have to go on beside them, on a slow machine, too. */
+			/* Creations must make progress beside the other processes on a slow machine, too. */
 			if (nice(10) != 10)
 				_exit(20);
 			_exit(racers[i](race, race->seed + 1 + i));
 		}
 	}
 	memset(fds, -1, sizeof(fds));
-	/* And until each racer has had its way. */
+	/* Go on until each process has done its part. */
 	for (cycles = 0; cycles < least || !race->opened || !race->missed || !race->waited || !race->proc ||
 			 !race->sysfs || !race->by_name; cycles++) {
 		slot = pick(&seed, ALIVE);
@@ -460,7 +463,7 @@ TEST_F_TIMEOUT(registry, creations_race_with_opens_reads_and_destruction, 400)
 		fds[slot] = try_open(text, O_RDWR | O_NONBLOCK);
 		ASSERT_LE(0, fds[slot]);
 		ASSERT_EQ(id, stats_of(fds[slot]).id);
-		/* A child that failed would leave others waiting. */
+		/* A child process that failed would leave others waiting. */
 		for (i = 0; i < RACERS; i++)
 			ASSERT_EQ(0, waitpid(children[i], NULL, WNOHANG)) TH_LOG("racer %d has ended", i);
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that another thread takes away and gives back while messages are written from it and read
- * into it: each call moves one whole message or none, and the account says so.
+ * Memory that another thread takes away and gives back while messages are written from it and read into it: each call
+ * moves one whole message or none, and the statistics agree.
  */
 #include "lib/harness.h"
 #include "lib/memory.h"
@@ -9,15 +9,15 @@
 #include "lib/tasks.h"
 
 #define PAGE 4096
-#define LEN 3000 /* of each message: its beginning is in memory that stays, the rest is not */
+#define LEN 3000 /* the first bytes of each message are in memory that stays */
 #define STAYS 1000
 #define WRITERS 2
 #define READERS 2
 
-/* A page that stays and one that does not; a message lies across the border. */
+/* A page that stays and one that goes away; a message lies across both. */
 struct memory {
 	char *pages;
-	int file; /* whose page the second one is, or -1 */
+	int file; /* the thread that has the second page, or -1 */
 };
 
 FIXTURE(storm)
@@ -28,9 +28,9 @@ FIXTURE(storm)
 FIXTURE_VARIANT(storm)
 {
 	int in_a_file;
-	/* Takes the page away, or gives it back. */
+	/* Takes the second page away or gives it back. */
 	int (*change)(struct memory *memory, int there);
-	/* The page is there again as soon as it is asked for. */
+	/* The page is populated again as soon as it is touched. */
 	int returns;
 };
 
@@ -86,21 +86,21 @@ FIXTURE_TEARDOWN(storm)
 	close(self->fd);
 }
 
-/* What a message begins with. */
+/* The header of a message. */
 struct head {
 	unsigned int writer;
 	unsigned int seq;
 };
 
-/* One thread, what it does, and what has come of that. */
+/* A thread, its task, and its counts. */
 struct worker {
 	pthread_t thread;
 	int fd, number, write;
-	unsigned long calls; /* that a writer makes beside those that find the pipe full */
-	int *writing; /* how many writers are not done */
+	unsigned long calls; /* writes that are to fail, besides those that find the pipe full */
+	int *writing; /* the number of writers that are not done */
 	struct memory memory;
 	unsigned long done, faults, full, wrong;
-	struct head *got; /* what it has read */
+	struct head *got; /* received messages */
 };
 
 static struct memory new_memory(int in_a_file)
@@ -118,7 +118,7 @@ static struct memory new_memory(int in_a_file)
 	return memory;
 }
 
-/* Sends so many messages, or fails to, but one at least. */
+/* Makes this many writes, of which at least one is to succeed. */
 static void write_on(struct worker *worker, struct head *head)
 {
 	unsigned long i = 0;
@@ -141,7 +141,7 @@ static void write_on(struct worker *worker, struct head *head)
 	__atomic_sub_fetch(worker->writing, 1, __ATOMIC_RELEASE);
 }
 
-/* Receives messages until there will be no more. */
+/* Reads messages until all writers are done and the pipe is empty. */
 static void read_on(struct worker *worker, struct head *head)
 {
 	for (;;) {
@@ -173,7 +173,7 @@ static void *work(void *arg)
 	return NULL;
 }
 
-/* Takes the memory of all away and gives it back, until it is told to end. */
+/* A thread that takes the memory of all threads away and gives it back, until it is told to stop. */
 struct weather {
 	pthread_t thread;
 	struct worker *workers;
@@ -238,7 +238,7 @@ TEST_F_TIMEOUT(storm, no_message_is_lost, 120)
 	EXPECT_EQ(before.refused_full + full, after.refused_full);
 	EXPECT_EQ(before.refused_size, after.refused_size);
 
-	/* Each message that was sent has come once. */
+	/* Each message that was sent was received exactly once. */
 	for (w = 0; w < WRITERS; w++)
 		seen[w] = calloc(workers[w].done + 1, 1);
 	for (w = WRITERS; w < WRITERS + READERS; w++) {
@@ -250,7 +250,7 @@ TEST_F_TIMEOUT(storm, no_message_is_lost, 120)
 			ASSERT_GT(WRITERS, head->writer);
 			ASSERT_GT(workers[head->writer].done, head->seq);
 			ASSERT_EQ(0, seen[head->writer][head->seq]++);
-			/* In the order of its writer. */
+			/* The messages of each writer are in order. */
 			ASSERT_LE(last[head->writer], head->seq);
 			last[head->writer] = head->seq;
 		}
@@ -258,7 +258,7 @@ TEST_F_TIMEOUT(storm, no_message_is_lost, 120)
 	for (w = 0; w < WRITERS; w++)
 		for (i = 0; i < workers[w].done; i++)
 			ASSERT_EQ(1, seen[w][i]) TH_LOG("message %lu of writer %d", i, w);
-	/* Memory that comes back whenever it is wanted is never missed. */
+	/* Memory that is populated on demand never causes EFAULT. */
 	if (variant->returns)
 		EXPECT_EQ(0, faults);
 	printf("# edge_storms: %lu messages through memory that went away %lu times; %lu calls failed by it\n", sent,

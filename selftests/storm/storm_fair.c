@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fairness: eight writers and eight readers on two processors, for a time. No call lasts longer than a second,
- * and nobody gets less than a tenth, or more than ten times, of what the mean gets.
+ * Fairness: eight writers and eight readers on two processors, for a time. No call may take longer than a second, and
+ * the share of each task must be between a tenth of the mean and ten times the mean.
  *
- * Times are those of the guest's clock, which also goes while the host does something else. A task that has
- * priority over all sees such a gap; what it has lost is no wait of anybody's for the pipe.
+ * Times are those of the guest's clock, which continues while the host runs something else. A task with the highest
+ * priority, the witness, notices such gaps, and the time that is lost in them does not count.
  */
 #include "lib/clock.h"
 #include "lib/harness.h"
@@ -17,12 +17,12 @@
 
 #define SIDE 8
 #define SECOND 1000000000ULL
-/* The witness sleeps so long; a gap is a sleep that was a quarter longer at least. */
+/* The sleep of the witness in nanoseconds; a gap is a sleep that took at least a quarter longer. */
 #define NAP 10000000
 
 /*
- * The time that the guest has lost; when all had begun; and when they were told to stop: what they do before
- * and after that does not count.
+ * The time that the guest has lost, the number of gaps, and when all tasks had begun and were told to stop: calls
+ * before and after that do not count.
  */
 enum { LOST, GAPS, BEGUN, ENDED };
 
@@ -45,7 +45,7 @@ static void witness(struct task *self)
 	}
 }
 
-/* Ends a call that began at `since`, when so much had been lost. */
+/* Counts a call that began at `since`, when `lost` had been lost. */
 static void timed(struct task *self, unsigned long long since, unsigned long lost)
 {
 	const struct timespec nap = { .tv_nsec = 2 * NAP };
@@ -58,14 +58,14 @@ static void timed(struct task *self, unsigned long long since, unsigned long los
 		until = ended;
 	if (!begun || until <= begun || since >= until)
 		return;
-	/* Of a call that was already under way, what came since. */
+	/* A call that was in progress at the beginning counts from then on. */
 	if (since < begun)
 		since = begun;
 	self->counted++;
 	waited = until - since;
 	if (waited <= self->longest)
 		return;
-	/* The witness may not have said yet what it saw. */
+	/* The witness may not have noted the gap yet. */
 	if (waited > SECOND / 4)
 		nanosleep(&nap, NULL);
 	lost = counter_get(&counts[LOST]) - lost;
@@ -120,7 +120,7 @@ static void writing(struct task *self)
 	}
 }
 
-/* Whether nobody among these tasks waited too long, and all got a share. */
+/* Whether no task among these waited too long, and all got a share. */
 static int fair(struct storm *storm, const char *who, unsigned int first, unsigned int count)
 {
 	unsigned long long longest = 0;
@@ -140,7 +140,7 @@ static int fair(struct storm *storm, const char *who, unsigned int first, unsign
 	return longest <= SECOND && least * 10 >= sum / count && most <= sum / count * 10;
 }
 
-/* Lets sixteen tasks, and so many nice ones of each side, work for a time. */
+/* Lets sixteen tasks, and `nice_ones` tasks of low priority for each side, work for a time. */
 static int shared(struct storm *storm, int nonblocking, unsigned int room, unsigned int nice_ones)
 {
 	const unsigned long long span = scaled(3000) < 1000 ? SECOND : scaled(3000) * 1000000ULL;
@@ -155,7 +155,7 @@ static int shared(struct storm *storm, int nonblocking, unsigned int room, unsig
 	for (i = 0; i < readers; i++)
 		spawn(storm, i < SIDE ? "writer" : "nice writer", writing, i < SIDE ? 0 : 19);
 	spawn(storm, "witness", witness, 0);
-	/* From when on all are at work. */
+	/* From here on all tasks are at work. */
 	for (i = 0; i < 2 * readers; i++)
 		if (!UNTIL_OF(storm, counter_get(&storm->task[i].steps), counter_get(&storm->task[i].steps)))
 			return 0;
@@ -172,7 +172,7 @@ static int shared(struct storm *storm, int nonblocking, unsigned int room, unsig
 	good = fair(storm, "readers", 0, SIDE);
 	good &= fair(storm, "writers", readers, SIDE);
 	if (nice_ones) {
-		/* They get what their priority gives them: something. */
+		/* Tasks of low priority get some share. */
 		fair(storm, "nice readers", SIDE, nice_ones);
 		fair(storm, "nice writers", readers + SIDE, nice_ones);
 	}

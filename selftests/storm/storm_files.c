@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Descriptors that are inherited, duplicated, sent through sockets and closed under a task that uses them:
- * who counts as a reader and a writer is known at once, and nobody's call ends because of it.
+ * Descriptors that are inherited, duplicated, sent through sockets, and closed while a task uses them: the open
+ * counts are right at once, and no call ends because of it.
  */
 #include "lib/files.h"
 #include "lib/harness.h"
@@ -18,7 +18,7 @@
 
 #define ROUNDS scaled(200)
 
-/* Whether there are so many open files, but for the fixture's two of both kinds. */
+/* Whether the pipe has these open counts, beside the two files of the fixture. */
 static int population(int fd, unsigned int readers, unsigned int writers)
 {
 	struct kmsgpipe_stats stats = stats_of(fd);
@@ -54,7 +54,7 @@ TEST_F_TIMEOUT(storm, fork_shares_the_open_file, 600)
 				_exit(1);
 			_exit(0);
 		}
-		/* Still one, and still one when this process has closed it. */
+		/* One reader, and still one when this process has closed its descriptor. */
 		ASSERT_TRUE(population(self->fd, 1, 0));
 		close(fd);
 		ASSERT_TRUE(population(self->fd, 1, 0));
@@ -78,7 +78,7 @@ TEST_F_TIMEOUT(storm, dup_shares_the_open_file, 600)
 		ASSERT_TRUE(population(self->fd, i % 2, !(i % 2)));
 		close(fd);
 		ASSERT_TRUE(population(self->fd, i % 2, !(i % 2)));
-		/* Closed by another one that takes its place. */
+		/* dup2 closes the descriptor by replacing it. */
 		ASSERT_EQ(again, dup2(null, again));
 		ASSERT_TRUE(population(self->fd, i % 2, !(i % 2)));
 		close(third);
@@ -145,7 +145,7 @@ TEST_F_TIMEOUT(storm, a_descriptor_in_flight_keeps_the_file_open, 600)
 			ASSERT_TRUE(population(self->fd, 0, 0));
 			close(sockets[1]);
 		} else {
-			/* Nobody receives it: it goes with the socket that has it. */
+			/* The message is never received: the descriptor is closed with the socket. */
 			close(sockets[1]);
 			ASSERT_TRUE(population(self->fd, 0, 0));
 		}
@@ -176,7 +176,7 @@ TEST_F_TIMEOUT(storm, exec_closes_a_cloexec_descriptor, 600)
 			_exit(1);
 		}
 		close(fd);
-		/* It answers once it is another program. */
+		/* The process answers once it has executed the other program. */
 		ASSERT_EQ(1, write(in[1], "x", 1));
 		ASSERT_EQ(1, read(out[0], &byte, 1));
 		ASSERT_TRUE(population(self->fd, stays, 0));
@@ -190,7 +190,7 @@ TEST_F_TIMEOUT(storm, exec_closes_a_cloexec_descriptor, 600)
 	told("programs started");
 }
 
-/* As with the pipes of pipe(2): a call keeps its file, whatever becomes of the descriptor. */
+/* A call holds its file even if the descriptor is closed, as with pipe(2). */
 TEST_F_TIMEOUT(storm, close_does_not_wake_a_sleeper_of_the_file, 600)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -214,7 +214,7 @@ TEST_F_TIMEOUT(storm, close_does_not_wake_a_sleeper_of_the_file, 600)
 			ASSERT_EQ(0, close(fd));
 			ASSERT_EQ(-EBADF, TRY(fcntl(fd, F_GETFD)));
 		} else {
-			/* The number is another file's at once. */
+			/* The descriptor is reused for another file at once. */
 			ASSERT_EQ(fd, dup2(null, fd));
 		}
 		await_asleep(call.tid);
@@ -234,7 +234,7 @@ TEST_F_TIMEOUT(storm, close_does_not_wake_a_sleeper_of_the_file, 600)
 	told("descriptors closed under a sleeper");
 }
 
-/* Until the thread sleeps in this system call, and not on its way there. */
+/* Waits until the thread sleeps in this system call. */
 static void await_asleep_in(pid_t tid, long call)
 {
 	char path[64], text[256];
@@ -247,7 +247,7 @@ static void await_asleep_in(pid_t tid, long call)
 	} while (strtol(text, NULL, 10) != call);
 }
 
-/* It keeps the file, too; but once it is woken it looks for the descriptor anew, and that is not open. */
+/* poll holds the file as well; but after a wakeup it looks up the descriptor again, which is closed by then. */
 TEST_F_TIMEOUT(storm, close_does_not_wake_a_poller_of_the_file, 600)
 {
 	unsigned long i;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tasks that are killed in the middle of it, asleep and at work: the pipe is as good as before at once, for
- * those who are left and for whoever comes. A killed task takes no more with it than the one message that it
- * had just got, or had just sent without having said so.
+ * Tasks that are killed while they sleep and while they work: the pipe works at once for the tasks that are left and
+ * for new ones. A killed task takes no more with it than the one message that it had just read, or had just written
+ * without noting it.
  */
 #include "lib/harness.h"
 #include "lib/message.h"
@@ -14,7 +14,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-/* Starts a task in a place that was another's. */
+/* Starts a task in the place of another one. */
 static struct task *respawn(struct storm *storm, unsigned int place, const char *name, void (*run)(struct task *))
 {
 	unsigned int tasks = storm->tasks;
@@ -27,7 +27,7 @@ static struct task *respawn(struct storm *storm, unsigned int place, const char 
 	return task;
 }
 
-/* Kills a task and waits until it is gone: whether that was what ended it. */
+/* Kills a task and reaps it; returns whether the signal is what ended it. */
 static int killed(struct task *victim)
 {
 	int status;
@@ -60,7 +60,7 @@ TEST_F_TIMEOUT(storm, killed_sleepers_lose_no_message, 600)
 		random_delay(&chance);
 		ASSERT_TRUE(killed(victim));
 
-		/* As if it had never been there, from the first moment on. */
+		/* The state is the same as if the task had never existed. */
 		after = stats_of(self->fd);
 		ASSERT_EQ(0, after.waiting_readers);
 		ASSERT_EQ(0, after.waiting_writers);
@@ -78,10 +78,10 @@ TEST_F_TIMEOUT(storm, killed_sleepers_lose_no_message, 600)
 	storm->tasks = 0;
 }
 
-/* Two of each side stay; places 4 and 5 are those of a reader and a writer who do not. */
+/* Two tasks of each side stay; a reader and a writer in places 4 and 5 are killed. */
 enum { STAY = 4, VICTIM_READER = STAY, VICTIM_WRITER };
 
-/* What was sent and read, as those who did it say, and the statistics: killed ones may not have said it. */
+/* Whether the ledger matches the statistics, except for messages that killed tasks did not note. */
 static int accounted_for(struct storm *storm, unsigned long long enqueued, unsigned long long dequeued,
 			 unsigned long readers, unsigned long writers)
 {
@@ -115,13 +115,13 @@ TEST_F_TIMEOUT(storm, killed_busy_tasks_lose_at_most_their_message, 600)
 		int write_it = pick(&chance, 2);
 		struct task *victim = &storm->task[VICTIM_READER + write_it];
 
-		/* At its first call, or later. */
+		/* During its first call or a later one. */
 		steps = pick(&chance, 4);
 		ASSERT_TRUE(UNTIL_OF(storm, counter_get(&victim->steps), counter_get(&victim->steps) >= steps));
 		random_delay(&chance);
 		ASSERT_TRUE(killed(victim));
 		victims[write_it]++;
-		/* The others go on. */
+		/* The other tasks make progress. */
 		ASSERT_TRUE(all_progress(storm, 0, STAY, 1));
 		respawn(storm, VICTIM_READER + write_it, write_it ? "victim, writer" : "victim, reader",
 			write_it ? writer_task : reader_task);

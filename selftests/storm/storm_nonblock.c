@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who does not wait gets EAGAIN when the pipe is full or empty, and at no other time: of one task, counted
- * exactly; of several at once, as far as what the others had begun and finished allows it. Others turn
- * O_NONBLOCK of the same open file on and off meanwhile.
+ * Nonblocking calls fail with EAGAIN if the pipe is full or empty, and at no other time. For one task this is counted
+ * exactly; for several, within the bounds that the calls begun and finished by other tasks set. Other tasks toggle
+ * O_NONBLOCK of the same open files meanwhile.
  */
 #include "lib/harness.h"
 #include "lib/message.h"
@@ -13,7 +13,7 @@
 
 #define ROOM 4
 
-/* What tasks have begun and finished; what failed was not begun. */
+/* Calls that the tasks have begun and finished; a failed call is taken back. */
 enum { W_BEGUN, W_DONE, R_BEGUN, R_DONE, REFUSED, EMPTY, TOGGLED, MESSAGES };
 
 static void writing(struct task *self)
@@ -31,7 +31,7 @@ static void writing(struct task *self)
 		counter_add(&counts[W_BEGUN], 1);
 		ret = TRY(write(fd, message, message->len));
 		if (ret == -EAGAIN) {
-			/* No more than these were in it at any moment of this call. */
+			/* An upper bound of the depth at all times during this call. */
 			depth = counter_get(&counts[W_BEGUN]) - 1 - out;
 			counter_add(&counts[W_BEGUN], -1);
 			if (depth < ROOM)
@@ -42,7 +42,7 @@ static void writing(struct task *self)
 		}
 		if (ret != (long)message->len)
 			give_up(self, "write", ret);
-		/* No fewer than these were in it at the moment when it came in. */
+		/* A lower bound of the depth when this message was queued. */
 		depth = in + 1 - counter_get(&counts[R_BEGUN]);
 		if (depth > ROOM)
 			give_up(self, "accepted beyond the room, depth at least", depth);
@@ -65,7 +65,7 @@ static void reading(struct task *self)
 		counter_add(&counts[R_BEGUN], 1);
 		len = TRY(read(fd, message, 64));
 		if (len == -EAGAIN) {
-			/* No fewer than these were in it at any moment of this call. */
+			/* A lower bound of the depth at all times during this call. */
 			depth = in - (counter_get(&counts[R_BEGUN]) - 1);
 			counter_add(&counts[R_BEGUN], -1);
 			if (depth > 0)
@@ -80,7 +80,7 @@ static void reading(struct task *self)
 	}
 }
 
-/* Turns O_NONBLOCK of its open file on and off, in the three ways that there are, until told to stop. */
+/* Toggles O_NONBLOCK of its open file by all three means until it is told to stop. */
 static void toggling(struct task *self)
 {
 	unsigned long long chance = task_seed(self);
@@ -105,7 +105,7 @@ static void toggling(struct task *self)
 		counter_add(&self->storm->counts[TOGGLED], 1);
 		sched_yield();
 	}
-	/* In the end they wait. */
+	/* Leaves the file blocking. */
 	on = 0;
 	ioctl(fd, FIONBIO, &on);
 }
@@ -122,7 +122,7 @@ TEST_F_TIMEOUT(storm, eagain_only_when_full_or_empty, 600)
 	ASSERT_EQ(0, set_limits(self->fd, 64, room));
 	refused = stats_of(self->fd).refused_full;
 	for (i = 0; i < calls; i++) {
-		/* The depth wanders between full and empty. */
+		/* The probability makes the depth wander between full and empty. */
 		int sending = pick(&chance, 64) < (i >> 5 & 1 ? 40 : 24);
 		int stuck = sending ? next - first == room : next == first;
 
@@ -161,7 +161,7 @@ TEST_F_TIMEOUT(storm, eagain_only_when_full_or_empty, 600)
 	ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE);
 }
 
-/* What all tests of several tasks look at in the end. */
+/* The checks at the end of each test with several tasks. */
 static int counted(struct storm *storm, const char *what, unsigned long long refused)
 {
 	struct kmsgpipe_stats stats = stats_of(storm->fd);
@@ -190,7 +190,7 @@ TEST_F_TIMEOUT(storm, eagain_only_when_full_or_empty_beside_other_tasks, 600)
 	for (i = 0; i < 2; i++)
 		spawn(storm, "writer", writing, 0);
 	ASSERT_TRUE(finished_all(storm, 2, 2));
-	/* Those who tell the readers to stop are refused on their own account. */
+	/* EAGAIN for the messages that stop the readers is not counted by the tasks. */
 	ASSERT_TRUE(UNTIL(storm, all_received(&storm->ledger) == 2 * messages));
 	EXPECT_TRUE(counted(storm, "without waiting", refused));
 	ASSERT_TRUE(stop_readers(storm, self->nonblocking, 2));
@@ -207,7 +207,7 @@ TEST_F_TIMEOUT(storm, eagain_only_when_full_or_empty_while_o_nonblock_toggles, 6
 	ASSERT_EQ(0, set_limits(self->fd, 64, ROOM));
 	refused = stats_of(self->fd).refused_full;
 	storm->counts[MESSAGES] = messages;
-	/* Those that have inherited one have the same open file. */
+	/* Child processes that inherit the descriptor share the open file. */
 	shared[0] = open_id(storm->id, O_RDWR);
 	shared[1] = open_id(storm->id, O_RDWR);
 	for (i = 0; i < 2; i++)

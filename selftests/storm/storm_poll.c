@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Many messages through each way of waiting for them: poll, select, epoll (level, edge, one-shot,
- * exclusive), alone and beside each other and tasks that sleep in read and write. A pipe with room for one
- * message has everybody asleep most of the time: a wakeup that is lost ends all progress.
+ * Many messages through each way of waiting: poll, select and epoll (level-triggered, edge-triggered, one-shot,
+ * exclusive), alone, and together with tasks that sleep in read and write. With room for one message almost all tasks
+ * sleep most of the time: one lost wakeup ends all progress.
  */
 #include "lib/harness.h"
 #include "lib/message.h"
@@ -21,7 +21,7 @@ static const char *const names[KINDS] = {
 	"sleep", "poll", "select", "level", "edge", "one-shot", "exclusive",
 };
 
-/* Where a task waits. */
+/* How a task waits. */
 struct gate {
 	int kind;
 	int fd;
@@ -47,7 +47,7 @@ static void open_gate(struct gate *gate, struct task *self, int writing)
 		give_up(self, "epoll_ctl", -errno);
 }
 
-/* Sleeps until the pipe says that it is worth trying. */
+/* Sleeps until the pipe reports that a call is worth trying. */
 static void wait_at(struct gate *gate, struct task *self)
 {
 	struct pollfd entry = { .fd = gate->fd, .events = gate->writing ? POLLOUT : POLLIN };
@@ -81,8 +81,8 @@ static void wait_at(struct gate *gate, struct task *self)
 }
 
 /*
- * Edge users try until there is nothing more, and wait only then; one-shot users arm before they try. The
- * others wait before each attempt. Whoever comes too late waits again.
+ * An edge-triggered task calls until EAGAIN and only then waits; a one-shot task arms its entry before it calls. All
+ * others wait before each call. A task that comes too late waits again.
  */
 static void read_all(struct task *self)
 {
@@ -136,7 +136,7 @@ static void write_all(struct task *self)
 	}
 }
 
-/* Sends about so many messages through these writers to these readers. Whether all is well. */
+/* Sends about `messages` messages from these writers to these readers, and returns whether all arrived. */
 static int carries(struct storm *storm, int nonblocking, const char *name, const int *kinds, unsigned int tasks,
 		   unsigned long messages)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Timers that go off at short intervals by chance while tasks sleep in read, write, poll and epoll_wait:
- * what a handler with or without SA_RESTART makes of the call, and that no message is lost or doubled by it.
+ * Timers that expire at random short intervals while tasks sleep in read, write, poll and epoll_wait: which calls end
+ * with EINTR, depending on SA_RESTART, and that no message is lost or doubled.
  */
 #include "lib/harness.h"
 #include "lib/message.h"
@@ -15,12 +15,12 @@
 #include <sys/epoll.h>
 #include <sys/time.h>
 
-/* The last has a handler that restarts what can be restarted, where the call is not restarted whatever it is. */
+/* The handler of all kinds but PLAIN has SA_RESTART. poll and epoll_wait are never restarted. */
 enum { PLAIN, RESTART, POLL, EPOLL, KINDS };
 
 static const char *const names[KINDS] = { "handler", "restart", "poll", "epoll" };
 
-/* Each reader and writer counts for itself, interrupted calls and then signals. */
+/* Counters of each reader and writer: interrupted calls, followed by signals. */
 #define INTERRUPTED(writing, kind) ((writing) * KINDS + (kind))
 #define TARGET 8
 #define SIGNALS 9
@@ -30,7 +30,7 @@ static volatile sig_atomic_t arrived;
 static unsigned long *all_signals;
 static unsigned long long when;
 
-/* Microseconds; the longest are longer than any call. */
+/* In microseconds; the longest interval is longer than any call. */
 static void set_timer(void)
 {
 	struct itimerval timer = { .it_value.tv_usec = 200 + pick(&when, 64 << pick(&when, 8)) };
@@ -63,7 +63,7 @@ static int is_polled(const struct task *self)
 	return self->kind >= POLL;
 }
 
-/* Waits as its kind does. Whether it was interrupted. */
+/* Waits as its kind does; returns whether a signal interrupted that. */
 static int interrupted_waiting(struct task *self, int fd, int epoll, int writing)
 {
 	struct pollfd entry = { .fd = fd, .events = writing ? POLLOUT : POLLIN };
@@ -76,7 +76,7 @@ static int interrupted_waiting(struct task *self, int fd, int epoll, int writing
 	ret = TRY(self->kind == POLL ? poll(&entry, 1, -1) : epoll_wait(epoll, &event, 1, -1));
 	if (ret == 1)
 		return 0;
-	/* Neither is ever restarted, and neither fails in another way. */
+	/* poll and epoll_wait are never restarted, and fail with no other error. */
 	if (ret != -EINTR || arrived == before)
 		give_up(self, "waiting", ret);
 	counter_add(&self->storm->counts[INTERRUPTED(writing, self->kind)], 1);
@@ -94,12 +94,12 @@ static int open_it(struct task *self, int writing, int *epoll)
 	return fd;
 }
 
-/* Whether a call that failed may have: try again. */
+/* Whether the call may have failed with this error and must be retried. */
 static int may_fail(struct task *self, long ret, sig_atomic_t before, int writing)
 {
 	if (is_polled(self))
 		return ret == -EAGAIN;
-	/* With SA_RESTART it goes on; without, only a handler that ran ends it. */
+	/* With SA_RESTART the call never fails with EINTR; without it only if a handler has run. */
 	if (ret != -EINTR || self->kind == RESTART || arrived == before)
 		return 0;
 	counter_add(&self->storm->counts[INTERRUPTED(writing, PLAIN)], 1);
@@ -127,7 +127,7 @@ static void reading(struct task *self)
 	}
 }
 
-/* Whether there were enough signals, and calls of each kind that can be interrupted were. */
+/* Whether there were enough signals, and enough interrupted calls of each kind. */
 static int enough(const struct storm *storm)
 {
 	const unsigned long *counts = storm->counts;
@@ -167,7 +167,7 @@ static void writing(struct task *self)
 	}
 }
 
-/* How often calls of each kind were interrupted, in words. */
+/* Prints how often calls of each kind were interrupted. */
 static void tell(const struct storm *storm, const char *what)
 {
 	int i;
@@ -198,7 +198,7 @@ TEST_F_TIMEOUT(storm, eintr_only_without_sa_restart, 600)
 	EXPECT_LE(storm->counts[TARGET], storm->counts[SIGNALS]);
 }
 
-/* One of each side: nobody else would take what a signal has made one of them leave. */
+/* One task on each side: a wakeup that a signal makes one of them lose goes to no other task. */
 TEST_F_TIMEOUT(storm, restarted_calls_lose_no_message, 600)
 {
 	struct storm *storm = self->storm;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A task that is stopped, or that hangs in a page fault, in the middle of a call holds nobody up: the others
- * get as far as one likes before it goes on. Nor do processors matter that come and go.
+ * Tasks that are stopped, or sleep in a page fault, in the middle of a call do not hold up others: those make any
+ * number of calls meanwhile. CPU hotplug does not either.
  */
 #include "lib/files.h"
 #include "lib/harness.h"
@@ -17,9 +17,9 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-/* Two readers and two writers; the tasks behind them are those that are held. */
+/* Two readers and two writers; the tasks after them are those that are stopped. */
 #define OTHERS 4
-/* So many calls of each of the others show that they go on. */
+/* The number of calls by which each other task shows progress. */
 #define CALLS 20
 
 static void start_others(struct storm *storm)
@@ -30,7 +30,7 @@ static void start_others(struct storm *storm)
 		spawn(storm, i < 2 ? "reader" : "writer", i < 2 ? reader_task : writer_task, 0);
 }
 
-/* Stops a task: whether it has stopped. */
+/* Stops a task and returns whether it has stopped. */
 static int stopped(struct storm *storm, struct task *task)
 {
 	int status = 0;
@@ -47,7 +47,7 @@ static int tells_of(struct storm *storm, unsigned long rounds, const char *what)
 	return balanced(&storm->ledger);
 }
 
-/* Ends a test in which all that is left are writers, which look at `stop`, and so many readers. */
+/* Ends a test: waits for writers, which look at `stop`, and stops the `readers` readers. */
 static int all_end(struct storm *storm, int nonblocking, unsigned int readers)
 {
 	counter_add(&storm->stop, 1);
@@ -64,7 +64,7 @@ TEST_F(storm, a_stopped_reader_takes_no_message)
 	await_readers(self->fd, 1);
 	ASSERT_TRUE(stopped(storm, task));
 	EXPECT_EQ(0, stats_of(self->fd).waiting_readers);
-	/* It came first, and the message is not for it. */
+	/* This reader came first, but the message is not for it while it is stopped. */
 	start_call(&call);
 	await_readers(self->fd, 1);
 	ASSERT_EQ(5, write(self->fd, "first", 5));
@@ -102,7 +102,7 @@ TEST_F(storm, a_stopped_writer_takes_no_slot)
 	EXPECT_EQ(1, storm->task[0].steps);
 }
 
-/* It is woken for a message, and stopped before it runs: it takes the message first. */
+/* The reader is woken for a message and stopped before it runs: it still takes the message. */
 TEST_F(storm, a_stop_does_not_lose_a_wakeup)
 {
 	struct storm *storm = self->storm;
@@ -166,7 +166,7 @@ TEST_F_TIMEOUT(storm, stopping_all_tasks_repeatedly_loses_nothing, 600)
 		random_delay(&chance);
 		place = pick(&chance, OTHERS);
 		kill(storm->task[place].pid, SIGCONT);
-		/* Now and then all of them run. */
+		/* Once in eight rounds all tasks run. */
 		if (i % 8)
 			continue;
 		for (place = 0; place < OTHERS; place++)
@@ -179,16 +179,16 @@ TEST_F_TIMEOUT(storm, stopping_all_tasks_repeatedly_loses_nothing, 600)
 	EXPECT_TRUE(tells_of(storm, rounds, "signals to stop"));
 }
 
-/* Memory that is missing until the others have got further. */
+/* A page that is missing until the other tasks have made progress. */
 struct swamp {
 	struct task *task;
 	int uffd;
 	char *page;
-	/* What it has when it is there. */
+	/* The content of the page when it is brought in. */
 	char *content;
 };
 
-/* Serves the faults of its task, each when all others have finished so many calls since. */
+/* Resolves each page fault of its task after all other tasks have made more calls. */
 static void *serve_late(void *arg)
 {
 	struct swamp *swamp = arg;

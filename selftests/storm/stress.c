@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Many messages between processes, of every length that the pipe takes: none may be lost, doubled, torn,
- * or out of order, neither from one writer to one reader nor among the readers. What the pipe tells
- * meanwhile is looked at, too.
+ * Many messages of every length between processes: none may be lost, doubled, torn or out of order, neither from one
+ * writer to one reader nor among the readers. The views are checked meanwhile, too.
  *
- *	stress WRITERS READERS MESSAGES [SEED]
+ * \tstress WRITERS READERS MESSAGES [SEED]
  *
- * Prints KTAP. The seed, printed too, repeats the lengths.
+ * This prints KTAP. The seed is printed; given as an argument, it repeats the lengths.
  */
 #include "lib/harness.h"
 #include "lib/memory.h"
@@ -19,19 +18,19 @@
 #include "lib/storm.h"
 #include "lib/tasks.h"
 
-/* So many at once, each with its four tickets. */
+/* The number of messages of one round, each of which has four tickets. */
 #define ROUND 400000UL
 
 static unsigned long writers, readers, messages;
 static unsigned long long seed;
 
-/* Of one round; tickets begin with 1. */
+/* The tickets of one round; they begin with 1. */
 static struct tickets *traces;
 static uint32_t *tickets;
 static unsigned long *doubled;
 static unsigned long per_writer;
 
-/* A length by chance: often the longest, the shortest that can be told apart, or one that cannot. */
+/* A random length: often the longest, the shortest with a header, or one without. */
 static size_t length(unsigned long long *chance, size_t most)
 {
 	switch (pick(chance, 16)) {
@@ -70,7 +69,7 @@ static void run_writer(struct task *self)
 			ret = TRY(write(fd, message, len));
 			if (ret != (long)len)
 				give_up(self, "write of a short message", ret);
-			/* Of nothing, no message is made. */
+			/* A write of no bytes makes no message. */
 			if (len)
 				counter_add(&ledger->sent.short_of[len], 1);
 			continue;
@@ -113,7 +112,7 @@ static void run_reader(struct task *self)
 	}
 }
 
-/* Passes so many messages, or a few less, and looks on. Whether all was well. */
+/* Passes about `messages` messages and checks the views meanwhile. Returns whether all checks passed. */
 static int pass(struct storm *storm, int nonblocking, struct monitor *monitor, unsigned long count,
 		unsigned long *passed)
 {
@@ -151,7 +150,7 @@ static int pass(struct storm *storm, int nonblocking, struct monitor *monitor, u
 	return 0;
 }
 
-/* Ends when nothing moves any more, however long it takes. */
+/* The watchdog ends the test when no task makes progress; its length does not matter. */
 /* spec: 3-fifo 5-many 5-serialized */
 TEST_F_TIMEOUT(pipe, messages_arrive_whole_once_and_in_order, 1000000)
 {

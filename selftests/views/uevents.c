@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * What the kernel tells udev of pipes that come and go.
- */
+/* The uevents of pipes that are created and destroyed. */
 #include "lib/harness.h"
 #include "lib/pipe.h"
 #include "lib/registry_fixture.h"
@@ -15,7 +13,7 @@
 TEST_F(registry, create_and_destroy_send_uevents)
 {
 	struct kmsgpipe_create named = named_pipe("weather"), unnamed = default_pipe();
-	/* The lines of a device that comes and goes; `%ld` is its number. */
+	/* The lines of a uevent; `%ld` is the pipe's id. */
 	static const char *const expected[4][5] = {
 		{ "add@/devices/virtual/kmsgpipe/pipe%ld", "ACTION=add", "MINOR=%ld", "DEVNAME=kmsgpipe/weather", "DEVMODE=0600" },
 		{ "add@/devices/virtual/kmsgpipe/pipe%ld", "ACTION=add", "MINOR=%ld", "DEVNAME=kmsgpipe%ld", "DEVMODE=0600" },
@@ -44,7 +42,7 @@ TEST_F(registry, create_and_destroy_send_uevents)
 		EXPECT_TRUE(has_line(text, major_line));
 	}
 	EXPECT_EQ(-EAGAIN, next_uevent(netlink, text, sizeof(text)));
-	/* A creation that is refused is nobody's business. */
+	/* A refused request sends no uevent. */
 	named.msg_size = 0;
 	ASSERT_EQ(-EINVAL, create_pipe(&named));
 	EXPECT_EQ(-EAGAIN, next_uevent(netlink, text, sizeof(text)));
@@ -59,7 +57,7 @@ TEST_F(registry, the_node_exists_when_its_uevent_arrives)
 	int netlink, fd;
 	pid_t child;
 
-	/* Who hears of it may open it at once. */
+	/* The pipe can be opened as soon as the uevent is received. */
 	netlink = open_uevents();
 	child = fork();
 	if (!child)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel shows of pipes beside their nodes and sysfs: /proc/kmsgpipe_stats, fdinfo and debugfs;
- * and all of it when a pipe is destroyed.
+ * What the kernel shows of pipes other than nodes and sysfs: /proc/kmsgpipe_stats, fdinfo and debugfs; and all views
+ * of a destroyed pipe.
  */
 #include "lib/clock.h"
 #include "lib/files.h"
@@ -95,7 +95,7 @@ TEST_F(registry, proc_reads_the_same_in_pieces)
 		ASSERT_LT(0, slurp_pieces(PROC, text, sizeof(text), pieces[i]));
 		EXPECT_STREQ(whole, text);
 	}
-	/* From the middle, and again from the start. */
+	/* Reads from the middle, and again from the start. */
 	file = open(PROC, O_RDONLY | O_CLOEXEC);
 	ASSERT_EQ(100, pread(file, text, 100, 3000));
 	EXPECT_EQ(0, memcmp(text, whole + 3000, 100));
@@ -135,7 +135,7 @@ TEST_F(registry, fdinfo_counts_the_traffic_of_the_open_file)
 	ASSERT_EQ(20, write(a, buffer, 20));
 	ASSERT_EQ(3, write(b, buffer, 3));
 	ASSERT_EQ(10, read(b, buffer, sizeof(buffer)));
-	/* What failed went nowhere. */
+	/* Calls that failed are not counted. */
 	ASSERT_EQ(0, set_mode(a, KMSGPIPE_MODE_WHOLE));
 	EXPECT_EQ(-EMSGSIZE, TRY(write(a, buffer, 101)));
 	EXPECT_EQ(-EFAULT, TRY(write(a, bad_address, 5)));
@@ -152,17 +152,17 @@ TEST_F(registry, fdinfo_counts_the_traffic_of_the_open_file)
 	EXPECT_EQ(3, value_of(text, "kmsgpipe-sent-bytes"));
 	EXPECT_EQ(1, value_of(text, "kmsgpipe-received-msgs"));
 	EXPECT_EQ(10, value_of(text, "kmsgpipe-received-bytes"));
-	/* A copy of a descriptor is the same open file. */
+	/* A duplicate of a descriptor is the same open file. */
 	copy = dup(b);
 	ASSERT_EQ(20, read(copy, buffer, sizeof(buffer)));
 	fdinfo(b, text, sizeof(text));
 	EXPECT_EQ(2, value_of(text, "kmsgpipe-received-msgs"));
 	EXPECT_EQ(30, value_of(text, "kmsgpipe-received-bytes"));
-	/* What was cleared nobody received. */
+	/* Cleared messages are not counted as received. */
 	ASSERT_EQ(0, ioctl(b, KMSGPIPE_CLEAR_QUEUE));
 	fdinfo(b, text, sizeof(text));
 	EXPECT_EQ(2, value_of(text, "kmsgpipe-received-msgs"));
-	/* It can be read as long as the descriptor is there. */
+	/* fdinfo can be read as long as the descriptor is open. */
 	ASSERT_EQ(0, destroy_id(id));
 	fdinfo(a, text, sizeof(text));
 	EXPECT_EQ(id, value_of(text, "kmsgpipe-id"));
@@ -263,9 +263,9 @@ TEST_F(registry, debugfs_shows_a_stuck_queue)
 	close(fd);
 }
 
-/* ---- All of them ---- */
+/* ---- All views ---- */
 
-/* Whether a file has this in it; it can be read. */
+/* Whether a file contains this text; it must be readable. */
 static int shows(const char *path, const char *what)
 {
 	static char text[1 << 16];

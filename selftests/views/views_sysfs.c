@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The files of pipes in sysfs: what they show, what is set by them, and pipes made and destroyed there.
+ * The attributes of pipes in sysfs: what they show, what is set by them, and pipes that are created and destroyed
+ * there.
  */
 #include "lib/files.h"
 #include "lib/harness.h"
@@ -15,7 +16,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-/* The number in a file that holds nothing else but the end of the line. */
+/* The number in an attribute; it must be followed by a newline only. */
 static unsigned long long number_in(long id, const char *file)
 {
 	const char *path = sysfs_file(id, file);
@@ -61,7 +62,7 @@ TEST_F(registry, sysfs_has_the_documented_files_and_modes)
 	static const struct { const char *file; unsigned int mode; } others[] = {
 		{ "node", 0444 }, { "flush_enable", 0644 }, { "flush_interval_ms", 0644 }, { "flush_expiry_ms", 0644 },
 		{ "default_mode", 0644 },
-		/* Those of every device. */
+		/* Attributes of every device. */
 		{ "dev", 0444 }, { "uevent", 0644 },
 	};
 	struct dirent *entry;
@@ -97,7 +98,7 @@ TEST_F(registry, sysfs_has_the_documented_files_and_modes)
 	EXPECT_EQ(S_IFREG | 0200, file.st_mode);
 	ASSERT_EQ(0, stat(SYSFS "/destroy", &file));
 	EXPECT_EQ(S_IFREG | 0200, file.st_mode);
-	/* Not to be read, even by root; and the others not to be written. */
+	/* Write-only files cannot be read even by root, and read-only ones cannot be written. */
 	EXPECT_EQ(-EACCES, slurp(SYSFS "/create", path, sizeof(path)));
 	EXPECT_EQ(-EACCES, slurp(SYSFS "/destroy", path, sizeof(path)));
 	for (i = 0; i < FIELDS; i++) {
@@ -107,7 +108,7 @@ TEST_F(registry, sysfs_has_the_documented_files_and_modes)
 	EXPECT_EQ(-EACCES, spill(SYSFS "/pipe0/node", "x"));
 }
 
-/* Every file has the value that GET_STATS has. */
+/* Expects that every attribute has the value of GET_STATS. */
 static void expect_same(struct __test_metadata *_metadata, int fd, const char *state)
 {
 	struct kmsgpipe_stats stats = stats_of(fd);
@@ -173,7 +174,7 @@ TEST_F(registry, sysfs_values_match_get_stats)
 	close(fd);
 }
 
-/* What the settings are, as three numbers. */
+/* Expects these settings in the three attributes. */
 #define EXPECT_SETTINGS(enable, interval, expiry)                                         \
 	do {                                                                              \
 		EXPECT_EQ(enable, number_in(id, "flush_enable"));             \
@@ -194,7 +195,7 @@ TEST_F(registry, sysfs_sets_the_expiry)
 	EXPECT_SETTINGS(0, 1000, 10000);
 	EXPECT_EQ(0, stats_of(fd).flags);
 
-	/* Kept while nothing expires. */
+	/* The settings are kept while expiry is disabled. */
 	EXPECT_EQ(5, spill(sysfs_file(id, "flush_interval_ms"), "2500\n"));
 	EXPECT_EQ(10, spill(sysfs_file(id, "flush_expiry_ms"), "4294967295"));
 	EXPECT_SETTINGS(0, 2500, 4294967295);
@@ -206,7 +207,7 @@ TEST_F(registry, sysfs_sets_the_expiry)
 	EXPECT_EQ(2500, stats.flush_interval_ms);
 	EXPECT_EQ(4294967295, stats.flush_expiry_ms);
 
-	/* Changed while messages expire; 0 is the default. */
+	/* They can be changed while expiry is enabled; 0 means the default. */
 	EXPECT_EQ(1, spill(sysfs_file(id, "flush_interval_ms"), "0"));
 	EXPECT_EQ(1, spill(sysfs_file(id, "flush_expiry_ms"), "0"));
 	EXPECT_SETTINGS(1, 1000, 10000);
@@ -216,7 +217,7 @@ TEST_F(registry, sysfs_sets_the_expiry)
 	EXPECT_SETTINGS(0, 1000, 10000);
 	EXPECT_EQ(0, stats_of(fd).flags);
 
-	/* The request and the files are about the same. */
+	/* The request and the attributes set the same values. */
 	ASSERT_EQ(0, ioctl(fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
 	EXPECT_SETTINGS(1, 70, 80000);
 	flush = (struct kmsgpipe_flush){ 0 };
@@ -240,13 +241,13 @@ TEST_F(registry, an_expiry_set_through_sysfs_applies)
 	ASSERT_EQ(1, spill(sysfs_file(id, "flush_enable"), "1"));
 	await_depth(fd, 0);
 	EXPECT_EQ(1, stats_of(fd).expired_msgs);
-	/* Once more while nothing is queued, and one more message. */
+	/* Again with an empty queue, and another message. */
 	ASSERT_EQ(1, spill(sysfs_file(id, "flush_enable"), "0"));
 	ASSERT_EQ(4, write(fd, "stay", 4));
 	ASSERT_EQ(1, spill(sysfs_file(id, "flush_expiry_ms"), "0"));
 	ASSERT_EQ(1, spill(sysfs_file(id, "flush_enable"), "1"));
 	EXPECT_EQ(1, stats_of(fd).depth_msgs);
-	/* A shorter time holds for what is queued already. */
+	/* A shorter expiry applies to queued messages, too. */
 	ASSERT_EQ(1, spill(sysfs_file(id, "flush_expiry_ms"), "1"));
 	await_depth(fd, 0);
 	EXPECT_EQ(2, stats_of(fd).expired_msgs);
@@ -267,7 +268,7 @@ TEST_F(registry, sysfs_refuses_bad_settings)
 	ASSERT_EQ(2, spill(sysfs_file(id, "flush_interval_ms"), "77"));
 	ASSERT_EQ(2, spill(sysfs_file(id, "flush_expiry_ms"), "88"));
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		/* Nothing written is nothing set. */
+		/* A write of no bytes sets nothing. */
 		long expected = bad[i][0] ? -EINVAL : 0;
 
 		EXPECT_EQ(expected, spill(sysfs_file(id, "flush_enable"), bad[i])) TH_LOG("'%s'", bad[i]);
@@ -310,7 +311,7 @@ TEST_F(registry, sysfs_links_the_node_and_the_device)
 	EXPECT_STREQ(expected, text);
 	ASSERT_LT(0, slurp(SYSFS "/pipe0/node", text, sizeof(text)));
 	EXPECT_STREQ(NODE "\n", text);
-	/* The class of the node, as udev finds it. */
+	/* The class of the node, where udev looks for it. */
 	ASSERT_LT(0, readlink(SYSFS "/pipe0/subsystem", text, sizeof(text)));
 	EXPECT_TRUE(is_there("/sys/devices/virtual/kmsgpipe/pipe0"));
 	snprintf(expected, sizeof(expected), "/sys/dev/char/%u:%ld", major(node.st_rdev), id);
@@ -358,7 +359,7 @@ TEST_F(registry, sysfs_creates_pipes)
 
 TEST_F(registry, sysfs_destroys_pipes)
 {
-	/* `%ld` is the number of the pipe, and of one that is not there. */
+	/* `%ld` is the id of a pipe, and of one that does not exist. */
 	static const char *const words[] = {
 		"logs", "logs\n", "kmsgpipe/logs\n", "%ld", "%ld\n", "pipe%ld", "pipe%ld\n", "kmsgpipe%ld", "kmsgpipe%ld\n",
 	};
@@ -386,7 +387,7 @@ TEST_F(registry, sysfs_destroys_pipes)
 	for (i = 0; i < ARRAY_SIZE(none); i++) {
 		snprintf(word, sizeof(word), none[i], next_id(id));
 		ret = spill(SYSFS "/destroy", word);
-		/* What cannot be a pipe's name or number is as good as one that is not there. */
+		/* A word that cannot be a name or an id is the same as one that does not exist. */
 		EXPECT_TRUE(ret == -ENODEV || ret == -EINVAL) TH_LOG("'%s': %ld", word, ret);
 	}
 	snprintf(word, sizeof(word), "%ld", next_id(id));
@@ -398,7 +399,7 @@ TEST_F(registry, sysfs_destroys_pipes)
 	EXPECT_EQ(-EBUSY, spill(SYSFS "/destroy", "pipe0\n"));
 	EXPECT_EQ(-EBUSY, spill(SYSFS "/destroy", "kmsgpipe0"));
 
-	/* What may be a number is one; a name that looks like it is told by its node's. */
+	/* A word that may be an id is one; a pipe with such a name is reached by the path of its node. */
 	for (i = 0; i < ARRAY_SIZE(numbers); i++) {
 		snprintf(word, sizeof(word), numbers[i], next_id(id));
 		number = named_pipe(word);
@@ -420,7 +421,7 @@ TEST_F(registry, sysfs_destroys_pipes)
 	EXPECT_EQ(3, count_pipes());
 	ASSERT_LE(1, create_pipe(&create));
 
-	/* Those who use it are told as by the request. */
+	/* Waiting calls fail as with the DESTROY request. */
 	fd = open("/dev/kmsgpipe/logs", O_RDWR | O_CLOEXEC);
 	EXPECT_EQ(4, spill(SYSFS "/destroy", "logs"));
 	EXPECT_EQ(-ENODEV, TRY(write(fd, "x", 1)));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who sleeps, who is woken and in which order, and what signals do to sleepers.
- * No test waits for time to pass: the pipe's statistics say who sleeps in it.
+ * Sleeping and waking: the order of wakeups, wakeups that are passed on, and signals. No test waits for time to pass:
+ * the pipe's statistics tell how many tasks sleep in it.
  */
 #include "lib/harness.h"
 #include "lib/memory.h"
@@ -57,7 +57,7 @@ TEST_F(pipe, clear_queue_wakes_all_sleeping_writers)
 	EXPECT_EQ(3, stats_of(self->fd).depth_msgs);
 }
 
-/* How often the thread has gone to sleep of its own accord. */
+/* The number of voluntary context switches of the thread. */
 static long sleeps(pid_t tid)
 {
 	char path[64], line[128];
@@ -96,7 +96,7 @@ TEST_F(pipe, readers_wake_in_fifo_order_one_per_message)
 		ASSERT_EQ(1, finish_call(&calls[i]));
 		ASSERT_EQ('a' + i, buffers[i]);
 		ASSERT_EQ(3 - i, stats_of(self->fd).waiting_readers);
-		/* The others have not even woken up and gone to sleep again. */
+		/* The other tasks were not woken at all. */
 		for (j = i + 1; j < 4; j++)
 			ASSERT_EQ(slept[j], sleeps(calls[j].tid));
 	}
@@ -133,7 +133,7 @@ TEST_F(pipe, writers_wake_in_fifo_order_one_per_slot)
 	}
 }
 
-/* These sleep, on the processor of this thread, and from now on run only when it lets them. */
+/* Starts calls that sleep on this thread's processor and from now on run only when it lets them. */
 static void hold_asleep(struct call *calls, unsigned int count)
 {
 	unsigned int i;
@@ -149,7 +149,10 @@ static void hold_asleep(struct call *calls, unsigned int count)
 	run_alone(1);
 }
 
-/* Only the first is woken while he is on his way: he must wake the next for what he leaves. */
+/*
+ * A second message wakes no second reader while a wakeup is in flight: the woken reader must wake the next one for
+ * what it leaves.
+ */
 TEST_F(pipe, a_woken_reader_wakes_the_next_if_messages_are_left)
 {
 	char bytes[2];
@@ -167,7 +170,7 @@ TEST_F(pipe, a_woken_reader_wakes_the_next_if_messages_are_left)
 	}
 }
 
-/* A reader that cannot take a message, and gets this error, wakes the next one. */
+/* Expects a reader to fail with this error, leave the message, and pass its wakeup on. */
 static void expect_passed_on(struct __test_metadata *_metadata, struct call first, long error)
 {
 	char large[8];
@@ -205,7 +208,7 @@ TEST_F(pipe, a_writer_with_bad_memory_fails_before_it_queues)
 	before = stats_of(self->fd);
 	EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad_address, 8)));
 	EXPECT_EQ(before.enqueued_msgs, stats_of(self->fd).enqueued_msgs);
-	/* Who will not wait learns first that it would have to. */
+	/* EAGAIN comes before EFAULT. */
 	EXPECT_EQ(-EAGAIN, TRY(write(self->nonblocking, bad_address, 8)));
 }
 
@@ -299,8 +302,8 @@ TEST_F(pipe, a_killed_waiter_leaves_the_wait_list)
 }
 
 /*
- * A sleeper is woken for a message or a slot, and hit by a signal before it runs: it must
- * take what it was woken for, or nobody would.
+ * A signal arrives after the wakeup and before the task runs: the task must take the message or slot, or the wakeup
+ * would be lost.
  */
 /* spec: 11-blocking */
 TEST_F(pipe, a_signal_does_not_lose_a_wakeup)
@@ -331,7 +334,7 @@ TEST_F(pipe, a_signal_does_not_lose_a_wakeup)
 	EXPECT_EQ(2, finish_call(&writers[1]));
 }
 
-/* Likewise of one that cannot take it: it must wake the next. */
+/* The same for a reader that fails to take the message: it must pass its wakeup on. */
 TEST_F(pipe, a_signal_passes_the_pending_wakeup_on)
 {
 	char small, large[8];
@@ -348,9 +351,9 @@ TEST_F(pipe, a_signal_passes_the_pending_wakeup_on)
 }
 
 /*
- * Two sleeping readers; one is hit by a signal while a message comes, and does not read again until
- * somebody has taken it. A wakeup that went to that one and was swallowed by its signal would leave
- * the message behind and the other reader asleep.
+ * Two sleeping readers. A signal hits one of them while a message is sent, and that reader does not read again until
+ * the message was taken. If the wakeup went to it and the signal discarded the wakeup, the message would stay and the
+ * other reader sleep on.
  */
 struct storm {
 	int fd;
@@ -389,7 +392,7 @@ TEST_F_TIMEOUT(pipe, no_wakeup_is_lost_under_many_signals, 300)
 	for (i = 0; i < rounds; i++) {
 		await_readers(self->fd, 2);
 		__atomic_store_n(&storm.sent, i + 1, __ATOMIC_RELEASE);
-		/* In both orders: the signal first, and the message first. */
+		/* In both orders: the signal before the message, and after it. */
 		if (i % 2)
 			ASSERT_EQ(0, pthread_kill(hit, SIGUSR1));
 		ASSERT_EQ(1, write(self->fd, "m", 1));

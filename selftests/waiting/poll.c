@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * poll, select and epoll: level and edge triggered, one-shot and exclusive, and
- * beside tasks that sleep in read and write.
+ * poll, select and epoll: level-triggered, edge-triggered, one-shot and exclusive, also beside tasks that sleep in
+ * read and write.
  */
 #include "lib/harness.h"
 #include "lib/pipe.h"
@@ -12,7 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/select.h>
 
-/* The events that are ready now; 0 if there are none. */
+/* The events that epoll_wait returns at once; 0 if there are none. */
 static uint32_t ready(int epoll)
 {
 	struct epoll_event event = { 0 };
@@ -124,7 +124,7 @@ TEST_F(pipe, edge_triggered_epoll_reports_every_message)
 
 	EXPECT_EQ(0, ready(epoll));
 	for (i = 0; i < 5; i++) {
-		/* Nothing is read: each message is an edge of its own. */
+		/* The messages are not read: each of them is an edge. */
 		ASSERT_EQ(1, write(self->fd, "a", 1));
 		ASSERT_EQ(EPOLLIN, ready(epoll));
 		ASSERT_EQ(0, ready(epoll));
@@ -154,7 +154,7 @@ TEST_F(pipe, edge_triggered_epoll_reports_the_first_slot_of_a_filled_pipe)
 	char byte;
 
 	EXPECT_EQ(EPOLLOUT, ready(epoll));
-	/* There was room when it was polled last, and nobody is told that there is none. */
+	/* The last poll reported free slots, and no wakeup tells of the pipe becoming full. */
 	fill(self->fd);
 	EXPECT_EQ(0, ready(epoll));
 	ASSERT_EQ(1, read(self->fd, &byte, 1));
@@ -188,7 +188,7 @@ TEST_F(pipe, exclusive_epoll_wakes_one_of_two)
 		pollers[i] = (struct poller){ .epoll = new_epoll(self->fd, EPOLLIN | EPOLLEXCLUSIVE) };
 		start_poll(&pollers[i]);
 	}
-	/* The one that is woken cannot run before it was looked at. */
+	/* The woken thread cannot run before its state is checked. */
 	run_alone(1);
 	EXPECT_EQ(1, write(self->fd, "a", 1));
 	EXPECT_EQ(1, is_runnable(pollers[0].tid) + is_runnable(pollers[1].tid));
@@ -241,13 +241,13 @@ TEST_F(pipe, an_exclusive_epoll_does_not_take_the_wakeup_of_a_reader)
 	char buffer[8];
 	struct call call = read_call(self->fd, buffer, sizeof(buffer));
 
-	/* The poller came first and reads nothing. */
+	/* The poller came first and does not read. */
 	start_poll(&poller);
 	start_call(&call);
 	await_readers(self->fd, 1);
 	ASSERT_EQ(1, write(self->fd, "a", 1));
 	EXPECT_EQ(1, finish_call(&call));
-	/* It may have been too late for the first message. */
+	/* The poller may have found the first message gone. */
 	ASSERT_EQ(1, write(self->fd, "b", 1));
 	EXPECT_EQ(EPOLLIN, finish_poll(&poller));
 	close(poller.epoll);

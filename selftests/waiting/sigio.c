@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Asynchronous notification: fcntl's O_ASYNC, F_SETOWN and F_SETSIG.
+ * Asynchronous notification: O_ASYNC, F_SETOWN and F_SETSIG of fcntl.
  *
- * A signal is pending when the call that caused it returns: what is not pending then was
- * not sent. Only the sweeper sends later.
+ * A call sends its signals before it returns, so a signal that is not pending then was not sent. Only the sweeper
+ * sends signals later.
  */
 #include "waiting/sigio.h"
 #include "lib/harness.h"
@@ -131,7 +131,7 @@ TEST_F(own, each_message_signals_a_reader)
 	for (i = 0; i < 5; i++)
 		EXPECT_TRUE(told(reading, POLL_IN, BAND_IN));
 	EXPECT_TRUE(nothing());
-	/* Room is no news for who may only read. */
+	/* Free slots do not signal a file that is open for reading only. */
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(1, read(self->fd, &byte, 1));
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
@@ -153,7 +153,7 @@ TEST_F(own, each_free_slot_signals_a_writer)
 		EXPECT_TRUE(told(writing, POLL_OUT, BAND_OUT));
 		EXPECT_TRUE(nothing());
 	}
-	/* Messages are no news for who may only write. */
+	/* Messages do not signal a file that is open for writing only. */
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	EXPECT_TRUE(nothing());
 	close(writing);
@@ -181,11 +181,11 @@ TEST_F(own, clear_queue_signals_writers)
 	block_signals();
 	notify(writing, SIGRTMIN);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
-	/* At least once: all the slots were freed at one moment. */
+	/* At least one signal: all slots were freed at once. */
 	EXPECT_TRUE(told(writing, POLL_OUT, BAND_OUT));
 	while (!nothing())
 		;
-	/* There was nothing to clear. */
+	/* The queue is empty already. */
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	EXPECT_TRUE(nothing());
 	close(writing);
@@ -271,7 +271,7 @@ TEST_F(own, no_signal_after_close)
 	copy = dup(closed);
 	ASSERT_LE(0, copy);
 	ASSERT_EQ(1, write(self->fd, "x", 1));
-	/* One for each open file, whichever comes first. */
+	/* One signal for each open file, in any order. */
 	for (i = 0; i < 2; i++) {
 		siginfo_t info;
 
@@ -279,7 +279,7 @@ TEST_F(own, no_signal_after_close)
 		EXPECT_TRUE(info.si_fd == closed || info.si_fd == other);
 	}
 	EXPECT_TRUE(nothing());
-	/* The open file lives on in its copy, and has the number it was known by. */
+	/* The duplicate keeps the file open, and the signal names the descriptor that asked for it. */
 	close(other);
 	close(closed);
 	ASSERT_EQ(1, write(self->fd, "x", 1));
@@ -293,8 +293,8 @@ TEST_F(own, no_signal_after_close)
 
 TEST_F(own, no_notification_without_a_listener)
 {
-	/* Nobody polls: changes are announced to who wants signals alone. */
-	/* What they were opened for: each kind is in a list of its own. */
+	/* No task polls, so that only files with O_ASYNC need notifications. */
+	/* Files with different access modes are in different lists. */
 	static const int modes[] = { O_RDWR, O_RDONLY, O_WRONLY, O_ACCMODE };
 	int first, last, copy;
 	size_t i, k;
@@ -312,7 +312,7 @@ TEST_F(own, no_notification_without_a_listener)
 			EXPECT_EQ(1, debug_value(self->id, "polled"));
 			no_longer(last);
 			EXPECT_EQ(0, debug_value(self->id, "polled"));
-			/* Nor after it was closed, by its last descriptor. */
+			/* The same for a file whose last descriptor is closed. */
 			notify(last, 0);
 			copy = dup(last);
 			close(last);
@@ -322,7 +322,7 @@ TEST_F(own, no_notification_without_a_listener)
 			close(first);
 		}
 	}
-	/* What asks for nothing new changes nothing. */
+	/* Clearing O_ASYNC without having set it changes nothing. */
 	no_longer(self->fd);
 	EXPECT_EQ(0, debug_value(self->id, "polled"));
 	EXPECT_TRUE(nothing());
@@ -348,7 +348,7 @@ TEST_F(own, destroy_signals_all_listeners)
 		seen |= 1U << info.si_fd;
 	}
 	EXPECT_EQ(1U << self->fd | 1U << reading | 1U << writing, seen);
-	/* It is over: nothing comes any more, and switching it off still works. */
+	/* After that no signal is sent, and O_ASYNC can still be cleared. */
 	for (i = 0; i < 2; i++) {
 		EXPECT_EQ(-ENODEV, TRY(write(self->fd, "x", 1)));
 		no_longer(self->fd);

@@ -8,22 +8,22 @@
 
 #include <sys/wait.h>
 
-/* Where the order of switching begins. */
+/* The seed of the order in which the threads set and clear O_ASYNC. */
 #define SWITCH_SEED 1
 
-/* A thread that switches notification on a descriptor. */
+/* A thread that sets and clears O_ASYNC of a descriptor. */
 struct switcher {
 	int fd;
 	unsigned int seed;
 };
 
-/* A process that reports on one pipe that it is ready, and on orders tells what it was told. */
+/* A process that asks for signals from a pipe and reports them on request. */
 struct peer {
 	pid_t pid;
 	int orders, answers;
 };
 
-/* What a peer was told: how many signals there were, and the last one. */
+/* The number of signals that a peer got, and the last one. */
 struct answer {
 	int count;
 	int code;
@@ -107,7 +107,7 @@ TEST_F(own, several_processes_are_signalled)
 
 	for (i = 0; i < 4; i++)
 		peers[i] = new_peer(self->id, flags[i]);
-	/* Three messages come, two go, and then one reader and one writer leave. */
+	/* Three messages are sent, two are read, and then one reader and one writer close the pipe. */
 	for (j = 0; j < 3; j++)
 		ASSERT_EQ(1, write(self->fd, "x", 1));
 	for (i = 0; i < 4; i++) {
@@ -138,7 +138,7 @@ TEST_F(own, several_processes_are_signalled)
 	ASSERT_EQ(1, read(self->fd, &byte, 1));
 	EXPECT_EQ(1, ask(&peers[1], 'a').count);
 	EXPECT_EQ(1, ask(&peers[3], 'a').count);
-	/* The end is for both. */
+	/* Destroying the pipe signals both. */
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
 	for (i = 1; i < 4; i += 2) {
 		struct answer answer = ask(&peers[i], 'a');
@@ -155,7 +155,7 @@ TEST_F(own, f_setown_signals_another_process)
 	struct peer peer = new_peer(self->id, O_ACCMODE);
 	int fd = open_id(self->id, O_RDONLY);
 
-	/* The peer's own descriptor, for requests only, brings it nothing. */
+	/* The peer's own descriptor is for ioctls only and gets no signal. */
 	block_signals();
 	ASSERT_EQ(0, fcntl(fd, F_SETOWN, peer.pid));
 	ASSERT_EQ(0, fcntl(fd, F_SETSIG, SIGRTMIN));
@@ -163,7 +163,7 @@ TEST_F(own, f_setown_signals_another_process)
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	EXPECT_TRUE(nothing());
 	EXPECT_EQ(1, ask(&peer, 'a').count);
-	/* Back to this process. */
+	/* Make this process the owner again. */
 	ASSERT_EQ(0, fcntl(fd, F_SETOWN, getpid()));
 	ASSERT_EQ(1, write(self->fd, "x", 1));
 	EXPECT_TRUE(told(fd, POLL_IN, BAND_IN));
@@ -172,7 +172,7 @@ TEST_F(own, f_setown_signals_another_process)
 	close(fd);
 }
 
-/* One switches it on and off while another one sends: never a signal but the right ones. */
+/* One thread sets and clears O_ASYNC while another one writes and reads: only the right signals are sent. */
 static void *send_until_stopped(void *arg)
 {
 	struct call *call = arg;
@@ -194,7 +194,7 @@ TEST_F_TIMEOUT(own, o_async_races_with_writers, 120)
 
 	block_signals();
 	ASSERT_EQ(0, pthread_create(&thread, NULL, send_until_stopped, &call));
-	/* And until the other one has had its way. */
+	/* Go on until the other thread has sent some signals. */
 	for (i = 0; i < rounds || !signals; i++) {
 		fd = open_id(self->id, O_RDWR);
 		notify(fd, SIGRTMIN);
@@ -212,7 +212,7 @@ TEST_F_TIMEOUT(own, o_async_races_with_writers, 120)
 	TH_LOG("%lu signals", signals);
 }
 
-/* Switches it on and off, in an order of its own. */
+/* Sets and clears O_ASYNC in random order. */
 static void *switch_it(void *arg)
 {
 	struct switcher *switcher = arg;
@@ -228,8 +228,8 @@ static void *switch_it(void *arg)
 }
 
 /*
- * Whatever the threads of a process do to a file at the same time: with O_ASYNC off there is no signal,
- * and what is closed is forgotten. KASAN notices a signal for a closed file.
+ * Concurrent changes by threads of one process: a file with O_ASYNC off gets no signal, and a closed file is
+ * forgotten. KASAN notices a signal for a closed file.
  */
 TEST_F_TIMEOUT(own, o_async_races_among_threads, 300)
 {

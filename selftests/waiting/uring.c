@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * io_uring: a read or write that would wait never blocks its submitter, needs no
- * worker thread, and completes when there is a message or room.
+ * io_uring: a read or write that would wait neither blocks its submitter nor needs a worker thread, and completes
+ * when there is a message or a free slot.
  */
 #include "lib/harness.h"
 #include "lib/memory.h"
@@ -100,7 +100,7 @@ TEST_F(uring, refused_full_counts_only_writes_that_fail)
 
 	fill(self->fd);
 	before = stats_of(self->fd);
-	/* It finds the pipe full, waits, finds room. */
+	/* The request finds the pipe full, waits, and gets a slot. */
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(1, submit(self, IORING_OP_WRITE, "late", 4));
 		EXPECT_EQ(0, completions(self));
@@ -109,7 +109,7 @@ TEST_F(uring, refused_full_counts_only_writes_that_fail)
 		EXPECT_EQ(before.refused_full, stats_of(self->fd).refused_full);
 	}
 	EXPECT_EQ(before.enqueued_msgs + 3, stats_of(self->fd).enqueued_msgs);
-	/* One that ends is. */
+	/* A call that fails is counted. */
 	refused = open_pipe(O_WRONLY | O_NONBLOCK);
 	EXPECT_EQ(-EAGAIN, TRY(write(refused, "late", 4)));
 	EXPECT_EQ(-EAGAIN, TRY(pwritev2(self->fd, &(struct iovec){ "late", 4 }, 1, -1, RWF_NOWAIT)));
@@ -153,7 +153,7 @@ TEST_F(uring, requests_to_a_nonblocking_file_wait_as_for_a_pipe)
 	int message_pipe = self->fd, ends[2], i;
 	char buffer[16];
 
-	/* io_uring waits by poll wherever it can, whatever O_NONBLOCK says. */
+	/* io_uring waits by poll wherever it can, with O_NONBLOCK, too. */
 	ASSERT_EQ(0, pipe2(ends, O_NONBLOCK));
 	ASSERT_EQ(0, fcntl(message_pipe, F_SETFL, O_RDWR | O_NONBLOCK));
 	for (i = 0; i < 2; i++) {
@@ -203,11 +203,11 @@ TEST_F(uring, destroy_ends_waiting_requests)
 	results[1] = complete(self);
 	results[2] = complete(self);
 	EXPECT_EQ(-ENODEV, results[0]);
-	/* The read and the poll, whichever is first. */
+	/* The read and the poll complete in either order. */
 	EXPECT_TRUE(results[1] == -ENODEV || results[2] == -ENODEV);
 	EXPECT_EQ(POLLIN | POLLHUP | POLLERR, results[1] == -ENODEV ? results[2] : results[1]);
 	EXPECT_EQ(0, ring_workers());
-	/* And later ones at once. */
+	/* Later requests fail at once. */
 	ASSERT_EQ(1, submit(self, IORING_OP_READ, buffer, sizeof(buffer)));
 	EXPECT_EQ(-ENODEV, complete(self));
 	self->fd = fd;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Ways to use io_uring beside single reads and writes, which programs have by its library: reads that go on with
- * buffers that were provided, files and buffers that are registered, vectors, chains. Each in a plain ring, in one
- * whose work is done when the program waits, and in one that a thread of the kernel polls.
+ * Further ways to use io_uring that programs get from its library: multishot reads with provided buffers, registered
+ * files and buffers, vectors, and linked requests. Each in a plain ring, in one with deferred task work, and in one
+ * that a kernel thread polls.
  */
 #include "lib/harness.h"
 #include "lib/memory.h"
@@ -12,7 +12,7 @@
 #include <linux/io_uring.h>
 #include <sys/syscall.h>
 
-/* The header of Debian 12 ends before it. */
+/* The header of Debian 12 lacks this request. */
 #define READ_MULTISHOT 49
 
 #define GROUP 7
@@ -55,13 +55,13 @@ static struct io_uring_sqe request(FIXTURE_DATA(uring_ways) *self, int op, const
 	return (struct io_uring_sqe){ .opcode = op, .fd = self->fd, .addr = (uintptr_t)addr, .len = len, .off = -1, };
 }
 
-/* Registers one thing, or a list of one. */
+/* Registers one object, or a list of one. */
 static long register_with(FIXTURE_DATA(uring_ways) *self, int what, void *arg)
 {
 	return TRY(syscall(SYS_io_uring_register, self->ring.fd, what, arg, 1));
 }
 
-/* Gives the buffers (again) of which there were `given` so far. */
+/* Provides the buffers again; `given` buffers were provided so far. */
 static void give_buffers(FIXTURE_DATA(uring_ways) *self, unsigned int given)
 {
 	unsigned int i;
@@ -84,7 +84,7 @@ static long provide_buffers(FIXTURE_DATA(uring_ways) *self)
 	return register_with(self, IORING_REGISTER_PBUF_RING, &group);
 }
 
-/* Submits a read that goes on. */
+/* Submits a multishot read. */
 static long read_on(FIXTURE_DATA(uring_ways) *self)
 {
 	struct io_uring_sqe read = request(self, READ_MULTISHOT, NULL, 0);
@@ -94,7 +94,7 @@ static long read_on(FIXTURE_DATA(uring_ways) *self)
 	return ring_submit(&self->ring, &read);
 }
 
-/* The next completion has these bytes, in the buffer of this number, and is not the last one. */
+/* Expects the next completion to have these bytes in this buffer, and more completions to follow. */
 static void expect_part(struct __test_metadata *_metadata, FIXTURE_DATA(uring_ways) *self, unsigned int buffer,
 			const char *bytes, int len)
 {
@@ -105,7 +105,7 @@ static void expect_part(struct __test_metadata *_metadata, FIXTURE_DATA(uring_wa
 	EXPECT_EQ(0, memcmp(self->buffers[buffer], bytes, len));
 }
 
-/* The next completion is the last one of a read that went on. */
+/* Expects the next completion to be the last one of a multishot read. */
 static void expect_end(struct __test_metadata *_metadata, FIXTURE_DATA(uring_ways) *self, int result)
 {
 	unsigned int flags;
@@ -114,7 +114,7 @@ static void expect_end(struct __test_metadata *_metadata, FIXTURE_DATA(uring_way
 	EXPECT_EQ(0, flags);
 }
 
-/* What was submitted waits: another request is done before it. */
+/* Expects that the submitted requests wait: a later request completes before them. */
 static void expect_waiting(struct __test_metadata *_metadata, FIXTURE_DATA(uring_ways) *self)
 {
 	struct io_uring_sqe nothing = { .opcode = IORING_OP_NOP };
@@ -139,7 +139,7 @@ TEST_F(uring_ways, a_multishot_read_ends_without_buffers)
 	expect_waiting(_metadata, self);
 	ASSERT_EQ(5, write(self->fd, "extra", 5));
 	expect_end(_metadata, self, -ENOBUFS);
-	/* It is still there, for a read with a buffer. */
+	/* The message is still queued for a read with a buffer. */
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
 	give_buffers(self, BUFFERS);
 	ASSERT_EQ(1, read_on(self));
@@ -189,7 +189,7 @@ TEST_F(uring_ways, registered_files_and_buffers_work)
 
 	ASSERT_EQ(0, register_with(self, IORING_REGISTER_FILES, &fd));
 	ASSERT_EQ(0, register_with(self, IORING_REGISTER_BUFFERS, &all));
-	/* The ring alone has that file now. */
+	/* From here on only the ring holds that file. */
 	close(fd);
 	fixed = request(self, IORING_OP_READ_FIXED, self->buffers[1], SIZE);
 	fixed.fd = 0;
@@ -209,7 +209,7 @@ TEST_F(uring_ways, registered_files_and_buffers_work)
 	expect_waiting(_metadata, self);
 	ASSERT_EQ(1, read(self->fd, buffer, SIZE));
 	EXPECT_EQ(4, ring_complete(&self->ring));
-	/* Behind all others. */
+	/* At the end of the queue. */
 	do
 		len = read(self->fd, buffer, SIZE);
 	while (len == 1);
@@ -229,7 +229,7 @@ TEST_F(uring_ways, vectors_gather_and_scatter_one_message)
 	ASSERT_EQ(1, ring_submit(&self->ring, &read));
 	expect_waiting(_metadata, self);
 	ASSERT_EQ(1, ring_submit(&self->ring, &write));
-	/* Whichever is first. */
+	/* In either order. */
 	EXPECT_EQ(11, ring_complete(&self->ring));
 	EXPECT_EQ(11, ring_complete(&self->ring));
 	EXPECT_EQ(0, memcmp(head, "one", 3));
@@ -248,7 +248,7 @@ TEST_F(uring_ways, a_linked_read_runs_after_a_write_that_waits)
 	ring_push(&self->ring, &first);
 	ring_push(&self->ring, &second);
 	ASSERT_EQ(2, ring_enter(&self->ring, 2));
-	/* There are messages, but it is not its turn. */
+	/* Messages are queued, but the linked read must wait for the write. */
 	expect_waiting(_metadata, self);
 	ASSERT_EQ(1, read(self->fd, &byte, 1));
 	EXPECT_EQ(0, byte);
