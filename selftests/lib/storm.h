@@ -89,7 +89,7 @@ int is_stuck(struct storm *storm, struct watch *watch, unsigned long steps);
 	struct watch watch_ = { 0 };                                 \
 	int true_ = !!(condition);                                   \
 	while (!true_ && !is_stuck(storm, &watch_, steps)) {         \
-		pause_briefly();                                              \
+		pause_briefly();                                     \
 		true_ = !!(condition);                               \
 	}                                                            \
 	true_ && !counter_get(&(storm)->failed);                           \

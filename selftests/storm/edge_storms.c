@@ -9,7 +9,7 @@
 #include "lib/tasks.h"
 
 #define PAGE 4096
-#define LEN 3000 /* the first bytes of each message are in memory that stays */
+#define LEN 3000 /* of each message, of which the first STAYS bytes are in memory that stays */
 #define STAYS 1000
 #define WRITERS 2
 #define READERS 2
@@ -17,7 +17,7 @@
 /* A page that stays and one that goes away; a message lies across both. */
 struct memory {
 	char *pages;
-	int file; /* the thread that has the second page, or -1 */
+	int file; /* the file that the second page is mapped from, or -1 */
 };
 
 FIXTURE(storm)
@@ -96,7 +96,7 @@ struct head {
 struct worker {
 	pthread_t thread;
 	int fd, number, write;
-	unsigned long calls; /* writes that are to fail, besides those that find the pipe full */
+	unsigned long calls; /* the number of writes to make, besides those that find the pipe full */
 	int *writing; /* the number of writers that are not done */
 	struct memory memory;
 	unsigned long done, faults, full, wrong;
@@ -118,7 +118,7 @@ static struct memory new_memory(int in_a_file)
 	return memory;
 }
 
-/* Makes this many writes, of which at least one is to succeed. */
+/* Makes `calls` writes, and goes on until one has succeeded. */
 static void write_on(struct worker *worker, struct head *head)
 {
 	unsigned long i = 0;

@@ -15,7 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/time.h>
 
-/* The handler of all kinds but PLAIN has SA_RESTART. poll and epoll_wait are never restarted. */
+/* RESTART and POLL have a handler with SA_RESTART; poll is never restarted even so. */
 enum { PLAIN, RESTART, POLL, EPOLL, KINDS };
 
 static const char *const names[KINDS] = { "handler", "restart", "poll", "epoll" };
