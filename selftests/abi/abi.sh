@@ -3,6 +3,7 @@
 # The layout that programs see is frozen, and the same for 32 and 64 bits.
 set -u
 here=$(dirname "$0")
+# shellcheck source=../ktap.sh
 . "$here/ktap.sh"
 
 golden=$(cat "$here/abi.golden")

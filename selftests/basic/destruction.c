@@ -181,9 +181,8 @@ TEST_F(registry, poll_reports_hangup)
 		start_poll(&pollers[i]);
 	}
 	ASSERT_EQ(0, destroy_pipe(fd));
-	for (i = 0; i < 16; i++) {
+	for (i = 0; i < 16; i++)
 		EXPECT_EQ(POLLHUP | POLLERR | pollers[i].events, finish_poll(&pollers[i]));
-	}
 
 	ASSERT_EQ(1, poll(&poll_fd, 1, 0));
 	EXPECT_EQ(POLLIN | POLLOUT | POLLHUP | POLLERR, poll_fd.revents);

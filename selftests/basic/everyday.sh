@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# Everyday tools, which take every file for a row of bytes, on messages: all bytes in order, none lost.
+# Everyday tools, which treat every file as a stream of bytes, on messages: all bytes arrive in order, and none is lost.
 set -u
+# shellcheck source=../ktap.sh
 . "$(dirname "$0")/ktap.sh"
 cd "$LAB_WORK" || exit 1
 export LC_ALL=C
 node=/dev/kmsgpipe/everyday
 long=/dev/kmsgpipe/everyday-long
 
-# create NAME SIZE COUNT: makes a pipe, and prints the file of its default mode.
+# create NAME SIZE COUNT: creates a pipe, and prints the path of its attribute default_mode.
 create() {
 	local made
 	made=$(kmsgpipectl --json create --name "$1" --msg-size "$2" --max-msgs "$3")
@@ -23,19 +24,19 @@ has() {
 	}
 }
 
-# queue: each line of the input is a message, with its newline.
+# queue: makes each line of the input a message, with its newline.
 queue() {
 	echo none >"$mode"
 	sed -z 's/\n/\n\x00/g' | kmsgpipectl send --null everyday
 }
 
-# messages: takes all that is queued. There is a comma for each newline, and a slash behind each message.
+# messages: reads all messages, and prints a comma for each newline and a slash after each message.
 messages() {
 	echo none >"$mode"
 	kmsgpipectl recv --all --null everyday | tr '\n\0' ',/'
 }
 
-# reads NAME EXPECTED COMMAND [FILE]: what it prints when the lines of the file are queued and nothing follows.
+# reads NAME EXPECTED COMMAND [FILE]: checks the output of the command when the lines of the file are queued.
 reads() {
 	has "${3%% *}" "$1" || return
 	queue <"${4:-text}"
@@ -43,7 +44,7 @@ reads() {
 	is "$1" "$2=0" "$(eval "$3" <$node; echo "=$?")"
 }
 
-# follows NAME MODE COMMAND: prints each message before the next one is sent.
+# follows NAME MODE COMMAND: checks that the command prints each message before the next one is sent.
 follows() {
 	local pid first='' second=''
 	has "${3%% *}" "$1" || return
@@ -63,13 +64,13 @@ follows() {
 	is "$1" "one two" "$first $second"
 }
 
-# several NAME EXPECTED COMMAND: the same open file for all of it, descriptor 5, and nothing follows.
+# several NAME EXPECTED COMMAND: like reads, with one open file, descriptor 5, for the whole command.
 several() {
 	echo eof >"$mode"
 	is "$1" "$2" "$(eval "$3" 5<$node)"
 }
 
-# reads_long NAME COMMAND: the messages of all lengths.
+# reads_long NAME COMMAND: checks the output of the command for messages of all lengths.
 reads_long() {
 	has "${2%% *}" "$1" || return
 	echo none >"$long_mode"
@@ -82,7 +83,7 @@ reads_long() {
 	is "$1" "$(sha256sum <random)"$'\n=0' "$(eval "$2" <$long | sha256sum; echo "=${PIPESTATUS[0]}")"
 }
 
-# writes NAME EXPECTED COMMAND: the messages that it sends when each line is to be one.
+# writes NAME EXPECTED COMMAND: checks the messages that the command sends in the mode `lines`.
 writes() {
 	local status
 	has "${3%% *}" "$1" || return
@@ -92,20 +93,20 @@ writes() {
 	is "$1" "$2=0" "$(messages)=$status"
 }
 
-# told FILE NAME: what a program has written there of one of its checks.
+# told FILE NAME: prints the result of a check that a program has written to the file.
 told() { sed -n "s/^$2: //p" "$1"; }
 
 mode=$(create everyday 16K 1024)
 long_mode=$(create everyday-long 1M 16)
 
-# line LENGTH: prints so long a line, without its newline.
+# line LENGTH: prints a line of this length without its newline.
 line() {
 	local line
 	printf -v line '%*s' "$1" ''
 	echo "${line// /x}"
 }
 
-# For what reads byte by byte, which takes long on the debug kernel.
+# For commands that read byte by byte, which is slow on the debug kernel.
 printf -v few '%s\n' one 'some words,  a \backslash' '' xx "$(line 99)" last
 printf %s "$few" >few
 # Messages of 1 to 9001 bytes: some tools read 4096 at once, some 8192.
@@ -119,7 +120,7 @@ printf -v prefixed '> %s\n' "${lines[@]}"
 printf -v columns '%.5s\n' "${lines[@]}"
 printf %s "$text" >text
 
-# The loops of shells.
+# Loops in shells.
 # shellcheck disable=SC2016 # expanded by the shells
 loop='while read -r line; do printf "%s\n" "$line"; done' one='read -r line && printf "%s\n" "$line"'
 for shell in bash dash "busybox sh" "zsh -f"; do
@@ -130,11 +131,11 @@ for shell in bash dash "busybox sh" "zsh -f"; do
 done
 reads "bash: mapfile" "$few" "mapfile -t array; printf '%s\n' \"\${array[@]}\"" few
 printf '1\n2\n3\n' | queue
-is "bash: mapfile of so many lines waits for no more" "1 2/3" "$(mapfile -n 2 -t <$node && echo "${MAPFILE[*]}")/$(head -n 1 $node)"
+is "bash: mapfile -n does not wait for more lines" "1 2/3" "$(mapfile -n 2 -t <$node && echo "${MAPFILE[*]}")/$(head -n 1 $node)"
 
-# Two messages: one of two lines, one of one.
+# Two messages, of two lines and of one.
 printf '1\n2\n\0003\n' | kmsgpipectl send --null everyday
-is "bash: the second line of a message goes with the file" "1 3" "$(read -r a <$node && read -r b <$node && echo "$a $b")"
+is "bash: closing the file discards the second line of a message" "1 3" "$(read -r a <$node && read -r b <$node && echo "$a $b")"
 printf '1\n2\n\0003\n' | kmsgpipectl send --null everyday
 # shellcheck disable=SC2016 # expanded by eval
 several "bash: unless the file stays open" "1 2 3" 'read -r a <&5 && read -r b <&5 && read -r c <&5 && echo "$a $b $c"'
@@ -146,7 +147,7 @@ printf '12345\00067890' | kmsgpipectl send --null everyday
 several "head -c 3 of one open file loses nothing" "123/456/789/0" \
 	'for _ in 1 2 3; do head -c 3 <&5; printf /; done; head -c 3 <&5'
 printf '1\n2\n\0003\n' | kmsgpipectl send --null everyday
-is "head -n 1 loses the further lines of a message, and no message" "1/3" "$(head -n 1 $node)/$(head -n 1 $node)"
+is "head -n 1 loses the further lines of its message only" "1/3" "$(head -n 1 $node)/$(head -n 1 $node)"
 reads "head -n of more lines than there are" "$text" 'head -n 1000'
 reads "dd bs=1" "$few" 'dd bs=1 status=none' few
 reads "dd iflag=fullblock" "$text" 'dd bs=1000 iflag=fullblock status=none'
@@ -176,7 +177,7 @@ done
 reads "grep" "$(printf '%s' "$text" | grep -n x)"$'\n' 'grep -n x'
 reads "jq" "$text" 'jq -Rr .'
 
-# What goes on.
+# Commands that do not end.
 follows "cat goes on" none cat
 follows "tail -f goes on" eof "tail -n +1 -s 0.01 -f $node"
 seq 12 | queue
@@ -214,7 +215,7 @@ reads_long "pv of long messages into a file" 'pv -q >copy && cat copy'
 reads_long "pv of messages longer than its buffer" 'pv -q -B 1000'
 reads_long "pv without splice" 'pv -q -C -B 1000'
 
-# python3, once for all, as it takes 20 s to start on the debug kernel.
+# One python3 for all checks, as it takes 20 s to start on the debug kernel.
 python3 - "$node" "$mode" >python.told <<'END'
 import asyncio, logging, os, sys
 
@@ -310,7 +311,7 @@ with open(node, "w", buffering=1) as file:
         print(number, end="", file=file)
 check("line-buffered writer", [number.encode() for number in numbers], messages())
 
-# More than fits: what is accepted of a write is less than all.
+# More than fits into the pipe, so that writes are short.
 async def writers():
     mode("lines")
     fd, loop, got = os.open(node, os.O_RDONLY | os.O_NONBLOCK), asyncio.get_running_loop(), []
@@ -333,18 +334,18 @@ async def writers():
 
 check("asyncio writer", [number.encode() for number in 3 * numbers], asyncio.run(writers()))
 END
-is "python: text" "as expected" "$(told python.told text)"
-is "python: buffered" "as expected" "$(told python.told buffered)"
-is "python: unbuffered" "as expected" "$(told python.told unbuffered)"
+is "python: text files" "as expected" "$(told python.told text)"
+is "python: buffered files" "as expected" "$(told python.told buffered)"
+is "python: unbuffered files" "as expected" "$(told python.told unbuffered)"
 is "python: asyncio.connect_read_pipe to the end" "as expected" "$(told python.told "asyncio to the end")"
 is "python: asyncio.connect_read_pipe" "as expected" "$(told python.told asyncio)"
 is "python: asyncio's add_reader, with short reads" "as expected" "$(told python.told add_reader)"
-is "python: logging, a message a line" "as expected" "$(told python.told logging)"
-is "python: a buffered writer, a message a line" "as expected" "$(told python.told writer)"
-is "python: a line-buffered writer sends a message a line by itself" "as expected" "$(told python.told "line-buffered writer")"
-is "python: asyncio.connect_write_pipe of more than fits" "as expected" "$(told python.told "asyncio writer")"
+is "python: logging sends a message per line" "as expected" "$(told python.told logging)"
+is "python: a buffered writer sends a message per line" "as expected" "$(told python.told writer)"
+is "python: a line-buffered writer sends a message per line in any mode" "as expected" "$(told python.told "line-buffered writer")"
+is "python: asyncio.connect_write_pipe writes more than fits" "as expected" "$(told python.told "asyncio writer")"
 
-# node, once for all, too.
+# One node for all checks, too.
 cat >everyday.js <<'END'
 const fs = require('fs'), readline = require('readline');
 const [node, modes] = process.argv.slice(2);
@@ -420,7 +421,7 @@ if command -v node >/dev/null; then
 	node everyday.js $node "$mode" <$node >node.told &
 	wait $! 2>/dev/null
 fi
-# node_told NAME CHECK
+# node_told NAME CHECK: checks a result of node.
 node_told() { has node "$1" && is "$1" "as expected" "$(told node.told "$2")"; }
 node_told "node: standard input" stdin
 node_told "node: a stream with short reads" short
@@ -428,7 +429,7 @@ node_told "node: readline" readline
 node_told "node: a stream that is written to, a message a line" writer
 node_told "node: a stream goes on" "goes on"
 
-# Writers, where each line is to be a message.
+# Writers, in the mode `lines`.
 numbers=$(printf '%s,/' {1..300})
 writes "seq" "$numbers" "seq 1 300 >$node"
 writes "seq by tee" "$numbers" "seq 1 300 | tee $node >/dev/null"
@@ -444,13 +445,13 @@ writes "jq" "$numbers" "jq -n 'range(1; 301)' >$node"
 writes "jq --unbuffered" "$numbers" "jq --unbuffered -n 'range(1; 301)' >$node"
 echo lines >"$long_mode"
 seq 1 3000 >$long &
-is "seq into a pipe for 16 messages goes on when there is room" "$(seq 1 3000)" \
+is "seq continues when a full pipe has room" "$(seq 1 3000)" \
 	"$(dd bs="$(seq 1 3000 | wc -c)" count=1 iflag=fullblock status=none <$long)"
 wait $!
 
-# left PIPE: how many messages are in it, were dropped and refused.
+# left PIPE: prints the numbers of queued, dropped and refused messages.
 left() { kmsgpipectl stats "$1" --json | grep -oE '"(depth_msgs|dropped_msgs|refused_size)":[0-9]+' | xargs; }
 nothing="depth_msgs:0 dropped_msgs:0 refused_size:0"
-is "nothing is left, and nothing was lost" "$nothing, $nothing" "$(left everyday), $(left everyday-long)"
+is "no message is left and none was lost" "$nothing, $nothing" "$(left everyday), $(left everyday-long)"
 kmsgpipectl destroy everyday everyday-long
 finish

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# Programs that have never heard of kmsgpipe: the shell, coreutils, python3, socat and rsyslog.
+# Programs that know nothing of kmsgpipe: the shell, coreutils, python3, socat and rsyslog.
 set -u
+# shellcheck source=../ktap.sh
 . "$(dirname "$0")/ktap.sh"
 node=/dev/kmsgpipe0
 
@@ -12,29 +13,29 @@ is "echo and head" "system ready" "$(head -n 1 $node)"
 /usr/bin/printf 'a\nb\n' >$node
 is "printf of two lines is one message" "a,b," "$(dd if=$node bs=4096 count=1 status=none | tr '\n' ,)"
 
-# bash itself writes line by line.
+# The printf of bash writes each line by itself.
 printf 'a\nb\n' >$node
-is "bash's own printf writes a message a line" "a,/b," "$(for _ in 1 2; do
+is "bash's builtin printf sends a message per line" "a,/b," "$(for _ in 1 2; do
 	dd if=$node bs=4096 count=1 status=none | tr '\n' , && echo -n /
 done | sed 's:/$::')"
 
 dd if=/dev/zero of=$node bs=100 count=5 status=none
-is "dd writes a message a block" "500 5" "$(for _ in 1 2 3 4 5; do
+is "dd sends a message per block" "500 5" "$(for _ in 1 2 3 4 5; do
 	dd if=$node bs=4096 count=1 status=none
 done | wc -c) 5"
 
-is "dd says how an empty pipe reads" "dd: error reading '$node': Resource temporarily unavailable" \
+is "dd reports EAGAIN for an empty pipe" "dd: error reading '$node': Resource temporarily unavailable" \
 	"$(dd if=$node iflag=nonblock bs=4096 count=1 status=none 2>&1)"
 
-is "dd says that a message is too long" "dd: error writing '$node': Message too long" \
+is "dd reports EMSGSIZE for a message that is too long" "dd: error writing '$node': Message too long" \
 	"$(dd if=/dev/zero of=$node bs=257 count=1 status=none 2>&1)"
 
 printf 12345 >$node
-is "a short buffer takes what fits, and the next one the rest" "1234/5" "$({
+is "dd with a short buffer reads a message in two blocks" "1234/5" "$({
 	dd bs=4 count=1 status=none && echo -n / && dd bs=5 count=1 status=none
 } <$node)"
 
-# cat reads until it is told to stop.
+# cat reads until it is stopped.
 mkfifo "$LAB_WORK/cat"
 cat $node >"$LAB_WORK/cat" &
 cat=$!
@@ -47,10 +48,10 @@ kill $cat
 wait $cat 2>/dev/null
 exec 5<&-
 # spec: 10-echo-cat
-is "cat goes on" "one two" "$first $second"
+is "cat reads until it is stopped" "one two" "$first $second"
 
 # spec: 1-file-operations
-is "python reads and writes" "b'hello'" "$(python3 - <<END
+is "python reads and writes messages" "b'hello'" "$(python3 - <<END
 import os
 fd = os.open("$node", os.O_RDWR)
 os.write(fd, b"hello")
@@ -87,7 +88,7 @@ print(*seen)
 END
 )"
 
-is "python's errors" "EMSGSIZE EAGAIN ESPIPE" "$(python3 - <<END
+is "python's exceptions" "EMSGSIZE EAGAIN ESPIPE" "$(python3 - <<END
 import errno, os
 fd = os.open("$node", os.O_RDWR | os.O_NONBLOCK)
 def name(call, *args):
@@ -118,7 +119,7 @@ is "socat from the pipe" "by socat" "$(printf 'by socat' >$node && socat -u OPEN
 printf 'to the pipe' | socat -u STDIN OPEN:$node,wronly
 is "socat to the pipe" "to the pipe" "$(dd if=$node iflag=nonblock bs=4096 count=1 status=none)"
 
-# Its output module for named pipes, on the lines of a file.
+# The output module of rsyslog for named pipes, with the lines of a file as input.
 printf '%s\n' one two three >"$LAB_WORK/lines"
 cat >"$LAB_WORK/rsyslog.conf" <<END
 global(workDirectory="$LAB_WORK")
@@ -129,8 +130,8 @@ ruleset(name="lines") { action(type="ompipe" pipe="$node" template="line") }
 END
 if command -v rsyslogd >/dev/null; then
 	rsyslogd -n -i NONE -f "$LAB_WORK/rsyslog.conf" >"$LAB_WORK/rsyslog.told" 2>&1 &
-	# The limit is for one that hangs, or does not start.
-	is "rsyslog's ompipe writes a message a line" "one,/two,/three,/" "$(for _ in 1 2 3; do
+	# The time limit is for a rsyslogd that hangs or does not start.
+	is "rsyslog's ompipe sends a message per line" "one,/two,/three,/" "$(for _ in 1 2 3; do
 		timeout 300 dd if=$node bs=4096 count=1 status=none | tr '\n' , && echo -n /
 	done)"
 	kill $!
@@ -139,7 +140,7 @@ else
 	skip "rsyslog's ompipe writes a message a line" "rsyslogd is not installed"
 fi
 
-is "nothing is left" "dd: error reading '$node': Resource temporarily unavailable" \
+is "no message is left" "dd: error reading '$node': Resource temporarily unavailable" \
 	"$(dd if=$node iflag=nonblock bs=4096 count=1 status=none 2>&1)"
 
 finish

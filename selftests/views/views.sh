@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# Pipes and their views as a user of the shell has them: made and destroyed by echo, read by cat.
+# Pipes and their views from the shell: created and destroyed by echo, read by cat.
 set -u
+# shellcheck source=../ktap.sh
 . "$(dirname "$0")/ktap.sh"
 class=/sys/class/kmsgpipe
 
-# said COMMAND: "STATUS:OUTPUT" of a command line, both outputs.
+# said COMMAND: prints "STATUS:OUTPUT" of a command line, where OUTPUT includes standard error.
 said() {
 	local output status
 	output=$(eval "$1" 2>&1)
@@ -13,30 +14,30 @@ said() {
 	printf '%s:%s' "$status" "${output##*: write error: }"
 }
 
-# words FILE: what the table in a file of docs/ABI/testing explains.
+# words FILE: prints the words that the table in a file of docs/ABI/testing explains.
 words() { awk '/^\t\t=/ { table = !table } /^\t\t[a-z]/ && table { print $1 }' "docs/ABI/testing/$1"; }
 
-# On the debug kernel each takes a hundred times as long.
+# A pipe takes a hundred times as long on the debug kernel.
 many=4096
 [[ ${SCALE:-1} != [0.]* ]] || many=128
 
-is "echo makes a pipe" "0:" "$(said "echo logs >$class/create")"
+is "echo creates a pipe" "0:" "$(said "echo logs >$class/create")"
 id=$(sed -n 's/^pipe\([1-9][0-9]*\):.*/\1/p' /proc/kmsgpipe_stats)
-is "its node is there at once, for root" "crw------- root root" "$(stat -c '%A %U %G' /dev/kmsgpipe/logs)"
-is "it works" "hello" "$(echo hello >/dev/kmsgpipe/logs && head -n 1 /dev/kmsgpipe/logs)"
-is "the same name again" "1:File exists" "$(said "echo logs >$class/create")"
-is "a bad name" "1:Invalid argument" "$(said "echo 'log s' >$class/create")"
-is "no name" "1:Invalid argument" "$(said "echo >$class/create")"
+is "the node of a new pipe exists at once, for root only" "crw------- root root" "$(stat -c '%A %U %G' /dev/kmsgpipe/logs)"
+is "the new pipe passes a message" "hello" "$(echo hello >/dev/kmsgpipe/logs && head -n 1 /dev/kmsgpipe/logs)"
+is "a name in use is refused" "1:File exists" "$(said "echo logs >$class/create")"
+is "a bad name is refused" "1:Invalid argument" "$(said "echo 'log s' >$class/create")"
+is "an empty name is refused" "1:Invalid argument" "$(said "echo >$class/create")"
 # spec: 8-example
 is "cat shows all pipes" "pipe0: msgs=0, drops=0, expired=0, writers=0, readers=0
 pipe$id: msgs=0, drops=0, expired=0, writers=0, readers=0" "$(cat /proc/kmsgpipe_stats)"
-is "cat shows one value a file" "/dev/kmsgpipe/logs 256 128 1 6 0" \
+is "cat shows one value per attribute" "/dev/kmsgpipe/logs 256 128 1 6 0" \
 	"$(cat "$class/pipe$id"/{node,msg_size,max_msgs,enqueued_msgs,dequeued_bytes,flush_enable} | xargs)"
-is "grep shows them by name" "$class/pipe$id/depth_bytes:0" "$(grep -H . "$class/pipe$id/depth_bytes")"
-is "echo destroys it" "0:" "$(said "echo logs >$class/destroy")"
-is "nothing is left of it" "pipe0" "$(cd $class && find . -name 'pipe*' | sed 's:./::' && ls -d /dev/kmsgpipe 2>/dev/null)"
-is "no such pipe" "1:No such device" "$(said "echo logs >$class/destroy")"
-is "pipe 0 stays" "1:Device or resource busy" "$(said "echo 0 >$class/destroy")"
+is "grep shows attributes by name" "$class/pipe$id/depth_bytes:0" "$(grep -H . "$class/pipe$id/depth_bytes")"
+is "echo destroys a pipe" "0:" "$(said "echo logs >$class/destroy")"
+is "node, attributes and directory of a destroyed pipe are gone" "pipe0" "$(cd $class && find . -name 'pipe*' | sed 's:./::' && ls -d /dev/kmsgpipe 2>/dev/null)"
+is "destroying a pipe that does not exist fails" "1:No such device" "$(said "echo logs >$class/destroy")"
+is "pipe 0 cannot be destroyed" "1:Device or resource busy" "$(said "echo 0 >$class/destroy")"
 # spec: 8-seq-file
 is "$many pipes in one cat, once each and in order" "$((many + 1)) $({ echo 0 && seq $((id + 1)) $((id + many)); } | sha256sum)" "$(
 	for i in $(seq $many); do echo "many$i"; done >/tmp/names
@@ -47,11 +48,11 @@ is "$many pipes in one cat, once each and in order" "$((many + 1)) $({ echo 0 &&
 )"
 # Every device has dev and uevent.
 # spec: 8-sysfs
-is "sysfs has the files that are documented" \
+is "sysfs has the documented files" \
 	"$(sed -nE 's:^What\:\s*(.*[^/])/?$:\1:p' docs/ABI/testing/sysfs-class-kmsgpipe | sed 's:<N>:0:' | sort)" \
 	"$(find $class $class/pipe0/ -maxdepth 1 \( -type f ! -name dev ! -name uevent -o -path $class \) | sort)"
-is "the line in /proc has the words that are documented" "$(words procfs-kmsgpipe_stats)" \
+is "the line in /proc has the documented words" "$(words procfs-kmsgpipe_stats)" \
 	"$(head -n 1 /proc/kmsgpipe_stats | grep -oE '[a-z_]+=' | tr -d =)"
-is "the line in debugfs has the words that are documented" "$(words debugfs-kmsgpipe)" \
+is "the line in debugfs has the documented words" "$(words debugfs-kmsgpipe)" \
 	"$(head -n 1 /sys/kernel/debug/kmsgpipe/pipes | grep -oE '[a-z_]+=' | tr -d =)"
 finish
