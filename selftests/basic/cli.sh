@@ -109,12 +109,12 @@ setpriv --reuid 1000 --regid 1000 --clear-groups perl -MFcntl -e 'sysopen(my $pi
 	syswrite(STDOUT, "x"); readline(STDIN)' $node <held >opened &
 exec 6>held
 read -r -N 1 _ <opened
-like "another reader excludes this one" "1:*kmsgpipe0*EBUSY*excludes others*" "$(nobody kmsgpipectl recv --nonblock 0)"
+like "another reader excludes this one" "1:*kmsgpipe0*EBUSY*open exclusively*" "$(nobody kmsgpipectl recv --nonblock 0)"
 like "stats opens the pipe for writing beside an exclusive reader" "0:*readers *1
 writers *1
 *" "$(nobody kmsgpipectl stats 0)"
 chmod 644 $node
-like "stats fails beside an exclusive reader without write permission" "1:*kmsgpipe0*EBUSY*excludes others*" "$(nobody kmsgpipectl stats 0)"
+like "stats fails beside an exclusive reader without write permission" "1:*kmsgpipe0*EBUSY*open exclusively*" "$(nobody kmsgpipectl stats 0)"
 chmod 666 $node
 exec 6>&-
 wait
@@ -197,7 +197,7 @@ is "set-params as JSON" '{"schema":1,"pipe":"log","msg_size":128,"max_msgs":8}' 
 kmsgpipectl send log x
 like "set-params of a pipe that is not empty" "1:*EBUSY*clear*" "$(run kmsgpipectl set-params log --msg-size 1)"
 kmsgpipectl clear log
-like "set-params beyond a limit names it" "2:*it is 1 to 1048576 bytes*" "$(run kmsgpipectl set-params log --msg-size 2M)"
+like "set-params beyond a limit names it" "2:*expected 1 to 1048576 bytes*" "$(run kmsgpipectl set-params log --msg-size 2M)"
 like "set-params without privilege" "4:*EPERM*" "$(nobody kmsgpipectl set-params 0 --msg-size 1)"
 
 is "flush enable" "0:/250 2000/0:/1000 10000" "$(run kmsgpipectl flush enable log --interval 250ms --expiry 2)/$(
@@ -392,7 +392,7 @@ is "ioctl KMSGPIPE_GET_MODE as JSON" '{"schema":1,"pipe":"modal","request":"KMSG
 exec 6<>$modal
 is "ioctl KMSGPIPE_SET_MODE changes one open file" "0:/0:whole,lines/0:eof,lines" "$(run kmsgpipectl ioctl - KMSGPIPE_SET_MODE lines,whole <&6)/$(
 	run kmsgpipectl ioctl - GET_MODE <&6)/$(run kmsgpipectl ioctl modal GET_MODE)"
-like "ioctl KMSGPIPE_SET_MODE of a file with a partial line is EBUSY" "1:*$modal*EBUSY*the beginning of a line*/0:whole,lines/0:/0:begun" "$(
+like "ioctl KMSGPIPE_SET_MODE of a file with a partial line is EBUSY" "1:*$modal*EBUSY*an incomplete line*/0:whole,lines/0:/0:begun" "$(
 	printf begun >&6
 	run kmsgpipectl ioctl - SET_MODE none <&6
 )/$(run kmsgpipectl ioctl - GET_MODE <&6)/$(
@@ -458,7 +458,7 @@ like "list shows a pipe whose node is missing" "*gone *$n1 *1 *$n2 *$n2 *0 *" "$
 like "show prints a pipe whose node is missing" "0:pipe *gone*node */dev/kmsgpipe/gone*wrong *nothing is at /dev/kmsgpipe/gone*sent *1 message of 4 bytes*" \
 	"$(run kmsgpipectl show gone)"
 like "show as JSON" "{*\"id\":$n2,*\"source\":\"sysfs\",\"node\":null}\]}" "$(json show "$n2")"
-like "send names the missing node" "3:*/dev/kmsgpipe/gone*ENOENT*not its node*doctor*" "$(run kmsgpipectl send gone more)"
+like "send names the missing node" "3:*/dev/kmsgpipe/gone*ENOENT*its device node does not*doctor*" "$(run kmsgpipectl send gone more)"
 like "doctor names the missing node" "3:*failed *nodes *nothing is at /dev/kmsgpipe/gone, nothing is at /dev/kmsgpipe$n2*mknod -m 600 /dev/kmsgpipe/gone $device*" \
 	"$(run kmsgpipectl doctor)"
 # shellcheck disable=SC2086 # three words
