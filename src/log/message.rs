@@ -153,4 +153,21 @@ mod tests {
         }
         assert_eq!(Record::decode(&[0; Record::SIZE]), Record::default());
     }
+
+    #[test]
+    fn a_process_id_makes_no_other_sender() {
+        let sender = Sender {
+            uid: 1,
+            gid: 2,
+            pid: 3,
+            privileged: false,
+        };
+        assert!(sender.has_ids_of(&Sender { pid: 4, ..sender }));
+        assert!(!sender.has_ids_of(&Sender { uid: 4, ..sender }));
+        assert!(!sender.has_ids_of(&Sender { gid: 4, ..sender }));
+        assert!(!sender.has_ids_of(&Sender {
+            privileged: true,
+            ..sender
+        }));
+    }
 }

@@ -2,6 +2,8 @@
 
 //! Random operations on the pure files, compared with a simple model of each.
 //!
+//! Each test has 256 cases, or as many as the variable `PROPTEST_CASES` says.
+//!
 //! A failure prints the smallest failing input that proptest finds, and stores the seed in
 //! `proptest-regressions/`. Commit that file.
 
@@ -429,8 +431,6 @@ fn compare(queue: &Queue, model: &Model) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
-
     #[test]
     fn a_queue_is_as_its_model(max_msgs in 1..60u32, ops in vec(ops(), 1..250)) {
         let limits = Limits::new(LONGEST, max_msgs, u64::MAX).expect("limits");

@@ -29,8 +29,9 @@ impl IdPool {
     ///
     /// # Panics
     ///
-    /// Panics if `offset` is larger than the range, like the kernel with overflow checks.
+    /// Panics if `offset` is not in the range, like the kernel with its checks enabled.
     pub fn find_unused_id(&mut self, offset: usize) -> Option<UnusedId<'_>> {
+        assert!(offset < self.capacity(), "no such number");
         let unused = self.0[offset..].iter().position(|used| !used)?;
         Some(UnusedId {
             id: offset + unused,
