@@ -511,8 +511,8 @@ if [[ -n $LAB_MODULE ]]; then
 	like "without the module, the error as JSON" '3:*"exit":3*' "$(run kmsgpipectl --json stats 0)"
 	insmod "$LAB_MODULE"
 else
-	skip "without the module, it says how to load it" "the module is built in"
-	skip "without the module, doctor says how to load it, too" "the module is built in"
-	skip "without the module, in JSON too" "the module is built in"
+	skip "without the module, an error says how to load it" "the module is built in"
+	skip "without the module, doctor says how to load it" "the module is built in"
+	skip "without the module, the error as JSON" "the module is built in"
 fi
 finish
