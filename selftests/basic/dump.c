@@ -10,8 +10,6 @@
 
 #include <sys/wait.h>
 
-#define PAGE 4096
-
 TEST_F(own, an_empty_pipe_has_no_records)
 {
 	struct kmsgpipe_dump dump;
@@ -36,7 +34,7 @@ TEST_F(own, each_message_has_a_record)
 	unsigned long long mono[4], real[4], first = 0;
 	struct kmsgpipe_record *record;
 	struct kmsgpipe_dump dump;
-	char *buffer = map_pages(PAGE);
+	char *buffer = map_pages(PAGE_SIZE);
 	size_t i, used = 0;
 
 	for (i = 0; i < 3; i++) {
@@ -48,8 +46,8 @@ TEST_F(own, each_message_has_a_record)
 	}
 	mono[3] = clock_ns(CLOCK_MONOTONIC);
 	real[3] = clock_ns(CLOCK_REALTIME);
-	memset(buffer, 0x55, PAGE);
-	ASSERT_EQ(0, dump_to(self->fd, buffer, PAGE, &dump));
+	memset(buffer, 0x55, PAGE_SIZE);
+	ASSERT_EQ(0, dump_to(self->fd, buffer, PAGE_SIZE, &dump));
 	EXPECT_EQ(72 + 72 + 80, used);
 	EXPECT_EQ(used, dump.used);
 	EXPECT_EQ(3, dump.records);
@@ -77,7 +75,7 @@ TEST_F(own, each_message_has_a_record)
 	}
 	EXPECT_EQ(stats_of(self->fd).head_seq, first);
 	EXPECT_EQ(used, (char *)record - buffer);
-	for (i = used; i < PAGE; i++)
+	for (i = used; i < PAGE_SIZE; i++)
 		ASSERT_EQ(0x55, buffer[i]);
 }
 
@@ -85,7 +83,7 @@ TEST_F(own, each_message_has_a_record)
 TEST_F(own, each_record_holds_its_sender)
 {
 	struct kmsgpipe_record *record;
-	char *buffer = map_pages(PAGE);
+	char *buffer = map_pages(PAGE_SIZE);
 	struct kmsgpipe_dump dump;
 	pid_t children[3];
 	int i, status;
@@ -100,7 +98,7 @@ TEST_F(own, each_record_holds_its_sender)
 		ASSERT_EQ(children[i], waitpid(children[i], &status, 0));
 		ASSERT_EQ(0, status);
 	}
-	ASSERT_EQ(0, dump_to(self->fd, buffer, PAGE, &dump));
+	ASSERT_EQ(0, dump_to(self->fd, buffer, PAGE_SIZE, &dump));
 	ASSERT_EQ(3, dump.records);
 	record = (void *)buffer;
 	for (i = 0; i < 3; i++, record = next_record(record)) {
@@ -114,7 +112,7 @@ TEST_F(own, each_record_holds_its_sender)
 TEST_F(own, another_pid_namespace_sees_pid_zero)
 {
 	struct kmsgpipe_record *record;
-	char *buffer = map_pages(PAGE);
+	char *buffer = map_pages(PAGE_SIZE);
 	struct kmsgpipe_dump dump;
 	int status;
 	pid_t child;
@@ -127,7 +125,7 @@ TEST_F(own, another_pid_namespace_sees_pid_zero)
 			_exit(1);
 		child = fork();
 		if (!child)
-			_exit(dump_to(self->fd, buffer, PAGE, &dump) || dump.records != 1 || record->pid);
+			_exit(dump_to(self->fd, buffer, PAGE_SIZE, &dump) || dump.records != 1 || record->pid);
 		_exit(waitpid(child, &status, 0) != child || status);
 	}
 	ASSERT_EQ(child, waitpid(child, &status, 0));
@@ -139,13 +137,13 @@ static int by_a_dump(int fd, char *buffer)
 {
 	struct kmsgpipe_dump dump;
 
-	return !dump_to(fd, buffer, PAGE, &dump) && dump.records == 2;
+	return !dump_to(fd, buffer, PAGE_SIZE, &dump) && dump.records == 2;
 }
 
 static int by_one_read(int fd, char *buffer)
 {
 	return !set_mode(fd, KMSGPIPE_MODE_RECORDS) &&
-	       read(fd, buffer, PAGE) == (ssize_t)(record_size(5) + record_size(6)) && !set_mode(fd, 0);
+	       read(fd, buffer, PAGE_SIZE) == (ssize_t)(record_size(5) + record_size(6)) && !set_mode(fd, 0);
 }
 
 static int by_a_read_each(int fd, char *buffer)
@@ -223,7 +221,7 @@ static int times_in_a_namespace(int fd, int (*get)(int fd, char *buffer), char *
 
 TEST_F(own, times_are_in_the_time_namespace_of_the_caller)
 {
-	char *buffer = map_pages(PAGE);
+	char *buffer = map_pages(PAGE_SIZE);
 
 	if (access("/proc/self/ns/time", F_OK))
 		SKIP(return, "the kernel has no time namespaces");
@@ -238,7 +236,7 @@ TEST_F(own, times_are_in_the_time_namespace_of_the_caller)
 /* spec: 6-dump */
 TEST_F(own, nothing_is_consumed)
 {
-	char *first = map_pages(PAGE), *second = map_pages(PAGE), buffer[16];
+	char *first = map_pages(PAGE_SIZE), *second = map_pages(PAGE_SIZE), buffer[16];
 	struct kmsgpipe_stats before;
 	struct kmsgpipe_dump dump;
 	int i;
@@ -246,15 +244,15 @@ TEST_F(own, nothing_is_consumed)
 	for (i = 0; i < 10; i++)
 		ASSERT_EQ(5 + i % 2, write(self->fd, "message", 5 + i % 2));
 	before = state_of(self->fd);
-	EXPECT_EQ(0, dump_to(self->fd, first, PAGE, &dump));
+	EXPECT_EQ(0, dump_to(self->fd, first, PAGE_SIZE, &dump));
 	EXPECT_EQ(10, dump.records);
-	EXPECT_EQ(0, dump_to(self->fd, second, PAGE, &dump));
+	EXPECT_EQ(0, dump_to(self->fd, second, PAGE_SIZE, &dump));
 	EXPECT_EQ(10, dump.records);
-	EXPECT_EQ(0, memcmp(first, second, PAGE));
+	EXPECT_EQ(0, memcmp(first, second, PAGE_SIZE));
 	EXPECT_TRUE(unchanged(&before, self->fd));
 	for (i = 0; i < 10; i++)
 		EXPECT_EQ(5 + i % 2, read(self->nonblocking, buffer, sizeof(buffer)));
-	EXPECT_EQ(0, dump_to(self->fd, first, PAGE, &dump));
+	EXPECT_EQ(0, dump_to(self->fd, first, PAGE_SIZE, &dump));
 	EXPECT_EQ(0, dump.records);
 }
 
@@ -308,41 +306,41 @@ TEST_F(own, a_null_buffer_of_size_zero_counts_records)
 TEST_F(own, bad_memory_is_efault)
 {
 	struct kmsgpipe_dump dump, *readonly, *end;
-	char *hole = map_pages(2 * PAGE), *constant;
+	char *hole = map_pages(2 * PAGE_SIZE), *constant;
 
-	ASSERT_EQ(0, mprotect(hole + PAGE, PAGE, PROT_NONE));
-	constant = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_EQ(0, mprotect(hole + PAGE_SIZE, PAGE_SIZE, PROT_NONE));
+	constant = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_EQ(4, write(self->fd, "four", 4));
 	ASSERT_EQ(4, write(self->fd, "more", 4));
 
 	/* A bad buffer. */
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, NULL, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, NULL, PAGE_SIZE, &dump));
 	EXPECT_EQ(-EFAULT, dump_to(self->fd, bad_address, 72, &dump));
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, constant, PAGE, &dump));
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, (void *)(1UL << 63), PAGE, &dump));
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, (void *)-8, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, constant, PAGE_SIZE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, (void *)(1UL << 63), PAGE_SIZE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, (void *)-8, PAGE_SIZE, &dump));
 	/* Memory that ends in the second payload, in the second header, and in the first record. */
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 143, PAGE, &dump));
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 136, PAGE, &dump));
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 73, PAGE, &dump));
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 64, PAGE, &dump));
-	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE - 1, PAGE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE_SIZE - 143, PAGE_SIZE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE_SIZE - 136, PAGE_SIZE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE_SIZE - 73, PAGE_SIZE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE_SIZE - 64, PAGE_SIZE, &dump));
+	EXPECT_EQ(-EFAULT, dump_to(self->fd, hole + PAGE_SIZE - 1, PAGE_SIZE, &dump));
 	/* A buffer that holds exactly the two records. */
-	EXPECT_EQ(0, dump_to(self->fd, hole + PAGE - 144, PAGE, &dump));
+	EXPECT_EQ(0, dump_to(self->fd, hole + PAGE_SIZE - 144, PAGE_SIZE, &dump));
 	EXPECT_EQ(2, dump.records);
 
 	/* A bad argument. */
 	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_DUMP, NULL)));
 	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_DUMP, (void *)(1UL << 63))));
-	end = (void *)(hole + PAGE - sizeof(dump) + 8);
+	end = (void *)(hole + PAGE_SIZE - sizeof(dump) + 8);
 	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_DUMP, end)));
-	readonly = map_pages(PAGE);
+	readonly = map_pages(PAGE_SIZE);
 	readonly->buffer = (uintptr_t)hole;
-	readonly->size = PAGE;
-	ASSERT_EQ(0, mprotect(readonly, PAGE, PROT_READ));
+	readonly->size = PAGE_SIZE;
+	ASSERT_EQ(0, mprotect(readonly, PAGE_SIZE, PROT_READ));
 	EXPECT_EQ(-EFAULT, TRY(ioctl(self->fd, KMSGPIPE_DUMP, readonly)));
 	EXPECT_EQ(2, stats_of(self->fd).depth_msgs);
-	EXPECT_EQ(0, dump_to(self->fd, hole, PAGE, &dump));
+	EXPECT_EQ(0, dump_to(self->fd, hole, PAGE_SIZE, &dump));
 	EXPECT_EQ(2, dump.records);
 }
 
@@ -350,7 +348,7 @@ TEST_F(own, sizes_beyond_the_address_space_are_accepted)
 {
 	static const unsigned long long sizes[] = { 1ULL << 31, 1ULL << 32, 1ULL << 63, ~0ULL };
 	struct kmsgpipe_dump dump;
-	char *buffer = map_pages(PAGE);
+	char *buffer = map_pages(PAGE_SIZE);
 	int i;
 
 	ASSERT_EQ(4, write(self->fd, "four", 4));
@@ -388,23 +386,23 @@ TEST_F(own, works_on_every_descriptor_with_cap_sys_admin)
 {
 	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE };
 	struct kmsgpipe_dump dump;
-	char *buffer = map_pages(PAGE);
+	char *buffer = map_pages(PAGE_SIZE);
 	int i, fd, status;
 	pid_t child;
 
 	ASSERT_EQ(4, write(self->fd, "four", 4));
 	for (i = 0; i < 4; i++) {
 		fd = open_id(self->id, flags[i]);
-		EXPECT_EQ(0, dump_to(fd, buffer, PAGE, &dump));
+		EXPECT_EQ(0, dump_to(fd, buffer, PAGE_SIZE, &dump));
 		EXPECT_EQ(1, dump.records);
 		close(fd);
 	}
-	memset(buffer, 0x55, PAGE);
+	memset(buffer, 0x55, PAGE_SIZE);
 	child = fork();
 	if (!child) {
 		if (setgid(12) || setuid(34))
 			_exit(1);
-		_exit(dump_to(self->fd, buffer, PAGE, &dump) != -EPERM || dump.records != ~0U || *buffer != 0x55);
+		_exit(dump_to(self->fd, buffer, PAGE_SIZE, &dump) != -EPERM || dump.records != ~0U || *buffer != 0x55);
 	}
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_EQ(0, status);

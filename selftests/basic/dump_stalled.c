@@ -56,7 +56,7 @@ static long finish_dump(struct dumper *dumper)
  */
 #define MESSAGES 100
 #define LENGTH 245
-#define BUFFER (16 * PAGE)
+#define BUFFER (16 * PAGE_SIZE)
 
 FIXTURE(stalled)
 {
@@ -86,7 +86,7 @@ FIXTURE_VARIANT_ADD(stalled, in_the_middle_page)
 
 FIXTURE_VARIANT_ADD(stalled, on_the_last_record)
 {
-	.page = MESSAGES * (64 + 248) / PAGE,
+	.page = MESSAGES * (64 + 248) / PAGE_SIZE,
 };
 
 FIXTURE_SETUP(stalled)
@@ -103,7 +103,7 @@ FIXTURE_SETUP(stalled)
 		ASSERT_EQ(LENGTH, write(self->fd, message, numbered(message, i, LENGTH)));
 	self->first = stats_of(self->fd).head_seq;
 	self->dumper = (struct dumper){ .fd = self->fd, .buffer = map_pages(BUFFER), .size = BUFFER };
-	self->uffd = make_missing(self->dumper.buffer + variant->page * PAGE);
+	self->uffd = make_missing(self->dumper.buffer + variant->page * PAGE_SIZE);
 	start_dump(&self->dumper);
 	await_fault(self->uffd);
 }
@@ -150,7 +150,7 @@ TEST_F(stalled, is_complete_while_all_messages_are_read)
 		ASSERT_EQ(256, read(self->nonblocking, buffer, 256));
 	}
 	EXPECT_FALSE(__atomic_load_n(&self->dumper.done, __ATOMIC_ACQUIRE));
-	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE_SIZE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 	EXPECT_EQ(MESSAGES + 1000, stats_of(self->fd).dequeued_msgs);
@@ -171,7 +171,7 @@ TEST_F(stalled, is_complete_while_all_and_later_messages_are_read)
 		ASSERT_EQ(256, write(self->nonblocking, buffer, 256));
 		ASSERT_EQ(256, read(self->nonblocking, buffer, 256));
 	}
-	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE_SIZE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 }
@@ -184,7 +184,7 @@ TEST_F(stalled, is_complete_while_writers_fill_the_pipe)
 	for (i = MESSAGES; i < 128; i++)
 		ASSERT_EQ(1, write(self->nonblocking, &byte, 1));
 	EXPECT_EQ(-EAGAIN, TRY(write(self->nonblocking, &byte, 1)));
-	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE_SIZE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 	EXPECT_EQ(128, stats_of(self->fd).depth_msgs);
@@ -199,7 +199,7 @@ TEST_F(stalled, is_complete_while_half_is_read_and_more_is_written)
 		ASSERT_EQ(LENGTH, read(self->nonblocking, buffer, sizeof(buffer)));
 	for (i = 0; i < MESSAGES / 2; i++)
 		ASSERT_EQ(256, write(self->nonblocking, buffer, 256));
-	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE_SIZE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 	EXPECT_EQ(self->first + MESSAGES / 2, stats_of(self->fd).head_seq);
@@ -213,7 +213,7 @@ TEST_F(stalled, is_complete_while_the_queue_is_cleared)
 	/* An empty pipe accepts new limits; the dump keeps the old messages. */
 	EXPECT_EQ(0, set_limits(self->fd, 16, 4));
 	EXPECT_EQ(5, write(self->nonblocking, "fresh", 5));
-	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE_SIZE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
@@ -226,7 +226,7 @@ TEST_F(stalled, is_complete_while_all_messages_expire)
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_FLUSH_PERIODIC, &flush));
 	await_depth(self->fd, 0);
 	EXPECT_EQ(MESSAGES, stats_of(self->fd).expired_msgs);
-	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE_SIZE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 }
@@ -238,7 +238,7 @@ TEST_F(stalled, is_complete_while_the_pipe_is_destroyed)
 	/* Destroying the pipe does not wait for the dump. */
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
 	EXPECT_EQ(-ENODEV, TRY(read(self->fd, &byte, 1)));
-	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE_SIZE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 	EXPECT_EQ(-ENODEV, dump_to(self->fd, self->dumper.buffer, BUFFER, &self->dumper.dump));
@@ -260,7 +260,7 @@ TEST_F(stalled, readers_and_writers_sleep_and_wake_meanwhile)
 	await_writers(self->fd, 1);
 	ASSERT_EQ(1, read(self->fd, buffer, sizeof(buffer)));
 	EXPECT_EQ(4, finish_call(&call));
-	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE_SIZE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 }
@@ -291,7 +291,7 @@ TEST_F(stalled, a_second_dump_waits_for_the_first)
 	/* The third dump is a snapshot of the queue at the moment when the first one has ended. */
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	ASSERT_EQ(5, write(self->fd, "fresh", 5));
-	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE_SIZE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 	EXPECT_EQ(0, finish_dump(&third));
@@ -311,7 +311,7 @@ TEST_F(stalled, another_pipe_can_be_dumped_meanwhile)
 	EXPECT_EQ(1, dump.records);
 	EXPECT_EQ(0, ioctl(fd, KMSGPIPE_DESTROY));
 	close(fd);
-	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE_SIZE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 }
 
@@ -325,14 +325,14 @@ TEST_F(stalled, destroy_ends_the_wait_of_a_second_dump)
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_DESTROY));
 	/* It does not wait for the end of the first dump. */
 	EXPECT_EQ(-ENODEV, finish_dump(&second));
-	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE);
+	resolve_fault(self->uffd, self->dumper.buffer + variant->page * PAGE_SIZE);
 	EXPECT_EQ(0, finish_dump(&self->dumper));
 	EXPECT_TRUE(complete(&self->dumper, self->first));
 }
 
 TEST_F(own, a_killed_dump_allows_the_next_one)
 {
-	char *buffer = map_pages(PAGE);
+	char *buffer = map_pages(PAGE_SIZE);
 	struct kmsgpipe_dump dump;
 	int status;
 	pid_t child;
@@ -340,7 +340,7 @@ TEST_F(own, a_killed_dump_allows_the_next_one)
 	ASSERT_EQ(4, write(self->fd, "four", 4));
 	child = fork();
 	if (!child) {
-		struct dumper dumper = { .fd = self->fd, .buffer = buffer, .size = PAGE };
+		struct dumper dumper = { .fd = self->fd, .buffer = buffer, .size = PAGE_SIZE };
 		int uffd = make_missing(buffer);
 
 		start_dump(&dumper);
@@ -349,9 +349,9 @@ TEST_F(own, a_killed_dump_allows_the_next_one)
 	}
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	ASSERT_TRUE(WIFSIGNALED(status));
-	EXPECT_EQ(0, dump_to(self->fd, buffer, PAGE, &dump));
+	EXPECT_EQ(0, dump_to(self->fd, buffer, PAGE_SIZE, &dump));
 	EXPECT_EQ(1, dump.records);
-	EXPECT_EQ(4, read(self->nonblocking, buffer, PAGE));
+	EXPECT_EQ(4, read(self->nonblocking, buffer, PAGE_SIZE));
 }
 
 TEST_HARNESS_MAIN

@@ -12,8 +12,6 @@
 #include <poll.h>
 #include <sys/wait.h>
 
-#define PAGE 4096
-
 /* Whether the pipe has these limits, by GET_PARAMS and by GET_STATS. */
 static int holds(int fd, unsigned int msg_size, unsigned int max_msgs)
 {
@@ -286,7 +284,7 @@ TEST_F(own, a_failing_woken_writer_passes_its_slot_on)
 
 TEST_F(own, bad_memory_is_efault)
 {
-	struct kmsgpipe_params *readonly = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct kmsgpipe_params *readonly = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct kmsgpipe_params params = { .msg_size = 512, .max_msgs = 64 };
 	char *end = page_end();
 

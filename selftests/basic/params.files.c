@@ -8,8 +8,6 @@
 
 #include <sys/wait.h>
 
-#define PAGE 4096
-
 /* spec: 6-toggle-block */
 TEST_F(own, toggle_block_toggles_o_nonblock)
 {
@@ -141,7 +139,7 @@ TEST_F(own, fionread_needs_read_access)
 {
 	int writing = open_id(self->id, O_WRONLY), neither = open_id(self->id, O_ACCMODE);
 	int reading = open_id(self->id, O_RDONLY), length = -1;
-	char *readonly = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *readonly = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	ASSERT_EQ(5, write(self->fd, "alpha", 5));
 	EXPECT_EQ(-EBADF, TRY(ioctl(writing, FIONREAD, &length)));

@@ -9,14 +9,13 @@
 #include "lib/pipe_fixture.h"
 
 #define MSG_SIZE 256
-#define PAGE 4096
 
 /* Maps two pages, makes the second one inaccessible, and returns the first. */
 static char *page_before_a_hole(void)
 {
-	char *map = map_pages(2 * PAGE);
+	char *map = map_pages(2 * PAGE_SIZE);
 
-	if (mprotect(map + PAGE, PAGE, PROT_NONE))
+	if (mprotect(map + PAGE_SIZE, PAGE_SIZE, PROT_NONE))
 		abort();
 	return map;
 }
@@ -186,7 +185,7 @@ TEST_F(pipe, fcntl_and_rwf_nowait_make_calls_nonblocking)
 /* spec: 4-write-copies */
 TEST_F(pipe, write_from_bad_memory_queues_no_message)
 {
-	void *bad[] = { NULL, bad_address, (void *)-PAGE };
+	void *bad[] = { NULL, bad_address, (void *)-PAGE_SIZE };
 	struct kmsgpipe_stats before = stats_of(self->fd);
 	size_t i;
 
@@ -205,8 +204,8 @@ TEST_F(pipe, write_from_bad_memory_queues_no_message)
 /* spec: 4-read-oldest */
 TEST_F(pipe, read_into_bad_memory_leaves_the_message)
 {
-	void *bad[] = { NULL, bad_address, (void *)-PAGE };
-	void *readonly = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *bad[] = { NULL, bad_address, (void *)-PAGE_SIZE };
+	void *readonly = mmap(NULL, PAGE_SIZE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char buffer[16];
 	size_t i;
 
@@ -224,7 +223,7 @@ TEST_F(pipe, read_into_bad_memory_leaves_the_message)
 
 TEST_F(pipe, memory_that_ends_at_every_offset_is_efault)
 {
-	char *end = page_before_a_hole() + PAGE, buffer[64];
+	char *end = page_before_a_hole() + PAGE_SIZE, buffer[64];
 	size_t k;
 
 	for (k = 0; k < 64; k++) {
@@ -271,20 +270,20 @@ TEST_F(pipe, a_bad_segment_at_every_index_is_efault)
 
 TEST_F(pipe, pages_that_are_not_present_are_faulted_in)
 {
-	char *fresh = map_pages(PAGE);
+	char *fresh = map_pages(PAGE_SIZE);
 	char zeroes[16] = { 0 }, got[32];
 	struct iovec halves[] = { { "front", 5 }, { fresh, 16 } };
 
 	/* Memory that is not populated: a write reads the zero page, a read needs a new page. */
 	EXPECT_EQ(16, write(self->fd, fresh, 16));
 	EXPECT_EQ(5, write(self->fd, "hello", 5));
-	EXPECT_EQ(16, read(self->fd, fresh, PAGE));
+	EXPECT_EQ(16, read(self->fd, fresh, PAGE_SIZE));
 	EXPECT_EQ(0, memcmp(fresh, zeroes, 16));
-	ASSERT_EQ(0, madvise(fresh, PAGE, MADV_DONTNEED));
-	EXPECT_EQ(5, read(self->fd, fresh, PAGE));
+	ASSERT_EQ(0, madvise(fresh, PAGE_SIZE, MADV_DONTNEED));
+	EXPECT_EQ(5, read(self->fd, fresh, PAGE_SIZE));
 	EXPECT_EQ(0, memcmp(fresh, "hello", 5));
 	/* Bytes that were copied before the page fault must be in the message only once. */
-	ASSERT_EQ(0, madvise(fresh, PAGE, MADV_DONTNEED));
+	ASSERT_EQ(0, madvise(fresh, PAGE_SIZE, MADV_DONTNEED));
 	EXPECT_EQ(21, writev(self->fd, halves, 2));
 	EXPECT_EQ(21, read(self->fd, got, sizeof(got)));
 	EXPECT_EQ(0, memcmp(got, "front", 5));

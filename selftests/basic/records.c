@@ -17,8 +17,6 @@
 #include <sys/sendfile.h>
 #include <sys/wait.h>
 
-#define PAGE 4096
-
 /* The sequence number of the next message. */
 static unsigned long long next_seq(int fd)
 {
@@ -31,7 +29,7 @@ static unsigned long long next_seq(int fd)
 
 TEST_F(own, a_record_holds_all_metadata_of_a_message)
 {
-	static char buffer[PAGE] __attribute__((aligned(8)));
+	static char buffer[PAGE_SIZE] __attribute__((aligned(8)));
 	struct kmsgpipe_record *record = (void *)buffer;
 	unsigned long long mono[2], real[2], seq = next_seq(self->fd);
 
@@ -59,12 +57,12 @@ TEST_F(own, a_record_holds_all_metadata_of_a_message)
 	EXPECT_EQ(0, record->reserved);
 	EXPECT_EQ(0, memcmp(record + 1, "hello\0\0", 8));
 	EXPECT_EQ(0x55, buffer[72]);
-	EXPECT_EQ(-EAGAIN, try_read(self->nonblocking, PAGE));
+	EXPECT_EQ(-EAGAIN, try_read(self->nonblocking, PAGE_SIZE));
 }
 
 TEST_F(own, each_record_has_its_own_sender)
 {
-	static char buffer[PAGE] __attribute__((aligned(8)));
+	static char buffer[PAGE_SIZE] __attribute__((aligned(8)));
 	struct kmsgpipe_record *record = (void *)buffer;
 	pid_t children[3];
 	int i;
@@ -96,7 +94,7 @@ TEST_F(own, each_record_has_its_own_sender)
  */
 static int seen_from_namespaces(int fd)
 {
-	static char buffer[PAGE] __attribute__((aligned(8)));
+	static char buffer[PAGE_SIZE] __attribute__((aligned(8)));
 	struct kmsgpipe_record *record = (void *)buffer;
 	int i;
 
@@ -104,7 +102,7 @@ static int seen_from_namespaces(int fd)
 	for (i = 0; i < 2; i++) {
 		if (write(fd, "one", 3) != 3 || write(fd, "two", 3) != 3 || set_mode(fd, KMSGPIPE_MODE_RECORDS))
 			return 1;
-		if (i ? read(fd, buffer, PAGE) != 144 : read(fd, buffer, 72) != 72 || read(fd, buffer + 72, 72) != 72)
+		if (i ? read(fd, buffer, PAGE_SIZE) != 144 : read(fd, buffer, 72) != 72 || read(fd, buffer + 72, 72) != 72)
 			return 2;
 		if (record->uid != 65534 || record->gid != 65534 || record->pid || set_mode(fd, 0))
 			return 3;
@@ -133,7 +131,7 @@ TEST_F(own, ids_are_in_the_namespaces_of_the_reader)
 /* Earlier content of the segment does not leak into the padding. */
 TEST_F(own, padding_of_a_record_is_zero)
 {
-	static char buffer[PAGE] __attribute__((aligned(8)));
+	static char buffer[PAGE_SIZE] __attribute__((aligned(8)));
 	struct kmsgpipe_record *record = (void *)buffer;
 	char ones[128];
 	size_t len;
@@ -160,7 +158,7 @@ TEST_F(own, padding_of_a_record_is_zero)
 
 TEST_F(own, a_dump_shows_the_same_except_deliveries)
 {
-	static char dumped[PAGE] __attribute__((aligned(8))), got[PAGE] __attribute__((aligned(8)));
+	static char dumped[PAGE_SIZE] __attribute__((aligned(8))), got[PAGE_SIZE] __attribute__((aligned(8)));
 	struct kmsgpipe_record *first = (void *)dumped;
 	struct kmsgpipe_dump dump;
 
@@ -295,7 +293,7 @@ TEST_F(own, one_read_gets_all_records_that_fit)
 
 TEST_F(own, every_read_call_returns_records)
 {
-	static char bytes[PAGE] __attribute__((aligned(8)));
+	static char bytes[PAGE_SIZE] __attribute__((aligned(8)));
 	struct iovec iov[] = { { bytes, 10 }, { bytes + 10, 0 }, { bytes + 10, 150 } };
 	unsigned long long seq = next_seq(self->fd);
 	struct kmsgpipe_record *record = (void *)bytes;
@@ -316,12 +314,12 @@ TEST_F(own, every_read_call_returns_records)
 	EXPECT_EQ(-EAGAIN, TRY(preadv2(self->nonblocking, iov, 3, -1, RWF_NOWAIT)));
 	ASSERT_EQ(4, write_text(self->fd, "four"));
 	ASSERT_EQ(4, write_text(self->fd, "five"));
-	EXPECT_EQ(144, splice(self->nonblocking, NULL, ends[1], NULL, PAGE, 0));
+	EXPECT_EQ(144, splice(self->nonblocking, NULL, ends[1], NULL, PAGE_SIZE, 0));
 	EXPECT_EQ(144, read(ends[0], bytes, sizeof(bytes)));
 	EXPECT_TRUE(is_record(record, seq + 3, "four"));
 	EXPECT_TRUE(is_record(next_record(record), seq + 4, "five"));
 	ASSERT_EQ(3, write_text(self->fd, "six"));
-	EXPECT_EQ(72, sendfile(ends[1], self->nonblocking, NULL, PAGE));
+	EXPECT_EQ(72, sendfile(ends[1], self->nonblocking, NULL, PAGE_SIZE));
 	EXPECT_EQ(72, read(ends[0], bytes, sizeof(bytes)));
 	EXPECT_TRUE(is_record(record, seq + 5, "six"));
 	close(ends[0]);
@@ -330,19 +328,19 @@ TEST_F(own, every_read_call_returns_records)
 
 TEST_F(own, splice_does_not_split_records)
 {
-	int long_fd = open_id(limited_pipe(2 * PAGE, 1), O_RDWR | O_NONBLOCK), ends[2];
-	static char text[2 * PAGE];
+	int long_fd = open_id(limited_pipe(2 * PAGE_SIZE, 1), O_RDWR | O_NONBLOCK), ends[2];
+	static char text[2 * PAGE_SIZE];
 	char byte;
 
 	ASSERT_EQ(0, pipe2(ends, O_NONBLOCK));
 	/* The record does not fit into an empty pipe(2) either. */
-	ASSERT_EQ(2 * PAGE, fcntl(ends[1], F_SETPIPE_SZ, 2 * PAGE));
+	ASSERT_EQ(2 * PAGE_SIZE, fcntl(ends[1], F_SETPIPE_SZ, 2 * PAGE_SIZE));
 	ASSERT_EQ(1, write(ends[1], "x", 1));
-	ASSERT_EQ(2 * PAGE, write(long_fd, text, 2 * PAGE));
+	ASSERT_EQ(2 * PAGE_SIZE, write(long_fd, text, 2 * PAGE_SIZE));
 	ASSERT_EQ(0, set_mode(long_fd, KMSGPIPE_MODE_RECORDS));
-	EXPECT_EQ(-EMSGSIZE, TRY(splice(long_fd, NULL, ends[1], NULL, 4 * PAGE, SPLICE_F_NONBLOCK)));
+	EXPECT_EQ(-EMSGSIZE, TRY(splice(long_fd, NULL, ends[1], NULL, 4 * PAGE_SIZE, SPLICE_F_NONBLOCK)));
 	ASSERT_EQ(1, read(ends[0], &byte, 1));
-	ASSERT_EQ(PAGE, fcntl(ends[1], F_SETPIPE_SZ, PAGE));
+	ASSERT_EQ(PAGE_SIZE, fcntl(ends[1], F_SETPIPE_SZ, PAGE_SIZE));
 	EXPECT_EQ(1, stats_of(long_fd).depth_msgs);
 	expect_destroyed(_metadata, long_fd);
 	close(long_fd);
@@ -350,9 +348,9 @@ TEST_F(own, splice_does_not_split_records)
 	ASSERT_EQ(7, write_text(self->fd, "message"));
 	EXPECT_EQ(-EMSGSIZE, TRY(splice(self->nonblocking, NULL, ends[1], NULL, 71, 0)));
 	ASSERT_EQ(1, write(ends[1], "x", 1));
-	EXPECT_EQ(-EAGAIN, TRY(splice(self->nonblocking, NULL, ends[1], NULL, PAGE, SPLICE_F_NONBLOCK)));
+	EXPECT_EQ(-EAGAIN, TRY(splice(self->nonblocking, NULL, ends[1], NULL, PAGE_SIZE, SPLICE_F_NONBLOCK)));
 	ASSERT_EQ(1, read(ends[0], &byte, 1));
-	EXPECT_EQ(72, TRY(splice(self->nonblocking, NULL, ends[1], NULL, PAGE, SPLICE_F_NONBLOCK)));
+	EXPECT_EQ(72, TRY(splice(self->nonblocking, NULL, ends[1], NULL, PAGE_SIZE, SPLICE_F_NONBLOCK)));
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
 	close(ends[0]);
 	close(ends[1]);
@@ -360,7 +358,7 @@ TEST_F(own, splice_does_not_split_records)
 
 TEST_F(own, io_uring_gets_records)
 {
-	static char bytes[PAGE] __attribute__((aligned(8)));
+	static char bytes[PAGE_SIZE] __attribute__((aligned(8)));
 	unsigned long long seq = next_seq(self->fd);
 	struct kmsgpipe_record *record = (void *)bytes;
 	struct io_uring_sqe request = {

@@ -15,8 +15,6 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#define PAGE 4096
-
 /* The buffer that writes are composed in. */
 static char sent[1 << 20] __attribute__((aligned(8)));
 
@@ -87,7 +85,7 @@ TEST_F(sender, each_message_of_a_write_is_queued)
 
 TEST_F(sender, messages_written_as_records_are_read_as_records)
 {
-	static char got[PAGE] __attribute__((aligned(8)));
+	static char got[PAGE_SIZE] __attribute__((aligned(8)));
 	unsigned long long seq = stats_of(self->fd).enqueued_msgs + 1;
 	struct kmsgpipe_record *record = (void *)got;
 
@@ -133,7 +131,7 @@ TEST_F_TIMEOUT(sender, every_length_in_writes_of_every_size, 240)
 
 TEST_F(sender, each_message_has_the_sender_of_its_write)
 {
-	static char got[PAGE] __attribute__((aligned(8)));
+	static char got[PAGE_SIZE] __attribute__((aligned(8)));
 	struct kmsgpipe_record *record = (void *)got;
 	pid_t child = fork();
 	int i;
@@ -170,7 +168,7 @@ TEST_F(sender, every_write_call_takes_records)
 	EXPECT_EQ(1, ring_submit(&ring, &request));
 	EXPECT_EQ(THREE, ring_complete(&ring));
 	ASSERT_EQ(THREE, write(ends[1], sent, THREE));
-	EXPECT_EQ(THREE, splice(ends[0], NULL, self->fd, NULL, PAGE, 0));
+	EXPECT_EQ(THREE, splice(ends[0], NULL, self->fd, NULL, PAGE_SIZE, 0));
 	EXPECT_EQ(12, stats_of(self->fd).depth_msgs);
 	EXPECT_EQ(0, write(self->fd, sent, 0));
 	EXPECT_EQ(12, stats_of(self->fd).depth_msgs);
@@ -282,8 +280,8 @@ TEST_F(sender, bad_memory_is_efault)
 	memcpy(end - 100, sent, 100);
 	EXPECT_EQ(-EFAULT, TRY(write(self->fd, end - 100, THREE)));
 	EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad_address, THREE)));
-	EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad_address, 2 * PAGE)));
-	EXPECT_EQ(-EFAULT, TRY(write(self->fd, end - 8, 2 * PAGE)));
+	EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad_address, 2 * PAGE_SIZE)));
+	EXPECT_EQ(-EFAULT, TRY(write(self->fd, end - 8, 2 * PAGE_SIZE)));
 	EXPECT_TRUE(unchanged(&before, self->fd));
 }
 
@@ -389,7 +387,7 @@ TEST_F(sender, destroy_makes_a_short_write)
 	ASSERT_EQ(0, ioctl(self->plain, KMSGPIPE_DESTROY));
 	EXPECT_EQ(32, finish_call(&call));
 	EXPECT_EQ(-ENODEV, TRY(write(self->fd, sent, THREE)));
-	EXPECT_EQ(-ENODEV, TRY(write(self->fd, sent, 2 * PAGE)));
+	EXPECT_EQ(-ENODEV, TRY(write(self->fd, sent, 2 * PAGE_SIZE)));
 }
 
 /* io_uring tries without waiting and takes a short write for the result: it does not retry the rest. */
@@ -421,7 +419,7 @@ TEST_F(sender, a_smaller_msg_size_makes_a_short_write)
 	leave_room(self->plain, 1);
 	for (i = 0; i < 200; i++)
 		len += put_words(sent + len, "one") - (sent + len);
-	ASSERT_LT(PAGE, len);
+	ASSERT_LT(PAGE_SIZE, len);
 	call = write_call(self->fd, sent, len);
 	start_call(&call);
 	await_writers(self->plain, 1);

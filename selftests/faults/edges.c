@@ -8,11 +8,10 @@
 
 #include <limits.h>
 
-#define PAGE 4096
-#define MSG_SIZE (4 * PAGE)
+#define MSG_SIZE (4 * PAGE_SIZE)
 #define MAX_MSGS 4
 /* The length of the accessible memory: more than the longest message. */
-#define ROOM (5 * PAGE)
+#define ROOM (5 * PAGE_SIZE)
 
 /* A pipe for messages of several pages, and two descriptors of it. */
 FIXTURE(edge)
@@ -30,8 +29,8 @@ FIXTURE_SETUP(edge)
 
 	ASSERT_LE(1, id);
 	self->fd = open_id(id, O_RDWR | O_NONBLOCK);
-	map = map_pages(ROOM + PAGE);
-	ASSERT_EQ(0, mprotect(map + ROOM, PAGE, PROT_NONE));
+	map = map_pages(ROOM + PAGE_SIZE);
+	ASSERT_EQ(0, mprotect(map + ROOM, PAGE_SIZE, PROT_NONE));
 	self->end = map + ROOM;
 }
 
@@ -58,7 +57,7 @@ static int is_pattern(const char *text, size_t len)
 }
 
 static const size_t lengths[] = {
-	1, 2, 64, PAGE - 1, PAGE, PAGE + 1, 2 * PAGE - 1, 2 * PAGE, 2 * PAGE + 1, 3 * PAGE + 1, MSG_SIZE - 1, MSG_SIZE,
+	1, 2, 64, PAGE_SIZE - 1, PAGE_SIZE, PAGE_SIZE + 1, 2 * PAGE_SIZE - 1, 2 * PAGE_SIZE, 2 * PAGE_SIZE + 1, 3 * PAGE_SIZE + 1, MSG_SIZE - 1, MSG_SIZE,
 };
 
 /*
@@ -67,7 +66,7 @@ static const size_t lengths[] = {
  */
 static int worth_trying(size_t there, size_t len)
 {
-	return scale() >= 1 || there <= 64 || len - there <= 64 || (there + 2) % PAGE <= 4 || (len - there + 2) % PAGE <= 4;
+	return scale() >= 1 || there <= 64 || len - there <= 64 || (there + 2) % PAGE_SIZE <= 4 || (len - there + 2) % PAGE_SIZE <= 4;
 }
 
 TEST_F_TIMEOUT(edge, write_is_efault_where_memory_ends_at_every_offset, 300)
@@ -286,12 +285,12 @@ TEST_F(edge, ioctls_are_efault_where_memory_ends_at_every_offset)
 
 static void *none_accessible(char *page)
 {
-	return mmap(page, PAGE, PROT_NONE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return mmap(page, PAGE_SIZE, PROT_NONE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 static void *readable_only(char *page)
 {
-	return mmap(page, PAGE, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return mmap(page, PAGE_SIZE, PROT_READ, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 /* Maps a file of this length. */
@@ -302,7 +301,7 @@ static void *file_of(char *page, off_t len, int protection, int flags)
 
 	if (file < 0 || ftruncate(file, len))
 		abort();
-	map = mmap(page, PAGE, protection, MAP_FIXED | flags, file, 0);
+	map = mmap(page, PAGE_SIZE, protection, MAP_FIXED | flags, file, 0);
 	close(file);
 	return map;
 }
@@ -320,27 +319,27 @@ static void *private_behind_the_end_of_a_file(char *page)
 
 static void *in_a_file(char *page)
 {
-	return file_of(page, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED);
+	return file_of(page, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
 }
 
 static void *in_a_file_to_read(char *page)
 {
-	return file_of(page, PAGE, PROT_READ, MAP_SHARED);
+	return file_of(page, PAGE_SIZE, PROT_READ, MAP_SHARED);
 }
 
 static void *private_in_a_file(char *page)
 {
-	return file_of(page, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+	return file_of(page, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE);
 }
 
 static void *never_touched(char *page)
 {
-	return mmap(page, PAGE, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return mmap(page, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
 static void *gone(char *page)
 {
-	return munmap(page, PAGE) ? MAP_FAILED : page;
+	return munmap(page, PAGE_SIZE) ? MAP_FAILED : page;
 }
 
 FIXTURE(memory)
@@ -370,9 +369,9 @@ FIXTURE_SETUP(memory)
 	self->fd = open_pipe(O_RDWR | O_NONBLOCK);
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	/* A page of the variant's kind after an ordinary page. */
-	self->pages = map_pages(2 * PAGE);
-	memset(self->pages, 'u', PAGE);
-	ASSERT_NE(MAP_FAILED, variant->make(self->pages + PAGE));
+	self->pages = map_pages(2 * PAGE_SIZE);
+	memset(self->pages, 'u', PAGE_SIZE);
+	ASSERT_NE(MAP_FAILED, variant->make(self->pages + PAGE_SIZE));
 }
 
 FIXTURE_TEARDOWN(memory)
@@ -392,7 +391,7 @@ TEST_F(memory, write_from_it)
 
 	/* A message in this page alone, or one that begins in the page before. */
 	for (inside = 1; inside <= 256; inside *= 2) {
-		long ret = TRY(write(self->fd, self->pages + PAGE + inside - 256, 256));
+		long ret = TRY(write(self->fd, self->pages + PAGE_SIZE + inside - 256, 256));
 
 		if (!variant->readable) {
 			ASSERT_EQ(-EFAULT, ret);
@@ -415,7 +414,7 @@ TEST_F(memory, read_into_it)
 	ASSERT_EQ(256, write(self->fd, message, 256));
 	before = state_of(self->fd);
 	for (inside = 1; inside <= 256; inside *= 2) {
-		char *place = self->pages + PAGE + inside - 256;
+		char *place = self->pages + PAGE_SIZE + inside - 256;
 		long ret = TRY(read(self->fd, place, 256));
 
 		if (!variant->writable) {

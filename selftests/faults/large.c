@@ -9,7 +9,6 @@
 #include "lib/pipe_fixture.h"
 
 #define MSG_SIZE (1 << 20)
-#define PAGE 4096
 
 static void pattern(char *buffer, size_t len, unsigned int seed)
 {
@@ -54,11 +53,11 @@ TEST_F(pipe, a_failing_read_leaves_the_message_at_the_head)
 	ASSERT_EQ(50000, write(self->fd, buffer, 50000));
 	ASSERT_EQ(0, set_mode(self->fd, KMSGPIPE_MODE_WHOLE));
 	EXPECT_EQ(-EMSGSIZE, TRY(read(self->fd, buffer, 99999)));
-	ASSERT_EQ(0, mprotect(buffer + hole, PAGE, PROT_NONE));
+	ASSERT_EQ(0, mprotect(buffer + hole, PAGE_SIZE, PROT_NONE));
 	EXPECT_EQ(-EFAULT, TRY(read(self->fd, buffer, MSG_SIZE)));
 	EXPECT_EQ(-EFAULT, TRY(write(self->fd, buffer, 100000)));
 	EXPECT_EQ(2, stats_of(self->fd).depth_msgs);
-	ASSERT_EQ(0, mprotect(buffer + hole, PAGE, PROT_READ | PROT_WRITE));
+	ASSERT_EQ(0, mprotect(buffer + hole, PAGE_SIZE, PROT_READ | PROT_WRITE));
 	EXPECT_EQ(100000, read(self->fd, buffer, MSG_SIZE));
 	pattern(buffer + MSG_SIZE, 100000, 1);
 	EXPECT_EQ(0, memcmp(buffer, buffer + MSG_SIZE, 100000));
@@ -135,7 +134,7 @@ TEST_F_TIMEOUT(pipe, a_failing_reader_does_not_reorder_messages, 120)
 	pthread_t thread;
 
 	/* The length is enough for the message, but an inaccessible page is before its end. */
-	ASSERT_EQ(0, mprotect(failing.buffer + 96 * 1024, PAGE, PROT_NONE));
+	ASSERT_EQ(0, mprotect(failing.buffer + 96 * 1024, PAGE_SIZE, PROT_NONE));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, fail_to_read, &failing));
 	for (i = 0; i < rounds; i++) {
 		memcpy(sent, &i, sizeof(i));

@@ -5,6 +5,7 @@
  */
 #include "lib/files.h"
 #include "lib/harness.h"
+#include "lib/memory.h"
 #include "lib/missing.h"
 #include "lib/pipe.h"
 #include "lib/tasks.h"
@@ -276,7 +277,7 @@ TEST_F(held, calls_finish_after_their_descriptor_is_closed)
 	EXPECT_EQ(16, read(self->fd, buffer, sizeof(buffer)));
 	EXPECT_EQ(1, stats_of(self->fd).writers);
 
-	ASSERT_EQ(0, madvise(self->missing, PAGE, MADV_DONTNEED));
+	ASSERT_EQ(0, madvise(self->missing, PAGE_SIZE, MADV_DONTNEED));
 	doomed = open_id(self->id, O_RDWR);
 	hanging = read_call(doomed, self->missing, 16);
 	ASSERT_EQ(5, write(self->fd, "first", 5));
@@ -349,7 +350,7 @@ TEST_F(held, ioctls_that_read_their_argument_are_enodev_if_the_pipe_is_destroyed
 		self->id = create_pipe(&create);
 		ASSERT_LE(1, self->id);
 		self->fd = open_id(self->id, O_RDWR);
-		ASSERT_EQ(0, madvise(self->missing, PAGE, MADV_DONTNEED));
+		ASSERT_EQ(0, madvise(self->missing, PAGE_SIZE, MADV_DONTNEED));
 	}
 }
 

@@ -152,6 +152,6 @@ enum kind fired_fault(struct fault *fault)
 	for (kind = 0; kind < KINDS; kind++)
 		if (inject_left(kind) != fault->left[kind])
 			return kind;
-	fprintf(stderr, "a fault of a kind that is not known\n");
+	fprintf(stderr, "a fault of an unknown kind was injected\n");
 	abort();
 }

@@ -5,6 +5,8 @@
 
 #include "lib/harness.h"
 
+#define PAGE_SIZE 4096
+
 /* An address at which nothing is mapped; volatile, as the compiler would warn of a constant. */
 extern void *volatile bad_address;
 

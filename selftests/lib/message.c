@@ -157,15 +157,14 @@ int balanced(const struct ledger *ledger)
 	for (i = 0; i < MAX_TASKS; i++) {
 		if (sent->of[i] == received->of[i] && sent->sum_of[i] == received->sum_of[i])
 			continue;
-		printf("# of %lu messages of writer %lu %lu have come, %s ones\n", sent->of[i], i, received->of[i],
-		       sent->sum_of[i] == received->sum_of[i] ? "the right" : "other");
+		printf("# writer %lu: %lu messages sent, %lu received, %s numbers\n", i, sent->of[i], received->of[i],
+		       sent->sum_of[i] == received->sum_of[i] ? "the same" : "other");
 		good = 0;
 	}
 	for (i = 0; i < SHORTEST; i++) {
 		if (sent->short_of[i] == received->short_of[i])
 			continue;
-		printf("# of %lu messages of %lu bytes %lu have come\n", sent->short_of[i], i,
-		       received->short_of[i]);
+		printf("# %lu messages of %lu bytes sent, %lu received\n", sent->short_of[i], i, received->short_of[i]);
 		good = 0;
 	}
 	return good;

@@ -9,7 +9,7 @@ int make_missing(char *page)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register range = {
-		.range = { (uintptr_t)page, PAGE }, .mode = UFFDIO_REGISTER_MODE_MISSING,
+		.range = { (uintptr_t)page, PAGE_SIZE }, .mode = UFFDIO_REGISTER_MODE_MISSING,
 	};
 	int uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
 
@@ -20,7 +20,7 @@ int make_missing(char *page)
 
 int missing_page(char **page)
 {
-	*page = map_pages(PAGE);
+	*page = map_pages(PAGE_SIZE);
 	return make_missing(*page);
 }
 
@@ -34,7 +34,7 @@ void await_fault(int uffd)
 
 void resolve_fault(int uffd, char *page)
 {
-	struct uffdio_zeropage zero = { .range = { (uintptr_t)page, PAGE } };
+	struct uffdio_zeropage zero = { .range = { (uintptr_t)page, PAGE_SIZE } };
 
 	if (ioctl(uffd, UFFDIO_ZEROPAGE, &zero))
 		abort();
@@ -42,10 +42,10 @@ void resolve_fault(int uffd, char *page)
 
 void resolve_fault_with(int uffd, char *page, const void *content, size_t len)
 {
-	static char source[PAGE] __attribute__((aligned(PAGE)));
-	struct uffdio_copy copy = { .dst = (uintptr_t)page, .src = (uintptr_t)source, .len = PAGE };
+	static char source[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+	struct uffdio_copy copy = { .dst = (uintptr_t)page, .src = (uintptr_t)source, .len = PAGE_SIZE };
 
-	memset(source, 0, PAGE);
+	memset(source, 0, PAGE_SIZE);
 	memcpy(source, content, len);
 	if (ioctl(uffd, UFFDIO_COPY, &copy))
 		abort();

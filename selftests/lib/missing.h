@@ -7,8 +7,7 @@
 #define SELFTESTS_LIB_MISSING_H
 
 #include "lib/harness.h"
-
-#define PAGE 4096
+#include "lib/memory.h"
 
 /*
  * Registers a page that is not yet populated with a new userfaultfd and returns that: a task that touches the page

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A pipe of the test's own. A header, as the harness makes a fixture static objects and functions of each file
+ * that uses it.
+ */
 #ifndef SELFTESTS_LIB_OWN_FIXTURE_H
 #define SELFTESTS_LIB_OWN_FIXTURE_H
 

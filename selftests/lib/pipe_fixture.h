@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Pipe 0. A header, as the harness makes a fixture static objects and functions of each file that uses it.
+ */
 #ifndef SELFTESTS_LIB_PIPE_FIXTURE_H
 #define SELFTESTS_LIB_PIPE_FIXTURE_H
 
 #include "lib/harness.h"
 #include "lib/pipe.h"
 
-/*
- * An open, empty pipe. Afterwards nobody may be left asleep in it, and its
- * account must be right.
- */
+/* Pipe 0, open and empty. The teardown expects no task asleep in it and consistent statistics. */
 FIXTURE(pipe)
 {
 	int fd;

@@ -9,8 +9,8 @@
 
 #include "lib/harness.h"
 #include "lib/inject.h"
+#include "lib/memory.h"
 
-#define PAGE_SIZE 4096
 #define MSG_SIZE 16384
 #define MAX_MSGS 4
 

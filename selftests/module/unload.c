@@ -161,7 +161,7 @@ TEST_F_TIMEOUT(module, unload_waits_for_a_reader_of_proc_in_a_page_fault, SECOND
 		if (!child) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			uffd = missing_page(&missing);
-			reading = read_call(open(PROC, O_RDONLY | O_CLOEXEC), missing, PAGE);
+			reading = read_call(open(PROC, O_RDONLY | O_CLOEXEC), missing, PAGE_SIZE);
 			start_call(&reading);
 			await_fault(uffd);
 			__atomic_store_n(step, 1, __ATOMIC_RELEASE);

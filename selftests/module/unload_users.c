@@ -160,7 +160,7 @@ TEST_F_TIMEOUT(used, refuses_unload_until_the_user_leaves_or_is_killed, SECONDS)
 		ASSERT_EQ(0, load_module(""));
 	}
 	if (rounds > 1)
-		TH_LOG("%lu rounds; it went at attempt %lu at the latest", rounds, most);
+		TH_LOG("%lu rounds; unloaded at attempt %lu at the latest", rounds, most);
 }
 
 TEST_HARNESS_MAIN

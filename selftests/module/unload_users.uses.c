@@ -39,7 +39,7 @@ static void start_waiting(struct user *user, long (*wait)(struct user *user))
 static void end_waiting(struct user *user, long result)
 {
 	if (pthread_join(user->thread, NULL) || user->result != result) {
-		fprintf(stderr, "# it returned %ld instead of %ld\n", user->result, result);
+		fprintf(stderr, "# the call in use returned %ld instead of %ld\n", user->result, result);
 		abort();
 	}
 }
@@ -329,7 +329,7 @@ void end_hanging(struct user *user)
 
 static long in_dump(struct user *user)
 {
-	struct kmsgpipe_dump dump = { .buffer = (uintptr_t)user->missing, .size = PAGE };
+	struct kmsgpipe_dump dump = { .buffer = (uintptr_t)user->missing, .size = PAGE_SIZE };
 
 	return TRY(ioctl(user->fd, KMSGPIPE_DUMP, &dump));
 }
@@ -447,7 +447,7 @@ void use_hanging_in_debugfs(struct user *user)
 	user->uffd = missing_page(&user->missing);
 	user->fd = open(DEBUG_FILE, O_RDONLY | O_CLOEXEC);
 	require(user->fd >= 0);
-	user->call = read_call(user->fd, user->missing, PAGE);
+	user->call = read_call(user->fd, user->missing, PAGE_SIZE);
 	start_call(&user->call);
 	await_fault(user->uffd);
 }

@@ -231,5 +231,5 @@ TEST_F_TIMEOUT(group, a_full_group_of_64_mib_gets_enomem_and_kills_nobody, 120)
 	/* No task outside the group was killed either. */
 	EXPECT_EQ(killed, oom_kills());
 	EXPECT_LT(0, stranger);
-	TH_LOG("%lu times full, %lu messages of a stranger while it filled", rounds, stranger);
+	TH_LOG("%lu times full, %lu messages of another user meanwhile", rounds, stranger);
 }

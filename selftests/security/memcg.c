@@ -109,7 +109,7 @@ TEST_F_TIMEOUT(cost, is_at_most_128_bytes_above_the_payload, 120)
 	do {
 		now = charged(self->group.path);
 	} while (now > most && now_ns() < deadline);
-	TH_LOG("%u messages: %lld bytes each beside the payload", count, (now - payload) / count);
+	TH_LOG("%u messages: %lld bytes each above the payload", count, (now - payload) / count);
 	EXPECT_GE(most, now);
 	EXPECT_LE(payload, now);
 	close(fd);

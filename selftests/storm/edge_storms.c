@@ -8,7 +8,6 @@
 #include "lib/pipe.h"
 #include "lib/tasks.h"
 
-#define PAGE 4096
 #define LEN 3000 /* of each message, of which the first STAYS bytes are in memory that stays */
 #define STAYS 1000
 #define WRITERS 2
@@ -36,7 +35,7 @@ FIXTURE_VARIANT(storm)
 
 static int protect(struct memory *memory, int there)
 {
-	return mprotect(memory->pages + PAGE, PAGE, there ? PROT_READ | PROT_WRITE : PROT_NONE);
+	return mprotect(memory->pages + PAGE_SIZE, PAGE_SIZE, there ? PROT_READ | PROT_WRITE : PROT_NONE);
 }
 
 static int unmap(struct memory *memory, int there)
@@ -44,25 +43,25 @@ static int unmap(struct memory *memory, int there)
 	void *map;
 
 	if (!there)
-		return munmap(memory->pages + PAGE, PAGE);
-	map = mmap(memory->pages + PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE | MAP_PRIVATE | MAP_ANONYMOUS,
+		return munmap(memory->pages + PAGE_SIZE, PAGE_SIZE);
+	map = mmap(memory->pages + PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_FIXED_NOREPLACE | MAP_PRIVATE | MAP_ANONYMOUS,
 		   -1, 0);
 	return map == MAP_FAILED;
 }
 
 static int for_reading_only(struct memory *memory, int there)
 {
-	return mprotect(memory->pages + PAGE, PAGE, there ? PROT_READ | PROT_WRITE : PROT_READ);
+	return mprotect(memory->pages + PAGE_SIZE, PAGE_SIZE, there ? PROT_READ | PROT_WRITE : PROT_READ);
 }
 
 static int truncate_file(struct memory *memory, int there)
 {
-	return ftruncate(memory->file, there ? PAGE : 0);
+	return ftruncate(memory->file, there ? PAGE_SIZE : 0);
 }
 
 static int forget(struct memory *memory, int there)
 {
-	return madvise(memory->pages + PAGE, PAGE, MADV_DONTNEED);
+	return madvise(memory->pages + PAGE_SIZE, PAGE_SIZE, MADV_DONTNEED);
 }
 
 FIXTURE_VARIANT_ADD(storm, while_memory_is_protected) { .change = protect };
@@ -73,7 +72,7 @@ FIXTURE_VARIANT_ADD(storm, while_pages_are_discarded) { .change = forget, .retur
 
 FIXTURE_SETUP(storm)
 {
-	struct kmsgpipe_create create = { .msg_size = PAGE, .max_msgs = 8 };
+	struct kmsgpipe_create create = { .msg_size = PAGE_SIZE, .max_msgs = 8 };
 	long id = create_pipe(&create);
 
 	ASSERT_LE(1, id);
@@ -107,11 +106,11 @@ static struct memory new_memory(int in_a_file)
 {
 	struct memory memory = { .file = -1 };
 
-	memory.pages = map_pages(2 * PAGE);
+	memory.pages = map_pages(2 * PAGE_SIZE);
 	if (in_a_file) {
 		memory.file = memfd_create("page", MFD_CLOEXEC);
-		if (ftruncate(memory.file, PAGE) ||
-		    mmap(memory.pages + PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_SHARED, memory.file, 0) ==
+		if (ftruncate(memory.file, PAGE_SIZE) ||
+		    mmap(memory.pages + PAGE_SIZE, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_SHARED, memory.file, 0) ==
 			    MAP_FAILED)
 			abort();
 	}
@@ -164,7 +163,7 @@ static void read_on(struct worker *worker, struct head *head)
 static void *work(void *arg)
 {
 	struct worker *worker = arg;
-	struct head *head = (void *)(worker->memory.pages + PAGE - STAYS);
+	struct head *head = (void *)(worker->memory.pages + PAGE_SIZE - STAYS);
 
 	if (worker->write)
 		write_on(worker, head);

@@ -93,7 +93,7 @@ static int accounted_for(struct storm *storm, unsigned long long enqueued, unsig
 		missing += storm->ledger.sent.of[i] - storm->ledger.received.of[i];
 	printf("# storm_kill: %lu kills of readers and %lu of writers at work, %llu messages; ", readers, writers,
 	       enqueued);
-	printf("%llu sent and %llu taken without a word, %lu of those who stayed\n", unsaid, unread, missing);
+	printf("%llu sent and %llu received without being noted, %lu messages missing\n", unsaid, unread, missing);
 	return enqueued == dequeued && unsaid <= writers && unread <= readers && missing <= readers;
 }
 

@@ -171,7 +171,7 @@ static int counted(struct storm *storm, const char *what, unsigned long long ref
 	       all_received(&storm->ledger), what, counts[REFUSED], counts[EMPTY], counts[TOGGLED]);
 	if (stats.refused_full - refused == counts[REFUSED])
 		return 1;
-	printf("# the pipe says %llu times when full\n", stats.refused_full - refused);
+	printf("# refused_full grew by %llu\n", stats.refused_full - refused);
 	return 0;
 }
 

@@ -149,7 +149,7 @@ static int carries(struct storm *storm, int nonblocking, const char *name, const
 		spawn(storm, names[kinds[i]], write_all, kinds[i]);
 	if (!finished_all(storm, tasks, tasks) || !stop_readers(storm, nonblocking, tasks))
 		return 0;
-	printf("# storm_poll: %lu messages by %s, with %lu vain attempts\n", all_received(&storm->ledger), name,
+	printf("# storm_poll: %lu messages by %s, with %lu calls that were EAGAIN\n", all_received(&storm->ledger), name,
 	       storm->counts[0]);
 	return balanced(&storm->ledger) && all_received(&storm->ledger) == storm->counts[1] * tasks;
 }

@@ -204,7 +204,7 @@ static void *serve_late(void *arg)
 			while (counter_get(&storm->task[i].steps) < steps[i])
 				pause_briefly();
 		counter_add(&storm->counts[0], 1);
-		resolve_fault_with(swamp->uffd, swamp->page, swamp->content, PAGE);
+		resolve_fault_with(swamp->uffd, swamp->page, swamp->content, PAGE_SIZE);
 	}
 	return NULL;
 }
@@ -215,7 +215,7 @@ static void enter(struct swamp *swamp, struct task *self)
 
 	swamp->task = self;
 	swamp->uffd = missing_page(&swamp->page);
-	swamp->content = map_pages(PAGE);
+	swamp->content = map_pages(PAGE_SIZE);
 	if (pthread_create(&server, NULL, serve_late, swamp))
 		give_up(self, "pthread_create", -errno);
 }
@@ -230,7 +230,7 @@ static void read_into_swamp(struct task *self)
 
 	enter(&swamp, self);
 	for (i = 0; i < self->storm->counts[1]; i++) {
-		madvise(swamp.page, PAGE, MADV_DONTNEED);
+		madvise(swamp.page, PAGE_SIZE, MADV_DONTNEED);
 		len = TRY(read(fd, swamp.page, 64));
 		check_received(self, &reading, (struct message *)swamp.page, len);
 	}
@@ -246,7 +246,7 @@ static void write_from_swamp(struct task *self)
 
 	enter(&swamp, self);
 	for (i = 0; i < self->storm->counts[1]; i++) {
-		madvise(swamp.page, PAGE, MADV_DONTNEED);
+		madvise(swamp.page, PAGE_SIZE, MADV_DONTNEED);
 		make_message((struct message *)swamp.content, task_index(self), i, 64, &chance);
 		ret = TRY(write(fd, swamp.page, 64));
 		if (ret != 64)

@@ -172,7 +172,7 @@ TEST_F_TIMEOUT(pipe, messages_arrive_whole_once_and_in_order, 1000000)
 		storm->seed++;
 	}
 	EXPECT_EQ(0, monitor.errors);
-	printf("# stress: %lu messages, %lu snapshots, %lu looks at the other views\n", passed, monitor.snapshots,
+	printf("# stress: %lu messages, %lu snapshots, %lu checks of the other views\n", passed, monitor.snapshots,
 	       monitor.views);
 	fflush(stdout);
 }

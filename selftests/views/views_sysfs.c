@@ -24,7 +24,7 @@ static unsigned long long number_in(long id, const char *file)
 	char text[64], again[64];
 
 	if (slurp(path, text, sizeof(text)) <= 0 || sscanf(text, "%llu", &number) != 1) {
-		fprintf(stderr, "# %s: no number\n", path);
+		fprintf(stderr, "# %s does not hold a number\n", path);
 		abort();
 	}
 	snprintf(again, sizeof(again), "%llu\n", number);
