@@ -4,8 +4,8 @@
 //!
 //! The files are the same that are compiled into the module, on a stand-in for the `kernel` crate.
 //! The tests are the KUnit tests in the files, and random operations that are compared with models.
-//! `cargo test -p hosttest` runs them in seconds, and `cargo miri test -p hosttest` checks the memory
-//! accesses of the KUnit tests. `tests/model` has the tests with tasks.
+//! `cargo test -p hosttest --lib` runs them in seconds, and `cargo miri test -p hosttest` checks the
+//! memory accesses of the KUnit tests. `tests/model` has the tests with tasks.
 
 #![expect(
     dead_code,

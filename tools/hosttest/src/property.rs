@@ -108,8 +108,8 @@ struct Model {
     cursor: Option<Cursor>,
 }
 
-/// Messages that a cursor has not returned completely, and the offset in the payload of the first of
-/// them, or [`None`] if the cursor has not returned its record.
+/// Messages that a cursor has not returned completely, and the offset in the payload of the first
+/// of them, or [`None`] if the cursor has not returned its record.
 type Cursor = (VecDeque<(u64, u32)>, Option<usize>);
 
 impl Model {
@@ -213,6 +213,31 @@ fn push(queue: &mut Queue, seq: u64, len: u32, fails_at: Option<usize>) -> bool 
     accepted
 }
 
+/// Writes message `seq` with `payload` to its place in the queue, if a slot is free and the current
+/// segments have room. Returns what can be accepted.
+fn reserve(queue: &mut Queue, seq: u64, len: u32, payload: &[u8]) -> Run {
+    let full = queue.is_full();
+    let found = queue.reserve(payload.len());
+    let record = Record {
+        stamp: stamp(seq),
+        len,
+        sender: sender(seq),
+    };
+    let Some((packed, bytes)) = found else {
+        // The other way to write a message finds no room either.
+        let messages = [(len, payload)].into_iter();
+        assert_eq!(
+            queue.stage(record.sender, record.stamp, messages),
+            Run::NONE
+        );
+        return Run::NONE;
+    };
+    assert!(!full);
+    *packed = record.encode();
+    bytes.copy_from_slice(payload);
+    Run::one(len)
+}
+
 /// Applies `op` to the queue and the model, and compares the results.
 fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
     match op.clone() {
@@ -298,7 +323,11 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
                 .map(|(seq, len)| padded(seq, *len))
                 .collect();
             let messages = lens.iter().copied().zip(payloads.iter().map(Vec::as_slice));
-            let run = queue.stage(sender(first), stamp(first), messages);
+            let run = match lens[..] {
+                // A single message is written in place, if it can be.
+                [len] => reserve(queue, first, len, &payloads[0]),
+                _ => queue.stage(sender(first), stamp(first), messages),
+            };
             let room = (model.max_msgs as usize).saturating_sub(model.queue.len());
             assert!(run.tally.msgs as usize <= room.min(lens.len()));
             // A message that is stored but not accepted is not in the queue.
@@ -479,6 +508,9 @@ proptest! {
             Ok((msg_size, max_msgs, bytes as u64))
         };
         let got = Limits::new(msg_size, max_msgs, max_bytes);
+        if let Err(refusal) = got {
+            prop_assert!(!refusal.to_string().is_empty());
+        }
         prop_assert_eq!(got.map(|l| (l.msg_size(), l.max_msgs(), l.bytes())), want);
     }
 

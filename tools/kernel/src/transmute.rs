@@ -12,8 +12,8 @@ pub unsafe trait AsBytes {
     /// Returns the bytes of the value.
     fn as_bytes(&self) -> &[u8] {
         let data = core::ptr::from_ref(self).cast();
-        // SAFETY: The value has this many bytes, and is borrowed. By the safety requirements they are
-        // initialised.
+        // SAFETY: The value has this many bytes, and is borrowed. By the safety requirements they
+        // are initialised.
         unsafe { core::slice::from_raw_parts(data, core::mem::size_of_val(self)) }
     }
 }
