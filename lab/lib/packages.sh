@@ -73,7 +73,7 @@ wanted_packages() {
 	all)
 		echo make gcc libc6-dev bc flex bison perl python3 libelf-dev libssl-dev xz-utils cpio kmod
 		echo busybox-static qemu-system-x86 ca-certificates curl shellcheck socat mandoc
-		# The programs that selftests/everyday.sh tests and that a Debian may lack.
+		# The programs that selftests/basic/everyday.sh tests and that a Debian may lack.
 		echo zsh gawk mawk pv jq nodejs
 		rust_packages
 		n=$(llvm_version)
@@ -126,7 +126,7 @@ install_packages() {
 ensure_packages() {
 	local stamp package missing=() wanted
 	if ! command -v apt-get >/dev/null; then
-		say "no apt here: the compilers and QEMU must be installed by hand (docs/testing.md lists them)"
+		say "no apt here: the compilers and QEMU must be installed by hand (docs/lab.md lists them)"
 		return
 	fi
 	stamp=$CACHE/packages/$1-$(cat /var/lib/dpkg/status "$ROOT/lab/lib/packages.sh" | sha256sum | cut -c 1-16)
@@ -170,7 +170,7 @@ rsyslog_in() {
 		unpack_packages "$1" rsyslog libestr0 libfastjson4 liblognorm5
 }
 
-# ensure_rsyslog: makes build/bin/rsyslogd, for selftests/strangers.sh. It is unpacked in the cache, because an installed
+# ensure_rsyslog: makes build/bin/rsyslogd, for selftests/basic/strangers.sh. It is unpacked in the cache, because an installed
 # rsyslog would be started on this machine, now and at every boot. Without apt, an installed one is used.
 ensure_rsyslog() {
 	local tree lib
