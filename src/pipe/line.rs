@@ -11,7 +11,7 @@ use crate::{
             Segment,
             SEGMENT_SIZE, //
         },
-        uaccess::nofault::Copied, //
+        uaccess::nofault::KernelSource, //
     },
     log::{
         message::Sender,
@@ -101,7 +101,7 @@ impl Line {
     }
 
     /// Returns a source with the bytes of the line.
-    pub(super) fn source(&self) -> Copied<'_> {
-        Copied::new(&self.segments, self.len)
+    pub(super) fn source(&self) -> KernelSource<'_> {
+        KernelSource::new(&self.segments, self.len)
     }
 }

@@ -188,7 +188,7 @@ impl Pipe {
         let mut read = 0;
         while source.len() > 0 {
             let chunk = prefix_mut(&mut page[..], source.len());
-            nofault::read_patiently(source, chunk)?;
+            nofault::read_faulting(source, chunk)?;
             for piece in chunk.split_inclusive(|byte| *byte == NEWLINE) {
                 if let Err(err) = line.append(piece) {
                     if err == EMSGSIZE && *accepted == 0 {

@@ -33,8 +33,8 @@ use crate::{
         uaccess::nofault::{
             self,
             Dest,
-            NotPresent,
-            Pour, //
+            NofaultWriter,
+            NotPresent, //
         },
         view::View, //
     },
@@ -151,14 +151,14 @@ fn copy_record<'a>(
     zeroes: &[u8],
 ) -> Result<usize, NotPresent> {
     let mut copied = 0;
-    let mut pour = Pour::new(dest, task);
-    pour.copy(header)?;
+    let mut writer = NofaultWriter::new(dest, task);
+    writer.copy(header)?;
     for piece in payload {
-        pour.copy(piece)?;
+        writer.copy(piece)?;
         copied += piece.len();
     }
-    pour.copy(zeroes)?;
-    pour.finish();
+    writer.copy(zeroes)?;
+    writer.finish();
     Ok(copied)
 }
 

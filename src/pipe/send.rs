@@ -35,7 +35,7 @@ use crate::{
             call::Call,
             nofault::{
                 self,
-                Copied as KernelSource,
+                KernelSource,
                 Source, //
             }, //
         }, //
@@ -152,7 +152,7 @@ impl<S: Source> Outgoing<S> {
                 });
         }
         let task = current!();
-        let mut reader = nofault::Fill::new(&mut self.source, task);
+        let mut reader = nofault::NofaultReader::new(&mut self.source, task);
         let accepted = state
             .queue
             .push(len, self.sender, stamp, &mut self.fresh, |piece| {
@@ -183,7 +183,7 @@ impl<S: Source> Outgoing<S> {
         let len = self.source.len();
         let mut payload = Segments::new();
         allocate(&mut payload, len.div_ceil(SEGMENT_SIZE))?;
-        nofault::fill_patiently(&mut self.source, len, payload.iter_mut())?;
+        nofault::fill_faulting(&mut self.source, len, payload.iter_mut())?;
         self.bounced = Some(payload);
         Ok(())
     }

@@ -43,9 +43,9 @@ use crate::{
             call::Call,
             nofault::{
                 self,
-                Copied,
-                First,
-                Source, //
+                KernelSource,
+                Source,
+                Take, //
             }, //
         }, //
     },
@@ -84,7 +84,7 @@ fn read_header(source: &mut impl Source, msg_size: u32) -> Result<SendHeader> {
     if source.len() < header.len() {
         return Err(EINVAL);
     }
-    nofault::read_patiently(source, &mut header)?;
+    nofault::read_faulting(source, &mut header)?;
     let request = SendHeader::parse(&header, msg_size)?;
     if request.span() <= source.len() {
         Ok(request)
@@ -103,7 +103,7 @@ fn read_header(source: &mut impl Source, msg_size: u32) -> Result<SendHeader> {
 fn read_zeroes(source: &mut impl Source, len: usize) -> Result {
     let mut zeroes = wire::ZEROES;
     let zeroes = prefix_mut(&mut zeroes, padding(len));
-    nofault::read_patiently(source, zeroes)?;
+    nofault::read_faulting(source, zeroes)?;
     if wire::is_zero(zeroes) {
         Ok(())
     } else {
@@ -378,7 +378,7 @@ impl Pipe {
             None => Segment::new()?,
         };
         let bytes = page.get_mut(..len).ok_or(EIO)?;
-        let read = nofault::read_patiently(&mut source, bytes);
+        let read = nofault::read_faulting(&mut source, bytes);
         let state = self.state.lock();
         let msg_size = state.queue.limits().msg_size();
         if let Err(err) = read.and_then(|()| Messages::new(bytes, msg_size).check()) {
@@ -415,7 +415,8 @@ impl Pipe {
                 .and_then(|bytes| Message::first(bytes, uapi::MSG_SIZE_MAX))
                 .and_then(|message| {
                     let begin = at + SendHeader::HEADER;
-                    let payload = Copied::part(&chain, begin..begin + message.payload().len());
+                    let payload =
+                        KernelSource::part(&chain, begin..begin + message.payload().len());
                     self.send_one_of_several(handle, sender, payload, call, at > 0)?;
                     at = begin + message.padded.len();
                     Ok(())
@@ -448,7 +449,7 @@ impl Pipe {
         call: &impl Call,
     ) -> Result<usize> {
         let msg_size = self.limits()?.msg_size();
-        let checked = nofault::look_ahead(&mut source, |source| {
+        let checked = nofault::peek(&mut source, |source| {
             while source.len() > 0 {
                 // A source may hold very many messages: let a signal end the check.
                 if !call.is_attempt() && current!().signal_pending() {
@@ -489,7 +490,7 @@ impl Pipe {
         let request = read_header(source, uapi::MSG_SIZE_MAX)?;
         let len = request.payload();
         let behind = source.len() - len;
-        let payload = First::new(source, len);
+        let payload = Take::new(source, len);
         self.send_one_of_several(handle, sender, payload, call, accepted > 0)?;
         source.advance(source.len() - behind);
         // Skip the zeroes: the check has read them. A later change does not affect the message.

@@ -66,14 +66,14 @@ impl Waiters {
             return None;
         }
         state.flags.set(self.may_wake, false);
-        self.list.choose(state)
+        self.list.take_next(state)
     }
 
     /// Takes the task that has waited longest for the file of `handle` off the list, even if a
     /// wakeup is in flight: no other file can take what this one keeps. The caller wakes the task
     /// after it has released the lock. The task passes the baton like any woken task.
     pub(super) fn take_next_of(&self, state: &mut State, handle: &Handle) -> Option<ARef<Task>> {
-        self.list.choose_tagged(state, tag(handle))
+        self.list.take_next_tagged(state, tag(handle))
     }
 
     /// Releases the lock and waits, for the file of `handle`, until another task chooses this one
@@ -107,7 +107,7 @@ impl Waiters {
     /// Wakes all waiters, and releases the lock between them.
     pub(super) fn wake_all(&self, lock: &StateLock<State>) {
         loop {
-            let chosen = self.list.choose(&mut lock.lock());
+            let chosen = self.list.take_next(&mut lock.lock());
             let Some(task) = chosen else {
                 break;
             };

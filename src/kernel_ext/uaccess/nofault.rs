@@ -7,6 +7,37 @@
 //! A page fault on user memory can take arbitrarily long (userfaultfd, FUSE), so it must not happen
 //! with a lock held. These copies fail instead. The caller then drops its lock, faults the memory
 //! in, and retries.
+//!
+//! # Examples
+//!
+//! A copy of all that is left of `source` to memory that a lock protects:
+//!
+//! ```ignore
+//! use crate::kernel_ext::{
+//!     sync::lock::StateLock,
+//!     uaccess::nofault::{
+//!         self,
+//!         Source, //
+//!     }, //
+//! };
+//! use kernel::{
+//!     current,
+//!     prelude::*, //
+//! };
+//!
+//! fn store(buffer: &StateLock<[u8; 64]>, source: &mut impl Source) -> Result {
+//!     let len = source.len();
+//!     loop {
+//!         let mut bytes = buffer.lock();
+//!         let place = bytes.get_mut(..len).ok_or(EMSGSIZE)?;
+//!         if nofault::fill_all(source, current!(), place) {
+//!             return Ok(());
+//!         }
+//!         drop(bytes);
+//!         source.fault_in(len)?;
+//!     }
+//! }
+//! ```
 
 use core::{
     arch::asm,
@@ -21,7 +52,9 @@ use crate::kernel_ext::mm::{
     chain::Chain,
     pieces::{
         self,
-        part, //
+        part,
+        prefix,
+        prefix_mut, //
     },
     segment::{
         Bytes,
@@ -29,7 +62,7 @@ use crate::kernel_ext::mm::{
     }, //
 };
 
-/// Memory of the caller that a message is copied from, with a current position.
+/// Memory of the caller that data is copied from, with a current position.
 pub(crate) trait Source {
     /// Returns the number of bytes that are left.
     fn len(&self) -> usize;
@@ -67,7 +100,7 @@ pub(crate) trait Source {
     fn fault_in(&mut self, len: usize) -> Result;
 }
 
-/// Memory of the caller that a message is copied to, with a current position.
+/// Memory of the caller that data is copied to, with a current position.
 pub(crate) trait Dest {
     /// Returns the number of bytes for which there is room.
     fn len(&self) -> usize;
@@ -151,15 +184,15 @@ fn barrier() {
 
 /// Copies from a source piece by piece, with page faults disabled.
 ///
-/// Dropping it without [`Fill::finish`] restores the position of the source.
-pub(crate) struct Fill<'a, S: Source> {
+/// Dropping it without [`NofaultReader::finish`] restores the position of the source.
+pub(crate) struct NofaultReader<'a, S: Source> {
     source: &'a mut S,
     /// Bytes copied so far.
     copied: usize,
     _no_faults: PageFaultsDisabled<'a>,
 }
 
-impl<'a, S: Source> Fill<'a, S> {
+impl<'a, S: Source> NofaultReader<'a, S> {
     /// Disables page faults and starts a copy.
     #[inline]
     pub(crate) fn new(source: &'a mut S, task: &'a CurrentTask) -> Self {
@@ -185,7 +218,7 @@ impl<'a, S: Source> Fill<'a, S> {
     }
 }
 
-impl<S: Source> Drop for Fill<'_, S> {
+impl<S: Source> Drop for NofaultReader<'_, S> {
     #[inline]
     fn drop(&mut self) {
         if self.copied > 0 {
@@ -210,17 +243,17 @@ pub(crate) fn fill_all(source: &mut impl Source, task: &CurrentTask, piece: &mut
 /// # Errors
 ///
 /// [`EFAULT`] if some of the memory cannot be read, or `places` is too small.
-pub(crate) fn fill_patiently<'a>(
+pub(crate) fn fill_faulting<'a>(
     source: &mut impl Source,
     len: usize,
     places: impl Iterator<Item = &'a mut Bytes>,
 ) -> Result {
     let mut copied = 0;
     for place in places {
-        let piece = place.len().min(len - copied);
-        let now = source.copy(place.get_mut(..piece).unwrap_or_default());
+        let piece = prefix_mut(&mut place[..], len - copied);
+        let now = source.copy(piece);
         copied += now;
-        if now < piece {
+        if now < piece.len() {
             break;
         }
     }
@@ -239,7 +272,7 @@ pub(crate) fn fill_patiently<'a>(
 /// # Errors
 ///
 /// [`EFAULT`] if some of the memory cannot be read. The position is then unchanged.
-pub(crate) fn read_patiently(source: &mut impl Source, piece: &mut [u8]) -> Result {
+pub(crate) fn read_faulting(source: &mut impl Source, piece: &mut [u8]) -> Result {
     let copied = source.copy(piece);
     if copied == piece.len() {
         return Ok(());
@@ -250,7 +283,7 @@ pub(crate) fn read_patiently(source: &mut impl Source, piece: &mut [u8]) -> Resu
 }
 
 /// Runs `look` on `source`, and restores the position afterwards.
-pub(crate) fn look_ahead<S: Source, T>(source: &mut S, look: impl FnOnce(&mut S) -> T) -> T {
+pub(crate) fn peek<S: Source, T>(source: &mut S, look: impl FnOnce(&mut S) -> T) -> T {
     let before = source.len();
     let seen = look(source);
     let gone = before.saturating_sub(source.len());
@@ -260,13 +293,13 @@ pub(crate) fn look_ahead<S: Source, T>(source: &mut S, look: impl FnOnce(&mut S)
 }
 
 /// Kernel memory, such as a bounce buffer, as a [`Source`]. Copying from it cannot fault.
-pub(crate) struct Copied<'a> {
+pub(crate) struct KernelSource<'a> {
     segments: &'a Chain<Segment>,
     at: usize,
     end: usize,
 }
 
-impl<'a> Copied<'a> {
+impl<'a> KernelSource<'a> {
     /// Makes a source of the first `len` bytes of `segments`, which must have that many.
     pub(crate) fn new(segments: &'a Chain<Segment>, len: usize) -> Self {
         Self::part(segments, 0..len)
@@ -282,7 +315,7 @@ impl<'a> Copied<'a> {
     }
 }
 
-impl Source for Copied<'_> {
+impl Source for KernelSource<'_> {
     fn len(&self) -> usize {
         self.end - self.at
     }
@@ -308,27 +341,26 @@ impl Source for Copied<'_> {
     }
 }
 
-/// The next bytes of another source, which are one message, as a [`Source`] of their own.
-pub(crate) struct First<'a, S> {
+/// The next bytes of another source, as a [`Source`] of their own.
+pub(crate) struct Take<'a, S> {
     source: &'a mut S,
     left: usize,
 }
 
-impl<'a, S: Source> First<'a, S> {
+impl<'a, S: Source> Take<'a, S> {
     /// Makes a source of the next `len` bytes of `source`, which must have that many.
     pub(crate) fn new(source: &'a mut S, len: usize) -> Self {
         Self { source, left: len }
     }
 }
 
-impl<S: Source> Source for First<'_, S> {
+impl<S: Source> Source for Take<'_, S> {
     fn len(&self) -> usize {
         self.left
     }
 
     fn copy(&mut self, piece: &mut [u8]) -> usize {
-        let len = piece.len().min(self.left);
-        let copied = self.source.copy(piece.get_mut(..len).unwrap_or_default());
+        let copied = self.source.copy(prefix_mut(piece, self.left));
         self.left -= copied;
         copied
     }
@@ -353,16 +385,16 @@ impl<S: Source> Source for First<'_, S> {
 
 /// Copies to a destination piece by piece, with page faults disabled.
 ///
-/// Dropping it without [`Pour::finish`] restores the position of the destination. Memory behind the
-/// position may have been overwritten.
-pub(crate) struct Pour<'a, D: Dest> {
+/// Dropping it without [`NofaultWriter::finish`] restores the position of the destination. Memory
+/// behind the position may have been overwritten.
+pub(crate) struct NofaultWriter<'a, D: Dest> {
     dest: &'a mut D,
     /// Bytes copied so far.
     copied: usize,
     _no_faults: PageFaultsDisabled<'a>,
 }
 
-impl<'a, D: Dest> Pour<'a, D> {
+impl<'a, D: Dest> NofaultWriter<'a, D> {
     /// Disables page faults and starts a copy.
     #[inline]
     pub(crate) fn new(dest: &'a mut D, task: &'a CurrentTask) -> Self {
@@ -396,7 +428,7 @@ impl<'a, D: Dest> Pour<'a, D> {
     }
 }
 
-impl<D: Dest> Drop for Pour<'_, D> {
+impl<D: Dest> Drop for NofaultWriter<'_, D> {
     #[inline]
     fn drop(&mut self) {
         if self.copied > 0 {
@@ -418,12 +450,12 @@ pub(crate) fn deliver<'a>(
     task: &CurrentTask,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<usize, NotPresent> {
-    let mut pour = Pour::new(dest, task);
+    let mut writer = NofaultWriter::new(dest, task);
     for piece in pieces {
-        pour.copy(piece)?;
+        writer.copy(piece)?;
     }
-    let copied = pour.copied;
-    pour.finish();
+    let copied = writer.copied;
+    writer.finish();
     Ok(copied)
 }
 
@@ -446,10 +478,10 @@ pub(crate) fn overwrite(dest: &mut impl Dest, len: usize) -> Result {
 
     let mut written = 0;
     while written < len {
-        let chunk = ZEROES.len().min(len - written);
-        let copied = dest.copy(ZEROES.get(..chunk).unwrap_or_default());
+        let chunk = prefix(&ZEROES, len - written);
+        let copied = dest.copy(chunk);
         written += copied;
-        if copied < chunk {
+        if copied < chunk.len() {
             break;
         }
     }
