@@ -407,6 +407,29 @@ mod tests {
     }
 
     #[test]
+    fn preallocation_takes_what_a_message_needs_at_most() -> Result {
+        let mut queue = queue(3 * SEGMENT_SIZE as u32, 16)?;
+        let store = queue.store_mut();
+        let mut fresh = Segments::new();
+        // One segment for the record, and those for the payload.
+        for (len, most) in [(1, 2), (SEGMENT_SIZE, 2), (SEGMENT_SIZE + 1, 3)] {
+            let missing = store.preallocate(&mut fresh, len);
+            assert_eq!(missing, most - fresh.len());
+            for _ in 0..missing {
+                fresh.push_back(Segment::new()?);
+            }
+            assert_eq!(store.preallocate(&mut fresh, len), 0);
+            assert_eq!(fresh.len(), most);
+        }
+        // The surplus becomes spare, and is taken from there again.
+        assert_eq!(store.preallocate(&mut fresh, 1), 0);
+        assert_eq!((fresh.len(), store.spare_segments()), (2, 1));
+        assert_eq!(store.preallocate(&mut fresh, 2 * SEGMENT_SIZE), 0);
+        assert_eq!((fresh.len(), store.spare_segments()), (3, 0));
+        Ok(())
+    }
+
+    #[test]
     fn trimming_takes_what_is_not_needed() -> Result {
         let mut queue = queue(SEGMENT_SIZE as u32, 64)?;
         for _ in 0..9 {
