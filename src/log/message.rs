@@ -128,6 +128,14 @@ pub(crate) fn field<const S: usize, const N: usize>(bytes: &[u8; S], at: usize) 
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_payload_is_padded_to_a_multiple_of_8_bytes() {
+        for (len, expected) in [(0, 0), (1, 7), (7, 1), (8, 0), (9, 7), (1 << 20, 0)] {
+            assert_eq!(padding(len), expected);
+            assert_eq!(padded(len as u32), len + expected);
+        }
+    }
+
     // spec: 3-struct-kmsg
     #[test]
     fn a_record_survives_being_stored() {

@@ -278,10 +278,15 @@ mod tests {
     const NOWHERE: usize = usize::MAX;
 
     #[test]
-    fn a_payload_is_padded() {
-        for (len, expected) in [(0, 0), (1, 7), (7, 1), (8, 0), (9, 7), (1 << 20, 0)] {
-            assert_eq!(padding(len), expected);
-            assert_eq!(record_len(len as u32), 64 + len + expected);
+    fn a_record_is_a_header_and_a_padded_payload() {
+        for (len, expected) in [
+            (0, 64),
+            (1, 72),
+            (8, 72),
+            (9, 80),
+            (1 << 20, 64 + (1 << 20)),
+        ] {
+            assert_eq!(record_len(len), expected);
         }
     }
 
