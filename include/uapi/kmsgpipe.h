@@ -5,7 +5,8 @@
  * All structures have the same layout for 32-bit and 64-bit programs:
  * fixed-width fields, no implicit padding. Reserved fields must be zero on
  * input and are zero on output. Times are in nanoseconds and sizes in bytes
- * unless the name of a field says otherwise. kmsgpipe(4) describes each request.
+ * unless the name of a field says otherwise. ioctl_kmsgpipe(2) describes each
+ * request.
  */
 #ifndef _UAPI_LINUX_KMSGPIPE_H
 #define _UAPI_LINUX_KMSGPIPE_H
