@@ -111,7 +111,7 @@ struct Kmsgpipe {
     // Dropping it destroys all pipes. No file is open by then: each holds a reference to the
     // module.
     _pipes: RegistryGuard,
-    // This comes last: it waits for tasks that are still on their way out of the module's code.
+    // The last field: dropping it waits for tasks that still run code of the module.
     _quiesce: Quiesce,
 }
 

@@ -24,7 +24,7 @@ use crate::{
 /// The state of one open file: `open` creates it, and `release` drops it.
 #[repr(C)]
 pub(crate) struct OpenPipe {
-    // First, so that the fast paths find it at the address of the object.
+    // The first field: the fast paths find it at the address of the object.
     pub(super) pipe: Arc<Pipe>,
     pub(super) handle: Handle,
 }
@@ -35,12 +35,12 @@ impl OpenPipe {
         &self.pipe
     }
 
-    /// Returns what the pipe keeps for the file.
+    /// Returns the state that the pipe keeps for the file.
     pub(crate) fn handle(&self) -> &Handle {
         &self.handle
     }
 
-    /// Returns what the file was opened for.
+    /// Returns the access rights of the file.
     pub(crate) fn access(&self) -> Access {
         self.handle.access()
     }
@@ -53,7 +53,7 @@ impl Drop for OpenPipe {
 }
 
 impl OpenFile<OpenPipe> {
-    /// Sets the modes of `file`, whose private data this must be.
+    /// Sets the modes of `file`. This object must be its private data.
     ///
     /// # Errors
     ///
@@ -64,8 +64,8 @@ impl OpenFile<OpenPipe> {
     }
 }
 
-/// Returns what `file` is being opened for. A file that is opened for ioctls only can neither read
-/// nor write.
+/// Returns the access rights with which `file` is being opened. A file that is opened for ioctls
+/// only has none.
 pub(super) fn access_of(file: &File) -> Access {
     let mode = file.flags() & flags::O_ACCMODE;
     let read = matches!(mode, flags::O_RDONLY | flags::O_RDWR);

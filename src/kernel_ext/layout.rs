@@ -35,7 +35,7 @@ use kernel::{
 
 /// The constants that Kbuild generates from `layout.c`.
 mod raw {
-    #![allow(dead_code, reason = "some compilers do not count what assertions use")]
+    #![allow(dead_code, reason = "some compilers ignore uses in assertions")]
 
     include!(env!("KMSGPIPE_LAYOUT_RS"));
 }

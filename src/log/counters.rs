@@ -42,7 +42,7 @@ impl Tally {
     }
 }
 
-/// What became of the messages of a queue.
+/// Counters of the messages of a queue.
 ///
 /// Between any two calls of the queue, `enqueued` is the sum of `dequeued`, `expired`, `dropped`
 /// and the messages that are queued, in messages and in bytes.

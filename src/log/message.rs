@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The record of a message: what is stored beside its payload, and its packed form.
+//! The record of a message, which is stored in addition to its payload, and its packed form.
 
 /// The alignment of payloads, both in the store and in records, in bytes. It allows them to be
 /// copied word by word.
@@ -51,9 +51,9 @@ pub(crate) struct Stamp {
     pub(crate) realtime: i64,
 }
 
-/// What is stored of a message beside its payload.
+/// The record of a message, which is stored in addition to its payload.
 ///
-/// The sequence number is not: it follows from the message's position in the queue.
+/// It has no sequence number, which follows from the position of the message in the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Record {
     /// When the message was enqueued.

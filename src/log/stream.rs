@@ -286,7 +286,7 @@ impl Stream {
     #[cold]
     fn release_rest(&mut self, spare: &mut Segments) {
         let mut rest = self.segments.take_rest();
-        // They go to the front, as what was used last may still be in the cache.
+        // Put them at the front: segments that were used last may still be in the cache.
         rest.append(spare);
         *spare = rest;
     }
@@ -402,7 +402,7 @@ impl Stream {
 
 /// An iterator over bytes of a [`Stream`], in pieces.
 pub(crate) struct Pieces<'a> {
-    /// What is left of the current segment.
+    /// The bytes of the current segment that were not returned yet.
     here: &'a [u8],
     /// The segments after it.
     segments: Iter<'a, Segment>,

@@ -89,7 +89,7 @@ impl<'a> Iterator for ContiguousMessages<'a> {
 /// A walk over all messages of a [`Store`](crate::log::store::Store).
 pub(crate) struct Walk<'a> {
     records: Pieces<'a>,
-    /// What is left of the current piece of records.
+    /// The records of the current piece that were not returned yet.
     here: &'a [u8],
     payloads: Pieces<'a>,
     /// The length of the current payload, in bytes.

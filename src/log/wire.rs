@@ -99,7 +99,7 @@ pub(crate) fn encode_header(
     put!(out, priority, 0u32);
 }
 
-/// The parsed header of a message that is to be sent.
+/// The parsed header of a message to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SendHeader {
     /// The length of the payload, in bytes: at least one.
@@ -190,7 +190,7 @@ impl<'a> Message<'a> {
     }
 
     /// Parses the message in `bytes`, for a pipe that takes messages of `msg_size` bytes. Returns
-    /// [`None`] if it is not valid, or not all that is there.
+    /// [`None`] if it is not valid, or if other bytes follow it.
     #[inline(always)]
     pub(crate) fn only(bytes: &'a [u8], msg_size: u32) -> Option<Self> {
         let (header, padded) = bytes.split_first_chunk()?;

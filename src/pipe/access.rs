@@ -2,7 +2,7 @@
 
 //! Access rights of open files, and numbers of files by right.
 
-/// What a file was opened for.
+/// Access rights with which a file was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Access {
     /// Reading.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Copying all messages as of one moment, while other tasks send and receive.
+//! Copying a snapshot of all messages while other tasks send and receive.
 //!
-//! The store has a cursor for that: it keeps segments that leave the queue until the cursor has
-//! passed them. There is one cursor, and therefore one dump at a time. A critical section copies no
-//! more than the caller's buffer takes.
+//! A dump reads through a cursor of the store: segments that leave the queue are kept until the
+//! cursor has passed them. A store has one cursor, and a pipe therefore one dump at a time. A
+//! critical section copies at most as much as the caller's buffer holds.
 
 use kernel::{
     current,

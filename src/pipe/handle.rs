@@ -111,7 +111,7 @@ impl HandleState {
 }
 
 impl Handle {
-    /// Returns what the file was opened for.
+    /// Returns the access rights of the file.
     pub(crate) fn access(&self) -> Access {
         self.access
     }

@@ -211,7 +211,7 @@ impl Pipe {
     ///
     /// # Errors
     ///
-    /// As for a message.
+    /// Those of [`Pipe::send_one_of_several`].
     fn send_line(
         self: &Arc<Self>,
         handle: &Handle,

@@ -88,7 +88,7 @@ pub(super) fn fault_in_dest(
     nofault::overwrite(dest, len)
 }
 
-/// A slow read, with what it has obtained.
+/// A read on the slow path, with the memory that it has obtained.
 struct Incoming<D> {
     dest: D,
     /// Memory for the rest that a message may leave.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Rests: what is left of a message after a read that was too short for it.
+//! Rests: the bytes of a message that remain after a read that was too short for it.
 //!
 //! The message leaves the queue with that read. Its rest moves to memory of the open file, whose
 //! next reads get it before any other message. Until then the rest occupies a slot of the queue:

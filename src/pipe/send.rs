@@ -98,13 +98,13 @@ pub(super) fn sender(task: &CurrentTask, handle: &Handle) -> Sender {
     }
 }
 
-/// A message that the slow path sends, with what it has obtained for it.
+/// A message that the slow path sends, with the memory that it has obtained.
 struct Outgoing<S> {
     sender: Sender,
     source: S,
     /// Segments for the message beyond those of the store.
     fresh: Segments,
-    /// Copy of the payload in kernel memory, after the source could not be kept present.
+    /// Bounce buffer with a copy of the payload, if fault-ins of the source were not enough.
     bounced: Option<Segments>,
     /// Number of attempts to fault in the source.
     fault_ins: u32,

@@ -228,7 +228,7 @@ impl ClassCommand {
 /// Makes the part that attributes of all kinds have.
 #[expect(
     clippy::disallowed_methods,
-    reason = "what is recommended in its place is not const"
+    reason = "the recommended replacement is not const"
 )]
 const fn attribute(name: &'static CStr, mode: bindings::umode_t) -> bindings::attribute {
     let mut attribute: bindings::attribute = pin_init::zeroed();

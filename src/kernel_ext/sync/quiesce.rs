@@ -95,7 +95,7 @@ fn wait_for_tasks() {
 ///
 /// Without preemption an RCU grace period is enough: a CPU that has switched to another task has
 /// left that code. A kernel with preemption but without tasks RCU cannot wait for a task that was
-/// preempted on its way out. Kernels with tracing or BPF have tasks RCU.
+/// preempted before it returned. Kernels with tracing or BPF have tasks RCU.
 #[cfg(not(CONFIG_TASKS_RCU))]
 fn wait_for_tasks() {
     // SAFETY: The task may sleep, as it holds no lock, and the scheduler runs.

@@ -39,7 +39,7 @@
 //!     let _ = work::queue().enqueue_delayed::<_, 0>(alarm.clone(), delay);
 //! }
 //!
-//! /// Turns the alarm off for good. It does not go off after this.
+//! /// Disables the alarm permanently. It does not go off after this.
 //! fn remove(alarm: &Arc<Alarm>) {
 //!     work::disable::<Alarm, 0>(alarm);
 //! }
