@@ -335,7 +335,7 @@ int main(int argc, char **argv)
 	if (fd < 0 || stats_and_clear(fd))
 		return 1;
 
-	/* A pipe of its own for requests that change one. */
+	/* A separate pipe for requests that change one. */
 	memcpy(create.name, "abi", 4);
 	create.reserved[2] = 1U << 31;
 	printf("value create reserved %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));

@@ -153,7 +153,7 @@ static int by_a_read_each(int fd, char *buffer)
 }
 
 /*
- * Checks, in a time namespace of its own, the times of two messages, of which it writes the second. Returns the
+ * Checks, in a separate time namespace, the times of two messages, of which it writes the second. Returns the
  * number of the check that fails.
  */
 static int seen_from_time_namespace(int fd, int (*get)(int fd, char *buffer), char *buffer,

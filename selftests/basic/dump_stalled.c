@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Dumps that stall in a page fault. Other tasks are not held up, and the dump is a snapshot of the queue at its
+ * Dumps that stall in a page fault. Other tasks are not delayed, and the dump is a snapshot of the queue at its
  * beginning.
  */
 #include "lib/harness.h"
@@ -15,7 +15,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-/* A dump in a thread of its own. */
+/* A dump in a separate thread. */
 struct dumper {
 	pthread_t thread;
 	pid_t tid;

@@ -121,7 +121,7 @@ static int possible(int writes, unsigned int set)
 	return !(set & (1 << TOO_LONG)) || !(set & (1 << WOULD_WAIT | 1 << AT_THE_END | 1 << DESTROYED));
 }
 
-/* Makes a call in these situations on a pipe of its own; a read also in this mode. */
+/* Makes a call in these situations on a new pipe; a read also in this mode. */
 static long try(int writes, unsigned int set, unsigned int mode)
 {
 	struct kmsgpipe_create create = { .msg_size = LENGTH, .max_msgs = 1 };

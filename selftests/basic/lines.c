@@ -124,7 +124,7 @@ TEST_F(lines, a_write_of_no_bytes_changes_nothing)
 		EXPECT_EQ(0, TRY(writev(self->fd, none, 2)));
 		EXPECT_TRUE(unchanged(&before, self->fd));
 		EXPECT_EQ(2, line_bytes(self->fd));
-		/* The same in a full pipe. */
+		/* In the second turn the pipe is full. */
 		fill(self->plain);
 	}
 }

@@ -355,7 +355,7 @@ TEST_F(lines, a_write_in_a_page_fault_does_not_stall_other_files)
 /* What a writer sends: numbered lines that carry its letter. */
 struct writing {
 	long id;
-	int fd; /* a shared descriptor for whole lines; -1 for a file of its own and pieces of lines */
+	int fd; /* a shared descriptor for whole lines; -1 for a separate file and pieces of lines */
 	char letter;
 	unsigned long lines;
 	unsigned long long chance;

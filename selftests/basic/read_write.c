@@ -92,7 +92,7 @@ TEST_F(pipe, a_message_that_is_too_long_is_emsgsize)
 	EXPECT_EQ(before.enqueued_msgs, after.enqueued_msgs);
 	EXPECT_EQ(before.refused_size + 4, after.refused_size);
 	EXPECT_EQ(MSG_SIZE, write(self->fd, buffer, MSG_SIZE));
-	/* The same if the pipe has spare memory. */
+	/* With spare memory, a message that is too long would have a place on the fast path. */
 	EXPECT_EQ(-EMSGSIZE, TRY(write(self->fd, buffer, MSG_SIZE + 1)));
 	EXPECT_EQ(before.enqueued_msgs + 1, stats_of(self->fd).enqueued_msgs);
 }
@@ -193,7 +193,7 @@ TEST_F(pipe, write_from_bad_memory_queues_no_message)
 		EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad[i], 16)));
 	EXPECT_EQ(before.enqueued_msgs, stats_of(self->fd).enqueued_msgs);
 	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
-	/* The same if the pipe has spare memory. */
+	/* With spare memory, a write from a bad address is tried on the fast path. */
 	EXPECT_EQ(1, write(self->fd, "x", 1));
 	for (i = 0; i < 3; i++)
 		EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad[i], 16)));

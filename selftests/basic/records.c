@@ -98,7 +98,7 @@ static int seen_from_namespaces(int fd)
 	struct kmsgpipe_record *record = (void *)buffer;
 	int i;
 
-	/* Each record with a read of its own, then both with one read. */
+	/* Each record with a separate read, then both with one read. */
 	for (i = 0; i < 2; i++) {
 		if (write(fd, "one", 3) != 3 || write(fd, "two", 3) != 3 || set_mode(fd, KMSGPIPE_MODE_RECORDS))
 			return 1;

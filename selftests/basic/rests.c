@@ -329,7 +329,7 @@ struct sharing {
 	unsigned long seed;
 	/* With a shared file: how often each byte was received. */
 	unsigned long of[256];
-	/* With files of their own: the whole messages that were received. */
+	/* With separate files: the whole messages that were received. */
 	unsigned long messages, bytes;
 	unsigned long wrong;
 };

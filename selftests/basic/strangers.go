@@ -42,7 +42,7 @@ func receive(file *os.File) string {
 	return string(buffer[:n])
 }
 
-// Goroutines that wait for messages, each with a file of its own, and one that waits for room.
+// Goroutines that wait for messages, each with a separate file, and one that waits for room.
 func eachMessageGoesToOne(file *os.File) {
 	received := make(chan int)
 	for i := 0; i < 4; i++ {
@@ -108,7 +108,7 @@ func closing(*os.File) {
 }
 
 func main() {
-	// So long even on a kernel with all of its own checks.
+	// Long enough even for a kernel with all debug options.
 	time.AfterFunc(300*time.Second, func() { panic("it hangs") })
 	file := open()
 	fmt.Println("TAP version 13\n1..3")

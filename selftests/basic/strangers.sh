@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# Programs that know nothing of kmsgpipe: the shell, coreutils, python3, socat and rsyslog.
+# Programs without support for kmsgpipe: the shell, coreutils, python3, socat and rsyslog.
 set -u
 # shellcheck source=../ktap.sh
 . "$(dirname "$0")/ktap.sh"
@@ -13,7 +13,7 @@ is "echo and head" "system ready" "$(head -n 1 $node)"
 /usr/bin/printf 'a\nb\n' >$node
 is "printf of two lines is one message" "a,b," "$(dd if=$node bs=4096 count=1 status=none | tr '\n' ,)"
 
-# The printf of bash writes each line by itself.
+# The printf of bash writes each line with a separate call.
 printf 'a\nb\n' >$node
 is "bash's builtin printf sends a message per line" "a,/b," "$(for _ in 1 2; do
 	dd if=$node bs=4096 count=1 status=none | tr '\n' , && echo -n /

@@ -183,7 +183,7 @@ TEST_F(own, disabling_stops_the_sweeper)
 	EXPECT_EQ(4, fionread(self->fd));
 	EXPECT_EQ(4, TRY(read(self->nonblocking, buffer, sizeof(buffer))));
 
-	/* The same if a message is queued and a sweep is due. */
+	/* Disabling expiry also cancels a sweep that is due for a queued message. */
 	ASSERT_EQ(0, flush_periodic(self->fd, 1, NEVER, 1));
 	ASSERT_EQ(4, write(self->fd, "stay", 4));
 	EXPECT_EQ(1, sweeper_armed(self->id));

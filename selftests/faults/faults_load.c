@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Loading the module while its first, second, third ... allocation fails, until none is left to fail. The load
- * returns an error, nothing of the module is left, and the next load succeeds.
+ * Loading the module while its first, second, third ... allocation fails, until the load does not reach the fault. The
+ * load returns an error, nothing of the module is left, and the next load succeeds.
  */
 #include "lib/files.h"
 #include "lib/harness.h"
@@ -73,7 +73,7 @@ static int points_before(int file)
 	return none;
 }
 
-/* Loads the module with each fault point of its own, or some of them, failing. */
+/* Loads the module repeatedly, with each of its fault points failing once, or some of them. */
 static void sweep_loading(struct __test_metadata *_metadata, int file, enum kind kind, unsigned long long *seed)
 {
 	/* One load takes seconds on the debug kernel, which delays the release of devices. */

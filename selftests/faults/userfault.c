@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A task sleeps in a page fault of its buffer for as long as the test likes. No other task may be held up, and what
- * the others do meanwhile takes effect.
+ * A task sleeps in a page fault on its buffer until the test resolves it. Other tasks must not be delayed, and their
+ * calls must take effect meanwhile.
  */
 #include "lib/files.h"
 #include "lib/harness.h"
@@ -151,8 +151,8 @@ TEST_F(userfault, killing_a_task_in_a_page_fault_loses_no_message)
 }
 
 /*
- * A task sleeps in a page fault of a pipe of the test's own. Other tasks change the pipe and finish before the fault
- * is resolved.
+ * A task sleeps in a page fault of a call on a pipe that only the test uses. Other tasks change the pipe and finish
+ * before the fault is resolved.
  */
 FIXTURE(held)
 {
@@ -291,7 +291,7 @@ TEST_F(held, calls_finish_after_their_descriptor_is_closed)
 	EXPECT_EQ(1, stats_of(self->fd).readers);
 }
 
-/* A request in a thread of its own. */
+/* A request in a separate thread. */
 struct request {
 	pthread_t thread;
 	int fd;

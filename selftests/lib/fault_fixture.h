@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A call with injected faults; each program adds its calls as variants. A header, as the harness makes a fixture
- * static objects and functions of each file that uses it.
+ * A call with injected faults; each program adds its calls as variants. This is a header, because the harness
+ * defines a fixture as static objects and functions of each file that uses it.
  */
 #ifndef SELFTESTS_LIB_FAULT_FIXTURE_H
 #define SELFTESTS_LIB_FAULT_FIXTURE_H

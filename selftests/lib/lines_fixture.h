@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A pipe for lines. A header, as the harness makes a fixture static objects and functions of each file that uses
- * it.
+ * A pipe for lines. This is a header, because the harness defines a fixture as static objects and functions of each
+ * file that uses it.
  */
 #ifndef SELFTESTS_LIB_LINES_FIXTURE_H
 #define SELFTESTS_LIB_LINES_FIXTURE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The loaded module. A header, as the harness makes a fixture static objects and functions of each file that uses
- * it.
+ * The loaded module. This is a header, because the harness defines a fixture as static objects and functions of each
+ * file that uses it.
  */
 #ifndef SELFTESTS_LIB_MODULE_FIXTURE_H
 #define SELFTESTS_LIB_MODULE_FIXTURE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A pipe of the test's own. A header, as the harness makes a fixture static objects and functions of each file
- * that uses it.
+ * A pipe that only the test uses. This is a header, because the harness defines a fixture as static objects and
+ * functions of each file that uses it.
  */
 #ifndef SELFTESTS_LIB_OWN_FIXTURE_H
 #define SELFTESTS_LIB_OWN_FIXTURE_H
@@ -10,7 +10,7 @@
 #include "lib/pipe.h"
 
 /*
- * A pipe of the test's own with the default limits. The teardown expects no task asleep in it and consistent
+ * A pipe that only the test uses, with the default limits. The teardown expects no task asleep in it and consistent
  * statistics, and destroys it.
  */
 FIXTURE(own)

@@ -9,7 +9,7 @@
 
 struct kmsgpipe_stats stats_of(int fd);
 
-/* The statistics without the age, which changes by itself. */
+/* The statistics without the age, which changes with time. */
 struct kmsgpipe_stats state_of(int fd);
 
 /* Whether the statistics are still those of `before`. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Pipe 0. A header, as the harness makes a fixture static objects and functions of each file that uses it.
+ * Pipe 0. This is a header, because the harness defines a fixture as static objects and functions of each file that
+ * uses it.
  */
 #ifndef SELFTESTS_LIB_PIPE_FIXTURE_H
 #define SELFTESTS_LIB_PIPE_FIXTURE_H

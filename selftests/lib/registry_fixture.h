@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The registry with pipe 0 alone. A header, as the harness makes a fixture static objects and functions of each
- * file that uses it.
+ * The registry with pipe 0 alone. This is a header, because the harness defines a fixture as static objects and
+ * functions of each file that uses it.
  */
 #ifndef SELFTESTS_LIB_REGISTRY_FIXTURE_H
 #define SELFTESTS_LIB_REGISTRY_FIXTURE_H

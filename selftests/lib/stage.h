@@ -14,7 +14,7 @@
 #define MSG_SIZE 16384
 #define MAX_MSGS 4
 
-/* What a call may use: a pipe of its own, its messages and its buffers. */
+/* What a call may use: a pipe that only this stage uses, its messages and its buffers. */
 struct stage {
 	long id;
 	int fd; /* the pipe, O_RDWR and O_NONBLOCK unless the call changes that */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Many tasks on one pipe. A header, as the harness makes a fixture static objects and functions of each file that
- * uses it.
+ * Many tasks on one pipe. This is a header, because the harness defines a fixture as static objects and functions of
+ * each file that uses it.
  */
 #ifndef SELFTESTS_LIB_STORM_FIXTURE_H
 #define SELFTESTS_LIB_STORM_FIXTURE_H
@@ -13,8 +13,8 @@
 #include "lib/storm.h"
 
 /*
- * A pipe of the test's own and tasks on it. The teardown expects no task asleep in it, no open file but those of the
- * test, no message, and consistent statistics.
+ * A pipe that only the test uses, and tasks on it. The teardown expects no task asleep in it, no open file except
+ * those of the test, no message, and consistent statistics.
  */
 FIXTURE(storm)
 {

@@ -30,7 +30,7 @@ void run_alone(int alone);
 /* Starts a thread and waits until it has stored its thread id in `tid`. */
 void start_thread(pthread_t *thread, pid_t *tid, void *(*run)(void *), void *arg);
 
-/* One read or write in a thread of its own. */
+/* One read or write in a separate thread. */
 struct call {
 	pthread_t thread;
 	int fd;

@@ -145,7 +145,7 @@ static void await_going(void)
 }
 
 /*
- * Unloading waits for a reader of /proc as for any open proc file: rmmod sleeps until the reader goes on or is
+ * Unloading waits for a reader of /proc as for any open proc file: rmmod sleeps until the reader continues or is
  * killed.
  */
 TEST_F_TIMEOUT(module, unload_waits_for_a_reader_of_proc_in_a_page_fault, SECONDS)

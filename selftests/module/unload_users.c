@@ -98,7 +98,7 @@ static void live(const FIXTURE_VARIANT(used) *variant, int *step)
 		pause();
 }
 
-/* Starts a user in a process of its own, and returns when it uses the module; 0 if that failed. */
+/* Starts a user in a new process, and returns when it uses the module; 0 if that failed. */
 static pid_t start_user(const FIXTURE_VARIANT(used) *variant, int *step)
 {
 	pid_t child;

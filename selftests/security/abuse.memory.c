@@ -209,7 +209,7 @@ TEST_F_TIMEOUT(group, a_full_group_of_64_mib_gets_enomem_and_kills_nobody, 120)
 		child = fork();
 		if (!child)
 			_exit(fill_the_group(self, fd, create.msg_size));
-		/* A user of another pipe is not held up. */
+		/* A user of another pipe is not delayed. */
 		while (!(ended = waitpid(child, &status, WNOHANG))) {
 			ASSERT_EQ(8, write(self->fd, "stranger", 8));
 			ASSERT_EQ(8, read(self->fd, buffer, 4096));
@@ -220,7 +220,7 @@ TEST_F_TIMEOUT(group, a_full_group_of_64_mib_gets_enomem_and_kills_nobody, 120)
 		EXPECT_EQ(0, group_events(self->path, "oom_kill"));
 		EXPECT_LT(0, group_events(self->path, "max"));
 		EXPECT_GE(67108864, group_number(self->path, "memory.current"));
-		/* Neither is a user of this pipe. */
+		/* A user of this pipe is not delayed. */
 		ASSERT_EQ(create.msg_size, read(fd, buffer, 1048576));
 		ASSERT_EQ(create.msg_size, write(fd, buffer, create.msg_size));
 		EXPECT_EQ(0, ioctl(fd, KMSGPIPE_DESTROY));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Exclusive readers: with O_EXCL one open file may read from a pipe, and those of administrators, who are exempt. A
+ * Exclusive readers: with O_EXCL one open file may read from a pipe, except that administrators are exempt. A
  * child process makes each attempt, as an ordinary user unless root is named.
  */
 #include "lib/harness.h"

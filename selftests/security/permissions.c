@@ -19,7 +19,7 @@
 
 #define TABLE "docs/security.md"
 
-/* Owner and group of the created pipe, and a user who is neither. */
+/* Owner and group of the created pipe, and a user that is neither. */
 #define OWNER 1001
 #define GROUP 2001
 #define OTHER 1003

@@ -176,7 +176,7 @@ TEST_F(pipe, a_set_user_id_program_is_recorded_as_its_caller)
 	char dir[] = "/tmp/sender-XXXXXX", program[64], buffer[64];
 	pid_t child;
 
-	/* A file system of its own, as others may be mounted with nosuid. */
+	/* A separate file system, as others may be mounted with nosuid. */
 	ASSERT_NE(NULL, mkdtemp(dir));
 	ASSERT_EQ(0, mount("none", dir, "tmpfs", 0, "mode=755"));
 	snprintf(program, sizeof(program), "%s/echo", dir);
@@ -189,7 +189,7 @@ TEST_F(pipe, a_set_user_id_program_is_recorded_as_its_caller)
 	EXPECT_EQ(KMSGPIPE_STATS_HEAD | KMSGPIPE_STATS_HEAD_PRIVILEGED, stats.flags);
 	EXPECT_EQ(sizeof(text), read(self->nonblocking, buffer, sizeof(buffer)));
 	EXPECT_EQ(0, memcmp(buffer, text, sizeof(text) - 1));
-	/* The same program without the bit. */
+	/* Without the set-user-id bit, a message of that program is not marked. */
 	ASSERT_EQ(0, chmod(program, 0755));
 	echo_as_user(program, text);
 	EXPECT_EQ(1234, stats_of(self->fd).head_uid);

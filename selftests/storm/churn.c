@@ -13,7 +13,7 @@
 
 #include <sys/wait.h>
 
-/* A number of pipes that is quickly reached. */
+/* A number of pipes that are created quickly. */
 #define MANY 4096
 /* The least number of creations, also on the debug kernel. */
 #define CYCLES 1000
@@ -441,7 +441,7 @@ TEST_F_TIMEOUT(registry, creations_race_with_opens_reads_and_destruction, 400)
 		}
 	}
 	memset(fds, -1, sizeof(fds));
-	/* Go on until each process has done its part. */
+	/* Continue until each process has done its part. */
 	for (cycles = 0; cycles < least || !race->opened || !race->missed || !race->waited || !race->proc ||
 			 !race->sysfs || !race->by_name; cycles++) {
 		slot = pick(&seed, ALIVE);

@@ -13,7 +13,7 @@
 #define WRITERS 2
 #define READERS 2
 
-/* A page that stays and one that goes away; a message lies across both. */
+/* A page that stays and one that is taken away; a message lies across both. */
 struct memory {
 	char *pages;
 	int file; /* the file that the second page is mapped from, or -1 */
@@ -117,7 +117,7 @@ static struct memory new_memory(int in_a_file)
 	return memory;
 }
 
-/* Makes `calls` writes, and goes on until one has succeeded. */
+/* Makes `calls` writes, and more until one has succeeded. */
 static void write_on(struct worker *worker, struct head *head)
 {
 	unsigned long i = 0;

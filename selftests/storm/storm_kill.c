@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Tasks that are killed while they sleep and while they work: the pipe works at once for the tasks that are left and
- * for new ones. A killed task takes no more with it than the one message that it had just read, or had just written
- * without noting it.
+ * for new ones. At most one message per killed task is missing from the ledger: one that it had just read, or had
+ * just written.
  */
 #include "lib/harness.h"
 #include "lib/message.h"

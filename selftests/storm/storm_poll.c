@@ -82,7 +82,7 @@ static void wait_at(struct gate *gate, struct task *self)
 
 /*
  * An edge-triggered task calls until EAGAIN and only then waits; a one-shot task arms its entry before it calls. All
- * others wait before each call. A task that comes too late waits again.
+ * others wait before each call. A task that finds no message or slot any more waits again.
  */
 static void read_all(struct task *self)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Timers that expire at random short intervals while tasks sleep in read, write, poll and epoll_wait: which calls end
- * with EINTR, depending on SA_RESTART, and that no message is lost or doubled.
+ * with EINTR, depending on SA_RESTART, and that no message is lost or duplicated.
  */
 #include "lib/harness.h"
 #include "lib/message.h"

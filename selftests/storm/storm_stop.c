@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tasks that are stopped, or sleep in a page fault, in the middle of a call do not hold up others: those make any
- * number of calls meanwhile. CPU hotplug does not either.
+ * Tasks that are stopped, or sleep in a page fault, in the middle of a call do not delay other tasks, which make any
+ * number of calls meanwhile. CPU hotplug delays no task either.
  */
 #include "lib/files.h"
 #include "lib/harness.h"
@@ -64,7 +64,7 @@ TEST_F(storm, a_stopped_reader_takes_no_message)
 	await_readers(self->fd, 1);
 	ASSERT_TRUE(stopped(storm, task));
 	EXPECT_EQ(0, stats_of(self->fd).waiting_readers);
-	/* This reader came first, but the message is not for it while it is stopped. */
+	/* The stopped reader waited first, but it is not on the wait list while it is stopped. */
 	start_call(&call);
 	await_readers(self->fd, 1);
 	ASSERT_EQ(5, write(self->fd, "first", 5));

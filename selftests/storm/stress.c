@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Many messages of every length between processes: none may be lost, doubled, torn or out of order, neither from one
- * writer to one reader nor among the readers. The views are checked meanwhile, too.
+ * Many messages of every length between processes: none may be lost, duplicated, torn or out of order, neither from
+ * one writer to one reader nor among the readers. The views are checked meanwhile, too.
  *
  * \tstress WRITERS READERS MESSAGES [SEED]
  *

@@ -334,7 +334,7 @@ TEST_F(pipe, a_signal_does_not_lose_a_wakeup)
 	EXPECT_EQ(2, finish_call(&writers[1]));
 }
 
-/* The same for a reader that fails to take the message: it must pass its wakeup on. */
+/* A signal arrives after the wakeup of a reader that fails to take the message: it must pass its wakeup on. */
 TEST_F(pipe, a_signal_passes_the_pending_wakeup_on)
 {
 	char small, large[8];

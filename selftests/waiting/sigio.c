@@ -312,7 +312,7 @@ TEST_F(own, no_notification_without_a_listener)
 			EXPECT_EQ(1, debug_value(self->id, "polled"));
 			no_longer(last);
 			EXPECT_EQ(0, debug_value(self->id, "polled"));
-			/* The same for a file whose last descriptor is closed. */
+			/* Closing the last descriptor of a file removes it from the list as well. */
 			notify(last, 0);
 			copy = dup(last);
 			close(last);
