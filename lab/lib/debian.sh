@@ -19,7 +19,7 @@ debian_suite() {
 	esac
 }
 
-# debian_native: whether that is the suite of the machine, which then has the compilers of the kernel.
+# debian_native: whether debian_suite prints the suite of the machine, which then has the compilers of the kernel.
 debian_native() { [[ $(system) =~ ^debian-(|trixie|forky|sid)$ ]]; }
 
 # can_have_debian: fails and prints the reason if the machine cannot get a kernel of Debian.

@@ -33,7 +33,7 @@ check_config() {
 	while read -r line; do
 		option=$(grep -o 'CONFIG_[A-Z0-9_]*' <<<"$line")
 		found=$(grep -E "^(# )?${option}[ =]" "$1/.config" || true)
-		# An option that must be off may not be visible at all.
+		# An option that must be off may be invisible.
 		[[ $found == "$line" || ($line == "# "* && -z $found) ]] && continue
 		echo "the configuration asks for '$line', but after kconfig it says '${found:-nothing}'"
 		missing=1

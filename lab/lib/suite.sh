@@ -7,7 +7,7 @@
 COMPILERS=(base-files base-passwd bash dash coreutils diffutils findutils mawk grep sed tar gzip xz-utils util-linux
 	make gcc libc6-dev rustc rust-src cargo rustfmt rust-clippy bindgen libclang-dev pahole libelf1t64 libssl3t64)
 
-# unshared COMMAND...: runs a command in a mount namespace of its own, where it may mount.
+# unshared COMMAND...: runs a command in a new mount namespace, where it may mount.
 unshared() {
 	if ((EUID == 0)); then unshare --mount "$@"; else unshare --mount --user --map-root-user "$@"; fi
 }
