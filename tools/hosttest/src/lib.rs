@@ -2,7 +2,7 @@
 
 //! The pure files of the module, compiled and tested on the host.
 //!
-//! The files are the same that are compiled into the module, on a stand-in for the `kernel` crate.
+//! These files are also compiled into the module. Here a stand-in replaces the `kernel` crate.
 //! The tests are the KUnit tests in the files, and random operations that are compared with models.
 //! `cargo test -p hosttest --lib` runs them in seconds, and `cargo miri test -p hosttest` checks the
 //! memory accesses of the KUnit tests. `tests/model` has the tests with tasks.

@@ -224,7 +224,7 @@ fn reserve(queue: &mut Queue, seq: u64, len: u32, payload: &[u8]) -> Run {
         sender: sender(seq),
     };
     let Some((packed, bytes)) = found else {
-        // The other way to write a message finds no room either.
+        // Writing the message with `Queue::stage` finds no room either.
         let messages = [(len, payload)].into_iter();
         assert_eq!(
             queue.stage(record.sender, record.stamp, messages),

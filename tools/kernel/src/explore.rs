@@ -10,7 +10,7 @@ use shuttle::scheduler::{Schedule, Scheduler, Task, TaskId};
 use std::cell::Cell;
 
 thread_local! {
-    /// The current task has come to a point where another task may run instead.
+    /// The current task has reached a point where another task may run instead.
     static AT_POINT: Cell<bool> = const { Cell::new(false) };
     /// The task that runs only if no other task can.
     static LAST: Cell<Option<usize>> = const { Cell::new(None) };

@@ -11,10 +11,10 @@ use core::marker::PhantomData;
 /// Behaviour of user memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Behaviour {
-    /// How many copies with page faults disabled find some of the memory absent. A fault-in does
-    /// not change that: another task removes the pages again.
+    /// Number of copies with page faults disabled that find some of the memory absent. A fault-in
+    /// does not change that: another task removes the pages again.
     pub absent: u32,
-    /// How often the memory can be faulted in, or [`None`] if always.
+    /// Number of times that the memory can be faulted in, or [`None`] if always.
     pub left: Option<u32>,
 }
 
@@ -55,7 +55,7 @@ pub struct IovIterSource<'data> {
 }
 
 impl<'data> IovIterSource<'data> {
-    /// Makes a vector of `data`, in memory that behaves as said.
+    /// Makes a vector of `data`, in memory with the given presence.
     pub fn new(data: &'data [u8], behaviour: Behaviour) -> Self {
         Self {
             data,
@@ -114,7 +114,7 @@ pub struct IovIterDest<'data> {
 }
 
 impl IovIterDest<'_> {
-    /// Makes a vector with room for `room` bytes, in memory that behaves as said.
+    /// Makes a vector with room for `room` bytes, in memory with the given presence.
     pub fn new(room: usize, behaviour: Behaviour) -> Self {
         Self {
             written: Vec::new(),

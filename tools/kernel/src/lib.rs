@@ -3,7 +3,7 @@
 //! Stand-in for the `kernel` crate: as much of it as the files of the module need that are compiled
 //! on the host.
 //!
-//! The files are the same that are compiled into the module. Those without tasks need allocation,
+//! These files are compiled into the module unchanged. Those without tasks need allocation,
 //! errors and macros only, and can be run under Miri. Those with tasks run on locks, wait queues
 //! and works whose tasks are scheduled by the model checker in [`model`].
 

@@ -21,7 +21,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// A task, and what the model knows of it.
+/// A task of the model, with its state.
 struct Task {
     task: Arc<task::Task>,
     signal_pending: bool,

@@ -60,7 +60,7 @@ pub struct LockClassKey;
 
 /// Creation of an [`Arc`] from the result of `pin_init!`.
 pub trait PinInitArc<T>: Sized {
-    /// Moves a value into memory of its own.
+    /// Moves a value to a new [`Arc`].
     ///
     /// # Errors
     ///

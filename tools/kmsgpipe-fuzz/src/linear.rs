@@ -173,7 +173,7 @@ impl Search<'_> {
 ///
 /// # Errors
 ///
-/// No order explains the events. Returns how many of them could be ordered at best.
+/// No order explains the events. The largest number of events that could be ordered.
 pub fn explain(pipe: &Pipe, events: &[Event]) -> Result<Pipe, u32> {
     assert!(events.len() <= 64, "{}", events.len());
     let mut search = Search {

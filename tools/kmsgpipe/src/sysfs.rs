@@ -62,7 +62,7 @@ impl Class<'_> {
     pub(crate) fn destroy(self, id: u32) -> io::Result<()> {
         let commands = Path::new(self.directory).join("destroy");
         let mut file = fs::OpenOptions::new().write(true).open(commands)?;
-        // A single write, because each write is a command of its own.
+        // A single write, because each write is a separate command.
         file.write_all(format!("pipe{id}").as_bytes())
     }
 

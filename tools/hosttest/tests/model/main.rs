@@ -3,12 +3,12 @@
 //! The module's `src/pipe`, on a model of the kernel's locks, wait queues and works, in each
 //! interleaving of a few tasks that matters.
 //!
-//! The files are the same that are compiled into the module, with the wait lists and the copies
-//! below them. Only primitives are replaced, by the stand-in for the `kernel` crate: the state of a
+//! These files are also compiled into the module, and so are the wait lists and the copies below
+//! them. Only primitives are replaced, by the stand-in for the `kernel` crate: the state of a
 //! task, `schedule`, wakeups, page faults, pages and works. The tests are in `scenarios`.
 //!
-//! It is a program of its own, not a module of the library beside it: the files name each other by
-//! paths from the root of a crate, and their pages have another size here.
+//! The model is a separate program, not a module of the library `hosttest`: the files name each
+//! other by paths from the root of a crate, and their pages have another size here.
 
 // Miri cannot run the coroutines of the model.
 #![cfg(not(miri))]

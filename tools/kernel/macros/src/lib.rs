@@ -2,14 +2,14 @@
 
 //! The two attribute macros of the kernel crate that the module's files use.
 //!
-//! They are a crate of their own, because Rust allows no attribute macro in another kind of crate,
+//! They are a separate crate, because Rust allows no attribute macro in another kind of crate,
 //! and `macro_rules!` cannot define one.
 
 use proc_macro::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
 
 /// Passes a module of KUnit tests to the macro `kunit_tests!` of the crate that compiles it.
 ///
-/// That crate decides what becomes of the tests. It must define the macro before the module.
+/// That crate decides how the tests run. It must define the macro before the module.
 #[proc_macro_attribute]
 pub fn kunit_tests(_suite: TokenStream, module: TokenStream) -> TokenStream {
     TokenStream::from_iter([

@@ -28,7 +28,7 @@ pub struct BatchEnd {
 unsafe impl Send for BatchEnd {}
 
 impl BatchEnd {
-    /// Creates an end. It sends one message repeatedly, or receives each message into a buffer of its own.
+    /// Creates an end. It sends one message repeatedly, or receives each message into a separate buffer.
     fn new(socket: Arc<OwnedFd>, size: usize, places: usize) -> Self {
         let mut messages: Vec<_> = (0..places).map(|_| Message::new(size)).collect();
         let mut parts: Box<[_]> = (0..BATCH)

@@ -15,7 +15,7 @@ use nix::sys::socket::{
 };
 use std::os::fd::{AsRawFd, OwnedFd};
 
-/// Creates a socket with an address of its own.
+/// Creates a socket with a new address.
 fn bound(shape: Shape) -> Result<(OwnedFd, NetlinkAddr)> {
     let socket = socket(
         AddressFamily::Netlink,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Clocks, whose time passes only when a scenario says so.
+//! Clocks that advance only when a scenario advances them.
 
 use kernel::model;
 

@@ -21,7 +21,7 @@ pub(crate) mod events {
 struct Poller {
     task: usize,
     events: u32,
-    /// An event has come since the task last checked.
+    /// An event has occurred since the task last checked.
     told: bool,
 }
 
@@ -104,7 +104,7 @@ impl Notifier {
         }
     }
 
-    /// Returns whether an event has come since the current task last checked.
+    /// Returns whether an event has occurred since the current task last checked.
     fn was_told(&self) -> bool {
         let mut pollers = self.pollers();
         let mine = pollers.iter_mut().find(|poller| poller.task == model::me());

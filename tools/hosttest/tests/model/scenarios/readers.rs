@@ -63,7 +63,7 @@ fn a_reader_that_does_not_wait_may_be_faster() {
     });
 }
 
-/// Checks that a reader changed by `change` takes no message, and that another reader gets it.
+/// Checks that a reader changed by `change` takes no message, and that another reader takes it.
 fn another_one_gets_it(name: &str, change: fn(User) -> User, errors: &'static [Error]) {
     model::check(name, 3, move || {
         let bench = Bench::new(1, b"");
