@@ -570,7 +570,7 @@ impl<T: StreamDevice> Opened<T> {
 impl<T> Drop for Opened<T> {
     fn drop(&mut self) {
         // SAFETY: By the type invariants `cdev` is added. It is not used after this. Open files
-        // hold references of their own to it and to the module.
+        // hold separate references to it and to the module.
         unsafe { bindings::cdev_del(self.cdev.as_ptr()) };
     }
 }

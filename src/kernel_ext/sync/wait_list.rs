@@ -6,7 +6,7 @@
 //! [`include/linux/wait.h`](srctree/include/linux/wait.h).
 //!
 //! A [`WaitList`] replaces a `CondVar` where waiter and waker hold the same lock anyway. The wait
-//! queue of a `CondVar` has a lock of its own, which each enqueue, wakeup and dequeue takes. Here
+//! queue of a `CondVar` has a separate lock, which each enqueue, wakeup and dequeue takes. Here
 //! the lock of the condition protects the list too.
 //!
 //! A waker takes the waiter off the list under the lock, and wakes it after releasing the lock: the

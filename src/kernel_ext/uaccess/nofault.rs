@@ -341,7 +341,7 @@ impl Source for KernelSource<'_> {
     }
 }
 
-/// The next bytes of another source, as a [`Source`] of their own.
+/// The next bytes of another source, as a separate [`Source`].
 pub(crate) struct Take<'a, S> {
     source: &'a mut S,
     left: usize,

@@ -10,7 +10,7 @@ use Mechanism::{Kmsgpipe, Mq, Pipe, PipeDirect, Records, RecordsBatch, RecordsRe
 /// The reference of a bar.
 #[derive(Clone, Copy, Debug)]
 pub enum Against {
-    /// The same case with another mechanism.
+    /// The figure of another mechanism in the case of the bar.
     Peer(Mechanism),
     /// The best peer that keeps messages of this size whole.
     BestPeer,

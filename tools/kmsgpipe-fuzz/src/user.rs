@@ -38,7 +38,7 @@ pub fn become_one(number: usize) {
     }
 }
 
-/// Attributes of a node that decide who may open it.
+/// Attributes of a node that decide which users may open it.
 #[derive(Clone, Debug)]
 pub struct Node {
     /// Path of the node.

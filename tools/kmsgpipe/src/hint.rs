@@ -160,7 +160,7 @@ pub(crate) fn rejected_modes(modes: Modes) -> String {
     )
 }
 
-/// Explains who may open `object`. IDs are numeric because a static program cannot look up names.
+/// Explains which users may open `object`. IDs are numeric because a static program cannot look up names.
 fn permission(object: &Path) -> String {
     let Ok(metadata) = fs::metadata(object) else {
         return "a directory in its path cannot be searched; try as root".into();
@@ -168,7 +168,7 @@ fn permission(object: &Path) -> String {
     permission_of(object, &metadata)
 }
 
-/// Explains who may open `object`, whose metadata is given.
+/// Explains which users may open `object`, whose metadata is given.
 fn permission_of(object: &Path, metadata: &fs::Metadata) -> String {
     let way = match pipe_at(object) {
         Some(0) => "change the mode (`chmod`, or the module parameter `mode`)",

@@ -10,7 +10,7 @@ use kmsgpipe_sys::raw::{
 /// A consistent snapshot of a pipe's statistics.
 ///
 /// Fields, also when serialized, have the names of `struct kmsgpipe_stats`, except that those of the oldest
-/// message are an object of their own.
+/// message are a separate object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Stats {
