@@ -15,14 +15,14 @@ use kernel::{
 mod control;
 #[path = "src/file/mod.rs"]
 mod file;
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "it calls C functions")]
 #[path = "src/kernel_ext/mod.rs"]
 mod kernel_ext;
 #[path = "src/log/mod.rs"]
 mod log;
 #[path = "src/pipe/mod.rs"]
 mod pipe;
-#[allow(unsafe_code)]
+#[allow(unsafe_code, reason = "its types are copied from and to user memory")]
 #[path = "src/uapi/mod.rs"]
 mod uapi;
 

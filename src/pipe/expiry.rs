@@ -198,14 +198,16 @@ impl Pipe {
         }
     }
 
-    /// Queues the sweeper, which must not be queued, for the time at which it is needed next. This
-    /// happens with the lock held: of concurrent changes of the settings, the last one determines
-    /// the delay.
+    /// Queues the sweeper for the time at which it is needed next, unless it is queued: a run that
+    /// a change of the settings could not cancel may get here after that change has queued the
+    /// sweeper. This happens with the lock held: of concurrent changes of the settings, the last
+    /// one determines the delay.
     fn requeue_sweeper(self: &Arc<Self>, state: &mut State) {
         let delay = state.next_sweep(clock::monotonic());
         state.sweeping = delay.is_some();
         if let Some(delay) = delay {
             let queue = work::queue();
+            // It fails if the sweeper is queued.
             let _ = queue.enqueue_delayed::<_, { work_id::SWEEP }>(self.clone(), delay);
         }
     }

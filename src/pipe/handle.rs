@@ -131,13 +131,13 @@ impl Pipe {
     ///
     /// - [`ENOMEM`]: there is no memory for the pages of the mode `RECORDS`.
     /// - [`ENODEV`]: the pipe is destroyed.
-    /// - [`EBUSY`]: `readers` is [`Exclusivity::Enforced`], and the file conflicts with an
+    /// - [`EBUSY`]: `exclusivity` is [`Exclusivity::Enforced`], and the file conflicts with an
     ///   exclusive reader, or is one itself and conflicts with another reader.
     pub(crate) fn attach(
         &self,
         access: Access,
         opener: Opener,
-        readers: Exclusivity,
+        exclusivity: Exclusivity,
     ) -> Result<Handle> {
         // The default modes may change before the lock is taken. The pipe then gets pages that it
         // does not need, or lacks pages, and its calls take the slow paths.
@@ -158,7 +158,7 @@ impl Pipe {
         };
         let mut state = self.state.lock();
         state.alive()?;
-        if readers == Exclusivity::Enforced && state.open_counts.excludes(access) {
+        if exclusivity == Exclusivity::Enforced && state.open_counts.excludes(access) {
             return Err(EBUSY);
         }
         state.open_counts.count(access, 1);

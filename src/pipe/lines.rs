@@ -18,6 +18,7 @@ use super::{
         Handle, //
     },
     line::Line,
+    mode::Modes,
     Pipe,
     State, //
 };
@@ -43,6 +44,14 @@ use crate::{
 /// Byte that ends a line, and is part of it.
 const NEWLINE: u8 = b'\n';
 
+/// Result of [`Pipe::begin_lines`].
+enum Turn<'a> {
+    /// The write of lines has begun, with the partial line of the file.
+    Lines(Line),
+    /// The file is not in the mode `LINES` any more: the write is one message.
+    Message(StateGuard<'a, State>),
+}
+
 /// The close of a file, as a call: it does not wait, and a failure is counted.
 struct Close;
 
@@ -67,7 +76,8 @@ impl Pipe {
     /// is of another sender and was sent as a message.
     ///
     /// - [`EMSGSIZE`]: the first line is longer than the pipe allows.
-    /// - [`ENODEV`], [`EAGAIN`], [`ERESTARTSYS`], [`EFAULT`] and [`ENOMEM`], as for a message.
+    /// - [`ENODEV`], [`EAGAIN`], [`ERESTARTSYS`], [`EFAULT`], [`ENOMEM`] and [`EIO`], as for a
+    ///   message.
     pub(super) fn send_lines<'a, S: Source>(
         self: &'a Arc<Self>,
         state: StateGuard<'a, State>,
@@ -76,24 +86,34 @@ impl Pipe {
         source: S,
         call: &impl Call,
     ) -> Result<usize> {
-        let mut line = self.begin_lines(state, handle, call)?;
+        let mut line = match self.begin_lines(state, handle, call)? {
+            Turn::Lines(line) => line,
+            Turn::Message(state) => {
+                return self.send_one_slow(state, handle, sender, source, call);
+            }
+        };
         let result = self.send_each(handle, &mut line, sender, source, call);
         let surplus = line.trim();
 
         let mut state = self.state.lock();
         let file = handle.state(&mut state);
         file.writing_lines = false;
-        if let Some(extra) = &mut file.extra {
-            extra.line = line;
-        }
+        // The file keeps its memory until it is closed.
+        let kept = match &mut file.extra {
+            Some(extra) => {
+                mem::swap(&mut extra.line, &mut line);
+                Ok(())
+            }
+            None => Err(EIO),
+        };
         drop(state);
         drop(surplus);
         self.turns.notify_all();
-        result
+        kept.and(result)
     }
 
-    /// Waits until no other write of lines to the file is in progress, and begins one. Returns the
-    /// partial line of the file.
+    /// Waits until no other write of lines to the file is in progress, and begins one, unless the
+    /// file has left the mode `LINES` meanwhile.
     ///
     /// # Errors
     ///
@@ -106,13 +126,17 @@ impl Pipe {
         locked: StateGuard<'a, State>,
         handle: &Handle,
         call: &impl Call,
-    ) -> Result<Line> {
+    ) -> Result<Turn<'a>> {
         let mut fresh = None;
         let mut state = locked;
         loop {
             state.alive()?;
             let longest = state.queue.limits().msg_size() as usize;
             let file = handle.state(&mut state);
+            if !file.modes.contains(Modes::LINES) {
+                // A partial line would stay in a file that no longer sends it.
+                return Ok(Turn::Message(state));
+            }
             let Some(extra) = &mut file.extra else {
                 if fresh.is_some() {
                     file.extra = fresh.take();
@@ -125,7 +149,8 @@ impl Pipe {
             };
             if !file.writing_lines {
                 file.writing_lines = true;
-                return Ok(mem::take(&mut extra.line).with_longest(longest));
+                let line = mem::take(&mut extra.line);
+                return Ok(Turn::Lines(line.with_longest(longest)));
             }
             if call.is_nonblocking() {
                 return Err(EAGAIN);

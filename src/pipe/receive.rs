@@ -55,12 +55,6 @@ impl State {
         });
         len.map(|len| len as usize)
     }
-
-    /// Returns whether a task that only a signal has woken must return [`ERESTARTSYS`]: there is no
-    /// message, its file keeps no rest, and the pipe is not destroyed.
-    pub(super) fn has_nothing_for(&mut self, handle: &Handle) -> bool {
-        self.queue.is_empty() && handle.state(self).rest_len() == 0 && !self.is_dead()
-    }
 }
 
 /// Faults in the next `len` bytes of `dest`, after `faults` earlier attempts. Must not be called
@@ -180,7 +174,9 @@ impl<D: Dest> Incoming<D> {
         }
         let mut freed = 1;
         if first < len {
-            state.keep_rest(handle, first, &mut self.memory);
+            if let Err(err) = state.keep_rest(handle, first, &mut self.memory) {
+                return Step::Failed(err);
+            }
             freed = 0;
         }
         state.queue.deliver(record.len);
@@ -219,6 +215,7 @@ impl Pipe {
     /// - [`ERESTARTSYS`]: a signal arrived while the call waited.
     /// - [`EFAULT`]: part of `dest` cannot be written.
     /// - [`ENOMEM`]: there is no memory for the rest of the message.
+    /// - [`EIO`]: an invariant does not hold, which is a bug.
     #[inline]
     pub(crate) fn receive<D: Dest>(
         this: &Arc<Self>,
@@ -253,7 +250,7 @@ impl Pipe {
             && dest.len() > 0
             && !handle.state(&mut state).modes.contains(Modes::EOF);
         if must_wait && !nonblocking() {
-            (state, woken) = self.wait_for_message(state, handle, || false, task)?;
+            (state, woken) = self.wait_for_message(state, Some(handle), task)?;
             if let Some(len) = state.try_take_contiguous(&mut dest, task) {
                 let next = self.next_reader(&mut state, woken);
                 self.finish_receive(state, handle, len, 1);
@@ -281,20 +278,20 @@ impl Pipe {
     ) -> Result<usize> {
         // Declared before the guard: wherever this function returns, the lock is released before
         // the memory of the call is freed.
-        let mut reader = Incoming::new(dest);
+        let mut incoming = Incoming::new(dest);
         let mut state = locked;
         loop {
             state.alive()?;
-            if reader.dest.len() == 0 {
+            if incoming.dest.len() == 0 {
                 return Ok(0);
             }
             let step = if handle.state(&mut state).rest_len() > 0 {
-                reader.take_rest(&mut state, handle, task)
+                incoming.take_rest(&mut state, handle, task)
             } else if state.front_expired() {
                 state = self.drop_expired(state);
                 continue;
             } else {
-                reader.take_front(&mut state, handle, task)
+                incoming.take_front(&mut state, handle, task)
             };
             match step {
                 Step::Received { len, freed } => {
@@ -305,7 +302,10 @@ impl Pipe {
                     if handle.state(&mut state).modes.contains(Modes::EOF) {
                         return Ok(0);
                     }
-                    (state, woken) = self.wait_for_message(state, handle, &nonblocking, task)?;
+                    if nonblocking() {
+                        return Err(EAGAIN);
+                    }
+                    (state, woken) = self.wait_for_message(state, Some(handle), task)?;
                 }
                 Step::Failed(err) => {
                     self.readers.pass_baton(state, woken);
@@ -313,40 +313,41 @@ impl Pipe {
                 }
                 Step::NeedsMemory(len) => {
                     self.readers.pass_baton(state, mem::take(&mut woken));
-                    reader.memory.allocate(len)?;
+                    incoming.memory.allocate(len)?;
                     state = self.state.lock();
                 }
                 Step::NotPresent(len) => {
                     self.readers.pass_baton(state, mem::take(&mut woken));
-                    reader.fault_in(len, task)?;
+                    incoming.fault_in(len, task)?;
                     state = self.state.lock();
                 }
             }
         }
     }
 
-    /// Waits for a message, or for a rest that the file keeps. Returns with the lock held, and
-    /// whether this task was woken for a message that it has not taken yet. The caller checks
-    /// everything again.
+    /// Waits for a message, or for a rest that the file of `rest_of` keeps. Returns with the lock
+    /// held, and whether this task was woken for a message that it has not taken yet. The caller
+    /// checks everything again.
+    ///
+    /// A caller that cannot take a rest must pass [`None`]: it would not end by a signal while the
+    /// file keeps one.
     ///
     /// # Errors
     ///
-    /// - [`EAGAIN`]: the call must not wait.
-    /// - [`ERESTARTSYS`]: a signal arrived while the call waited.
+    /// [`ERESTARTSYS`]: a signal arrived, and there is nothing that the caller can take.
     #[inline]
     pub(super) fn wait_for_message<'a>(
         self: &'a Arc<Self>,
         state: StateGuard<'a, State>,
-        handle: &Handle,
-        nonblocking: impl Fn() -> bool,
+        rest_of: Option<&Handle>,
         task: &CurrentTask,
     ) -> Result<(StateGuard<'a, State>, bool)> {
-        if nonblocking() {
-            return Err(EAGAIN);
-        }
-        let (mut state, woken) = self.readers.sleep(state, task, handle);
-        if !woken && state.has_nothing_for(handle) {
-            return Err(ERESTARTSYS);
+        let (mut state, woken) = self.readers.sleep(state, task, rest_of);
+        if !woken && state.queue.is_empty() && !state.is_dead() {
+            let has_rest = rest_of.is_some_and(|handle| handle.state(&mut state).rest_len() > 0);
+            if !has_rest {
+                return Err(ERESTARTSYS);
+            }
         }
         Ok((state, woken))
     }

@@ -346,7 +346,12 @@ impl Pipe {
                 if received > 0 || handle.state(&mut state).modes.contains(Modes::EOF) {
                     return Ok(received);
                 }
-                (state, woken) = self.wait_for_message(state, handle, &nonblocking, task)?;
+                if nonblocking() {
+                    return Err(EAGAIN);
+                }
+                // In the mode `RECORDS` a file keeps no rest. It may keep one here if its mode was
+                // changed during this call, which cannot take it.
+                (state, woken) = self.wait_for_message(state, None, task)?;
                 continue;
             }
 

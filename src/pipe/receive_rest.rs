@@ -110,22 +110,34 @@ impl State {
     /// Copies the oldest message without its first `first` bytes to `memory`, which must suffice,
     /// and lets the file of `handle` keep it as a rest. Memory that the rest does not need stays in
     /// `memory`.
-    pub(super) fn keep_rest(&mut self, handle: &Handle, first: usize, memory: &mut RestMemory) {
-        let Some((record, pieces)) = self.queue.store().front_message() else {
-            return;
-        };
+    ///
+    /// # Errors
+    ///
+    /// [`EIO`]: there is no such message, or its payload or `memory` is too short, which is a bug.
+    /// The file keeps no rest.
+    pub(super) fn keep_rest(
+        &mut self,
+        handle: &Handle,
+        first: usize,
+        memory: &mut RestMemory,
+    ) -> Result {
+        let (record, pieces) = self.queue.store().front_message().ok_or(EIO)?;
         let len = record.len as usize;
         let left = len.saturating_sub(first);
         let mut segments = memory.segments.take_front(left.div_ceil(SEGMENT_SIZE));
         let places = segments.iter_mut().map(|segment| segment.as_mut_slice());
-        pieces::copy(part(pieces, first..len), places);
+        let copied = pieces::copy(part(pieces, first..len), places);
         let file = handle.state(self);
         if file.extra.is_none() {
             file.extra = memory.extra.take();
         }
-        if let Some(extra) = &mut file.extra {
-            extra.rest = Rest::new(segments, left);
-        }
+        let Some(extra) = file.extra.as_mut().filter(|_| copied == left) else {
+            // The caller frees them without the lock.
+            memory.segments.append(&mut segments);
+            return Err(EIO);
+        };
+        extra.rest = Rest::new(segments, left);
         self.count_rests(1);
+        Ok(())
     }
 }

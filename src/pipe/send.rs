@@ -239,6 +239,7 @@ impl Pipe {
     /// - [`ERESTARTSYS`]: a signal arrived while the call waited.
     /// - [`EFAULT`]: part of the source cannot be read.
     /// - [`ENOMEM`].
+    /// - [`EIO`]: an invariant does not hold, which is a bug.
     #[inline]
     pub(crate) fn send<S: Source>(
         this: &Arc<Self>,
@@ -314,7 +315,7 @@ impl Pipe {
                 return Err(err);
             };
             state = if state.queue.is_full() {
-                self.wait_for_slot(state, handle, &mut message, call)?
+                self.wait_for_slot(state, &mut message, call)?
             } else {
                 let missing = message.take_segments(&mut state);
                 if missing > 0 {
@@ -363,7 +364,6 @@ impl Pipe {
     fn wait_for_slot<'a, S: Source>(
         self: &'a Arc<Self>,
         mut state: StateGuard<'a, State>,
-        handle: &Handle,
         message: &mut Outgoing<S>,
         call: &impl Call,
     ) -> Result<StateGuard<'a, State>> {
@@ -387,7 +387,7 @@ impl Pipe {
             }
             return Ok(self.state.lock());
         }
-        (state, message.woken) = self.writers.sleep(state, current!(), handle);
+        (state, message.woken) = self.writers.sleep(state, current!(), None);
         if !message.woken && state.queue.is_full() && !state.is_dead() {
             return Err(ERESTARTSYS);
         }

@@ -244,7 +244,8 @@ impl Pipe {
     ///
     /// - [`EINVAL`]: `source` is not a sequence of messages with headers.
     /// - [`EMSGSIZE`]: a message is longer than the pipe allows.
-    /// - [`ENODEV`], [`EAGAIN`], [`ERESTARTSYS`], [`EFAULT`] and [`ENOMEM`], as for a message.
+    /// - [`ENODEV`], [`EAGAIN`], [`ERESTARTSYS`], [`EFAULT`], [`ENOMEM`] and [`EIO`], as for a
+    ///   message.
     #[inline]
     pub(crate) fn send_records<S: Source>(
         this: &Arc<Self>,

@@ -45,7 +45,8 @@ use super::{
 ///
 /// ```ignore
 /// use crate::kernel_ext::dev::{
-///     class::{Class, HasNode, Permissions},
+///     class::Class,
+///     device::{HasNode, Permissions},
 ///     region::Region,
 /// };
 /// use kernel::{fmt::{self, Write}, prelude::*, str::Formatter, sync::atomic::Atomic};

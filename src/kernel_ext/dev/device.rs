@@ -91,7 +91,8 @@ impl<T: HasNode + Send + Sync> Devices<T> {
 }
 
 impl<T> Devices<T> {
-    /// Waits for the release of all devices. None may be added any more.
+    /// Waits for the release of all devices. It must be called once, and no device may be added
+    /// afterwards.
     pub(super) fn wait_for_release(&self) {
         // Users of a device, such as readers of its sysfs files, and `CONFIG_DEBUG_KOBJECT_RELEASE`
         // can delay its release. The release function is in this module, so wait for it.
@@ -237,8 +238,8 @@ impl<T: HasNode + Send + Sync> Device<T> {
     ///
     /// # Safety
     ///
-    /// `class` must be registered, and `cache` must not be dropped before
-    /// [`Devices::wait_for_release`] of `devices` has returned.
+    /// `class` must be registered. `class` and `cache` must stay so until
+    /// [`Devices::wait_for_release`] of `devices` has returned, which must not have been called.
     pub(super) unsafe fn add(
         class: NonNull<bindings::class>,
         devices: &Arc<Devices<T>>,
@@ -258,7 +259,8 @@ impl<T: HasNode + Send + Sync> Device<T> {
         devices.alive.fetch_add(1, Full);
         let device = KBox::into_raw(device);
         // SAFETY: `device` was just allocated and has no other users. From `device_initialize`
-        // on, only its release function frees it.
+        // on, only its release function frees it. `device` holds a reference to `devices`, so
+        // `device_type` outlives it.
         let raw = unsafe {
             let raw = (*device).raw.get();
             bindings::device_initialize(raw);

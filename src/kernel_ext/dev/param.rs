@@ -161,7 +161,10 @@ macro_rules! mode_parameter {
         static $name: $crate::kernel_ext::dev::param::ModeParam =
             $crate::kernel_ext::dev::param::ModeParam::new($default);
 
-        #[allow(unsafe_code)]
+        #[allow(
+            unsafe_code,
+            reason = "the sections that hold parameters are unsafe attributes"
+        )]
         const _: () = {
             use $crate::kernel_ext::dev::param::{
                 bytes,

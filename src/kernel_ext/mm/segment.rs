@@ -28,7 +28,7 @@ use crate::kernel_ext::layout::GFP_NORETRY;
 
 // Segments keep the permanent kernel address of a page, which highmem pages do not have.
 #[cfg(CONFIG_HIGHMEM)]
-compile_error!("kmsgpipe cannot be built for kernels with high memory");
+compile_error!("segments need a kernel without high memory (CONFIG_HIGHMEM=n)");
 
 /// Size of a segment in bytes.
 pub(crate) const SEGMENT_SIZE: usize = PAGE_SIZE;

@@ -2,9 +2,9 @@
 
 //! Lock type of the state that waiters wait for.
 //!
-//! It is a mutex, because a copy of up to 1 MiB may be made with it held, and the holder of a mutex
-//! can be preempted. To build with a spinlock instead, re-export `new_spinlock`, `SpinLock` and
-//! `SpinLockGuard` under these names; `docs/performance.md` has the cost.
+//! It is a mutex, because long copies may be made with it held, and the holder of a mutex can be
+//! preempted. To build with a spinlock instead, re-export `new_spinlock`, `SpinLock` and
+//! `SpinLockGuard` under these names.
 //!
 //! # Examples
 //!

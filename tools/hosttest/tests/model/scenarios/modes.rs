@@ -186,3 +186,27 @@ fn the_end_of_a_pipe_ends_writes_of_lines() {
         bench.dead();
     });
 }
+
+#[test]
+fn no_line_stays_in_a_file_that_has_left_the_mode() {
+    model::check("no_line_stays_in_a_file_that_has_left_the_mode", 2, || {
+        let bench = Bench::new(4, b"");
+        let file = Opened::new(&bench, Modes::LINES);
+        for text in [&b"a\n"[..], b"b"] {
+            let (file, user) = (file.clone(), bench.user());
+            model::spawn(move || assert_eq!(file.write(text, &user), Ok(text.len())));
+        }
+        let left = model::spawn({
+            let file = file.clone();
+            move || file.pipe.set_modes(&file.handle, Modes::NONE, || ())
+        });
+        model::join();
+        let view = file.pipe.show(&file.handle);
+        match left.result() {
+            Some(Ok(())) => assert_eq!((view.modes, view.line), (Modes::NONE, 0)),
+            Some(Err(EBUSY)) => assert_eq!(view.modes, Modes::LINES),
+            other => panic!("{other:?}"),
+        }
+        file.close();
+    });
+}

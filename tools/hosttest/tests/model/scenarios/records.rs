@@ -197,3 +197,38 @@ fn the_end_of_a_pipe_ends_a_write_of_several() {
         bench.dead();
     });
 }
+
+#[test]
+fn a_signal_ends_a_read_of_records_beside_a_rest() {
+    model::check("a_signal_ends_a_read_of_records_beside_a_rest", 2, || {
+        let (bench, file) = bench(2);
+        let hit = model::spawn({
+            let file = file.clone();
+            move || file.read(200)
+        });
+        let (id, user) = (hit.id(), bench.user());
+        let mut plain = file.clone();
+        plain.records = false;
+        model::spawn(move || {
+            assert_eq!(
+                plain.pipe.set_modes(&plain.handle, Modes::NONE, || ()),
+                Ok(())
+            );
+            assert_eq!(plain.write(b"aa", &user), Ok(2));
+            // It leaves a rest, unless the other reader has the message.
+            let mut dest = IovIterDest::new(1, plain.behaviour);
+            let first = Pipe::receive(&plain.pipe, &plain.handle, &mut dest, || true);
+            assert!(matches!(first, Ok(1) | Err(EAGAIN)));
+            model::signal(id);
+        });
+        model::join();
+        match hit.result() {
+            Some(Ok(bytes)) => assert_eq!(tags(&bytes), b"a"),
+            Some(Err(ERESTARTSYS)) => {
+                assert_eq!(file.pipe.show(&file.handle).rest, 1);
+            }
+            other => panic!("{other:?}"),
+        }
+        file.close();
+    });
+}
