@@ -11,6 +11,7 @@ pub(crate) mod message;
 pub(crate) mod queue;
 mod queue_tests;
 pub(crate) mod store;
+mod store_tests;
 pub(crate) mod stream;
 pub(crate) mod walk;
 pub(crate) mod wire;

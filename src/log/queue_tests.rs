@@ -492,6 +492,19 @@ mod tests {
         Ok(())
     }
 
+    #[test]
+    fn expiry_stops_after_a_mebibyte() -> Result {
+        const QUARTER: u32 = 1 << 18;
+
+        let mut queue = queue(QUARTER, 8)?;
+        for _ in 0..6 {
+            push(&mut queue, QUARTER)?;
+        }
+        assert_eq!(queue.expire(u64::MAX, 8), 4);
+        assert_eq!(queue.expire(u64::MAX, 8), 2);
+        Ok(())
+    }
+
     /// Reads the next message of the cursor, `step` bytes at a time, and returns its length. It
     /// must be message `seq`.
     fn cursor(queue: &mut Queue, seq: u64, step: usize) -> Option<u32> {

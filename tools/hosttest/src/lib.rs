@@ -49,6 +49,9 @@ mod log {
     #[path = "../../../src/log/store.rs"]
     #[rustfmt::skip]
     pub(crate) mod store;
+    #[path = "../../../src/log/store_tests.rs"]
+    #[rustfmt::skip]
+    mod store_tests;
     #[path = "../../../src/log/stream.rs"]
     #[rustfmt::skip]
     pub(crate) mod stream;

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tests of [`Store`](super::store::Store): messages that are written and read in place, and walks.
+
+#[kernel::macros::kunit_tests(kmsgpipe_store)]
+mod tests {
+    use kernel::prelude::*;
+
+    use crate::{
+        kernel_ext::mm::segment::{
+            Segment,
+            SEGMENT_SIZE, //
+        },
+        log::{
+            counters::Tally,
+            message::{
+                Record,
+                Stamp, //
+            },
+            store::Store,
+            stream::Segments,
+            walk::Run, //
+        }, //
+    };
+
+    /// Returns the record of message `seq`, which has `len` bytes.
+    fn record(seq: u64, len: usize) -> Record {
+        Record {
+            stamp: Stamp {
+                monotonic: seq,
+                realtime: 0,
+            },
+            len: len as u32,
+            ..Record::default()
+        }
+    }
+
+    /// Stores message `seq` with `len` bytes on the slow path, each of the value `seq`.
+    fn push(store: &mut Store, seq: u64, len: usize) -> Result {
+        let mut fresh = Segments::new();
+        for _ in 0..store.provide(&mut fresh, len) {
+            fresh.push_back(Segment::new()?);
+        }
+        let stored = store.push(&record(seq, len), &mut fresh, |piece| {
+            piece.fill(seq as u8);
+            true
+        });
+        stored.then_some(()).ok_or(EINVAL)
+    }
+
+    #[test]
+    fn staged_messages_are_stored_by_a_commit() -> Result {
+        let mut store = Store::new();
+        let messages = || [(3, [1; 8]), (8, [2; 8]), (1, [3; 8])].into_iter();
+        let stage = |store: &mut Store, limit| {
+            let all = messages();
+            let mut run = Run::NONE;
+            for (len, payload) in all.take(limit) {
+                let one = store.stage(&record(9, 0), 1, [(len, &payload[..])].into_iter());
+                store.commit(one);
+                run.merge(one);
+            }
+            run
+        };
+        // There is no segment yet.
+        assert_eq!(stage(&mut store, 3), Run::NONE);
+        push(&mut store, 1, 8)?;
+        let run = stage(&mut store, 2);
+        assert_eq!(run.tally, Tally { msgs: 2, bytes: 11 });
+        assert_eq!(run.span, 16);
+        assert_eq!(store.depth(), Tally { msgs: 3, bytes: 19 });
+
+        // All messages of one call, at most as many as are wanted.
+        let payloads = [[1; 8], [2; 8], [3; 8]];
+        let all = || {
+            [3, 8, 1]
+                .into_iter()
+                .zip(payloads.iter().map(|payload| &payload[..]))
+        };
+        assert_eq!(store.stage(&record(9, 0), 2, all()).tally.msgs, 2);
+        let run = store.stage(&record(9, 0), 9, all());
+        assert_eq!(run.tally, Tally { msgs: 3, bytes: 12 });
+        // Nothing is stored before the commit.
+        assert_eq!(store.depth(), Tally { msgs: 3, bytes: 19 });
+        store.commit(run);
+        assert_eq!(store.depth(), Tally { msgs: 6, bytes: 31 });
+        Ok(())
+    }
+
+    #[test]
+    fn walks_return_each_message_with_its_payload() -> Result {
+        // The payloads of the third and the fifth message are in two segments.
+        let lens = [5, 4000, 300, 16, SEGMENT_SIZE, 1];
+        let mut store = Store::new();
+        for (seq, len) in lens.into_iter().enumerate() {
+            push(&mut store, seq as u64, len)?;
+        }
+        let mut walk = store.walk();
+        for (seq, len) in lens.into_iter().enumerate() {
+            assert_eq!(walk.record(), Some(record(seq as u64, len)));
+            let mut bytes = 0;
+            for piece in walk.payload() {
+                assert!(piece.iter().all(|byte| *byte == seq as u8));
+                bytes += piece.len();
+            }
+            assert_eq!(bytes, len);
+        }
+        assert_eq!(walk.record(), None);
+
+        // Those in the first segment only.
+        let mut seen = Run::NONE;
+        for (seq, (packed, padded)) in store.contiguous_messages().enumerate() {
+            let found = Record::decode(packed);
+            assert_eq!(found, record(seq as u64, found.len as usize));
+            assert_eq!(padded.len(), (found.len as usize).next_multiple_of(8));
+            seen.merge(Run {
+                span: padded.len(),
+                ..Run::one(found.len)
+            });
+        }
+        assert_eq!(
+            seen.tally,
+            Tally {
+                msgs: 2,
+                bytes: 4005
+            }
+        );
+        assert_eq!(seen.span, 4008);
+        store.pop_contiguous_run(seen);
+        assert_eq!(store.front(), Some(record(2, 300)));
+        Ok(())
+    }
+
+    #[test]
+    fn the_only_message_leaves_an_empty_store() -> Result {
+        let mut store = Store::new();
+        push(&mut store, 1, 1000)?;
+        assert!(store.front_contiguous().is_some());
+        store.pop_only();
+        assert_eq!(store.depth(), Tally::NONE);
+        assert_eq!(store.payload_span(), 0);
+        assert_eq!(store.front(), None);
+        // The whole segment is free again.
+        assert_eq!(store.provide(&mut Segments::new(), SEGMENT_SIZE), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn the_last_message_frees_the_start_of_its_segment() -> Result {
+        let mut store = Store::new();
+        push(&mut store, 1, 1000)?;
+        push(&mut store, 2, 1000)?;
+        store.pop(1000);
+        store.pop(1000);
+        assert_eq!(store.provide(&mut Segments::new(), SEGMENT_SIZE), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn a_segment_is_released_with_its_last_byte() -> Result {
+        let mut store = Store::new();
+        push(&mut store, 1, SEGMENT_SIZE)?;
+        push(&mut store, 2, SEGMENT_SIZE)?;
+        assert_eq!((store.segments(), store.spare_segments()), (3, 0));
+        store.pop(SEGMENT_SIZE as u32);
+        assert_eq!((store.segments(), store.spare_segments()), (2, 1));
+        Ok(())
+    }
+
+    #[test]
+    fn a_cursor_keeps_the_segments_that_it_has_not_passed() -> Result {
+        let mut store = Store::new();
+        push(&mut store, 1, SEGMENT_SIZE + 1)?;
+        store.cursor_begin();
+        store.pop(SEGMENT_SIZE as u32 + 1);
+        // The cursor has both segments of the payload, and that of the record.
+        assert_eq!((store.segments(), store.spare_segments()), (0, 0));
+        assert_eq!(store.cursor_end().len(), 3);
+        Ok(())
+    }
+}
