@@ -13,7 +13,8 @@
 /* The default length. */
 #define MOST 256
 
-static const size_t lengths[] = {
+/* volatile, because the compiler would warn of constants that exceed the buffer. */
+static const volatile size_t lengths[] = {
 	1, MOST - 1, MOST, MOST + 1, 1UL << 31, UINT32_MAX, 1UL << 32, 1UL << 63, SIZE_MAX,
 };
 
@@ -62,7 +63,7 @@ TEST_F(own, segment_counts_at_their_bounds)
 {
 	static struct iovec pieces[IOV_MAX + 1];
 	static char bytes[MOST], read_back[MOST];
-	/* volatile, as the compiler would warn of such constants. */
+	/* volatile, because the compiler would warn of such constants. */
 	static const volatile int too_many[] = { IOV_MAX + 1, INT_MAX, INT_MIN, -1 };
 	size_t i;
 

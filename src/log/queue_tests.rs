@@ -493,6 +493,16 @@ mod tests {
     }
 
     #[test]
+    fn the_only_message_is_delivered_at_once() -> Result {
+        let mut queue = queue(16, 1)?;
+        push(&mut queue, 7)?;
+        queue.deliver_only();
+        assert!(queue.is_empty());
+        assert_eq!(queue.counters().dequeued, tally(1, 7));
+        Ok(())
+    }
+
+    #[test]
     fn expiry_stops_after_a_mebibyte() -> Result {
         const QUARTER: u32 = 1 << 18;
 
