@@ -4,6 +4,7 @@
 //! sequences of byte slices.
 
 pub(crate) mod chain;
+mod chain_tests;
 pub(crate) mod pieces;
 pub(crate) mod segment;
 pub(crate) mod words;

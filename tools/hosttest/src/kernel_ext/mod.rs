@@ -7,6 +7,9 @@ pub(crate) mod mm {
     #[path = "../../../../src/kernel_ext/mm/chain.rs"]
     #[rustfmt::skip]
     pub(crate) mod chain;
+    #[path = "../../../../src/kernel_ext/mm/chain_tests.rs"]
+    #[rustfmt::skip]
+    mod chain_tests;
     #[path = "../../../../src/kernel_ext/mm/pieces.rs"]
     #[rustfmt::skip]
     pub(crate) mod pieces;
