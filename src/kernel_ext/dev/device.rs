@@ -120,6 +120,31 @@ pub(crate) struct Permissions {
 }
 
 /// Data of a device that describes its node. The description never changes.
+///
+/// # Examples
+///
+/// [`Class::add`](super::class::Class::add) adds a device with such data.
+///
+/// ```ignore
+/// use crate::kernel_ext::dev::device::{HasNode, Permissions};
+/// use kernel::{fmt, prelude::*, str::Formatter};
+///
+/// struct Counter {
+///     number: u32,
+///     owner: u32,
+/// }
+///
+/// impl HasNode for Counter {
+///     fn permissions(&self) -> Permissions {
+///         Permissions { mode: 0o600, uid: self.owner, gid: 0 }
+///     }
+///
+///     // The node is `/dev/counters/NUMBER`. devtmpfs creates the directory.
+///     fn write_node_name(&self, f: &mut Formatter<'_>) -> fmt::Result {
+///         write!(f, "counters/{}", self.number)
+///     }
+/// }
+/// ```
 pub(crate) trait HasNode {
     /// Returns the owner and the permissions of the node.
     fn permissions(&self) -> Permissions;
@@ -219,6 +244,21 @@ impl<T: HasNode + 'static> ClassDevice<T> {
 /// # Invariants
 ///
 /// The pointer comes from [`Device::add`], and the device is registered.
+///
+/// # Examples
+///
+/// `Counter` is the data in the example of [`HasNode`].
+///
+/// ```ignore
+/// use crate::kernel_ext::dev::{class::Class, device::Device, region::Region};
+///
+/// let class: Class<Counter> = Class::new(c"counter", &[])?;
+/// let region = Region::new(c"counter", 8)?;
+/// let data = Counter { number: 7, owner: 0 };
+/// let device: Device<Counter> = class.add(c"counter7", region.number(7)?, data)?;
+/// // Removes `/sys/class/counter/counter7` and `/dev/counters/7`.
+/// drop(device);
+/// ```
 pub(crate) struct Device<T: 'static>(NonNull<ClassDevice<T>>);
 
 // SAFETY: A device may be removed by any thread. Attributes access its data by shared reference

@@ -28,6 +28,21 @@ use crate::kernel_ext::layout::{
 /// # Safety
 ///
 /// `pipe` must be valid. Its mutex must be held, or it must have no other users.
+///
+/// # Examples
+///
+/// ```ignore
+/// // SAFETY: These are the arguments of a `splice_read` call for `file`.
+/// let ret = unsafe { bindings::copy_splice_read(file, pos, pipe, len, flags) };
+/// // `needed` is the length of the next message.
+/// //
+/// // SAFETY: The caller of `splice_read` holds the mutex of the pipe.
+/// if ret == EMSGSIZE.to_errno() as isize && unsafe { splice::has_room_later(pipe, len, needed) } {
+///     // The message will fit once the pipe is empty.
+///     return EAGAIN.to_errno() as isize;
+/// }
+/// ret
+/// ```
 pub(super) unsafe fn has_room_later(
     pipe: *const bindings::pipe_inode_info,
     len: usize,
