@@ -48,7 +48,7 @@ use crate::{
     kernel_ext::{
         compat,
         dev::{
-            chrdev::Opened,
+            chrdev::CdevRegistration,
             class::{
                 Class,
                 Commands, //
@@ -106,7 +106,7 @@ struct Kmsgpipe {
     _stats: StatsFile,
     _debug: PipesDir,
     // After these are dropped, no task can open or create a pipe.
-    _opened: Opened<OpenPipe>,
+    _cdev: CdevRegistration<OpenPipe>,
     _commands: Commands<Arc<Pipe>>,
     // Dropping it destroys all pipes. No file is open by then: each holds a reference to the
     // module.
@@ -153,7 +153,7 @@ impl kernel::Module for Kmsgpipe {
         let class = Arc::new(Class::new(c"kmsgpipe", &sysfs::ATTRIBUTES)?, GFP_KERNEL)?;
         let region = Arc::new(Region::new(c"kmsgpipe", PIPES_MAX)?, GFP_KERNEL)?;
         let all = RegistryGuard::publish(max_bytes, class.clone(), region.clone())?;
-        let opened = Opened::new(region)?;
+        let cdev = CdevRegistration::new(region)?;
         for _ in 0..pipes {
             registry::create(&spec)?;
         }
@@ -162,7 +162,7 @@ impl kernel::Module for Kmsgpipe {
         registry::warn_of_foreign_nodes(pipes);
         Ok(Self {
             _stats: stats,
-            _opened: opened,
+            _cdev: cdev,
             _commands: commands,
             _pipes: all,
             // An open file in it holds a reference to the module, so no later step may fail.

@@ -59,7 +59,7 @@ impl OpenFile<OpenPipe> {
     ///
     /// Those of [`Pipe::set_modes`].
     pub(crate) fn set_modes(&self, file: &File, modes: Modes) -> Result {
-        let switch = || self.answer_framed(file, modes.contains(Modes::RECORDS));
+        let switch = || self.set_framed(file, modes.contains(Modes::RECORDS));
         self.pipe.set_modes(&self.handle, modes, switch)
     }
 }

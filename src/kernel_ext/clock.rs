@@ -75,7 +75,7 @@ fn offset(_task: &CurrentTask) -> (i64, i64) {
 }
 
 /// Returns the offset of `CLOCK_MONOTONIC` in the time namespace of `task`, in nanoseconds.
-pub(super) fn ahead(task: &CurrentTask) -> i64 {
+pub(super) fn monotonic_offset(task: &CurrentTask) -> i64 {
     let (sec, nsec) = offset(task);
     sec.saturating_mul(NSEC_PER_SEC).saturating_add(nsec)
 }

@@ -41,17 +41,17 @@ use super::clock;
 /// ```
 pub(crate) struct View<'a> {
     /// The task is in the initial user namespace, so ids need no translation.
-    users_alike: bool,
+    in_initial_user_ns: bool,
     /// The task is in the initial pid namespace.
-    pids_alike: bool,
+    in_initial_pid_ns: bool,
     /// Offset of `CLOCK_MONOTONIC` in its time namespace, in nanoseconds.
-    ahead: i64,
+    monotonic_offset: i64,
     _task: PhantomData<&'a CurrentTask>,
 }
 
 /// Returns whether `task` is in the initial user namespace.
 #[inline(always)]
-fn users_alike(task: &CurrentTask) -> bool {
+fn in_initial_user_ns(task: &CurrentTask) -> bool {
     // SAFETY: `task` is the current task, so it is valid. Only the task itself changes its `cred`,
     // to which it holds a reference. A `struct cred` always has a user namespace.
     let users = unsafe { (*(*task.as_ptr()).cred).user_ns };
@@ -60,7 +60,7 @@ fn users_alike(task: &CurrentTask) -> bool {
 
 /// Returns whether `task` is in the initial pid namespace, the only one with level 0.
 #[inline(always)]
-fn pids_alike(task: &CurrentTask) -> bool {
+fn in_initial_pid_ns(task: &CurrentTask) -> bool {
     // SAFETY: `task` is the current task, so it is valid. It holds a reference to its `struct pid`
     // while it runs. The level of a `struct pid` never changes.
     unsafe { (*(*task.as_ptr()).thread_pid).level == 0 }
@@ -70,9 +70,9 @@ impl View<'static> {
     /// View of a task in the initial namespaces, which translates nothing.
     // INVARIANT: This is `View::INITIAL`.
     pub(crate) const INITIAL: Self = Self {
-        users_alike: true,
-        pids_alike: true,
-        ahead: 0,
+        in_initial_user_ns: true,
+        in_initial_pid_ns: true,
+        monotonic_offset: 0,
         _task: PhantomData,
     };
 }
@@ -82,9 +82,9 @@ impl<'a> View<'a> {
     pub(crate) fn of(task: &'a CurrentTask) -> Self {
         // INVARIANT: The view borrows from `task`, the current task.
         Self {
-            users_alike: users_alike(task),
-            pids_alike: pids_alike(task),
-            ahead: clock::ahead(task),
+            in_initial_user_ns: in_initial_user_ns(task),
+            in_initial_pid_ns: in_initial_pid_ns(task),
+            monotonic_offset: clock::monotonic_offset(task),
             _task: PhantomData,
         }
     }
@@ -92,14 +92,14 @@ impl<'a> View<'a> {
     /// Returns whether the view of `task` is [`View::INITIAL`].
     #[inline(always)]
     pub(crate) fn is_initial_for(task: &CurrentTask) -> bool {
-        users_alike(task) && pids_alike(task) && clock::is_initial_for(task)
+        in_initial_user_ns(task) && in_initial_pid_ns(task) && clock::is_initial_for(task)
     }
 
     /// Translates a kernel user id. An id without a mapping in the user namespace of the task
     /// becomes the overflow id.
     #[inline]
     pub(crate) fn uid(&self, uid: u32) -> u32 {
-        if self.users_alike {
+        if self.in_initial_user_ns {
             uid
         } else {
             uid_for_current(uid)
@@ -110,7 +110,7 @@ impl<'a> View<'a> {
     /// becomes the overflow id.
     #[inline]
     pub(crate) fn gid(&self, gid: u32) -> u32 {
-        if self.users_alike {
+        if self.in_initial_user_ns {
             gid
         } else {
             gid_for_current(gid)
@@ -121,7 +121,7 @@ impl<'a> View<'a> {
     /// process may be gone and its number reused.
     #[inline]
     pub(crate) fn pid(&self, pid: u32) -> u32 {
-        if self.pids_alike {
+        if self.in_initial_pid_ns {
             pid
         } else {
             0
@@ -132,7 +132,7 @@ impl<'a> View<'a> {
     /// task. Saturates at zero.
     #[inline]
     pub(crate) fn monotonic(&self, monotonic: u64) -> u64 {
-        monotonic.saturating_add_signed(self.ahead)
+        monotonic.saturating_add_signed(self.monotonic_offset)
     }
 }
 

@@ -9,9 +9,9 @@
 //! module can be unloaded while its device is open. It has neither poll nor splice nor fasync, and
 //! opens a device by walking the list of all misc devices under a mutex that they share.
 //!
-//! [`Opened`] looks devices up by number. It starts from the file operations of the crate and adds
-//! what they lack. That includes `read` and `write`: the kernel prefers them for `read(2)` and
-//! `write(2)`, and needs neither an I/O vector nor a `struct kiocb` for such a call. In-kernel
+//! [`CdevRegistration`] looks devices up by number. It starts from the file operations of the crate
+//! and adds what they lack. That includes `read` and `write`: the kernel prefers them for `read(2)`
+//! and `write(2)`, and needs neither an I/O vector nor a `struct kiocb` for such a call. In-kernel
 //! users (`kernel_read`, as in 9p with `trans=fd`) reject files that have both kinds.
 
 use core::{
@@ -80,7 +80,7 @@ use super::{
 /// ```ignore
 /// use crate::kernel_ext::{
 ///     compat,
-///     dev::{chrdev::{OpenFile, Opened, StreamDevice}, region::Region},
+///     dev::{chrdev::{CdevRegistration, OpenFile, StreamDevice}, region::Region},
 ///     sync::notify::{events, Notifier},
 ///     uaccess::{call::Call, nofault::Dest, user::{UserDest, UserSource}},
 /// };
@@ -153,8 +153,8 @@ use super::{
 /// }
 ///
 /// let region = Arc::new(Region::new(c"counter", 1)?, GFP_KERNEL)?;
-/// // The device can be opened until `opened` is dropped.
-/// let opened = Opened::<OpenCounter>::new(region)?;
+/// // The device can be opened until `registration` is dropped.
+/// let registration = CdevRegistration::<OpenCounter>::new(region)?;
 /// ```
 pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + Sync {
     /// Module with the code of this type. An open file holds a reference to it.
@@ -169,7 +169,7 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
 
     /// Returns whether a file that was just opened is in framed mode, in which
     /// [`StreamDevice::read_framed`] and [`StreamDevice::write_framed`] handle all reads and
-    /// writes. [`OpenFile::answer_framed`] changes the mode later.
+    /// writes. [`OpenFile::set_framed`] changes the mode later.
     fn is_framed(&self) -> bool;
 
     /// Handles all reads of a file in framed mode.
@@ -226,11 +226,11 @@ unsafe impl<T: Sync> Sync for OpenFile<T> {}
 impl<T: StreamDevice> OpenFile<T> {
     /// Switches framed mode of `file` on or off, from the next call on. `file` must hold this
     /// object, otherwise nothing happens. A call that runs concurrently may see either mode.
-    pub(crate) fn answer_framed(&self, file: &File, framed: bool) {
+    pub(crate) fn set_framed(&self, file: &File, framed: bool) {
         let fops = if framed {
-            Opened::<T>::FRAMED
+            CdevRegistration::<T>::FRAMED
         } else {
-            Opened::<T>::FOPS
+            CdevRegistration::<T>::FOPS
         };
         let file = file.as_ptr();
         // SAFETY: `file` is valid, and its private data does not change after it was opened.
@@ -238,9 +238,9 @@ impl<T: StreamDevice> OpenFile<T> {
         if !ptr::eq(held.cast_const().cast(), self) {
             return;
         }
-        // SAFETY: `file` is valid. It holds this object, so `Opened::<T>::open` has opened it. Both
-        // tables of operations are for such files: they have the same owner and expect the same
-        // private data. Both are constants, so a concurrent call may use either.
+        // SAFETY: `file` is valid. It holds this object, so `CdevRegistration::<T>::open` has
+        // opened it. Both tables of operations are for such files: they have the same owner and
+        // expect the same private data. Both are constants, so a concurrent call may use either.
         // `snd_card_disconnect` replaces `f_op` of an open file in the same way.
         unsafe { (&raw mut (*file).f_op).write_volatile(fops) };
     }
@@ -272,12 +272,12 @@ fn to_ret(result: Result<usize>) -> isize {
     }
 }
 
-/// Lets the devices of a [`Region`] be opened as a `T` until it is dropped.
+/// Registration of a cdev. Until it is dropped, the devices of a [`Region`] can be opened as a `T`.
 ///
 /// # Invariants
 ///
 /// `cdev` is added for the numbers of the region.
-pub(crate) struct Opened<T> {
+pub(crate) struct CdevRegistration<T> {
     cdev: NonNull<bindings::cdev>,
     // Dropped after `drop` has removed the cdev: only then may the numbers be freed.
     _region: Arc<Region>,
@@ -285,12 +285,12 @@ pub(crate) struct Opened<T> {
 }
 
 // SAFETY: A cdev may be removed by any thread.
-unsafe impl<T> Send for Opened<T> {}
+unsafe impl<T> Send for CdevRegistration<T> {}
 
 // SAFETY: No method takes a shared reference.
-unsafe impl<T> Sync for Opened<T> {}
+unsafe impl<T> Sync for CdevRegistration<T> {}
 
-impl<T: StreamDevice> Opened<T> {
+impl<T: StreamDevice> CdevRegistration<T> {
     /// File operations of the crate, with what they lack.
     const FOPS: &'static bindings::file_operations = &{
         let stock = MiscDeviceOptions { name: c"" }.into_raw::<T>().fops;
@@ -570,7 +570,7 @@ impl<T: StreamDevice> Opened<T> {
     }
 }
 
-impl<T> Drop for Opened<T> {
+impl<T> Drop for CdevRegistration<T> {
     fn drop(&mut self) {
         // SAFETY: By the type invariants `cdev` is added. It is not used after this. Open files
         // hold separate references to it and to the module.
