@@ -9,7 +9,7 @@ use kernel::seq_file::{
 };
 
 use super::listing::{
-    Line,
+    LineFormat,
     Pipes, //
 };
 use crate::{
@@ -18,19 +18,19 @@ use crate::{
 };
 
 /// The debugfs directory. Dropping it removes it, and waits for reads that are in progress.
-pub(crate) type PipesDir = ListDir<Pipes<Internals>>;
+pub(crate) type PipesDir = ListDir<Pipes<DebugLine>>;
 
 /// The debug state of a pipe, as one line. It contains no payload.
-pub(crate) struct Internals;
+pub(crate) struct DebugLine;
 
-impl Line for Internals {
+impl LineFormat for DebugLine {
     fn write(pipe: &Pipe, file: &SeqFile) {
         let snapshot = pipe.snapshot();
-        let internals = snapshot.internals;
+        let debug = snapshot.debug;
         let (head_seq, tail_seq, age) = match snapshot.head {
             Some(head) => {
                 let age = snapshot.now.saturating_sub(head.stamp.monotonic);
-                (snapshot.first_seq, internals.last_seq, age)
+                (snapshot.first_seq, debug.last_seq, age)
             }
             None => (0, 0, 0),
         };
@@ -42,12 +42,12 @@ impl Line for Internals {
             ("head_seq", head_seq),
             ("tail_seq", tail_seq),
             ("oldest_age_ns", age),
-            ("segments", internals.segments as u64),
-            ("spare_segments", internals.spare_segments as u64),
-            ("polled", internals.watched.into()),
-            ("dumping", internals.dumping.into()),
-            ("sweeper_armed", internals.sweeping.into()),
-            ("rests", internals.rests.into()),
+            ("segments", debug.segments as u64),
+            ("spare_segments", debug.spare_segments as u64),
+            ("polled", debug.watched.into()),
+            ("dumping", debug.dumping.into()),
+            ("sweeper_armed", debug.sweeping.into()),
+            ("rests", debug.rests.into()),
         ] {
             seq_print!(file, " {key}={value}");
         }

@@ -17,8 +17,8 @@ use crate::{
     pipe::Pipe, //
 };
 
-/// A format for the line of a pipe.
-pub(crate) trait Line: 'static {
+/// A format for the lines of pipes.
+pub(crate) trait LineFormat: 'static {
     /// Writes the line of a pipe.
     fn write(pipe: &Pipe, file: &SeqFile);
 }
@@ -26,7 +26,7 @@ pub(crate) trait Line: 'static {
 /// All pipes, ordered by number, each with a line in the format `L`.
 pub(crate) struct Pipes<L>(PhantomData<L>);
 
-impl<L: Line> List for Pipes<L> {
+impl<L: LineFormat> List for Pipes<L> {
     type Item = Arc<Pipe>;
 
     fn at_or_after(number: u32) -> Option<Arc<Pipe>> {

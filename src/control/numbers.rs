@@ -71,7 +71,7 @@ mod tests {
     const COUNT: u32 = 100;
 
     #[test]
-    fn each_is_taken_before_one_is_taken_again() -> Result {
+    fn a_number_is_reused_after_all_others() -> Result {
         let mut numbers = Numbers::new(COUNT)?;
         assert_eq!(numbers.take(), Some(0));
         for _ in 0..3 {
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn those_in_use_are_stepped_over() -> Result {
+    fn take_skips_numbers_in_use() -> Result {
         let mut numbers = Numbers::new(COUNT)?;
         for number in 0..COUNT {
             assert_eq!(numbers.take(), Some(number));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_only_one_is_taken_again_and_again() -> Result {
+    fn take_returns_the_only_free_number() -> Result {
         let mut numbers = Numbers::new(COUNT)?;
         while numbers.take().is_some() {}
         for number in [5, 5, COUNT - 1, COUNT - 1, 0] {
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_at_least_one() {
+    fn an_allocator_of_no_numbers_is_refused() {
         assert!(Numbers::new(0).is_err());
     }
 }

@@ -11,7 +11,7 @@ use kernel::{
 };
 
 use super::listing::{
-    Line,
+    LineFormat,
     Pipes, //
 };
 
@@ -21,12 +21,12 @@ use crate::{
 };
 
 /// The file in `/proc`. Dropping it removes it, and waits for reads that are in progress.
-pub(crate) type StatsFile = ListFile<Pipes<Stats>>;
+pub(crate) type StatsFile = ListFile<Pipes<StatsLine>>;
 
 /// The statistics of a pipe, as one line in the format of the specification.
-pub(crate) struct Stats;
+pub(crate) struct StatsLine;
 
-impl Line for Stats {
+impl LineFormat for StatsLine {
     fn write(pipe: &Pipe, file: &SeqFile) {
         let snapshot = pipe.snapshot();
         seq_print!(

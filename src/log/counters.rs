@@ -105,19 +105,19 @@ impl RawCounters {
     #[inline]
     pub(crate) fn count_enqueued(&mut self, len: usize, depth: Tally) {
         self.enqueued.add(len);
-        self.reach(depth);
+        self.update_peak(depth);
     }
 
     /// Counts the messages of `arrived` that were accepted, after which `depth` is queued.
     #[inline]
     pub(crate) fn count_enqueued_all(&mut self, arrived: Tally, depth: Tally) {
         self.enqueued.merge(arrived);
-        self.reach(depth);
+        self.update_peak(depth);
     }
 
     /// Raises the peak to `depth` where that is larger.
     #[inline(always)]
-    fn reach(&mut self, depth: Tally) {
+    fn update_peak(&mut self, depth: Tally) {
         if depth.msgs > self.peak.msgs {
             self.peak.msgs = depth.msgs;
         }
@@ -127,12 +127,12 @@ impl RawCounters {
     }
 
     /// Counts a message of `len` bytes that expired.
-    pub(crate) fn expire(&mut self, len: usize) {
+    pub(crate) fn count_expired(&mut self, len: usize) {
         self.expired.add(len);
     }
 
     /// Counts the messages of `depth` as dropped.
-    pub(crate) fn drop_all(&mut self, depth: Tally) {
+    pub(crate) fn count_dropped(&mut self, depth: Tally) {
         self.dropped.merge(depth);
     }
 }

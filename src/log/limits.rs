@@ -90,7 +90,7 @@ mod tests {
     const ANY: u64 = u64::MAX;
 
     #[test]
-    fn bounds_of_each_limit() {
+    fn a_limit_out_of_its_bounds_is_refused() {
         for (msg_size, max_msgs, expected) in [
             (0, 1, Some(Refusal::MsgSize)),
             (1, 1, None),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn bound_of_their_product() {
+    fn a_product_above_max_bytes_is_refused() {
         assert_eq!(Limits::new(256, 128, 32767).err(), Some(Refusal::Product));
         assert_eq!(Limits::new(256, 128, 32768).map(|l| l.bytes()), Ok(32768));
         let largest = Limits::new(MSG_SIZE_MAX, MAX_MSGS_MAX, ANY).map(|l| l.bytes());

@@ -37,7 +37,7 @@ pub(crate) struct Sender {
 impl Sender {
     /// Returns whether both have the same user and group ids. They may be different processes, such
     /// as commands of one script.
-    pub(crate) fn has_ids_of(&self, other: &Self) -> bool {
+    pub(crate) fn has_same_ids(&self, other: &Self) -> bool {
         (self.uid, self.gid, self.privileged) == (other.uid, other.gid, other.privileged)
     }
 }
@@ -170,10 +170,10 @@ mod tests {
             pid: 3,
             privileged: false,
         };
-        assert!(sender.has_ids_of(&Sender { pid: 4, ..sender }));
-        assert!(!sender.has_ids_of(&Sender { uid: 4, ..sender }));
-        assert!(!sender.has_ids_of(&Sender { gid: 4, ..sender }));
-        assert!(!sender.has_ids_of(&Sender {
+        assert!(sender.has_same_ids(&Sender { pid: 4, ..sender }));
+        assert!(!sender.has_same_ids(&Sender { uid: 4, ..sender }));
+        assert!(!sender.has_same_ids(&Sender { gid: 4, ..sender }));
+        assert!(!sender.has_same_ids(&Sender {
             privileged: true,
             ..sender
         }));

@@ -6,6 +6,7 @@
 //! files and tests them against simple models.
 
 pub(crate) mod counters;
+pub(crate) mod iter;
 pub(crate) mod limits;
 pub(crate) mod message;
 pub(crate) mod queue;
@@ -13,5 +14,4 @@ mod queue_tests;
 pub(crate) mod store;
 mod store_tests;
 pub(crate) mod stream;
-pub(crate) mod walk;
 pub(crate) mod wire;

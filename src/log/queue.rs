@@ -11,6 +11,7 @@ use super::{
         RawCounters,
         Tally, //
     },
+    iter::Run,
     limits::Limits,
     message::{
         Record,
@@ -21,8 +22,7 @@ use super::{
         Placement,
         Store, //
     },
-    stream::Segments,
-    walk::Run, //
+    stream::Segments, //
 };
 
 /// The number of bytes of expired messages after which [`Queue::expire`] stops. It bounds the
@@ -40,13 +40,13 @@ pub(crate) struct Queue {
     /// Slots in use by partly read messages, which have left the queue.
     reserved: u32,
     /// Whether the fast path is closed for new messages.
-    closed: bool,
+    fast_path_closed: bool,
     /// The number of messages that may be queued: `limits.max_msgs()` less `reserved`. Cached by
     /// [`Queue::update_cached`].
     capacity: u64,
     /// The longest message that the fast path accepts, in bytes: zero if it is closed. Cached by
     /// [`Queue::update_cached`].
-    short: u32,
+    fast_max_len: u32,
 }
 
 impl Queue {
@@ -58,16 +58,16 @@ impl Queue {
             counted: RawCounters::new(),
             newest_time: 0,
             reserved: 0,
-            closed: false,
+            fast_path_closed: false,
             capacity: limits.max_msgs() as u64,
-            short: limits.msg_size(),
+            fast_max_len: limits.msg_size(),
         }
     }
 
-    /// Updates `capacity` and `short` from the fields that they are computed from.
+    /// Updates `capacity` and `fast_max_len` from the fields that they are computed from.
     fn update_cached(&mut self) {
         self.capacity = self.limits.max_msgs().saturating_sub(self.reserved).into();
-        self.short = if self.closed {
+        self.fast_max_len = if self.fast_path_closed {
             0
         } else {
             self.limits.msg_size()
@@ -92,8 +92,8 @@ impl Queue {
     }
 
     /// Closes the fast path for new messages, or opens it.
-    pub(crate) fn close_fast_path(&mut self, closed: bool) {
-        self.closed = closed;
+    pub(crate) fn set_fast_path_closed(&mut self, closed: bool) {
+        self.fast_path_closed = closed;
         self.update_cached();
     }
 
@@ -165,7 +165,7 @@ impl Queue {
         signed: impl FnOnce(u64) -> (Sender, Stamp),
     ) -> bool {
         // A length of zero wraps around and is refused, too.
-        if len.wrapping_sub(1) >= self.short as usize || self.is_full() {
+        if len.wrapping_sub(1) >= self.fast_max_len as usize || self.is_full() {
             return false;
         }
         let time = self.monotonic_time(now);
@@ -313,7 +313,7 @@ impl Queue {
                 break;
             }
             self.store.pop(record.len);
-            self.counted.expire(record.len as usize);
+            self.counted.count_expired(record.len as usize);
             expired += 1;
             bytes += u64::from(record.len);
         }
@@ -322,7 +322,7 @@ impl Queue {
 
     /// Drops all messages. Returns their memory, to be freed after the lock is released.
     pub(crate) fn clear(&mut self) -> Segments {
-        self.counted.drop_all(self.depth());
+        self.counted.count_dropped(self.depth());
         self.store.clear()
     }
 }

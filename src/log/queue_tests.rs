@@ -183,11 +183,11 @@ mod tests {
         let mut queue = queue(16, 4)?;
         push(&mut queue, 1)?;
         assert!(try_push_contiguous(&mut queue, 1));
-        queue.close_fast_path(true);
+        queue.set_fast_path_closed(true);
         assert!(!try_push_contiguous(&mut queue, 1));
         queue.set_limits(queue.limits());
         assert!(!try_push_contiguous(&mut queue, 1));
-        queue.close_fast_path(false);
+        queue.set_fast_path_closed(false);
         assert!(try_push_contiguous(&mut queue, 1));
         assert_eq!(queue.depth(), tally(3, 3));
         Ok(())

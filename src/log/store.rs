@@ -12,6 +12,11 @@
 
 use super::{
     counters::Tally,
+    iter::{
+        ContiguousMessages,
+        Run,
+        Walk, //
+    },
     message::{
         Record,
         Sender,
@@ -22,11 +27,6 @@ use super::{
         Pieces,
         Segments,
         Stream, //
-    },
-    walk::{
-        ContiguousMessages,
-        Run,
-        Walk, //
     }, //
 };
 use crate::kernel_ext::mm::{
@@ -158,7 +158,7 @@ impl Store {
         signed: impl FnOnce() -> (Sender, Stamp),
     ) -> bool {
         let payload = match place {
-            Placement::Last => self.payloads.place(len as usize),
+            Placement::Last => self.payloads.tail_mut(len as usize),
             Placement::Spare if self.payloads.is_at_end() => {
                 let segment = self.spare.front_mut();
                 segment.and_then(|segment| segment.get_mut(..len as usize))
@@ -168,7 +168,7 @@ impl Store {
         let Some(payload) = payload else {
             return false;
         };
-        let Some(packed) = self.records.place_array() else {
+        let Some(packed) = self.records.tail_array_mut() else {
             return false;
         };
         if !copy(payload) {
@@ -177,7 +177,7 @@ impl Store {
         let (sender, stamp) = signed();
         *packed = Record { stamp, len, sender }.encode();
         match place {
-            Placement::Last => self.payloads.fill_place(len as usize, ALIGN),
+            Placement::Last => self.payloads.advance_tail(len as usize, ALIGN),
             Placement::Spare => {
                 if let Some(segment) = self.spare.pop_front() {
                     self.payloads.extend(segment, len as usize, ALIGN);
@@ -185,7 +185,7 @@ impl Store {
                 self.spare_low = self.spare_low.min(self.spare.len());
             }
         }
-        self.records.fill_place(Record::SIZE, 1);
+        self.records.advance_tail(Record::SIZE, 1);
         // INVARIANT: The record and the payload were just written.
         self.depth.add(len as usize);
         true
@@ -196,8 +196,8 @@ impl Store {
     /// [`Store::commit`].
     #[inline(always)]
     pub(crate) fn reserve(&mut self, len: usize) -> Option<(&mut [u8; Record::SIZE], &mut [u8])> {
-        let payload = self.payloads.place(len)?;
-        let packed = self.records.place_array()?;
+        let payload = self.payloads.tail_mut(len)?;
+        let packed = self.records.tail_array_mut()?;
         Some((packed, payload))
     }
 
@@ -220,11 +220,11 @@ impl Store {
         };
         let mut records = prefix_mut(records, limit.saturating_mul(Record::SIZE));
         for (len, payload) in messages {
-            let here = (
+            let next = (
                 records.split_first_chunk_mut(),
                 places.split_at_mut_checked(payload.len()),
             );
-            let (Some((packed, more_records)), Some((place, more_places))) = here else {
+            let (Some((packed, more_records)), Some((place, more_places))) = next else {
                 break;
             };
             *packed = Record { len, ..*record }.encode();
@@ -240,8 +240,8 @@ impl Store {
     #[inline]
     pub(crate) fn commit(&mut self, run: Run) {
         let records = (run.tally.msgs as usize).wrapping_mul(Record::SIZE);
-        self.records.fill_place(records, 1);
-        self.payloads.fill_place(run.span, ALIGN);
+        self.records.advance_tail(records, 1);
+        self.payloads.advance_tail(run.span, ALIGN);
         // INVARIANT: By the precondition, the records and payloads of `run` were written.
         self.depth.merge(run.tally);
     }
@@ -295,7 +295,7 @@ impl Store {
         // The record has its place before the payload is written: nothing can fail after that.
         let place = match for_record.front_mut() {
             Some(segment) => segment.first_chunk_mut(),
-            None => self.records.place_array(),
+            None => self.records.tail_array_mut(),
         };
         let len = record.len as usize;
         let Some(packed) = place.filter(|_| self.payloads.write(len, ALIGN, fresh, copy)) else {
@@ -305,7 +305,7 @@ impl Store {
         *packed = record.encode();
         match for_record.pop_front() {
             Some(segment) => self.records.extend(segment, Record::SIZE, 1),
-            None => self.records.fill_place(Record::SIZE, 1),
+            None => self.records.advance_tail(Record::SIZE, 1),
         }
         // INVARIANT: The record and the payload were just written.
         self.depth.add(len);
@@ -349,14 +349,14 @@ impl Store {
         if self.depth.msgs == 0 {
             return None;
         }
-        self.records.here(Record::SIZE)?.first_chunk()
+        self.records.front_contiguous(Record::SIZE)?.first_chunk()
     }
 
     /// Returns the first `len` bytes of the oldest payload and its padding, if they are all in the
     /// first segment of payloads.
     #[inline(always)]
     pub(crate) fn payload_contiguous(&self, len: usize) -> Option<&[u8]> {
-        self.payloads.here(len)
+        self.payloads.front_contiguous(len)
     }
 
     /// Removes the only message, which [`Store::front_contiguous`] and

@@ -13,13 +13,13 @@ mod tests {
         },
         log::{
             counters::Tally,
+            iter::Run,
             message::{
                 Record,
                 Stamp, //
             },
             store::Store,
-            stream::Segments,
-            walk::Run, //
+            stream::Segments, //
         }, //
     };
 

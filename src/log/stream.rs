@@ -129,9 +129,9 @@ impl Stream {
         self.tail = aligned(len as u32, align);
     }
 
-    /// Returns the place for the next `len` bytes, if they fit in the last segment.
+    /// Returns the next `len` bytes to be written, if they fit in the last segment.
     #[inline]
-    pub(crate) fn place(&mut self, len: usize) -> Option<&mut [u8]> {
+    pub(crate) fn tail_mut(&mut self, len: usize) -> Option<&mut [u8]> {
         let tail = self.tail as usize;
         // If `end` wraps, it is less than `tail`, and `get_mut` returns `None`.
         let end = tail.wrapping_add(len);
@@ -146,21 +146,21 @@ impl Stream {
         self.segments.back_mut()?.get_mut(tail..)
     }
 
-    /// Returns the place for the next `N` bytes, if they fit in the last segment.
+    /// Returns the next `N` bytes to be written, if they fit in the last segment.
     #[inline]
-    pub(crate) fn place_array<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
+    pub(crate) fn tail_array_mut<const N: usize>(&mut self) -> Option<&mut [u8; N]> {
         let tail = self.tail as usize;
-        let place = self
+        let bytes = self
             .segments
             .back_mut()?
             .get_mut(tail..tail.wrapping_add(N))?;
-        place.first_chunk_mut()
+        bytes.first_chunk_mut()
     }
 
-    /// Appends the `len` bytes that were written to their [`Stream::place`], and skips to a
-    /// multiple of `align`.
+    /// Appends the `len` bytes that were written through [`Stream::tail_mut`] or a function like
+    /// it, and skips to a multiple of `align`.
     #[inline]
-    pub(crate) fn fill_place(&mut self, len: usize, align: usize) {
+    pub(crate) fn advance_tail(&mut self, len: usize, align: usize) {
         // INVARIANT: This is the end of what was written to the last segment, rounded up.
         self.tail = aligned(self.tail.wrapping_add(len as u32), align);
     }
@@ -184,18 +184,13 @@ impl Stream {
         }
         let mut left = len;
         let mut end = self.tail as usize;
-        let here = left.min(self.room());
-        if here > 0 {
-            let tail = end;
-            let place = self
-                .segments
-                .back_mut()
-                .and_then(|segment| segment.get_mut(tail..tail + here));
-            if !place.is_some_and(&mut copy) {
+        let fitting = left.min(self.room());
+        if fitting > 0 {
+            if !self.tail_mut(fitting).is_some_and(&mut copy) {
                 return false;
             }
-            end += here;
-            left -= here;
+            end += fitting;
+            left -= fitting;
         }
         if left > 0 {
             for segment in fresh.iter_mut() {
@@ -216,7 +211,7 @@ impl Stream {
 
     /// Returns the first `len` bytes, if they are all in the first segment.
     #[inline]
-    pub(crate) fn here(&self, len: usize) -> Option<&[u8]> {
+    pub(crate) fn front_contiguous(&self, len: usize) -> Option<&[u8]> {
         let head = self.head as usize;
         self.segments.front()?.get(head..head.wrapping_add(len))
     }
@@ -234,13 +229,13 @@ impl Stream {
         let mut segments = self.segments.iter();
         segments.next();
         match self.first() {
-            Some(here) => Pieces {
-                here,
+            Some(current) => Pieces {
+                current,
                 segments,
                 left: len,
             },
             None => Pieces {
-                here: &[],
+                current: &[],
                 segments,
                 left: 0,
             },
@@ -403,7 +398,7 @@ impl Stream {
 /// An iterator over bytes of a [`Stream`], in pieces.
 pub(crate) struct Pieces<'a> {
     /// The bytes of the current segment that were not returned yet.
-    here: &'a [u8],
+    current: &'a [u8],
     /// The segments after it.
     segments: Iter<'a, Segment>,
     left: usize,
@@ -417,8 +412,8 @@ impl Pieces<'_> {
     pub(crate) fn skip_padding(&mut self, len: usize, align: usize, more: usize) {
         // Padding is never split between segments.
         let skipped = len.wrapping_neg() % align;
-        if let Some(here) = self.here.get(skipped..) {
-            self.here = here;
+        if let Some(current) = self.current.get(skipped..) {
+            self.current = current;
             self.left = more;
         } else {
             self.left = 0;
@@ -435,11 +430,11 @@ impl<'a> Iterator for Pieces<'a> {
             return None;
         }
         // The next byte may be the first one of the next segment.
-        if self.here.is_empty() {
-            self.here = self.segments.next()?;
+        if self.current.is_empty() {
+            self.current = self.segments.next()?;
         }
-        let (piece, behind) = self.here.split_at(self.left.min(self.here.len()));
-        self.here = behind;
+        let (piece, behind) = self.current.split_at(self.left.min(self.current.len()));
+        self.current = behind;
         self.left -= piece.len();
         Some(piece)
     }

@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_must_be_all_there() {
+    fn a_message_that_is_cut_off_is_refused() {
         for (len, needed) in [(1, 8), (8, 8), (9, 16), (100, 104)] {
             let bytes: [u8; 200] = message(len, NOWHERE);
             for end in 0..bytes.len() {
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_refused() {
+    fn a_header_with_a_wrong_length_or_field_is_refused() {
         let first = |bytes: [u8; 128]| Message::first(&bytes, 100).map(|one| one.len);
         assert_eq!(first(message(0, NOWHERE)), Err(EINVAL));
         for at in 4..SendHeader::HEADER {
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_end_at_what_is_none() {
+    fn iteration_ends_at_the_first_invalid_message() {
         // Two messages of up to eight bytes each.
         let mut bytes = [0; 2 * (SendHeader::HEADER + 8)];
         let (one, two) = bytes.split_at_mut(SendHeader::HEADER + 8);

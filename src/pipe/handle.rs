@@ -11,9 +11,9 @@ use kernel::{
 };
 
 use super::{
-    line::Line,
     mode::Modes,
     pages::Pages,
+    partial_line::PartialLine,
     rest::Rest,
     Access,
     Pipe,
@@ -62,7 +62,7 @@ pub(super) struct Extra {
     /// Rest of the message that the file has begun to read.
     pub(super) rest: Rest,
     /// Partial line that the file has begun to write.
-    pub(super) line: Line,
+    pub(super) line: PartialLine,
 }
 
 impl Extra {

@@ -59,7 +59,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// Identifier of a pipe, as users write it in one word.
+/// Identifier of a pipe, as users write it: a number or a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PipeId {
     /// Number of the pipe.
@@ -69,8 +69,9 @@ pub(crate) enum PipeId {
 }
 
 impl PipeId {
-    /// Parses a word: a number, alone or behind `pipe` or `kmsgpipe`; a name behind `kmsgpipe/`; or
-    /// a name. Digits are always a number, so a name that looks like a number needs `kmsgpipe/`.
+    /// Parses an identifier: a number, alone or after `pipe` or `kmsgpipe`; a name after
+    /// `kmsgpipe/`; or a name alone. Digits are always a number, so a name that looks like a number
+    /// needs `kmsgpipe/`. Returns [`None`] if `text` is no identifier.
     pub(crate) fn new(text: &[u8]) -> Option<Self> {
         if let Some(name) = text.strip_prefix(b"kmsgpipe/") {
             return Name::new(name).map(Self::Name);
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_name_may_be() {
+    fn a_name_consists_of_the_allowed_bytes() {
         let longest = [b'a'; NAME_SIZE as usize - 1];
         for text in [
             &b"a"[..],
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_word_stands_for() {
+    fn an_identifier_is_parsed_as_a_number_or_a_name() {
         for (text, number) in [
             (&b"0"[..], 0),
             (b"7", 7),
@@ -151,9 +152,9 @@ mod tests {
             (b"7a", b"7a"),
             (b"-1", b"-1"),
         ] {
-            let word = PipeId::new(text);
-            assert_eq!(word, Name::new(name).map(PipeId::Name));
-            assert!(word.is_some());
+            let id = PipeId::new(text);
+            assert_eq!(id, Name::new(name).map(PipeId::Name));
+            assert!(id.is_some());
         }
         for text in [
             &b""[..],
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_ends_in_zeroes() {
+    fn a_field_must_be_padded_with_zeroes() {
         let mut field = [0; NAME_SIZE as usize];
         assert_eq!(Name::from_field(&field), None);
         field[0] = b'a';

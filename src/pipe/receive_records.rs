@@ -11,7 +11,7 @@ use kernel::{
 
 use super::{
     mode::Modes,
-    partial::done_or,
+    partial_call::done_or,
     receive::fault_in_dest,
     Flag,
     Handle,
@@ -39,9 +39,9 @@ use crate::{
         view::View, //
     },
     log::{
+        iter::Run,
         message::Record,
         queue::Queue,
-        walk::Run,
         wire, //
     }, //
 };

@@ -12,7 +12,7 @@ use kernel::{
 
 use super::{
     mode::Modes,
-    partial::PartlyDone,
+    partial_call::PartlyDone,
     Handle,
     Pipe,
     State,

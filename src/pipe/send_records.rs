@@ -16,7 +16,7 @@ use kernel::{
 
 use super::{
     pages::Pages,
-    partial::done_or,
+    partial_call::done_or,
     send::{
         sender,
         sign,
@@ -51,6 +51,7 @@ use crate::{
     },
     log::{
         counters::Tally,
+        iter::Run,
         message::{
             padding,
             Record,
@@ -60,7 +61,6 @@ use crate::{
         queue::Queue,
         store::Placement,
         stream::Segments,
-        walk::Run,
         wire::{
             self,
             Message,

@@ -53,12 +53,12 @@ pub(crate) struct Snapshot {
     /// Time of the snapshot: nanoseconds of `CLOCK_MONOTONIC`.
     pub(crate) now: u64,
     /// Debug state.
-    pub(crate) internals: Internals,
+    pub(crate) debug: DebugState,
 }
 
 /// Debug state, shown in debugfs.
 #[derive(Clone, Copy)]
-pub(crate) struct Internals {
+pub(crate) struct DebugState {
     /// Sequence number of the newest message that was accepted.
     pub(crate) last_seq: u64,
     /// Number of segments in use by the two streams of the store.
@@ -107,14 +107,14 @@ impl Pipe {
             head: state.queue.front(),
             first_seq: state.queue.first_seq(),
             now: clock::monotonic(),
-            internals: Internals {
+            debug: DebugState {
                 last_seq: state.queue.last_seq(),
                 segments: state.queue.store().segments(),
                 spare_segments: state.queue.store().spare_segments() + state.pages.len(),
                 watched: state.flags.contains_any(Flag::Polled | Flag::Signalled),
                 sweeping: state.sweeping,
                 dumping: state.flags.contains(Flag::Dumping),
-                rests: state.slow.rests(),
+                rests: state.blockers.rests(),
             },
         }
     }

@@ -7,7 +7,7 @@ use kernel::prelude::*;
 use super::{
     access::OpenCounts,
     expiry::Expiry,
-    fast::Slow,
+    fast_path::FastPathBlockers,
     flags::{
         Flag,
         Flags, //
@@ -33,7 +33,7 @@ pub(super) struct State {
     pub(super) refused: Refused,
     pub(super) open_counts: OpenCounts,
     /// Open files that close the fast paths.
-    pub(super) slow: Slow,
+    pub(super) blockers: FastPathBlockers,
     /// Preallocated pages for calls in the mode `RECORDS`.
     pub(super) pages: Pages,
     /// Modes of newly opened files.
@@ -56,7 +56,7 @@ impl State {
             queue: Queue::new(limits),
             refused: Refused::default(),
             open_counts: OpenCounts::default(),
-            slow: Slow::default(),
+            blockers: FastPathBlockers::default(),
             pages: Pages::default(),
             default_modes,
             expiry: Expiry::off(),

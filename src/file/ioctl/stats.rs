@@ -43,7 +43,7 @@ fn encode(snapshot: &Snapshot) -> uapi::Stats {
         head,
         first_seq,
         now,
-        internals: _,
+        debug: _,
     } = *snapshot;
 
     let mut stats = uapi::Stats {

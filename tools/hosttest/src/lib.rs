@@ -56,9 +56,9 @@ mod log {
     #[path = "../../../src/log/stream.rs"]
     #[rustfmt::skip]
     pub(crate) mod stream;
-    #[path = "../../../src/log/walk.rs"]
+    #[path = "../../../src/log/iter.rs"]
     #[rustfmt::skip]
-    pub(crate) mod walk;
+    pub(crate) mod iter;
 }
 mod page;
 #[path = "."]

@@ -12,12 +12,12 @@ use crate::{
     kernel_ext::mm::segment::{Segment, SEGMENT_SIZE},
     log::{
         counters::Tally,
+        iter::Run,
         limits::{Limits, Refusal},
         message::{Record, Sender, Stamp},
         queue::Queue,
         store::Placement,
         stream::Segments,
-        walk::Run,
     },
     pipe::name::Name,
     uapi::{MAX_MSGS_MAX, MSG_SIZE_MAX, NAME_SIZE},

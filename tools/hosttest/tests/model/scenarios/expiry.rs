@@ -25,17 +25,17 @@ fn old(max_msgs: u32, queued: &[u8]) -> Bench {
 }
 
 /// Checks that the sweeper is queued if there are messages that expire, and that the flag says so.
-fn look(bench: &Bench) {
+fn check_sweeper(bench: &Bench) {
     let view = bench.settle();
     let queued = workqueue::pending().contains(&SWEEP);
     let depth = view.depth.msgs;
     assert!(queued || !view.expiry.enabled || depth == 0, "no sweeper");
-    assert!(queued || !view.internals.sweeping, "no sweeper, flag set");
+    assert!(queued || !view.debug.sweeping, "no sweeper, flag set");
 }
 
 /// Ends a scenario: the messages that are left expire and are removed, or stay.
 fn finish(bench: Bench) {
-    look(&bench);
+    check_sweeper(&bench);
     if bench.pipe.snapshot().expiry.enabled {
         model::advance(2 * MSEC);
         workqueue::run_pending(4);

@@ -7,13 +7,13 @@
 
 mod changes;
 mod expiry;
-mod looking;
 mod memory;
 mod modes;
 mod polling;
 mod readers;
 mod records;
 mod signals;
+mod snapshots;
 mod writers;
 
 use crate::{
@@ -136,7 +136,7 @@ impl Bench {
     fn settle(&self) -> Snapshot {
         model::settle();
         let view = self.pipe.snapshot();
-        self.look(&view);
+        self.check_accounting(&view);
         let passed = self.pipe.show(&self.handle).stats;
         assert_eq!(
             (passed.sent, passed.received),
@@ -149,7 +149,7 @@ impl Bench {
                 view.waiting_readers == 0 || depth == 0,
                 "a reader waits, and there is a message"
             );
-            let taken = depth + u64::from(view.internals.rests);
+            let taken = depth + u64::from(view.debug.rests);
             assert!(
                 view.waiting_writers == 0 || taken >= view.limits.max_msgs().into(),
                 "a writer waits, and there is room"
@@ -166,9 +166,7 @@ impl Bench {
             "waiting writers"
         );
         assert_eq!(
-            view.internals.segments
-                + view.internals.spare_segments
-                + self.calls.segments.load(Relaxed),
+            view.debug.segments + view.debug.spare_segments + self.calls.segments.load(Relaxed),
             page::live(),
             "segments of the store and of waiting senders"
         );
@@ -176,7 +174,7 @@ impl Bench {
     }
 
     /// Checks that each message that was sent is queued, received, expired or dropped.
-    fn look(&self, view: &Snapshot) {
+    fn check_accounting(&self, view: &Snapshot) {
         let counters = view.counters;
         let mut gone = view.depth;
         for tally in [counters.dequeued, counters.expired, counters.dropped] {
@@ -196,9 +194,9 @@ impl Bench {
         }
         assert!(!trims(), "an idle pipe is trimmed again and again");
         let view = self.settle();
-        assert_eq!(view.internals.spare_segments, 0, "spare segments kept");
+        assert_eq!(view.debug.spare_segments, 0, "spare segments kept");
         if view.depth == Tally::default() {
-            assert_eq!(view.internals.segments, 0, "empty segments kept");
+            assert_eq!(view.debug.segments, 0, "empty segments kept");
         }
     }
 
@@ -213,7 +211,7 @@ impl Bench {
     fn dead(self) {
         model::join();
         let view = self.pipe.snapshot();
-        self.look(&view);
+        self.check_accounting(&view);
         assert_eq!(view.depth, Tally::default());
         assert_eq!((view.waiting_readers, view.waiting_writers), (0, 0));
         assert_eq!(page::live(), 0, "segments leaked");

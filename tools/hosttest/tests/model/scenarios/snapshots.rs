@@ -11,10 +11,10 @@ fn a_snapshot_is_of_one_moment() {
         bench.receiver();
         bench.sender(b'a');
         let pipe = bench.pipe.clone();
-        let looked = model::spawn(move || pipe.snapshot_alive());
+        let snapshot = model::spawn(move || pipe.snapshot_alive());
         bench.settle();
-        let view = looked.result().and_then(Result::ok).expect("a snapshot");
-        bench.look(&view);
+        let view = snapshot.result().and_then(Result::ok).expect("a snapshot");
+        bench.check_accounting(&view);
         let depth = view.depth.msgs;
         assert_eq!(view.head.is_some(), depth > 0);
         assert_eq!(view.first_seq + depth, view.counters.enqueued.msgs + 1);

@@ -17,8 +17,8 @@ use super::{
         Extra,
         Handle, //
     },
-    line::Line,
     mode::Modes,
+    partial_line::PartialLine,
     Pipe,
     State, //
 };
@@ -47,7 +47,7 @@ const NEWLINE: u8 = b'\n';
 /// Result of [`Pipe::begin_lines`].
 enum Turn<'a> {
     /// The write of lines has begun, with the partial line of the file.
-    Lines(Line),
+    Lines(PartialLine),
     /// The file is not in the mode `LINES` any more: the write is one message.
     Message(StateGuard<'a, State>),
 }
@@ -167,12 +167,12 @@ impl Pipe {
     fn send_each<S: Source>(
         self: &Arc<Self>,
         handle: &Handle,
-        line: &mut Line,
+        line: &mut PartialLine,
         sender: Sender,
         mut source: S,
         call: &impl Call,
     ) -> Result<usize> {
-        if line.len() > 0 && !line.sender().has_ids_of(&sender) {
+        if line.len() > 0 && !line.sender().has_same_ids(&sender) {
             // Different senders do not share a message: the partial line becomes a message of its
             // own.
             self.send_line(handle, line, call, false)?;
@@ -203,7 +203,7 @@ impl Pipe {
     fn split<S: Source>(
         self: &Arc<Self>,
         handle: &Handle,
-        line: &mut Line,
+        line: &mut PartialLine,
         sender: Sender,
         source: &mut S,
         call: &impl Call,
@@ -240,7 +240,7 @@ impl Pipe {
     fn send_line(
         self: &Arc<Self>,
         handle: &Handle,
-        line: &Line,
+        line: &PartialLine,
         call: &impl Call,
         partly_done: bool,
     ) -> Result {
@@ -250,7 +250,7 @@ impl Pipe {
 
     /// Sends the partial line of a file that is being closed. If the pipe is full, the message is
     /// discarded and counted as refused.
-    pub(super) fn send_at_close(self: &Arc<Self>, handle: &Handle, line: &Line) {
+    pub(super) fn send_at_close(self: &Arc<Self>, handle: &Handle, line: &PartialLine) {
         if line.len() > 0 {
             // No caller is left to report an error to.
             let _ = self.send_line(handle, line, &Close, false);

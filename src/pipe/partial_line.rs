@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Lines that are assembled in kernel memory.
+//! Partial lines, which are assembled in kernel memory.
 
 use core::mem;
 use kernel::prelude::*;
@@ -25,7 +25,7 @@ use crate::{
 ///
 /// The segments hold at least `len` bytes, and the line is the first `len` of them.
 #[derive(Default)]
-pub(super) struct Line {
+pub(super) struct PartialLine {
     segments: Segments,
     len: usize,
     /// Sender of the beginning of the line.
@@ -34,7 +34,7 @@ pub(super) struct Line {
     longest: usize,
 }
 
-impl Line {
+impl PartialLine {
     /// Returns the length of the line, in bytes.
     pub(super) fn len(&self) -> usize {
         self.len

@@ -14,7 +14,7 @@ use super::{
 
 /// Open files that close the fast paths.
 #[derive(Default)]
-pub(super) struct Slow {
+pub(super) struct FastPathBlockers {
     /// Number of files that keep the rest of a message, to be read before what is queued. Each rest
     /// occupies a slot of the queue.
     rests: u32,
@@ -22,7 +22,7 @@ pub(super) struct Slow {
     line_writers: u32,
 }
 
-impl Slow {
+impl FastPathBlockers {
     /// Returns the number of open files that keep the rest of a message.
     pub(super) fn rests(&self) -> u32 {
         self.rests
@@ -32,14 +32,15 @@ impl Slow {
 impl State {
     /// Adds `by` to the number of open files that keep the rest of a message.
     pub(super) fn count_rests(&mut self, by: i32) {
-        self.slow.rests = self.slow.rests.wrapping_add_signed(by);
-        self.flags.set(Flag::Rests, self.slow.rests > 0);
-        self.queue.set_reserved_slots(self.slow.rests);
+        self.blockers.rests = self.blockers.rests.wrapping_add_signed(by);
+        self.flags.set(Flag::Rests, self.blockers.rests > 0);
+        self.queue.set_reserved_slots(self.blockers.rests);
     }
 
     /// Adds `by` to the number of open files whose writes are split into lines.
     pub(super) fn count_line_writers(&mut self, by: i32) {
-        self.slow.line_writers = self.slow.line_writers.wrapping_add_signed(by);
-        self.queue.close_fast_path(self.slow.line_writers > 0);
+        self.blockers.line_writers = self.blockers.line_writers.wrapping_add_signed(by);
+        self.queue
+            .set_fast_path_closed(self.blockers.line_writers > 0);
     }
 }

@@ -90,7 +90,7 @@ impl<'a> Iterator for ContiguousMessages<'a> {
 pub(crate) struct Walk<'a> {
     records: Pieces<'a>,
     /// The records of the current piece that were not returned yet.
-    here: &'a [u8],
+    current: &'a [u8],
     payloads: Pieces<'a>,
     /// The length of the current payload, in bytes.
     len: usize,
@@ -102,7 +102,7 @@ impl<'a> Walk<'a> {
     pub(crate) fn new(records: Pieces<'a>, payloads: Pieces<'a>) -> Self {
         Self {
             records,
-            here: &[],
+            current: &[],
             payloads,
             len: 0,
         }
@@ -112,11 +112,11 @@ impl<'a> Walk<'a> {
     /// have been taken to its end.
     #[inline(always)]
     pub(crate) fn record(&mut self) -> Option<Record> {
-        if self.here.is_empty() {
-            self.here = self.records.next()?;
+        if self.current.is_empty() {
+            self.current = self.records.next()?;
         }
-        let (packed, behind) = self.here.split_first_chunk()?;
-        self.here = behind;
+        let (packed, behind) = self.current.split_first_chunk()?;
+        self.current = behind;
         let record = Record::decode(packed);
         self.payloads
             .skip_padding(self.len, ALIGN, record.len as usize);
