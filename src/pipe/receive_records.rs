@@ -63,6 +63,36 @@ enum Stop {
     Corrupt,
 }
 
+/// A read of records on the slow path, and its progress.
+struct IncomingRecords<D> {
+    dest: D,
+    /// Number of bytes that were received.
+    received: usize,
+    /// Number of attempts to fault in the destination since the last record.
+    fault_ins: u32,
+}
+
+impl<D: Dest> IncomingRecords<D> {
+    /// Counts the records of `run` as received.
+    fn count(&mut self, run: Run) {
+        if run.tally.msgs > 0 {
+            self.fault_ins = 0;
+        }
+        self.received = self.received.wrapping_add(len_of(run));
+    }
+
+    /// Faults in the `len` bytes of the destination that the next record needs.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`fault_in_dest`].
+    fn fault_in(&mut self, len: usize, task: &CurrentTask) -> Result {
+        fault_in_dest(&mut self.dest, len, self.fault_ins, task)?;
+        self.fault_ins = self.fault_ins.saturating_add(1);
+        Ok(())
+    }
+}
+
 /// Returns the length of the records of the messages of `run`, in bytes.
 #[inline(always)]
 fn len_of(run: Run) -> usize {
@@ -319,69 +349,116 @@ impl Pipe {
     #[inline(never)]
     fn receive_more<'a, D: Dest>(
         self: &'a Arc<Self>,
-        locked: StateGuard<'a, State>,
+        state: StateGuard<'a, State>,
         handle: &Handle,
-        mut dest: D,
+        dest: D,
         nonblocking: impl Fn() -> bool,
         received: usize,
     ) -> Result<usize> {
-        let task = current!();
-        // Whether this task was woken for a message that it has not taken yet.
+        let mut incoming = IncomingRecords {
+            dest,
+            received,
+            fault_ins: 0,
+        };
+        match self.receive_batches(state, handle, &mut incoming, nonblocking, current!()) {
+            Ok(()) => Ok(incoming.received),
+            Err(err) => done_or(incoming.received, err),
+        }
+    }
+
+    /// Receives records until the call is done. Releases the lock after each batch, and faults in
+    /// the memory that the next record needs.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pipe::receive_records`], also if records were received before.
+    fn receive_batches<'a, D: Dest>(
+        self: &'a Arc<Self>,
+        locked: StateGuard<'a, State>,
+        handle: &Handle,
+        incoming: &mut IncomingRecords<D>,
+        nonblocking: impl Fn() -> bool,
+        task: &CurrentTask,
+    ) -> Result {
+        let mut state = locked;
+        while let Some((locked, woken)) =
+            self.wait_for_batch(state, handle, incoming, &nonblocking, task)?
+        {
+            match self.receive_batch(locked, handle, incoming, task, woken) {
+                Stop::Empty => break,
+                Stop::Enough => {}
+                Stop::Full => return Err(EMSGSIZE),
+                Stop::Corrupt => return Err(EIO),
+                Stop::NotPresent(len) => incoming.fault_in(len, task)?,
+            }
+            state = self.state.lock();
+        }
+        Ok(())
+    }
+
+    /// Removes expired messages, and waits for a message if nothing was received yet. Returns with
+    /// the lock held, and whether this task was woken for a message that it has not taken yet.
+    /// Returns [`None`] if the call is done.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`]: the pipe is destroyed.
+    /// - [`EAGAIN`]: there is no message and the call must not wait.
+    /// - [`ERESTARTSYS`]: a signal arrived while the call waited.
+    fn wait_for_batch<'a, D: Dest>(
+        self: &'a Arc<Self>,
+        locked: StateGuard<'a, State>,
+        handle: &Handle,
+        incoming: &IncomingRecords<D>,
+        nonblocking: impl Fn() -> bool,
+        task: &CurrentTask,
+    ) -> Result<Option<(StateGuard<'a, State>, bool)>> {
         let mut woken = false;
-        let mut faults = 0;
-        let mut received = received;
         let mut state = locked;
         loop {
-            if let Err(err) = state.alive() {
-                return done_or(received, err);
-            }
-            if dest.len() == 0 || received > 0 && task.signal_pending() {
-                return Ok(received);
+            state.alive()?;
+            if incoming.dest.len() == 0 || incoming.received > 0 && task.signal_pending() {
+                return Ok(None);
             }
             if state.front_expired() {
                 state = self.drop_expired(state);
                 continue;
             }
-            if state.queue.is_empty() {
-                if received > 0 || handle.state(&mut state).modes.contains(Modes::EOF) {
-                    return Ok(received);
-                }
-                if nonblocking() {
-                    return Err(EAGAIN);
-                }
-                // In the mode `RECORDS` a file keeps no rest. It may keep one here if its mode was
-                // changed during this call, which cannot take it.
-                (state, woken) = self.wait_for_message(state, None, task)?;
-                continue;
+            if !state.queue.is_empty() {
+                return Ok(Some((state, woken)));
             }
-
-            let (run, end) = state.take_records(handle, &mut dest, task);
-            let msgs = run.tally.msgs;
-            received = received.wrapping_add(len_of(run));
-            if !woken {
-                self.announce_room(state, msgs);
-            } else if msgs > 0 {
-                self.leave_receive(state, handle, msgs, woken);
-            } else {
-                self.readers.pass_baton(state, woken);
+            if incoming.received > 0 || handle.state(&mut state).modes.contains(Modes::EOF) {
+                return Ok(None);
             }
-            woken = false;
-            match end {
-                Stop::Empty => return Ok(received),
-                Stop::Enough => {}
-                Stop::Full => return done_or(received, EMSGSIZE),
-                Stop::Corrupt => return done_or(received, EIO),
-                Stop::NotPresent(len) => {
-                    if msgs > 0 {
-                        faults = 0;
-                    }
-                    if let Err(err) = fault_in_dest(&mut dest, len, faults, task) {
-                        return done_or(received, err);
-                    }
-                    faults = faults.saturating_add(1);
-                }
+            if nonblocking() {
+                return Err(EAGAIN);
             }
-            state = self.state.lock();
+            // In the mode `RECORDS` a file keeps no rest. It may keep one here if its mode was
+            // changed during this call, which cannot take it.
+            (state, woken) = self.wait_for_message(state, None, task)?;
         }
+    }
+
+    /// Receives the records of one critical section, and releases the lock. A task that was `woken`
+    /// passes the baton. Returns why there are no more records.
+    fn receive_batch<'a, D: Dest>(
+        self: &'a Arc<Self>,
+        mut state: StateGuard<'a, State>,
+        handle: &Handle,
+        incoming: &mut IncomingRecords<D>,
+        task: &CurrentTask,
+        woken: bool,
+    ) -> Stop {
+        let (run, stop) = state.take_records(handle, &mut incoming.dest, task);
+        incoming.count(run);
+        let msgs = run.tally.msgs;
+        if !woken {
+            self.announce_room(state, msgs);
+        } else if msgs > 0 {
+            self.leave_receive(state, handle, msgs, woken);
+        } else {
+            self.readers.pass_baton(state, woken);
+        }
+        stop
     }
 }
