@@ -2,12 +2,12 @@
 
 //! Command-line arguments.
 
-mod look;
+mod inspect;
 mod manage;
 mod messages;
 mod request;
 
-pub use look::{Dump, Show, Stats, Watch};
+pub use inspect::{Dump, Show, Stats, Watch};
 pub use manage::{Clear, Create, Destroy, Flush, Ownership, SetParams};
 pub use messages::{OutputFormat, Recv, Send, TooLong, WaitOptions};
 pub use request::{Ioctl, Request};
