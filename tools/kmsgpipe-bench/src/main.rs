@@ -18,6 +18,7 @@ mod trace;
 
 use crate::{
     case::Case,
+    judge::Judgement,
     record::{load, same_kernel, same_module, Place, Sink},
 };
 use anyhow::{ensure, Context, Result};
@@ -126,16 +127,15 @@ fn check(files: &[PathBuf], cases: &[Case]) -> Result<bool> {
     let asked: Vec<_> = cases.iter().map(|case| case.name()).collect();
     let verdicts = judge::check(&records, &asked)?;
     ensure!(!verdicts.is_empty(), "no bar applies to these figures");
-    let mut failed = 0;
     for verdict in &verdicts {
-        failed += usize::from(!verdict.ok);
-        println!(
-            "{} {}",
-            if verdict.ok { "ok" } else { "not ok" },
-            verdict.text
-        );
+        println!("{} {}", verdict.judgement.label(), verdict.text);
     }
-    println!("{} passed, {failed} failed", verdicts.len() - failed);
+    let count = |judgement| {
+        let these = verdicts.iter().filter(|v| v.judgement == judgement);
+        these.count()
+    };
+    let failed = count(Judgement::Missed);
+    println!("{} passed, {failed} failed", count(Judgement::Met));
     Ok(failed == 0)
 }
 

@@ -74,16 +74,25 @@ fn write(area: &Area<'_>, text: &str, place: (i32, i32), size: i32) -> Result<()
 
 /// Writes the heading: the subject, the unit, which direction is better, and where the figures come from.
 fn heading(area: &Area<'_>, records: &[&Record], what: &str) -> Result<()> {
-    let Some(Record { unit, place, .. }) = records.first() else {
+    let Some(&first) = records.first() else {
         return Ok(());
     };
+    let Record { unit, place, .. } = first;
     let title = format!("{what}: {}, {}", unit.name(), unit.better());
     write(area, &title, (10, 12), 20)?;
-    let origin = format!("{}, module {}", place.accelerator, place.module);
+    let mut origin = format!("{}, module {}", place.accelerator, place.module);
+    if scatters(first) {
+        origin += &format!("; line: least to most of {} runs", first.batches);
+    }
     write(area, &origin, (10, 36), 15)
 }
 
-/// Draws the bars of one case, best first.
+/// Returns whether a figure is a time, which has a range. A count repeats exactly.
+fn scatters(record: &Record) -> bool {
+    matches!(record.unit, Unit::Rate | Unit::Nanoseconds)
+}
+
+/// Draws the bars of one case, best first. A line shows the range from the least to the most of all batches.
 fn bars(records: &[&Record], title: &str) -> Result<String> {
     let mut records = records.to_vec();
     records.sort_by(|a, b| a.value.total_cmp(&b.value));
@@ -93,7 +102,13 @@ fn bars(records: &[&Record], title: &str) -> Result<String> {
     let (width, each) = BARS;
     let most = records
         .iter()
-        .map(|record| record.value)
+        .map(|record| {
+            if scatters(record) {
+                record.most
+            } else {
+                record.value
+            }
+        })
         .fold(1.0, f64::max);
     let height = HEADING + each * records.len() as u32 + 10;
     svg((width, height), |area| {
@@ -101,7 +116,8 @@ fn bars(records: &[&Record], title: &str) -> Result<String> {
         for (i, record) in (0..).zip(&records) {
             let y = (HEADING + each * i) as i32;
             let room = f64::from(width as i32 - NAMES - FIGURES);
-            let end = NAMES + (room * record.value / most) as i32;
+            let end_of = |value: f64| NAMES + (room * value / most) as i32;
+            let end = end_of(record.value);
             let colour = match record.mechanism {
                 Mechanism::Kmsgpipe => OWN,
                 Mechanism::Floor => LEAST,
@@ -111,7 +127,14 @@ fn bars(records: &[&Record], title: &str) -> Result<String> {
             let bar = [(NAMES, y), (end, y + each as i32 - 8)];
             area.draw(&Rectangle::new(bar, colour.filled()))
                 .map_err(failed)?;
-            write(area, &number(record.value), (end + 8, y + 2), 16)?;
+            let mut behind = end;
+            if scatters(record) {
+                let middle = y + (each as i32 - 8) / 2;
+                behind = end_of(record.most);
+                let range = vec![(end_of(record.least), middle), (behind, middle)];
+                area.draw(&PathElement::new(range, BLACK)).map_err(failed)?;
+            }
+            write(area, &number(record.value), (behind + 8, y + 2), 16)?;
         }
         Ok(())
     })

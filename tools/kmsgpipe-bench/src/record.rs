@@ -51,6 +51,9 @@ impl Unit {
 /// The accelerator with which time is an instruction count.
 pub const ICOUNT: &str = "icount";
 
+/// The accelerator that runs the machine on the processor itself.
+pub const KVM: &str = "kvm";
+
 /// Where a figure was measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
@@ -86,6 +89,11 @@ impl Place {
         self.accelerator == ICOUNT
     }
 
+    /// Returns whether the clock shows what a real machine would take: it does not under emulation.
+    pub fn times_are_real(&self) -> bool {
+        self.accelerator == KVM
+    }
+
     /// Returns the unit of time.
     pub fn time(&self) -> Unit {
         if self.counts() {
@@ -112,6 +120,8 @@ pub struct Record {
     pub unit: Unit,
     /// The figure: minimum of all batches for costs, median for rates.
     pub value: f64,
+    /// Minimum of all batches.
+    pub least: f64,
     /// Median of all batches.
     pub median: f64,
     /// Maximum of all batches.
@@ -158,6 +168,7 @@ impl Sink<'_> {
             } else {
                 figure.least
             },
+            least: figure.least,
             median: figure.median,
             most: figure.most,
             batches: figure.batches,
@@ -255,6 +266,7 @@ pub mod tests {
             at: None,
             unit: Unit::Instructions,
             value,
+            least: value,
             median: value,
             most: value,
             batches: 1,
@@ -283,7 +295,7 @@ pub mod tests {
         let text = serde_json::to_string(&record).unwrap();
         assert_eq!(
             text,
-            r#"{"mechanism":"POSIX mq","case":"pair","size":64,"unit":"instructions","value":1.5,"median":1.5,"most":1.5,"batches":1,"kernel":"7.2.13","module":"abc","accelerator":"icount"}"#
+            r#"{"mechanism":"POSIX mq","case":"pair","size":64,"unit":"instructions","value":1.5,"least":1.5,"median":1.5,"most":1.5,"batches":1,"kernel":"7.2.13","module":"abc","accelerator":"icount"}"#
         );
     }
 
@@ -307,7 +319,7 @@ pub mod tests {
         assert_eq!(records[0].value, 2.0);
         assert_eq!(records[1].value, 1.0);
         assert_eq!(records[1].unit, Unit::Instructions);
-        assert_eq!(records[1].most, 6.0);
+        assert_eq!((records[0].least, records[0].most), (1.0, 6.0));
     }
 
     #[test]

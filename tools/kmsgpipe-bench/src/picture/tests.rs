@@ -134,7 +134,11 @@ fn heading_says_which_direction_is_better() {
         let svg = bars(&[&record], "pair, 64 B").unwrap();
         let title = format!("pair, 64 B: {}, {way} is better", unit.name());
         assert_eq!(labels(&svg)[0].0, title);
-        assert_eq!(labels(&svg)[1].0, "icount, module abc");
+        let range = match unit {
+            Unit::Nanoseconds | Unit::Rate => "; line: least to most of 1 runs",
+            _ => "",
+        };
+        assert_eq!(labels(&svg)[1].0, format!("icount, module abc{range}"));
     }
     let svg = draw_lines(&pairs(1.0));
     let title = "send and receive: instructions, lower is better";
@@ -155,6 +159,24 @@ fn best_bar_is_first() {
         let svg = bars(&records.each_ref(), "pair, 64 B").unwrap();
         assert_eq!(labels(&svg)[2].0, first);
     }
+}
+
+#[test]
+fn bar_of_a_time_has_a_line_from_least_to_most() {
+    let mut record = counted(Mechanism::Kmsgpipe, "stream 1:1", 64, 200.0);
+    (record.least, record.most) = (100.0, 500.0);
+    let black = "#000000";
+    let counts = bars(&[&record], "stream 1:1, 64 B").unwrap();
+    assert!(strokes(&counts, black).iter().all(Vec::is_empty));
+
+    record.unit = Unit::Rate;
+    let svg = bars(&[&record], "stream 1:1, 64 B").unwrap();
+    let of_all = elements(&svg, "rect");
+    let width = length(of_all[1], "width");
+    assert_eq!(
+        strokes(&svg, black),
+        [vec![(width * 2.0) as i32], Vec::new()]
+    );
 }
 
 #[test]
@@ -200,6 +222,7 @@ fn labels_do_not_overlap() {
     for (case, unit) in [("pair", Unit::Instructions), ("stream 1:1", Unit::Rate)] {
         for record in &mut records {
             record.unit = unit;
+            record.most = record.value * 1.5;
             record.place.accelerator = "tcg multi-threaded".into();
             record.place.module = "v0.1-100-g0123456789".into();
         }
