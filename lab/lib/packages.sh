@@ -89,7 +89,7 @@ explain_choice() {
 	[[ $1 != machine ]] || return 0
 	rust=$(rust_packages | cut -d ' ' -f 1)
 	why="it is $MINIMUM_RUST or later, which Linux 7.2 needs"
-	[[ $rust == rustc ]] || why="rustc here is $(candidate rustc | sed 's/[-+].*//'), and Linux 7.2 needs $MINIMUM_RUST"
+	[[ $rust == rustc ]] || why="the package rustc has $(candidate rustc | sed 's/[-+].*//'), and Linux 7.2 needs $MINIMUM_RUST"
 	say "Rust: $rust $(candidate "$rust"), as $why"
 	[[ $1 == all ]] || return 0
 	llvm=$(llvm_version)
@@ -126,7 +126,7 @@ install_packages() {
 ensure_packages() {
 	local stamp package missing=() wanted
 	if ! command -v apt-get >/dev/null; then
-		say "no apt here: the compilers and QEMU must be installed by hand (docs/lab.md lists them)"
+		say "this machine has no apt: install the compilers and QEMU by hand (docs/lab.md lists them)"
 		return
 	fi
 	stamp=$CACHE/packages/$1-$(cat /var/lib/dpkg/status "$ROOT/lab/lib/packages.sh" | sha256sum | cut -c 1-16)
@@ -170,8 +170,8 @@ rsyslog_in() {
 		unpack_packages "$1" rsyslog libestr0 libfastjson4 liblognorm5
 }
 
-# ensure_rsyslog: makes build/bin/rsyslogd, for selftests/basic/strangers.sh. It is unpacked in the cache, because an installed
-# rsyslog would be started on this machine, now and at every boot. Without apt, an installed one is used.
+# ensure_rsyslog: makes build/bin/rsyslogd, for selftests/basic/third_party.sh. rsyslog is unpacked in the cache, because
+# an installed rsyslog would be started on this machine, now and at every boot. Without apt, an installed one is used.
 ensure_rsyslog() {
 	local tree lib
 	! command -v rsyslogd >/dev/null && command -v apt-get >/dev/null || return 0

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-# The layout that programs see is frozen, and the same for 32 and 64 bits.
+# The layout of the ABI is frozen, and the same for 32 and 64 bits.
 set -u
 here=$(dirname "$0")
 # shellcheck source=../ktap.sh
@@ -11,7 +11,7 @@ golden=$(cat "$here/abi.golden")
 is "a 64-bit program has the frozen layout" "$golden" "$("$here/abi64")"
 # spec: 6-encoding
 is "a 32-bit program has the frozen layout" "$golden" "$("$here/abi32")"
-is "requests of a 64-bit program" "value id 0 msg_size 256 max_msgs 128
+is "a 64-bit program gets the documented results" "value id 0 msg_size 256 max_msgs 128
 value depth 1 messages 4 bytes
 value head 4 bytes, own pid 1
 value read 4
@@ -62,5 +62,5 @@ value destroy again -19
 value set_mode destroyed -19
 value unknown -25" "$("$here/abi64" /dev/kmsgpipe0 | grep -v -e ^sizeof -e ^offsetof -e ^request)"
 # spec: 11-ioctl
-is "requests of a 32-bit program are answered alike" "$("$here/abi64" /dev/kmsgpipe0)" "$("$here/abi32" /dev/kmsgpipe0)"
+is "a 32-bit program gets the same results as a 64-bit program" "$("$here/abi64" /dev/kmsgpipe0)" "$("$here/abi32" /dev/kmsgpipe0)"
 finish

@@ -36,7 +36,7 @@ offered() {
 		echo "${COMPREPLY[*]}"' bash "$@"
 }
 
-is "send and receive a message" "0:/0:hello" "$(run kmsgpipectl send 0 hello)/$(run kmsgpipectl recv 0)"
+is "recv prints what send sent" "0:/0:hello" "$(run kmsgpipectl send 0 hello)/$(run kmsgpipectl recv 0)"
 is "a pipe can be named by number, by node and by path" "0:a0:b0:c" "$(kmsgpipectl send 0 a && kmsgpipectl send kmsgpipe0 b && kmsgpipectl send $node c &&
 	run kmsgpipectl recv $node && run kmsgpipectl recv kmsgpipe0 && run kmsgpipectl recv 0)"
 is "send takes a message as argument" "0:one
@@ -44,7 +44,7 @@ two words" "$(kmsgpipectl send 0 one 'two words' && run kmsgpipectl recv -n 2 0)
 is "send makes each line of standard input a message" "0:1
 2
 3" "$(seq 3 | kmsgpipectl send 0 && run kmsgpipectl recv -n 3 0)"
-is "NUL-terminated messages" "a,b
+is "--null keeps newlines in messages" "a,b
 c," "$(printf 'a\0b\nc\0' | kmsgpipectl send --null 0 && kmsgpipectl recv -n 2 --null 0 | tr '\0' ,)"
 is "send --whole makes the whole input one message" "4:a
 b" "$(printf 'a\nb\n' | kmsgpipectl send --whole 0 && field depth_bytes 0 | tr '\n' : &&
@@ -54,15 +54,15 @@ head -c 200 /dev/urandom >binary
 is "binary messages pass unchanged" "$(sha256sum <binary)" "$(kmsgpipectl send --whole 0 <binary && kmsgpipectl recv --raw 0 | sha256sum)"
 is "length-prefixed messages are received as they were sent" "$(printf '\003\0\0\0abc\001\0\0\0d' | sha256sum)" \
 	"$(printf '\003\0\0\0abc\001\0\0\0d' | kmsgpipectl send --length-prefixed 0 && kmsgpipectl recv -n 2 --length-prefixed 0 | sha256sum)"
-like "received messages as JSON" '{"schema":1,"seq":*,"age_ns":*,"monotonic_ns":*,"realtime_ns":1??????????????????,"uid":0,"gid":0,"pid":[1-9]*,"privileged":false,"len":2,"data":"é"}?{"schema":1,"seq":*,"privileged":false,"len":1,"data_hex":"ff"}' "$(printf 'é' | kmsgpipectl send --whole 0 && printf '\377' | kmsgpipectl send --whole 0 && json recv -n 2 0)"
+like "recv --json prints all fields" '{"schema":1,"seq":*,"age_ns":*,"monotonic_ns":*,"realtime_ns":1??????????????????,"uid":0,"gid":0,"pid":[1-9]*,"privileged":false,"len":2,"data":"é"}?{"schema":1,"seq":*,"privileged":false,"len":1,"data_hex":"ff"}' "$(printf 'é' | kmsgpipectl send --whole 0 && printf '\377' | kmsgpipectl send --whole 0 && json recv -n 2 0)"
 
-like "recv of an empty pipe without waiting" "5:*kmsgpipe0*EAGAIN*" "$(run kmsgpipectl recv --nonblock 0)"
-like "recv of an empty pipe with a timeout" "6:*kmsgpipe0*" "$(run kmsgpipectl recv --timeout 50ms 0)"
+like "recv --nonblock of an empty pipe fails with EAGAIN" "5:*kmsgpipe0*EAGAIN*" "$(run kmsgpipectl recv --nonblock 0)"
+like "recv --timeout of an empty pipe ends with 6" "6:*kmsgpipe0*" "$(run kmsgpipectl recv --timeout 50ms 0)"
 is "recv with a timeout prints the messages that arrived before it" "6:only" \
 	"$(kmsgpipectl send 0 only && run kmsgpipectl recv -n 2 --timeout 50ms 0 | head -n 1)"
 for _ in $(seq 128); do echo fill; done | kmsgpipectl send 0
-like "send to a full pipe without waiting" "5:*kmsgpipe0*EAGAIN*" "$(run kmsgpipectl send --nonblock 0 more)"
-like "send to a full pipe with a timeout" "6:*kmsgpipe0*" "$(run kmsgpipectl send --timeout 50ms 0 more)"
+like "send --nonblock to a full pipe fails with EAGAIN" "5:*kmsgpipe0*EAGAIN*" "$(run kmsgpipectl send --nonblock 0 more)"
+like "send --timeout to a full pipe ends with 6" "6:*kmsgpipe0*" "$(run kmsgpipectl send --timeout 50ms 0 more)"
 is "clear drops all messages" "0:" "$(run kmsgpipectl clear 0 | sed 's/:.*/:/')"
 is "clear leaves no message" "0" "$(field depth_msgs 0)"
 
@@ -86,18 +86,18 @@ like "send skips an empty message and says so" "0:*empty*" "$(printf '\n' | run 
 
 like "list shows all pipes" "0:PIPE  ID  DEPTH*EXPIRY*DEQUEUED?0 *" "$(run kmsgpipectl list)"
 is "list is the default" "$(kmsgpipectl list)" "$(kmsgpipectl)"
-like "list as JSON" '{"schema":1,"pipes":\[{"pipe":"kmsgpipe0","path":"/dev/kmsgpipe0",*"id":0,*"msg_size":256,"max_msgs":128,*}\]}' "$(json list)"
+like "list --json prints all fields" '{"schema":1,"pipes":\[{"pipe":"kmsgpipe0","path":"/dev/kmsgpipe0",*"id":0,*"msg_size":256,"max_msgs":128,*}\]}' "$(json list)"
 kmsgpipectl send 0 12345
 stats=$(json stats 0)
-like "statistics as JSON show the sender" '*"depth_msgs":1,*"head":{"seq":*,"age_ns":*,"len":5,"uid":0,"gid":0,"pid":[1-9]*}*' "$stats"
+like "stats --json prints the sender of the oldest message" '*"depth_msgs":1,*"head":{"seq":*,"age_ns":*,"len":5,"uid":0,"gid":0,"pid":[1-9]*}*' "$stats"
 is "statistics are consistent" "ok ok" "$(for u in msgs bytes; do
 	(($(value enqueued_$u "$stats") == $(value dequeued_$u "$stats") + $(value expired_$u "$stats") + $(value dropped_$u "$stats") + $(value depth_$u "$stats"))) && echo ok
 done | xargs)"
-like "statistics as text" "0:*depth*" "$(run kmsgpipectl stats 0)"
+like "stats prints the depth" "0:*depth*" "$(run kmsgpipectl stats 0)"
 kmsgpipectl clear 0
 
-like "clear without privilege" "4:*kmsgpipe0*EPERM*" "$(nobody kmsgpipectl clear 0)"
-like "errors as JSON" '4:*"errno":"EPERM"*' "$(nobody kmsgpipectl --json clear 0)"
+like "clear without privilege fails with EPERM" "4:*kmsgpipe0*EPERM*" "$(nobody kmsgpipectl clear 0)"
+like "--json prints errors as JSON" '4:*"errno":"EPERM"*' "$(nobody kmsgpipectl --json clear 0)"
 chmod 600 $node
 like "a permission error names owner, group and mode" "4:*kmsgpipe0*EACCES*0600*1000*parameter*mode*" "$(nobody kmsgpipectl recv --nonblock 0)"
 chmod 666 $node
@@ -109,7 +109,7 @@ setpriv --reuid 1000 --regid 1000 --clear-groups perl -MFcntl -e 'sysopen(my $pi
 	syswrite(STDOUT, "x"); readline(STDIN)' $node <held >opened &
 exec 6>held
 read -r -N 1 _ <opened
-like "another reader excludes this one" "1:*kmsgpipe0*EBUSY*open exclusively*" "$(nobody kmsgpipectl recv --nonblock 0)"
+like "recv fails with EBUSY beside an exclusive reader" "1:*kmsgpipe0*EBUSY*open exclusively*" "$(nobody kmsgpipectl recv --nonblock 0)"
 like "stats opens the pipe for writing beside an exclusive reader" "0:*readers *1
 writers *1
 *" "$(nobody kmsgpipectl stats 0)"
@@ -119,9 +119,9 @@ chmod 666 $node
 exec 6>&-
 wait
 
-like "a pipe that does not exist" "3:*kmsgpipe7*" "$(run kmsgpipectl stats 7)"
-like "a file that is no pipe" "[37]:*null*" "$(run kmsgpipectl send /dev/null x)"
-like "a usage error" "2:*" "$(run kmsgpipectl recv --count x 0)"
+like "a missing pipe ends with 3" "3:*kmsgpipe7*" "$(run kmsgpipectl stats 7)"
+like "a device that is not a pipe is rejected" "[37]:*null*" "$(run kmsgpipectl send /dev/null x)"
+like "a usage error ends with 2" "2:*" "$(run kmsgpipectl recv --count x 0)"
 like "completion scripts are printed" "0:*kmsgpipectl*" "$(run kmsgpipectl completions bash)"
 is "completion offers existing pipes" "0" "$(offered recv "")"
 is "completion offers modes" "none whole eof lines records" "$(offered create --default-mode "")"
@@ -153,11 +153,11 @@ kmsgpipectl destroy "$n0"
 n1=$((n0 + 1)) n2=$((n0 + 2)) n3=$((n0 + 3)) n4=$((n0 + 4)) n5=$((n0 + 5)) n6=$((n0 + 6)) n7=$((n0 + 7))
 n8=$((n0 + 8)) n9=$((n0 + 9))
 is "create prints the node" "0:/dev/kmsgpipe$n1" "$(run kmsgpipectl create)"
-is "create with all options" "0:/dev/kmsgpipe/log/640 1000 1001/c" \
+is "create applies all options" "0:/dev/kmsgpipe/log/640 1000 1001/c" \
 	"$(run kmsgpipectl create --name log --msg-size 1K --max-msgs 16 --mode 0640 --owner 1000:1001)/$(stat -c '%a %u %g/%A' /dev/kmsgpipe/log | cut -c 1-15)"
 is "create accepts names of users and groups" "0:/dev/kmsgpipe$n3/0 4" \
 	"$(run kmsgpipectl create --owner root:adm)/$(stat -c '%u %g' "/dev/kmsgpipe$n3")"
-is "create for a group, as JSON" "0:{\"schema\":1,\"id\":$n4,\"node\":\"/dev/kmsgpipe/j.s-o_n\",\"name\":\"j.s-o_n\"}/600 0 7" \
+is "create --json prints number, node and name" "0:{\"schema\":1,\"id\":$n4,\"node\":\"/dev/kmsgpipe/j.s-o_n\",\"name\":\"j.s-o_n\"}/600 0 7" \
 	"0:$(json create --name j.s-o_n --group 7)/$(stat -c '%a %u %g' /dev/kmsgpipe/j.s-o_n)"
 is "a pipe is found by name and by number" "1 2 3 4 5 6" "$(
 	kmsgpipectl send log 1 2 3 && kmsgpipectl send "$n2" 4
@@ -180,34 +180,34 @@ like "list shows pipes that may not be opened" "*\"pipe\":\"kmsgpipe$n1\",*\"nam
 	"$(nobody kmsgpipectl list --json)"
 like "show prints one pipe" "0:pipe *log*node */dev/kmsgpipe/log*number *$n2*mode *0640*owner *1000*group *1001*16 messages of at most 1024 bytes*expiry *never*oldest *none*sent *6 messages of 6 bytes*" \
 	"$(run kmsgpipectl show log)"
-like "show as JSON" '{"schema":1,"pipes":\[{*"name":"log",*"source":"ioctl","node":{"mode":"0640","uid":1000,"gid":1001,"major":[1-9]*,"minor":'"$n2"'}}\]}' "$(json show log)"
+like "show --json prints all fields" '{"schema":1,"pipes":\[{*"name":"log",*"source":"ioctl","node":{"mode":"0640","uid":1000,"gid":1001,"major":[1-9]*,"minor":'"$n2"'}}\]}' "$(json show log)"
 like "show prints a pipe that may not be opened" "0:*kmsgpipe$n3*sent *0 messages*" "$(nobody kmsgpipectl show "$n3")"
-like "stats of a pipe that may not be opened" "4:*kmsgpipe$n3*EACCES*0600*create --mode*" "$(nobody kmsgpipectl stats "$n3")"
-like "create with a name that is in use" "1:*EEXIST*list*" "$(run kmsgpipectl create --name log)"
-like "create with a bad name" "2:*letters*" "$(run kmsgpipectl create --name 'l g')"
-like "create beyond a limit names it" "2:*EINVAL*65 messages of 1048576 bytes are 68157440*max_bytes*67108864*" \
+like "stats of a pipe that may not be opened fails with EACCES" "4:*kmsgpipe$n3*EACCES*0600*create --mode*" "$(nobody kmsgpipectl stats "$n3")"
+like "create with a name in use fails with EEXIST" "1:*EEXIST*list*" "$(run kmsgpipectl create --name log)"
+like "create with a bad name says what a name may have" "2:*letters*" "$(run kmsgpipectl create --name 'l g')"
+like "create beyond a limit names the limit" "2:*EINVAL*65 messages of 1048576 bytes are 68157440*max_bytes*67108864*" \
 	"$(run kmsgpipectl create --msg-size 1MB --max-msgs 65)"
-like "create without privilege" "4:*EPERM*CAP_SYS_ADMIN*sudo*" "$(nobody kmsgpipectl create)"
+like "create without privilege fails with EPERM" "4:*EPERM*CAP_SYS_ADMIN*sudo*" "$(nobody kmsgpipectl create)"
 
 is "set-params changes the given limits only" "0:/64 16/0:/64 65536" \
 	"$(run kmsgpipectl set-params log --msg-size 64)/$(field msg_size log) $(field max_msgs log)/$(
 	run kmsgpipectl set-params log --max-msgs 64K)/$(field msg_size log) $(field max_msgs log)"
-is "set-params as JSON" '{"schema":1,"pipe":"log","msg_size":128,"max_msgs":8}' \
+is "set-params --json prints the limits" '{"schema":1,"pipe":"log","msg_size":128,"max_msgs":8}' \
 	"$(json set-params log --msg-size 128 --max-msgs 8)"
 kmsgpipectl send log x
-like "set-params of a pipe that is not empty" "1:*EBUSY*clear*" "$(run kmsgpipectl set-params log --msg-size 1)"
+like "set-params of a pipe with messages fails with EBUSY" "1:*EBUSY*clear*" "$(run kmsgpipectl set-params log --msg-size 1)"
 kmsgpipectl clear log
-like "set-params beyond a limit names it" "2:*expected 1 to 1048576 bytes*" "$(run kmsgpipectl set-params log --msg-size 2M)"
-like "set-params without privilege" "4:*EPERM*" "$(nobody kmsgpipectl set-params 0 --msg-size 1)"
+like "set-params beyond a limit names the limit" "2:*expected 1 to 1048576 bytes*" "$(run kmsgpipectl set-params log --msg-size 2M)"
+like "set-params without privilege fails with EPERM" "4:*EPERM*" "$(nobody kmsgpipectl set-params 0 --msg-size 1)"
 
-is "flush enable" "0:/250 2000/0:/1000 10000" "$(run kmsgpipectl flush enable log --interval 250ms --expiry 2)/$(
+is "flush enable sets interval and expiry" "0:/250 2000/0:/1000 10000" "$(run kmsgpipectl flush enable log --interval 250ms --expiry 2)/$(
 	field flush_interval_ms log) $(field flush_expiry_ms log)/$(run kmsgpipectl flush enable log)/$(
 	field flush_interval_ms log) $(field flush_expiry_ms log)"
-is "flush enable as JSON" '{"schema":1,"pipe":"log","enabled":true,"interval_ms":1000,"expiry_ms":60000}' \
+is "flush enable --json prints the settings" '{"schema":1,"pipe":"log","enabled":true,"interval_ms":1000,"expiry_ms":60000}' \
 	"$(json flush enable log --expiry 1m)"
 like "show prints the expiry" "*expiry *after 1m, looked for every 1s*" "$(kmsgpipectl show log)"
 is "list prints the expiry in short" "- 1m" "$(kmsgpipectl list | awk '$1 == "0" || $1 == "log" {print $7}' | xargs)"
-is "list in 40 columns" "PIPE DEPTH MAX MSGSIZE EXPIRY" "$(COLUMNS=40 kmsgpipectl list | head -n 1 | xargs)"
+is "list in 40 columns leaves columns out" "PIPE DEPTH MAX MSGSIZE EXPIRY" "$(COLUMNS=40 kmsgpipectl list | head -n 1 | xargs)"
 is "text output fits 40 and 80 columns" "" "$(for columns in 40 80; do
 	export COLUMNS=$columns
 	{
@@ -217,30 +217,30 @@ done)"
 kmsgpipectl flush enable log --interval 50ms --expiry 100ms
 kmsgpipectl send log old
 until [[ $(field expired_msgs log) == 1 ]]; do sleep 0.05; done
-like "an expired message is gone" "5:*EAGAIN*/1" "$(run kmsgpipectl recv --nonblock log)/$(field expired_msgs log)"
-is "flush disable" "0:/0 0" "$(run kmsgpipectl flush disable log)/$(field flush_interval_ms log) $(field flush_expiry_ms log)"
-like "flush without privilege" "4:*EPERM*" "$(nobody kmsgpipectl flush enable 0)"
+like "recv finds no expired message" "5:*EAGAIN*/1" "$(run kmsgpipectl recv --nonblock log)/$(field expired_msgs log)"
+is "flush disable switches the expiry off" "0:/0 0" "$(run kmsgpipectl flush disable log)/$(field flush_interval_ms log) $(field flush_expiry_ms log)"
+like "flush without privilege fails with EPERM" "4:*EPERM*" "$(nobody kmsgpipectl flush enable 0)"
 
 # dump.
 printf 'a\n\033[31m\134' | setpriv --reuid 1000 --regid 1001 --clear-groups kmsgpipectl send --whole 0
 printf 'gr\303\274n\377' | kmsgpipectl send --whole 0
 like "dump shows sender and content, and escapes control characters" '0:SEQ*AGE*UID*LEN*DATA*s  1000  1001 *a\\n\\u{1b}\[31m\\\\*  grün\\xff' \
 	"$(run kmsgpipectl dump 0)"
-like "dump in hexadecimal" "0:*61 0a 1b 5b 33 31 6d 5c *|a..?31m?|*" "$(run kmsgpipectl dump --hex 0)"
-like "dump as JSON" '{"schema":1,"pipe":"kmsgpipe0","path":"/dev/kmsgpipe0","missing":0,"records":\[{"seq":*,"age_ns":*,"monotonic_ns":*,"realtime_ns":1?????????*,"uid":1000,"gid":1001,"pid":*,"len":8,"data":"a\\n\\u001b\[31m\\\\"},{*"len":6,"data_hex":"6772c3bc6eff"}\]}' \
+like "dump --hex prints bytes and text" "0:*61 0a 1b 5b 33 31 6d 5c *|a..?31m?|*" "$(run kmsgpipectl dump --hex 0)"
+like "dump --json prints all fields" '{"schema":1,"pipe":"kmsgpipe0","path":"/dev/kmsgpipe0","missing":0,"records":\[{"seq":*,"age_ns":*,"monotonic_ns":*,"realtime_ns":1?????????*,"uid":1000,"gid":1001,"pid":*,"len":8,"data":"a\\n\\u001b\[31m\\\\"},{*"len":6,"data_hex":"6772c3bc6eff"}\]}' \
 	"$(json dump 0)"
-like "dump as JSON in hexadecimal" '*"data_hex":"610a1b5b33316d5c"*' "$(json dump 0 --hex)"
+like "dump --json --hex prints the payload in hexadecimal" '*"data_hex":"610a1b5b33316d5c"*' "$(json dump 0 --hex)"
 is "dump leaves the messages in the pipe" "2" "$(field depth_msgs 0)"
 kmsgpipectl clear 0
 nobody sh -c 'echo lent >&3' 3>/dev/kmsgpipe0 >/dev/null
 like "dump marks senders with other effective ids" '0:SEQ*  1000\*  1000  *lent*' "$(run kmsgpipectl dump 0)"
-like "dump as JSON marks senders with other effective ids" '*"uid":1000,"gid":1000,"pid":*,"privileged":true,"len":5,*' "$(json dump 0)"
+like "dump --json marks senders with other effective ids" '*"uid":1000,"gid":1000,"pid":*,"privileged":true,"len":5,*' "$(json dump 0)"
 like "show marks a sender with other effective ids" '*oldest *by uid 1000, gid 1000, pid *, privileged*' "$(kmsgpipectl show 0)"
 kmsgpipectl clear 0
 seq 128 | kmsgpipectl send 0
-is "dump of a full pipe" "0:$(seq 128)" "$(run kmsgpipectl dump 0 | awk '{if (NR > 1) print $NF; else printf "0:"}')"
+is "dump prints all messages of a full pipe" "0:$(seq 128)" "$(run kmsgpipectl dump 0 | awk '{if (NR > 1) print $NF; else printf "0:"}')"
 kmsgpipectl clear 0
-like "dump without privilege" "4:*EPERM*" "$(nobody kmsgpipectl dump 0)"
+like "dump without privilege fails with EPERM" "4:*EPERM*" "$(nobody kmsgpipectl dump 0)"
 
 # Messages received with their metadata.
 before=$EPOCHSECONDS
@@ -282,7 +282,7 @@ is "each message is received alone, whatever its length and the next one" "4 3 2
 } | xargs)"
 is "recv --all --format empties the pipe, then finds no message" "1 2 3/0:" \
 	"$(seq 3 | kmsgpipectl send 0 && kmsgpipectl recv --all --format short 0 | sed 's/.*: //' | xargs)/$(run kmsgpipectl --json recv --all 0)"
-like "recv --format of an empty pipe without waiting and with a timeout" '5:{"schema":1,"error":{"errno":"EAGAIN",*"exit":5}}/6:*kmsgpipe0*ETIMEDOUT*' \
+like "recv --format of an empty pipe fails with EAGAIN, or ends with 6 after a timeout" '5:{"schema":1,"error":{"errno":"EAGAIN",*"exit":5}}/6:*kmsgpipe0*ETIMEDOUT*' \
 	"$(run kmsgpipectl recv --json --nonblock 0)/$(run kmsgpipectl recv --format iso --timeout 50ms 0)"
 
 # watch.
@@ -301,8 +301,8 @@ kill -CONT $!
 until read -r second <&5 && [[ $second != *'"delta":{"enqueued_msgs":0,'* ]]; do :; done
 exec 5<&-
 printf '%s\n' "$first" "$second" >>all.json
-like "watch as JSON begins without differences" '{"schema":1,"realtime_ns":1??????????????????,"elapsed_ns":null,"pipes":\[{"pipe":"kmsgpipe0",*"delta":null}\]}' "$first"
-like "watch as JSON prints differences" '{"schema":1,"realtime_ns":1??????????????????,"elapsed_ns":[1-9]????????*,*"delta":{"enqueued_msgs":1,"enqueued_bytes":5,"dequeued_msgs":1,*"dropped_msgs":0,*}}\]}' "$second"
+like "watch --json begins without differences" '{"schema":1,"realtime_ns":1??????????????????,"elapsed_ns":null,"pipes":\[{"pipe":"kmsgpipe0",*"delta":null}\]}' "$first"
+like "watch --json prints differences" '{"schema":1,"realtime_ns":1??????????????????,"elapsed_ns":[1-9]????????*,*"delta":{"enqueued_msgs":1,"enqueued_bytes":5,"dequeued_msgs":1,*"dropped_msgs":0,*}}\]}' "$second"
 is "watch ends when the reader of its output has gone" "PIPE 0 141" "$({
 	kmsgpipectl watch 0 -i 50ms
 	echo $? >status
@@ -318,53 +318,53 @@ is "an interrupted watch prints whole lines" "1" "$(awk '{print NF}' watched | s
 # ioctl.
 kmsgpipectl send 0 'system ready'
 # spec: 10-get-stats
-like "ioctl KMSGPIPE_GET_STATS" "0:id *0*depth_msgs *1*head_len *12*" "$(run kmsgpipectl ioctl $node KMSGPIPE_GET_STATS)"
+like "ioctl KMSGPIPE_GET_STATS prints the statistics" "0:id *0*depth_msgs *1*head_len *12*" "$(run kmsgpipectl ioctl $node KMSGPIPE_GET_STATS)"
 # spec: 10-clear-queue
-is "ioctl KMSGPIPE_CLEAR_QUEUE" "0:/0" "$(run kmsgpipectl ioctl $node KMSGPIPE_CLEAR_QUEUE)/$(field depth_msgs 0)"
+is "ioctl KMSGPIPE_CLEAR_QUEUE drops all messages" "0:/0" "$(run kmsgpipectl ioctl $node KMSGPIPE_CLEAR_QUEUE)/$(field depth_msgs 0)"
 # spec: 10-flush-periodic
-is "ioctl KMSGPIPE_FLUSH_PERIODIC enable" "0:/1000 10000" "$(run kmsgpipectl ioctl $node KMSGPIPE_FLUSH_PERIODIC enable)/$(
+is "ioctl KMSGPIPE_FLUSH_PERIODIC enable sets the default times" "0:/1000 10000" "$(run kmsgpipectl ioctl $node KMSGPIPE_FLUSH_PERIODIC enable)/$(
 	field flush_interval_ms 0) $(field flush_expiry_ms 0)"
-is "ioctl KMSGPIPE_FLUSH_PERIODIC with times, and disable" "0:/500 60000/0:/0 0" "$(run kmsgpipectl ioctl 0 flush_periodic enable 500ms 1m)/$(
+is "ioctl KMSGPIPE_FLUSH_PERIODIC sets the given times, and disable clears them" "0:/500 60000/0:/0 0" "$(run kmsgpipectl ioctl 0 flush_periodic enable 500ms 1m)/$(
 	field flush_interval_ms 0) $(field flush_expiry_ms 0)/$(run kmsgpipectl ioctl 0 flush_periodic disable)/$(
 	field flush_interval_ms 0) $(field flush_expiry_ms 0)"
-is "ioctl KMSGPIPE_GET_PARAMS, KMSGPIPE_SET_PARAMS" "0:msg_size  256
+is "ioctl KMSGPIPE_GET_PARAMS prints what KMSGPIPE_SET_PARAMS set" "0:msg_size  256
 max_msgs  128/0:/0:msg_size  512
 max_msgs  4" "$(run kmsgpipectl ioctl 0 GET_PARAMS)/$(run kmsgpipectl ioctl 0 SET_PARAMS 512 4)/$(run kmsgpipectl ioctl 0 get_params)"
 like "ioctl leaves the check of arguments to the kernel" "2:*EINVAL*msg_size is 1 to 1048576 bytes, and not 0" "$(run kmsgpipectl ioctl 0 SET_PARAMS 0 0)"
 kmsgpipectl ioctl 0 SET_PARAMS 256 128
-is "ioctl KMSGPIPE_CREATE_NEW prints the number, KMSGPIPE_DESTROY" "0:$n8/0:$n9/600 64 32/0:/0:" \
+is "ioctl KMSGPIPE_CREATE_NEW prints the number, and KMSGPIPE_DESTROY destroys the pipe" "0:$n8/0:$n9/600 64 32/0:/0:" \
 	"$(run kmsgpipectl ioctl 0 CREATE_NEW)/$(run kmsgpipectl ioctl 0 CREATE_NEW 64 32 0 made)/$(stat -c %a /dev/kmsgpipe/made) $(field msg_size made) $(
 	field max_msgs made)/$(run kmsgpipectl ioctl "$n8" DESTROY)/$(run kmsgpipectl ioctl made DESTROY)"
 exec 6<>$node
-is "ioctl KMSGPIPE_TOGGLE_BLOCK of an open file" "0:O_NONBLOCK  on/4002/0:O_NONBLOCK  off/0002" "$(run kmsgpipectl ioctl - TOGGLE_BLOCK <&6)/$(
+is "ioctl KMSGPIPE_TOGGLE_BLOCK toggles O_NONBLOCK of an open file" "0:O_NONBLOCK  on/4002/0:O_NONBLOCK  off/0002" "$(run kmsgpipectl ioctl - TOGGLE_BLOCK <&6)/$(
 	awk '/flags/ {print substr($2, length($2) - 3)}' /proc/$$/fdinfo/6)/$(run kmsgpipectl ioctl - TOGGLE_BLOCK <&6)/$(
 	awk '/flags/ {print substr($2, length($2) - 3)}' /proc/$$/fdinfo/6)"
-is "ioctl FIONBIO of an open file" "0:O_NONBLOCK  on/0:O_NONBLOCK  off" \
+is "ioctl FIONBIO sets O_NONBLOCK of an open file" "0:O_NONBLOCK  on/0:O_NONBLOCK  off" \
 	"$(run kmsgpipectl ioctl - FIONBIO 1 <&6)/$(run kmsgpipectl ioctl - FIONBIO 0 <&6)"
 exec 6>&-
-is "ioctl FIONREAD" "0:0/0:5" "$(run kmsgpipectl ioctl 0 FIONREAD)/$(kmsgpipectl send 0 12345 678 && run kmsgpipectl ioctl 0 FIONREAD)"
-like "ioctl KMSGPIPE_DUMP" "0:*12345*678*" "$(run kmsgpipectl ioctl 0 KMSGPIPE_DUMP)"
-like "ioctl KMSGPIPE_DUMP with a small buffer" "0:*12345*1 message did not fit*" "$(run kmsgpipectl ioctl 0 DUMP 72)"
-is "ioctl as JSON" '{"schema":1,"pipe":"kmsgpipe0","request":"KMSGPIPE_GET_PARAMS","returned":0,"data":{"msg_size":256,"max_msgs":128}}' "$(json ioctl 0 GET_PARAMS)"
-like "ioctl KMSGPIPE_DUMP as JSON" '*"data":{"missing":1,"records":\[{*"data":"12345"}\]}}' "$(json ioctl 0 DUMP 72)"
+is "ioctl FIONREAD prints the length of the next message" "0:0/0:5" "$(run kmsgpipectl ioctl 0 FIONREAD)/$(kmsgpipectl send 0 12345 678 && run kmsgpipectl ioctl 0 FIONREAD)"
+like "ioctl KMSGPIPE_DUMP prints all messages" "0:*12345*678*" "$(run kmsgpipectl ioctl 0 KMSGPIPE_DUMP)"
+like "ioctl KMSGPIPE_DUMP with a small buffer counts the missing messages" "0:*12345*1 message did not fit*" "$(run kmsgpipectl ioctl 0 DUMP 72)"
+is "ioctl --json prints the result" '{"schema":1,"pipe":"kmsgpipe0","request":"KMSGPIPE_GET_PARAMS","returned":0,"data":{"msg_size":256,"max_msgs":128}}' "$(json ioctl 0 GET_PARAMS)"
+like "ioctl --json KMSGPIPE_DUMP prints the records" '*"data":{"missing":1,"records":\[{*"data":"12345"}\]}}' "$(json ioctl 0 DUMP 72)"
 kmsgpipectl clear 0
-like "ioctl without privilege" "0:msg_size*4:*EPERM*" "$(nobody kmsgpipectl ioctl 0 GET_PARAMS)$(nobody kmsgpipectl ioctl 0 CLEAR_QUEUE)"
-like "a request that does not exist" "2:*KMSGPIPE_FROB*KMSGPIPE_GET_STATS*KMSGPIPE_DUMP*" "$(run kmsgpipectl ioctl 0 KMSGPIPE_FROB)"
+like "ioctl without privilege gets limits, and fails with EPERM to clear the queue" "0:msg_size*4:*EPERM*" "$(nobody kmsgpipectl ioctl 0 GET_PARAMS)$(nobody kmsgpipectl ioctl 0 CLEAR_QUEUE)"
+like "an unknown request is rejected with a list of requests" "2:*KMSGPIPE_FROB*KMSGPIPE_GET_STATS*KMSGPIPE_DUMP*" "$(run kmsgpipectl ioctl 0 KMSGPIPE_FROB)"
 
 # destroy.
 kmsgpipectl create --name spare >/dev/null
 kmsgpipectl recv log >received 2>&1 &
 until [[ $(field readers log) == 1 ]]; do sleep 0.05; done
-is "destroy several pipes" "0:/dev/kmsgpipe/j.s-o_n" "$(run kmsgpipectl destroy log /dev/kmsgpipe/spare)$(
+is "destroy destroys several pipes" "0:/dev/kmsgpipe/j.s-o_n" "$(run kmsgpipectl destroy log /dev/kmsgpipe/spare)$(
 	find /dev/kmsgpipe -type c)"
 wait $!
 like "destroy wakes a waiting recv" "3:*ENODEV*destroyed*" "$?:$(cat received)"
-is "destroy as JSON" "{\"schema\":1,\"destroyed\":[{\"pipe\":\"kmsgpipe$n3\",\"path\":\"/dev/kmsgpipe$n3\",\"id\":$n3}]}" "$(json destroy "$n3")"
+is "destroy --json prints the destroyed pipes" "{\"schema\":1,\"destroyed\":[{\"pipe\":\"kmsgpipe$n3\",\"path\":\"/dev/kmsgpipe$n3\",\"id\":$n3}]}" "$(json destroy "$n3")"
 like "destroy destroys existing pipes and reports the others" "3:*/dev/kmsgpipe/log*ENOENT*/gone" \
 	"$(run kmsgpipectl destroy log j.s-o_n)/$(ls /dev/kmsgpipe/j* 2>/dev/null || echo gone)"
 like "pipe 0 cannot be destroyed" "1:*EBUSY*rmmod*" "$(run kmsgpipectl destroy 0)"
 chmod 666 "/dev/kmsgpipe$n1"
-like "destroy without privilege" "4:*EPERM*" "$(nobody kmsgpipectl destroy "$n1")"
+like "destroy without privilege fails with EPERM" "4:*EPERM*" "$(nobody kmsgpipectl destroy "$n1")"
 for i in $(seq 50); do echo "many$i" >/sys/class/kmsgpipe/create; done
 is "list shows many pipes" "53 53/0:/3" "$(kmsgpipectl list | wc -l) $(nobody kmsgpipectl list | grep -c .)/$(
 	# shellcheck disable=SC2046 # one word a name
@@ -373,21 +373,21 @@ kmsgpipectl destroy "$n1"
 
 # Modes of open files.
 modal=/dev/kmsgpipe/modal
-is "create with a default mode" "0:$modal" "$(run kmsgpipectl create --name modal --default-mode lines,eof)"
+is "create sets the default mode" "0:$modal" "$(run kmsgpipectl create --name modal --default-mode lines,eof)"
 default_mode=/sys/class/kmsgpipe/pipe$(field id modal)/default_mode
-like "create with an unknown mode" "2:*eof,hup*none, or some of whole, eof, lines, records *" \
+like "create with an unknown mode lists the modes" "2:*eof,hup*none, or some of whole, eof, lines, records *" \
 	"$(run kmsgpipectl create --default-mode eof,hup)"
-like "create with modes that exclude each other" "2:*\"records,whole\"*records goes with eof alone*" \
+like "create refuses modes that exclude each other" "2:*\"records,whole\"*records goes with eof alone*" \
 	"$(run kmsgpipectl create --default-mode records,whole)"
 is "show prints the default mode" "opened in no mode/opened in the mode eof,lines" \
 	"$(kmsgpipectl show 0 | sed -n 's/^files *//p')/$(kmsgpipectl show modal | sed -n 's/^files *//p')"
-like "list as JSON prints the default mode" '*"id":0,*"default_mode":"none","source":"ioctl"},*"name":"modal",*"default_mode":"eof,lines","source":"ioctl"}\]}' \
+like "list --json prints the default mode" '*"id":0,*"default_mode":"none","source":"ioctl"},*"name":"modal",*"default_mode":"eof,lines","source":"ioctl"}\]}' \
 	"$(json list)"
-like "show as JSON prints the default mode of a pipe that may not be opened" '0:*"default_mode":"eof,lines","source":"sysfs","node":{"mode":"0600",*' \
+like "show --json prints the default mode of a pipe that may not be opened" '0:*"default_mode":"eof,lines","source":"sysfs","node":{"mode":"0600",*' \
 	"$(nobody kmsgpipectl --json show modal)"
 is "ioctl KMSGPIPE_GET_MODE prints the default mode" "0:eof,lines/0:none" \
 	"$(run kmsgpipectl ioctl modal KMSGPIPE_GET_MODE)/$(nobody kmsgpipectl ioctl 0 get_mode)"
-is "ioctl KMSGPIPE_GET_MODE as JSON" '{"schema":1,"pipe":"modal","request":"KMSGPIPE_GET_MODE","returned":0,"data":{"mode":"eof,lines"}}' \
+is "ioctl --json KMSGPIPE_GET_MODE prints the mode" '{"schema":1,"pipe":"modal","request":"KMSGPIPE_GET_MODE","returned":0,"data":{"mode":"eof,lines"}}' \
 	"$(json ioctl modal GET_MODE)"
 exec 6<>$modal
 is "ioctl KMSGPIPE_SET_MODE changes one open file" "0:/0:whole,lines/0:eof,lines" "$(run kmsgpipectl ioctl - KMSGPIPE_SET_MODE lines,whole <&6)/$(
@@ -406,11 +406,11 @@ like "ioctl KMSGPIPE_SET_MODE of a file with a rest is EBUSY" "1:*$modal*EBUSY*t
 	head -c 6 <&6 >piece
 	run kmsgpipectl ioctl - SET_MODE none <&6
 )/$(run kmsgpipectl ioctl - GET_MODE <&6)"
-is "ioctl KMSGPIPE_SET_MODE for records" "0:/0:eof,records" \
+is "ioctl KMSGPIPE_SET_MODE sets the mode records" "0:/0:eof,records" \
 	"$(run kmsgpipectl ioctl - SET_MODE records,eof <&6)/$(run kmsgpipectl ioctl - GET_MODE <&6)"
 exec 6>&-
 is "ioctl KMSGPIPE_SET_MODE needs no privilege" "0:" "$(nobody kmsgpipectl ioctl 0 SET_MODE whole)"
-like "an unknown mode as JSON" '2:*KMSGPIPE_SET_MODE: \\"hup\\" is not a mode *"exit":2}}' "$(run kmsgpipectl --json ioctl 0 SET_MODE hup)"
+like "ioctl --json with an unknown mode prints the error as JSON" '2:*KMSGPIPE_SET_MODE: \\"hup\\" is not a mode *"exit":2}}' "$(run kmsgpipectl --json ioctl 0 SET_MODE hup)"
 printf 'a\nb\n' >$modal
 is "send sends one message in a pipe with the default mode lines" "2/0:a
 b/0:/1/0:a
@@ -438,7 +438,7 @@ kmsgpipectl destroy modal
 
 # doctor.
 like "doctor finds no problem" "0:ok *module*ok *version*ok *nodes*ok *permissions*ok *privilege*ok *proc*ok *sysfs*" "$(run kmsgpipectl doctor)"
-like "doctor as JSON" '{"schema":1,"ok":true,"checks":\[{"check":"module","status":"ok","found":"*","mend":null,"exit":0},*{"check":"sysfs","status":"ok",*' "$(json doctor)"
+like "doctor --json prints all checks" '{"schema":1,"ok":true,"checks":\[{"check":"module","status":"ok","found":"*","mend":null,"exit":0},*{"check":"sysfs","status":"ok",*' "$(json doctor)"
 like "doctor notes a missing privilege" "0:*note *privilege*CAP_SYS_ADMIN*" "$(nobody kmsgpipectl doctor)"
 chmod 600 $node
 like "doctor finds a missing permission" "4:*failed *permissions*chmod*" "$(nobody kmsgpipectl doctor)"
@@ -457,7 +457,7 @@ rm /dev/kmsgpipe/gone "/dev/kmsgpipe$n2"
 like "list shows a pipe whose node is missing" "*gone *$n1 *1 *$n2 *$n2 *0 *" "$(kmsgpipectl list | xargs)"
 like "show prints a pipe whose node is missing" "0:pipe *gone*node */dev/kmsgpipe/gone*wrong *nothing is at /dev/kmsgpipe/gone*sent *1 message of 4 bytes*" \
 	"$(run kmsgpipectl show gone)"
-like "show as JSON" "{*\"id\":$n2,*\"source\":\"sysfs\",\"node\":null}\]}" "$(json show "$n2")"
+like "show --json prints a null node if the node is missing" "{*\"id\":$n2,*\"source\":\"sysfs\",\"node\":null}\]}" "$(json show "$n2")"
 like "send names the missing node" "3:*/dev/kmsgpipe/gone*ENOENT*its device node does not*doctor*" "$(run kmsgpipectl send gone more)"
 like "doctor names the missing node" "3:*failed *nodes *nothing is at /dev/kmsgpipe/gone, nothing is at /dev/kmsgpipe$n2*mknod -m 600 /dev/kmsgpipe/gone $device*" \
 	"$(run kmsgpipectl doctor)"
@@ -467,8 +467,8 @@ is "the command that doctor prints restores the node" "0:kept" "$(run kmsgpipect
 rm /dev/kmsgpipe/gone
 echo stray >"/dev/kmsgpipe$n2"
 like "doctor names the file in the place of the node" "3:*nothing is at /dev/kmsgpipe/gone, a regular file stands at /dev/kmsgpipe$n2*" "$(run kmsgpipectl doctor)"
-like "destroy without a node and without privilege" "4:*EACCES*CAP_SYS_ADMIN*" "$(nobody kmsgpipectl destroy gone)"
-is "destroy without a node, or with another file in its place" "0:/0/stray" \
+like "destroy without a node and without privilege fails with EACCES" "4:*EACCES*CAP_SYS_ADMIN*" "$(nobody kmsgpipectl destroy gone)"
+is "destroy destroys a pipe without a node, and leaves another file in its place" "0:/0/stray" \
 	"$(run kmsgpipectl destroy gone "$n2")/$(find /sys/class/kmsgpipe/ -name 'pipe[1-9]*' | wc -l)/$(cat "/dev/kmsgpipe$n2")"
 n3=$((n2 + 1))
 mv "/dev/kmsgpipe$n2" "/dev/kmsgpipe$n3"
@@ -496,23 +496,23 @@ rm /dev/kmsgpipe
 is "create succeeds once the file is removed" "0:/dev/kmsgpipe/x/0:" "$(run kmsgpipectl create --name x)/$(run kmsgpipectl destroy x)"
 
 # Colour.
-is "no colour without a terminal" "0" "$(kmsgpipectl list | grep -c $'\33')"
-is "colour if asked for" "1" "$(kmsgpipectl --color always list | grep -c $'\33')"
-is "colour on a terminal, unless switched off" "1 0 0" "$(for colour in TERM=xterm NO_COLOR=1 TERM=dumb; do
+is "list prints no colour without a terminal" "0" "$(kmsgpipectl list | grep -c $'\33')"
+is "--color always prints colour without a terminal" "1" "$(kmsgpipectl --color always list | grep -c $'\33')"
+is "list prints colour on a terminal, unless NO_COLOR or TERM=dumb is set" "1 0 0" "$(for colour in TERM=xterm NO_COLOR=1 TERM=dumb; do
 	env -u NO_COLOR TERM=xterm "$colour" script -qec 'kmsgpipectl list' /dev/null | grep -c $'\33'
 done | xargs)"
 
-is "all output with --json was JSON" "ok" "$(python3 -c 'import json, sys
+is "each line printed with --json is JSON of schema 1" "ok" "$(python3 -c 'import json, sys
 print("ok" if all(json.loads(line)["schema"] == 1 for line in sys.stdin) else "another schema")' <all.json)"
 if [[ -n $LAB_MODULE ]]; then
 	rmmod kmsgpipe
 	like "without the module, an error says how to load it" "3:*modprobe*" "$(run kmsgpipectl list)"
 	like "without the module, doctor says how to load it" "3:failed *module*insmod*" "$(run kmsgpipectl doctor)"
-	like "without the module, the error as JSON" '3:*"exit":3*' "$(run kmsgpipectl --json stats 0)"
+	like "without the module, --json prints the error as JSON" '3:*"exit":3*' "$(run kmsgpipectl --json stats 0)"
 	insmod "$LAB_MODULE"
 else
 	skip "without the module, an error says how to load it" "the module is built in"
 	skip "without the module, doctor says how to load it" "the module is built in"
-	skip "without the module, the error as JSON" "the module is built in"
+	skip "without the module, --json prints the error as JSON" "the module is built in"
 fi
 finish

@@ -408,7 +408,7 @@ TEST_F(own, works_on_every_descriptor_with_cap_sys_admin)
 	EXPECT_EQ(0, status);
 }
 
-TEST_F_TIMEOUT(own, every_message_length_across_segment_boundaries, 120)
+TEST_F_TIMEOUT(own, records_across_segment_boundaries_match_later_reads, 120)
 {
 	/* Lengths around those that fit into one segment, and into several. */
 	static const size_t around[] = { 4096, 8192, 16384, 65536 };
@@ -437,7 +437,7 @@ TEST_F_TIMEOUT(own, every_message_length_across_segment_boundaries, 120)
 	EXPECT_EQ(dump.used, (char *)record - buffer);
 }
 
-TEST_F_TIMEOUT(own, the_maximum_number_of_messages, 300)
+TEST_F_TIMEOUT(own, the_maximum_number_of_messages_is_dumped, 300)
 {
 	const unsigned int count = KMSGPIPE_MAX_MSGS_MAX;
 	char *buffer = map_pages((size_t)count * 72);
@@ -472,7 +472,7 @@ TEST_F_TIMEOUT(own, the_maximum_number_of_messages, 300)
 	EXPECT_EQ(count, stats_of(self->fd).depth_msgs);
 }
 
-TEST_F_TIMEOUT(own, the_maximum_payload, 300)
+TEST_F_TIMEOUT(own, the_maximum_payload_is_dumped, 300)
 {
 	const size_t len = KMSGPIPE_MSG_SIZE_MAX, size = 64 * record_size(len);
 	char *sent = map_pages(len), *buffer = map_pages(size);

@@ -38,16 +38,17 @@ messages() {
 
 # reads NAME EXPECTED COMMAND [FILE]: checks the output of the command when the lines of the file are queued.
 reads() {
-	has "${3%% *}" "$1" || return
+	local name="$1 gets every byte in order"
+	has "${3%% *}" "$name" || return
 	queue <"${4:-text}"
 	echo eof >"$mode"
-	is "$1" "$2=0" "$(eval "$3" <$node; echo "=$?")"
+	is "$name" "$2=0" "$(eval "$3" <$node; echo "=$?")"
 }
 
 # follows NAME MODE COMMAND: checks that the command prints each message before the next one is sent.
 follows() {
-	local pid first='' second=''
-	has "${3%% *}" "$1" || return
+	local pid first='' second='' name="$1 prints each message before the next one"
+	has "${3%% *}" "$name" || return
 	echo "$2" >"$mode"
 	mkfifo follower
 	sh -c "exec $3" <$node >follower &
@@ -61,7 +62,7 @@ follows() {
 	wait $pid 2>/dev/null
 	exec 5<&-
 	rm follower
-	is "$1" "one two" "$first $second"
+	is "$name" "one two" "$first $second"
 }
 
 # several NAME EXPECTED COMMAND: like reads, with one open file, descriptor 5, for the whole command.
@@ -72,7 +73,8 @@ several() {
 
 # reads_long NAME COMMAND: checks the output of the command for messages of all lengths.
 reads_long() {
-	has "${2%% *}" "$1" || return
+	local name="$1 gets messages of up to 1 MiB unchanged"
+	has "${2%% *}" "$name" || return
 	echo none >"$long_mode"
 	exec 6<random
 	for size in "${sizes[@]}"; do
@@ -80,17 +82,17 @@ reads_long() {
 	done
 	exec 6<&-
 	echo eof >"$long_mode"
-	is "$1" "$(sha256sum <random)"$'\n=0' "$(eval "$2" <$long | sha256sum; echo "=${PIPESTATUS[0]}")"
+	is "$name" "$(sha256sum <random)"$'\n=0' "$(eval "$2" <$long | sha256sum; echo "=${PIPESTATUS[0]}")"
 }
 
 # writes NAME EXPECTED COMMAND: checks the messages that the command sends in the mode `lines`.
 writes() {
-	local status
-	has "${3%% *}" "$1" || return
+	local status name="$1 sends a message per line"
+	has "${3%% *}" "$name" || return
 	echo lines >"$mode"
 	eval "$3"
 	status=$?
-	is "$1" "$2=0" "$(messages)=$status"
+	is "$name" "$2=0" "$(messages)=$status"
 }
 
 # told FILE NAME: prints the result of a check that a program has written to the file.
@@ -138,7 +140,7 @@ printf '1\n2\n\0003\n' | kmsgpipectl send --null everyday
 is "bash: closing the file discards the second line of a message" "1 3" "$(read -r a <$node && read -r b <$node && echo "$a $b")"
 printf '1\n2\n\0003\n' | kmsgpipectl send --null everyday
 # shellcheck disable=SC2016 # expanded by eval
-several "bash: unless the file stays open" "1 2 3" 'read -r a <&5 && read -r b <&5 && read -r c <&5 && echo "$a $b $c"'
+several "bash: an open file keeps the second line of a message" "1 2 3" 'read -r a <&5 && read -r b <&5 && read -r c <&5 && echo "$a $b $c"'
 
 # Coreutils.
 printf '12345\00067890' | kmsgpipectl send --null everyday
@@ -148,7 +150,7 @@ several "head -c 3 of one open file loses nothing" "123/456/789/0" \
 	'for _ in 1 2 3; do head -c 3 <&5; printf /; done; head -c 3 <&5'
 printf '1\n2\n\0003\n' | kmsgpipectl send --null everyday
 is "head -n 1 loses the further lines of its message only" "1/3" "$(head -n 1 $node)/$(head -n 1 $node)"
-reads "head -n of more lines than there are" "$text" 'head -n 1000'
+reads "head -n of more lines than are queued" "$text" 'head -n 1000'
 reads "dd bs=1" "$few" 'dd bs=1 status=none' few
 reads "dd iflag=fullblock" "$text" 'dd bs=1000 iflag=fullblock status=none'
 queue <text
@@ -178,8 +180,8 @@ reads "grep" "$(printf '%s' "$text" | grep -n x)"$'\n' 'grep -n x'
 reads "jq" "$text" 'jq -Rr .'
 
 # Commands that do not end.
-follows "cat goes on" none cat
-follows "tail -f goes on" eof "tail -n +1 -s 0.01 -f $node"
+follows "cat" none cat
+follows "tail -f" eof "tail -n +1 -s 0.01 -f $node"
 seq 12 | queue
 echo eof >"$mode"
 mkfifo follower
@@ -194,25 +196,25 @@ wait $pid 2>/dev/null
 exec 5<&-
 rm follower
 is "tail -f begins with the last ten lines" "3 4 5 6 7 8 9 10 11 12 13" "$got$line"
-follows "tee goes on" none "tee copy"
-follows "sed -u goes on" none "sed -u ''"
-follows "cut goes on with stdbuf" none "stdbuf -oL cut -c 1-5"
-follows "grep goes on" none "grep --line-buffered o"
-follows "gawk goes on" none "gawk '{ print; fflush() }'"
-follows "mawk goes on" none "mawk -W interactive '{ print; fflush() }'"
-follows "pv goes on" none "pv -q"
+follows "tee" none "tee copy"
+follows "sed -u" none "sed -u ''"
+follows "cut with stdbuf" none "stdbuf -oL cut -c 1-5"
+follows "grep" none "grep --line-buffered o"
+follows "gawk" none "gawk '{ print; fflush() }'"
+follows "mawk" none "mawk -W interactive '{ print; fflush() }'"
+follows "pv" none "pv -q"
 
 # Messages of up to 1 MiB, longer than the tools' buffers.
 sizes=(20 255 4096 4097 65536 131072 131073 300000 1048575 1048576)
 head -c "$((${sizes[*]/%/+}0))" /dev/urandom >random
-reads_long "cat of long messages" cat
-reads_long "cat of long messages into a file" 'cat >copy && cat copy'
-reads_long "tee of long messages" 'tee copy'
-reads_long "dd of long messages" 'dd bs=1000 status=none'
-reads_long "dd iflag=fullblock of long messages" 'dd bs=100000 iflag=fullblock status=none'
-reads_long "pv of long messages" 'pv -q'
-reads_long "pv of long messages into a file" 'pv -q >copy && cat copy'
-reads_long "pv of messages longer than its buffer" 'pv -q -B 1000'
+reads_long "cat" cat
+reads_long "cat into a file" 'cat >copy && cat copy'
+reads_long "tee" 'tee copy'
+reads_long "dd" 'dd bs=1000 status=none'
+reads_long "dd iflag=fullblock" 'dd bs=100000 iflag=fullblock status=none'
+reads_long "pv" 'pv -q'
+reads_long "pv into a file" 'pv -q >copy && cat copy'
+reads_long "pv with a buffer of 1000 bytes" 'pv -q -B 1000'
 reads_long "pv without splice" 'pv -q -C -B 1000'
 
 # One python3 for all checks, as it takes 20 s to start on the debug kernel.
@@ -334,12 +336,12 @@ async def writers():
 
 check("asyncio writer", [number.encode() for number in 3 * numbers], asyncio.run(writers()))
 END
-is "python: text files" "as expected" "$(told python.told text)"
-is "python: buffered files" "as expected" "$(told python.told buffered)"
-is "python: unbuffered files" "as expected" "$(told python.told unbuffered)"
-is "python: asyncio.connect_read_pipe to the end" "as expected" "$(told python.told "asyncio to the end")"
-is "python: asyncio.connect_read_pipe" "as expected" "$(told python.told asyncio)"
-is "python: asyncio's add_reader, with short reads" "as expected" "$(told python.told add_reader)"
+is "python: text files return every line" "as expected" "$(told python.told text)"
+is "python: buffered files return every byte" "as expected" "$(told python.told buffered)"
+is "python: unbuffered files return every byte" "as expected" "$(told python.told unbuffered)"
+is "python: asyncio.connect_read_pipe reads to the end" "as expected" "$(told python.told "asyncio to the end")"
+is "python: asyncio.connect_read_pipe receives each message" "as expected" "$(told python.told asyncio)"
+is "python: asyncio's add_reader gets all bytes by short reads" "as expected" "$(told python.told add_reader)"
 is "python: logging sends a message per line" "as expected" "$(told python.told logging)"
 is "python: a buffered writer sends a message per line" "as expected" "$(told python.told writer)"
 is "python: a line-buffered writer sends a message per line in any mode" "as expected" "$(told python.told "line-buffered writer")"
@@ -407,7 +409,7 @@ async function main() {
 	});
 	check('writer', numbers.concat(['end']), messages());
 	queue('none');
-	check('goes on', lines, await some(fs.createReadStream(node), lines.length));
+	check('each message', lines, await some(fs.createReadStream(node), lines.length));
 	// It would wait for the read that waits.
 	process.kill(process.pid, 'SIGKILL');
 }
@@ -423,11 +425,11 @@ if command -v node >/dev/null; then
 fi
 # node_told NAME CHECK: checks a result of node.
 node_told() { has node "$1" && is "$1" "as expected" "$(told node.told "$2")"; }
-node_told "node: standard input" stdin
-node_told "node: a stream with short reads" short
-node_told "node: readline" readline
-node_told "node: a stream that is written to, a message a line" writer
-node_told "node: a stream goes on" "goes on"
+node_told "node: standard input returns every byte" stdin
+node_told "node: a stream with short reads returns every byte" short
+node_told "node: readline returns every line" readline
+node_told "node: a stream writes a message per line" writer
+node_told "node: a stream receives each message" "each message"
 
 # Writers, in the mode `lines`.
 numbers=$(printf '%s,/' {1..300})

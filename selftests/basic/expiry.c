@@ -25,7 +25,7 @@ static unsigned int dumped(int fd, char *buffer, size_t size)
 }
 
 /* spec: 3-lifetime 7-optional */
-TEST_F(own, off_by_default)
+TEST_F(own, messages_do_not_expire_by_default)
 {
 	EXPECT_TRUE(expires(self->fd, 0, 0));
 	EXPECT_EQ(0, sweeper_armed(self->id));

@@ -159,7 +159,7 @@ static long attempt(const struct kmsgpipe_create *create)
 }
 
 /* spec: 9-einval */
-TEST_F(registry, limits_at_their_bounds)
+TEST_F(registry, limits_out_of_bounds_are_einval)
 {
 	static const struct {
 		unsigned int msg_size, max_msgs;
@@ -187,7 +187,7 @@ TEST_F(registry, limits_at_their_bounds)
 }
 
 /* spec: 9-einval */
-TEST_F(registry, other_fields_at_their_bounds)
+TEST_F(registry, other_fields_out_of_bounds_are_einval)
 {
 	static const struct {
 		unsigned int value;
@@ -298,7 +298,7 @@ TEST_F(registry, names_up_to_the_limit_are_accepted)
 	EXPECT_FALSE(is_there("/dev/kmsgpipe"));
 }
 
-TEST_F(registry, every_byte_that_a_name_may_have)
+TEST_F(registry, bytes_not_allowed_in_a_name_are_einval)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	struct kmsgpipe_create create;

@@ -24,7 +24,7 @@ static int is_memory(size_t len)
 	return len < 1UL << 47;
 }
 
-TEST_F(own, write_lengths_at_their_bounds)
+TEST_F(own, writes_longer_than_msg_size_are_emsgsize_or_efault)
 {
 	struct kmsgpipe_stats before, after;
 	static char bytes[MOST];
@@ -41,7 +41,7 @@ TEST_F(own, write_lengths_at_their_bounds)
 	}
 }
 
-TEST_F(own, read_lengths_at_their_bounds)
+TEST_F(own, whole_reads_shorter_than_the_message_are_emsgsize)
 {
 	static char bytes[MOST];
 	size_t i;
@@ -59,7 +59,7 @@ TEST_F(own, read_lengths_at_their_bounds)
 	}
 }
 
-TEST_F(own, segment_counts_at_their_bounds)
+TEST_F(own, more_than_iov_max_segments_are_einval)
 {
 	static struct iovec pieces[IOV_MAX + 1];
 	static char bytes[MOST], read_back[MOST];

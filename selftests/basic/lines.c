@@ -213,7 +213,7 @@ TEST_F(lines, a_later_line_that_is_too_long_makes_a_short_write)
 	EXPECT_MESSAGES(self, "abc\n");
 }
 
-TEST_F(lines, lines_of_several_pages)
+TEST_F(lines, lines_of_several_pages_arrive_whole)
 {
 	static char text[12288], got[12288];
 	long id = limited_pipe(12288, 2);

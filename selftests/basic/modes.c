@@ -47,7 +47,7 @@ static const unsigned int clashes[] = {
 
 /* ---- SET_MODE and GET_MODE ---- */
 
-TEST_F(own, every_mode_on_every_descriptor)
+TEST_F(own, every_mode_can_be_set_on_every_descriptor)
 {
 	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR, O_ACCMODE };
 	size_t i, k;

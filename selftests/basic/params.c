@@ -24,7 +24,7 @@ static int holds(int fd, unsigned int msg_size, unsigned int max_msgs)
 	       stats.msg_size == msg_size && stats.max_msgs == max_msgs;
 }
 
-TEST_F(own, get_params_says_what_was_set)
+TEST_F(own, get_params_returns_the_limits_that_were_set)
 {
 	EXPECT_TRUE(holds(self->fd, 256, 128));
 	EXPECT_EQ(0, set_limits(self->fd, 1000, 10));
@@ -32,7 +32,7 @@ TEST_F(own, get_params_says_what_was_set)
 }
 
 /* spec: 9-einval */
-TEST_F(own, limits_at_their_bounds)
+TEST_F(own, limits_out_of_bounds_are_einval_and_change_nothing)
 {
 	static const unsigned int size_max = KMSGPIPE_MSG_SIZE_MAX, msgs_max = KMSGPIPE_MAX_MSGS_MAX;
 	static const struct {
@@ -397,7 +397,7 @@ static void *send_both(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(own, set_params_races_with_writers, 300)
+TEST_F_TIMEOUT(own, concurrent_writers_see_the_old_or_the_new_limits, 300)
 {
 	struct sender sender = { .fd = self->nonblocking };
 	unsigned long changes = scaled(2000), done = 0, busy = 0;

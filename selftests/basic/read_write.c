@@ -21,7 +21,7 @@ static char *page_before_a_hole(void)
 }
 
 /* spec: 2-pipe0 3-size 3-depth */
-TEST_F(pipe, default_limits)
+TEST_F(pipe, defaults_are_128_messages_of_256_bytes)
 {
 	struct kmsgpipe_stats stats = stats_of(self->fd);
 
@@ -46,7 +46,7 @@ TEST_F(pipe, one_write_is_one_message)
 }
 
 /* spec: 3-raw-bytes */
-TEST_F(pipe, every_length_up_to_the_limit)
+TEST_F(pipe, messages_of_every_length_are_read_back)
 {
 	char sent[MSG_SIZE], got[MSG_SIZE + 1];
 	size_t len, i;
@@ -290,7 +290,7 @@ TEST_F(pipe, pages_that_are_not_present_are_faulted_in)
 	EXPECT_EQ(0, memcmp(got + 5, zeroes, 16));
 }
 
-TEST_F(pipe, the_file_has_no_position)
+TEST_F(pipe, seeks_and_positioned_calls_are_espipe)
 {
 	char byte = 'x';
 

@@ -232,7 +232,7 @@ TEST_F(own, a_record_that_does_not_fit_is_emsgsize_and_stays)
 	EXPECT_TRUE(READS(self->fd, seq, "message"));
 }
 
-TEST_F_TIMEOUT(own, every_message_length_across_segment_boundaries, 120)
+TEST_F_TIMEOUT(own, records_across_segment_boundaries_are_whole_and_in_order, 120)
 {
 	static const size_t around[] = { 4096, 8192, 65536 };
 	char *sent = map_pages(1 << 17), *buffer = map_pages(1 << 22);

@@ -100,7 +100,7 @@ TEST_F(sender, messages_written_as_records_are_read_as_records)
 	EXPECT_LE(((struct kmsgpipe_record *)got)->monotonic_ns, record->monotonic_ns);
 }
 
-TEST_F_TIMEOUT(sender, every_length_in_writes_of_every_size, 240)
+TEST_F_TIMEOUT(sender, messages_of_every_length_are_read_back_in_order, 240)
 {
 	/* Messages that end in a page, with it, and after it. */
 	static const size_t lengths[] = { 1, 7, 8, 9, 255, 4064, 4065, 4071, 4072, 4073, 8192, 65536 };

@@ -432,7 +432,7 @@ static void *receive_all(void *arg)
 }
 
 /* spec: 5-work-order */
-TEST_F_TIMEOUT(own, sweeping_races_with_readers_and_writers, 300)
+TEST_F_TIMEOUT(own, sweeps_beside_readers_and_writers_lose_no_message, 300)
 {
 	unsigned int count = scaled(20000), number;
 	struct receiver receiver = { .fd = self->fd };

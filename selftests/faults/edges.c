@@ -383,7 +383,7 @@ FIXTURE_TEARDOWN(memory)
 	close(self->fd);
 }
 
-TEST_F(memory, write_from_it)
+TEST_F(memory, write_is_efault_if_it_is_not_readable)
 {
 	struct kmsgpipe_stats before = state_of(self->fd);
 	char got[256], zeroes[256] = { 0 };
@@ -404,7 +404,7 @@ TEST_F(memory, write_from_it)
 	}
 }
 
-TEST_F(memory, read_into_it)
+TEST_F(memory, read_is_efault_if_it_is_not_writable)
 {
 	struct kmsgpipe_stats before;
 	char message[256], got[256];

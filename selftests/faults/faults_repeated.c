@@ -13,7 +13,7 @@
 
 /* The maximum number of fault-in attempts of a call before it takes another path: src/pipe/mod.rs. */
 #define ON_TRUST 4
-/* The number of attempts before those: on the fast path, and in the slow path. */
+/* The number of copies before the first fault-in: one on the fast path, one on the slow path. */
 #define AT_FIRST 2
 
 FIXTURE(repeated)
@@ -44,12 +44,12 @@ FIXTURE_TEARDOWN(repeated)
 	close(self->fd);
 }
 
-TEST_F(repeated, repeated_faults_copying_from_the_writer)
+TEST_F(repeated, a_write_is_efault_only_after_many_copy_faults)
 {
 	int count, file, left;
 	long ret;
 
-	/* The first attempts, those after a fault-in, and the copy that may sleep in page faults. */
+	/* The first copies, the copies after a fault-in, and the copy that may sleep in page faults. */
 	for (count = 1; count <= AT_FIRST + ON_TRUST + 4; count++) {
 		file = fail_next(COPY, count);
 		ret = TRY(write(self->fd, "message", 7));
@@ -69,13 +69,13 @@ TEST_F(repeated, repeated_faults_copying_from_the_writer)
 	ASSERT_EQ(7, write(self->fd, "message", 7));
 }
 
-TEST_F(repeated, repeated_faults_copying_to_the_reader)
+TEST_F(repeated, a_read_is_efault_only_after_many_copy_faults)
 {
 	int count, file, left;
 	long ret;
 
 	/*
-	 * The first attempts, those after a fault-in, and the one that only finds out whether the memory is writable.
+	 * The first copies, the copies after a fault-in, and the copy that only tests whether the memory is writable.
 	 */
 	for (count = 1; count <= AT_FIRST + ON_TRUST + 4; count++) {
 		ASSERT_EQ(7, write(self->fd, "message", 7));
@@ -98,7 +98,7 @@ TEST_F(repeated, repeated_faults_copying_to_the_reader)
 	}
 }
 
-TEST_F(repeated, copy_faults_and_then_no_bounce_buffer)
+TEST_F(repeated, a_write_without_a_bounce_buffer_is_enomem)
 {
 	int copies, pages;
 	long ret;

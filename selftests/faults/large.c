@@ -24,7 +24,7 @@ TEST_F(pipe, limits_are_those_of_the_module_parameters)
 	EXPECT_EQ(8, stats_of(self->fd).max_msgs);
 }
 
-TEST_F_TIMEOUT(pipe, lengths_around_page_boundaries, 120)
+TEST_F_TIMEOUT(pipe, messages_around_page_boundaries_are_read_back, 120)
 {
 	static const size_t lengths[] = { 16383, 16384, 16385, 65535, 65536, 65537, MSG_SIZE - 1, MSG_SIZE };
 	char *sent = map_pages(MSG_SIZE), *got = map_pages(MSG_SIZE);
@@ -155,7 +155,7 @@ TEST_F_TIMEOUT(pipe, a_failing_reader_does_not_reorder_messages, 120)
 	EXPECT_EQ(1, stats_of(self->fd).depth_msgs);
 }
 
-TEST_F(pipe, a_full_pipe_of_the_longest_messages)
+TEST_F(pipe, a_full_pipe_of_the_longest_messages_is_read_back)
 {
 	char *buffer = map_pages(MSG_SIZE), first;
 	int i;

@@ -147,7 +147,7 @@ static unsigned long least_opened(struct opener *openers)
 	return least;
 }
 
-TEST_F_TIMEOUT(module, open_races_with_unload, SECONDS)
+TEST_F_TIMEOUT(module, unload_is_refused_or_complete_while_pipes_are_opened, SECONDS)
 {
 	unsigned long rounds = scaled(50), refused = 0, gone = 0;
 	struct opener openers[OPENERS] = { 0 };
@@ -158,8 +158,7 @@ TEST_F_TIMEOUT(module, open_races_with_unload, SECONDS)
 		ASSERT_EQ(0, pthread_create(&openers[i].thread, NULL, open_and_close, &openers[i]));
 	/*
 	 * Before each attempt to unload, each thread has opened the pipe once more. Threads rarely get to open it
-	 * while the module comes and goes, and without this condition the loop would last until the last one happens
-	 * to.
+	 * while the module is loaded and unloaded; without this condition the loop would last until all of them have.
 	 */
 	while (gone < rounds || refused < rounds) {
 		while (least_opened(openers) <= gone)
@@ -225,7 +224,7 @@ static void *read_views(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(module, reading_views_races_with_unload, SECONDS)
+TEST_F_TIMEOUT(module, unload_succeeds_while_views_are_read, SECONDS)
 {
 	unsigned long rounds = scaled(50), gone = 0;
 	struct opener openers[2] = { 0 };

@@ -330,7 +330,7 @@ TEST_F_TIMEOUT(group, no_unprivileged_call_writes_to_the_kernel_log, 120)
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 }
 
-/* A sweep logs one line at most, and the administrator chooses the interval, whatever users send. */
+/* A sweep logs one line at most, however many messages expired. The administrator sets its interval. */
 TEST_F_TIMEOUT(group, a_sweep_logs_at_most_one_line_per_interval, 60)
 {
 	struct kmsgpipe_flush flush = { .enable = 1, .interval_ms = 50, .expiry_ms = 1 };

@@ -187,10 +187,10 @@ static long long oom_kills(void)
 	return strtoll(found + strlen("\noom_kill "), NULL, 10);
 }
 
-TEST_F_TIMEOUT(group, a_full_group_of_64_mib_gets_enomem_and_kills_nobody, 120)
+TEST_F_TIMEOUT(group, a_full_group_of_64_mib_gets_enomem_and_no_task_is_killed, 120)
 {
 	static const size_t lens[] = { 65536, 1048576, 4096 };
-	unsigned long rounds = scaled(3), round, stranger = 0;
+	unsigned long rounds = scaled(3), round, meanwhile = 0;
 	struct kmsgpipe_create create = { .mode = 0666 };
 	char *buffer = shared_memory(1048576);
 	long long killed = oom_kills();
@@ -211,9 +211,9 @@ TEST_F_TIMEOUT(group, a_full_group_of_64_mib_gets_enomem_and_kills_nobody, 120)
 			_exit(fill_the_group(self, fd, create.msg_size));
 		/* A user of another pipe is not delayed. */
 		while (!(ended = waitpid(child, &status, WNOHANG))) {
-			ASSERT_EQ(8, write(self->fd, "stranger", 8));
+			ASSERT_EQ(8, write(self->fd, "parallel", 8));
 			ASSERT_EQ(8, read(self->fd, buffer, 4096));
-			stranger += stats_of(fd).depth_msgs > 0;
+			meanwhile += stats_of(fd).depth_msgs > 0;
 		}
 		ASSERT_EQ(child, ended);
 		ASSERT_EQ(0, status);
@@ -230,6 +230,6 @@ TEST_F_TIMEOUT(group, a_full_group_of_64_mib_gets_enomem_and_kills_nobody, 120)
 	}
 	/* No task outside the group was killed either. */
 	EXPECT_EQ(killed, oom_kills());
-	EXPECT_LT(0, stranger);
-	TH_LOG("%lu times full, %lu messages of another user meanwhile", rounds, stranger);
+	EXPECT_LT(0, meanwhile);
+	TH_LOG("%lu times full, %lu messages of another user meanwhile", rounds, meanwhile);
 }

@@ -27,7 +27,7 @@
 /* ---- Users ---- */
 
 static const struct user {
-	const char *who;
+	const char *name;
 	uid_t uid;
 	gid_t gid;
 	/* Root of a user namespace; uid and gid are those outside of it. */
@@ -112,7 +112,7 @@ static long attempted(const struct user *user, const struct attempt *attempt, st
 	}
 	ret = exit_of(child);
 	if (ret)
-		fprintf(stderr, "# %s: the child ended with %ld\n", user->who, ret);
+		fprintf(stderr, "# %s: the child ended with %ld\n", user->name, ret);
 	ret = *result;
 	munmap(result, sizeof(*result));
 	close(ready[0]);
@@ -171,7 +171,7 @@ static void read_table(void)
 	static char text[65536];
 	int column[32], columns = 0, in_table = 0, i;
 	char *line, *end, *row, *cell;
-	size_t what, who;
+	size_t what, user;
 
 	memset(expected, 0, sizeof(expected));
 	wrong[0] = 0;
@@ -196,32 +196,32 @@ static void read_table(void)
 		if (!in_table) {
 			in_table = 1;
 			for (columns = 0; (cell = next_cell(&row)) && columns < 32; columns++) {
-				for (who = 0; who < USERS && strcmp(cell, users[who].who); who++)
+				for (user = 0; user < USERS && strcmp(cell, users[user].name); user++)
 					;
-				if (who == USERS)
-					snprintf(wrong, sizeof(wrong), "nobody is called '%s'", cell);
-				column[columns] = who;
+				if (user == USERS)
+					snprintf(wrong, sizeof(wrong), "users[] has no user '%s', which heads a column of the table", cell);
+				column[columns] = user;
 			}
 			continue;
 		}
 		for (what = 0; what < ATTEMPTS && strcmp(cell, attempts[what].what); what++)
 			;
 		if (what == ATTEMPTS) {
-			snprintf(wrong, sizeof(wrong), "nobody tries to '%s'", cell);
+			snprintf(wrong, sizeof(wrong), "attempts[] has no operation '%s', which the table lists", cell);
 			continue;
 		}
 		for (i = 0; i < columns && (cell = next_cell(&row)); i++) {
 			if (!meaning(cell))
-				snprintf(wrong, sizeof(wrong), "%s: what is '%s'?", attempts[what].what, cell);
+				snprintf(wrong, sizeof(wrong), "%s: the cell '%s' is neither yes nor an error", attempts[what].what, cell);
 			if (column[i] < (int)USERS)
 				expected[what][column[i]] = meaning(cell);
 		}
 	}
 	for (what = 0; what < ATTEMPTS; what++)
-		for (who = 0; who < USERS; who++)
-			if (!expected[what][who])
+		for (user = 0; user < USERS; user++)
+			if (!expected[what][user])
 				snprintf(wrong, sizeof(wrong), "the table does not say whether %s may '%s'",
-					 users[who].who, attempts[what].what);
+					 users[user].name, attempts[what].what);
 }
 
 /* ---- The tests ---- */
@@ -294,16 +294,16 @@ FIXTURE(matrix)
 
 FIXTURE_VARIANT(matrix)
 {
-	const char *who;
+	const char *name;
 };
 
-FIXTURE_VARIANT_ADD(matrix, root) { .who = "root" };
-FIXTURE_VARIANT_ADD(matrix, owner) { .who = "owner" };
-FIXTURE_VARIANT_ADD(matrix, group) { .who = "group" };
-FIXTURE_VARIANT_ADD(matrix, other) { .who = "other" };
-FIXTURE_VARIANT_ADD(matrix, namespace_root) { .who = "namespace root" };
-FIXTURE_VARIANT_ADD(matrix, namespace_root_with_uid_0_outside) { .who = "namespace root, 0 outside" };
-FIXTURE_VARIANT_ADD(matrix, root_without_the_capability) { .who = "root without CAP_SYS_ADMIN" };
+FIXTURE_VARIANT_ADD(matrix, root) { .name = "root" };
+FIXTURE_VARIANT_ADD(matrix, owner) { .name = "owner" };
+FIXTURE_VARIANT_ADD(matrix, group) { .name = "group" };
+FIXTURE_VARIANT_ADD(matrix, other) { .name = "other" };
+FIXTURE_VARIANT_ADD(matrix, namespace_root) { .name = "namespace root" };
+FIXTURE_VARIANT_ADD(matrix, namespace_root_with_uid_0_outside) { .name = "namespace root, 0 outside" };
+FIXTURE_VARIANT_ADD(matrix, root_without_the_capability) { .name = "root without CAP_SYS_ADMIN" };
 
 FIXTURE_SETUP(matrix)
 {
@@ -334,7 +334,7 @@ TEST_F_TIMEOUT(matrix, is_granted_what_the_table_says, 120)
 	read_table();
 	ASSERT_STREQ("", wrong);
 	for (i = 0; i < USERS; i++)
-		if (!strcmp(users[i].who, variant->who))
+		if (!strcmp(users[i].name, variant->name))
 			user = &users[i];
 	ASSERT_NE(NULL, user);
 	for (what = 0; what < ATTEMPTS; what++)
@@ -346,11 +346,11 @@ TEST_F_TIMEOUT(matrix, is_granted_what_the_table_says, 120)
 			before = state_of_all(&scene);
 			ret = attempted(user, &attempts[what], &scene);
 			EXPECT_EQ(say < 0 ? say : 1, ret < 0 ? ret : 1)
-				TH_LOG("%s: %s (%d): %ld", user->who, attempts[what].what, turn, ret);
+				TH_LOG("%s: %s (%d): %ld", user->name, attempts[what].what, turn, ret);
 			if (ret < 0) {
 				after = state_of_all(&scene);
 				EXPECT_TRUE(same(&before, &after))
-					TH_LOG("%s: %s has changed something", user->who, attempts[what].what);
+					TH_LOG("%s: %s has changed something", user->name, attempts[what].what);
 			}
 			close(scene.fds[1]);
 			destroy_all_pipes();

@@ -77,7 +77,7 @@ static unsigned long long least(const unsigned long long *times, unsigned int co
 	return least;
 }
 
-TEST_F_TIMEOUT(registry, thousands_of_pipes_at_once, 400)
+TEST_F_TIMEOUT(registry, thousands_of_pipes_cost_the_same_each, 400)
 {
 	static unsigned long long created[MAX_PIPES], opened[MAX_PIPES], destroyed[MAX_PIPES];
 	static unsigned int made[MAX_PIPES], ids[MAX_PIPES + 1];
@@ -169,7 +169,7 @@ static int churn(int fd, int *stop, unsigned int *ids, unsigned int count, unsig
 }
 
 /* spec: 8-seq-file */
-TEST_F_TIMEOUT(registry, statistics_are_whole_while_pipes_come_and_go, 400)
+TEST_F_TIMEOUT(registry, proc_lists_each_remaining_pipe_once_while_others_come_and_go, 400)
 {
 	static const size_t pieces[] = { 1 << 20, 65536, 4096, 100 };
 	static unsigned int ids[MAX_PIPES + 1], going[2][MANY / 4];
@@ -412,7 +412,7 @@ static int race_by_name(struct race *race, unsigned long long seed)
 	return 0;
 }
 
-TEST_F_TIMEOUT(registry, creations_race_with_opens_reads_and_destruction, 400)
+TEST_F_TIMEOUT(registry, opens_and_views_stay_correct_while_pipes_come_and_go, 400)
 {
 	static int (*const racers[])(struct race *, unsigned long long) = {
 		race_use, race_wait, race_proc, race_sysfs, race_by_name,

@@ -121,7 +121,7 @@ static void writing(struct task *self)
 }
 
 /* Whether no task among these waited too long, and all got a share. */
-static int fair(struct storm *storm, const char *who, unsigned int first, unsigned int count)
+static int fair(struct storm *storm, const char *tasks, unsigned int first, unsigned int count)
 {
 	unsigned long long longest = 0;
 	unsigned long least = -1UL, most = 0, sum = 0;
@@ -135,7 +135,7 @@ static int fair(struct storm *storm, const char *who, unsigned int first, unsign
 		least = task->counted < least ? task->counted : least;
 		most = task->counted > most ? task->counted : most;
 	}
-	printf("# storm_fair: %lu calls of %u %s, from %lu to %lu each, the longest %llu us\n", sum, count, who, least,
+	printf("# storm_fair: %lu calls of %u %s, from %lu to %lu each, the longest %llu us\n", sum, count, tasks, least,
 	       most, longest / 1000);
 	return longest <= SECOND && least * 10 >= sum / count && most <= sum / count * 10;
 }

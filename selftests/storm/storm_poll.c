@@ -192,7 +192,7 @@ TEST_F_TIMEOUT(storm, exclusive_epoll_misses_no_event, 600)
 	EXPECT_TRUE(carries_alike(self->storm, self->nonblocking, EXCLUSIVE));
 }
 
-TEST_F_TIMEOUT(storm, all_kinds_together_with_room_for_one, 600)
+TEST_F_TIMEOUT(storm, all_kinds_together_miss_no_event_with_one_slot, 600)
 {
 	static const int kinds[KINDS] = { SLEEP, POLL, SELECT, LEVEL, EDGE, ONESHOT, EXCLUSIVE };
 
@@ -200,7 +200,7 @@ TEST_F_TIMEOUT(storm, all_kinds_together_with_room_for_one, 600)
 	EXPECT_TRUE(carries(self->storm, self->nonblocking, "all ways, room for one", kinds, KINDS, scaled(10000)));
 }
 
-TEST_F_TIMEOUT(storm, all_kinds_together_with_room_for_five, 600)
+TEST_F_TIMEOUT(storm, all_kinds_together_miss_no_event_with_five_slots, 600)
 {
 	static const int kinds[KINDS] = { SLEEP, POLL, SELECT, LEVEL, EDGE, ONESHOT, EXCLUSIVE };
 

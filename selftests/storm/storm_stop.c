@@ -17,7 +17,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-/* Two readers and two writers; the tasks after them are those that are stopped. */
+/* Two readers and two writers. The tasks after them are stopped. */
 #define OTHERS 4
 /* The number of calls by which each other task shows progress. */
 #define CALLS 20

@@ -21,7 +21,7 @@ words() { awk '/^\t\t=/ { table = !table } /^\t\t[a-z]/ && table { print $1 }' "
 many=4096
 [[ ${SCALE:-1} != [0.]* ]] || many=128
 
-is "echo creates a pipe" "0:" "$(said "echo logs >$class/create")"
+is "echo to the attribute create creates a pipe" "0:" "$(said "echo logs >$class/create")"
 id=$(sed -n 's/^pipe\([1-9][0-9]*\):.*/\1/p' /proc/kmsgpipe_stats)
 is "the node of a new pipe exists at once, for root only" "crw------- root root" "$(stat -c '%A %U %G' /dev/kmsgpipe/logs)"
 is "the new pipe passes a message" "hello" "$(echo hello >/dev/kmsgpipe/logs && head -n 1 /dev/kmsgpipe/logs)"
@@ -34,12 +34,12 @@ pipe$id: msgs=0, drops=0, expired=0, writers=0, readers=0" "$(cat /proc/kmsgpipe
 is "cat shows one value per attribute" "/dev/kmsgpipe/logs 256 128 1 6 0" \
 	"$(cat "$class/pipe$id"/{node,msg_size,max_msgs,enqueued_msgs,dequeued_bytes,flush_enable} | xargs)"
 is "grep shows attributes by name" "$class/pipe$id/depth_bytes:0" "$(grep -H . "$class/pipe$id/depth_bytes")"
-is "echo destroys a pipe" "0:" "$(said "echo logs >$class/destroy")"
+is "echo to the attribute destroy destroys a pipe" "0:" "$(said "echo logs >$class/destroy")"
 is "node, attributes and directory of a destroyed pipe are gone" "pipe0" "$(cd $class && find . -name 'pipe*' | sed 's:./::' && ls -d /dev/kmsgpipe 2>/dev/null)"
 is "destroying a pipe that does not exist fails" "1:No such device" "$(said "echo logs >$class/destroy")"
 is "pipe 0 cannot be destroyed" "1:Device or resource busy" "$(said "echo 0 >$class/destroy")"
 # spec: 8-seq-file
-is "$many pipes in one cat, once each and in order" "$((many + 1)) $({ echo 0 && seq $((id + 1)) $((id + many)); } | sha256sum)" "$(
+is "cat shows each of $many pipes once and in order" "$((many + 1)) $({ echo 0 && seq $((id + 1)) $((id + many)); } | sha256sum)" "$(
 	for i in $(seq $many); do echo "many$i"; done >/tmp/names
 	while read -r name; do echo "$name" >$class/create; done </tmp/names
 	cat /proc/kmsgpipe_stats >/tmp/stats

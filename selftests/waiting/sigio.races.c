@@ -184,7 +184,7 @@ static void *send_until_stopped(void *arg)
 	return NULL;
 }
 
-TEST_F_TIMEOUT(own, o_async_races_with_writers, 120)
+TEST_F_TIMEOUT(own, signals_beside_writers_end_when_the_file_is_closed, 120)
 {
 	int rounds = scaled(2000), i, fd;
 	struct call call = { .fd = self->fd };
@@ -194,7 +194,7 @@ TEST_F_TIMEOUT(own, o_async_races_with_writers, 120)
 
 	block_signals();
 	ASSERT_EQ(0, pthread_create(&thread, NULL, send_until_stopped, &call));
-	/* Go on until the other thread has sent some signals. */
+	/* Continue until the other thread has caused some signals. */
 	for (i = 0; i < rounds || !signals; i++) {
 		fd = open_id(self->id, O_RDWR);
 		notify(fd, SIGRTMIN);
@@ -231,7 +231,7 @@ static void *switch_it(void *arg)
  * Concurrent changes by threads of one process: a file with O_ASYNC off gets no signal, and a closed file is
  * forgotten. KASAN notices a signal for a closed file.
  */
-TEST_F_TIMEOUT(own, o_async_races_among_threads, 300)
+TEST_F_TIMEOUT(own, no_signal_arrives_after_concurrent_o_async_changes, 300)
 {
 	int round, rounds = scaled(1000);
 	struct switcher switchers[3];

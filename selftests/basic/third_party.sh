@@ -8,7 +8,7 @@ node=/dev/kmsgpipe0
 
 echo "system ready" >$node
 # spec: 1-file-operations 10-echo-cat
-is "echo and head" "system ready" "$(head -n 1 $node)"
+is "head prints what echo wrote" "system ready" "$(head -n 1 $node)"
 
 /usr/bin/printf 'a\nb\n' >$node
 is "printf of two lines is one message" "a,b," "$(dd if=$node bs=4096 count=1 status=none | tr '\n' ,)"
@@ -59,7 +59,7 @@ print(os.read(fd, 4096))
 END
 )"
 
-is "python's selectors" "[] ['w'] ['r', 'w'] ['r'] ['w']" "$(python3 - <<END
+is "python's selectors report when the pipe is readable and writable" "[] ['w'] ['r', 'w'] ['r'] ['w']" "$(python3 - <<END
 import fcntl, os, selectors
 fd = os.open("$node", os.O_RDWR | os.O_NONBLOCK)
 s = selectors.DefaultSelector()
@@ -88,7 +88,7 @@ print(*seen)
 END
 )"
 
-is "python's exceptions" "EMSGSIZE EAGAIN ESPIPE" "$(python3 - <<END
+is "python raises EMSGSIZE, EAGAIN and ESPIPE" "EMSGSIZE EAGAIN ESPIPE" "$(python3 - <<END
 import errno, os
 fd = os.open("$node", os.O_RDWR | os.O_NONBLOCK)
 def name(call, *args):
@@ -100,7 +100,7 @@ print(name(os.write, fd, bytes(257)), name(os.read, fd, 1), name(os.lseek, fd, 0
 END
 )"
 
-is "python's asyncio" "b'ping' b'pong'" "$(python3 - <<END
+is "python's asyncio receives each message" "b'ping' b'pong'" "$(python3 - <<END
 import asyncio, os
 async def main():
     fd = os.open("$node", os.O_RDWR | os.O_NONBLOCK)
@@ -114,10 +114,10 @@ asyncio.run(main())
 END
 )"
 
-is "socat from the pipe" "by socat" "$(printf 'by socat' >$node && socat -u OPEN:$node,rdonly,readbytes=8 STDOUT)"
+is "socat reads a message" "by socat" "$(printf 'by socat' >$node && socat -u OPEN:$node,rdonly,readbytes=8 STDOUT)"
 
 printf 'to the pipe' | socat -u STDIN OPEN:$node,wronly
-is "socat to the pipe" "to the pipe" "$(dd if=$node iflag=nonblock bs=4096 count=1 status=none)"
+is "socat writes a message" "to the pipe" "$(dd if=$node iflag=nonblock bs=4096 count=1 status=none)"
 
 # The output module of rsyslog for named pipes, with the lines of a file as input.
 printf '%s\n' one two three >"$LAB_WORK/lines"
@@ -137,7 +137,7 @@ if command -v rsyslogd >/dev/null; then
 	kill $!
 	wait $!
 else
-	skip "rsyslog's ompipe writes a message a line" "rsyslogd is not installed"
+	skip "rsyslog's ompipe sends a message per line" "rsyslogd is not installed"
 fi
 
 is "no message is left" "dd: error reading '$node': Resource temporarily unavailable" \

@@ -115,7 +115,7 @@ func main() {
 	eachMessageGoesToOne(file)
 	fmt.Println("ok 1 each message goes to one goroutine")
 	deadline(file)
-	fmt.Println("ok 2 a deadline")
+	fmt.Println("ok 2 a read ends at its deadline and takes no message")
 	closing(file)
 	fmt.Println("ok 3 closing ends a read that waits")
 }
