@@ -128,6 +128,16 @@ impl Model {
         self.firsts.get(&seq).copied().unwrap_or(seq)
     }
 
+    /// Adds a message of `len` bytes as the newest one.
+    fn accept(&mut self, len: u32) {
+        self.last_seq += 1;
+        self.queue.push_back((self.last_seq, len));
+        self.enqueued.add(len as usize);
+        let depth = self.depth();
+        self.peak.msgs = self.peak.msgs.max(depth.msgs);
+        self.peak.bytes = self.peak.bytes.max(depth.bytes);
+    }
+
     /// Removes the oldest message, which must have this record and these bytes.
     fn take(&mut self, seq: u64, record: &Record, bytes: &[u8]) {
         let first = self.first(seq);
@@ -240,150 +250,175 @@ fn reserve(queue: &mut Queue, seq: u64, len: u32, payload: &[u8]) -> Run {
 
 /// Applies `op` to the queue and the model, and compares the results.
 fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
-    match op.clone() {
-        Op::Push(len) => {
-            let accepted = push(queue, model.last_seq + 1, len, None);
-            assert_eq!(accepted, !model.is_full());
-            if accepted {
-                model.last_seq += 1;
-                model.queue.push_back((model.last_seq, len));
-                model.enqueued.add(len as usize);
-                let depth = model.depth();
-                model.peak.msgs = model.peak.msgs.max(depth.msgs);
-                model.peak.bytes = model.peak.bytes.max(depth.bytes);
-            }
+    match op {
+        Op::Push(len) => send(queue, model, *len),
+        Op::Fail(len, piece) => fail_to_send(queue, model, *len, *piece),
+        Op::Pop => receive(queue, model),
+        Op::PopMany(most) => receive_many(queue, model, *most),
+        Op::PopSeen(most) => receive_contiguous(queue, model, *most),
+        Op::PushMany(lens) => send_many(queue, model, lens),
+        Op::Expire(age, limit) => expire(queue, model, *age, *limit),
+        Op::Clear => clear(queue, model),
+        Op::Trim(idle) => trim(queue, model, *idle),
+        Op::Cursor(bytes) => cursor(queue, model, *bytes),
+        Op::EndCursor => end_cursor(queue, model),
+        Op::Limit(max_msgs) => limit(queue, model, *max_msgs),
+    }
+}
+
+/// Sends a message of `len` bytes, which is accepted if there is a free slot.
+fn send(queue: &mut Queue, model: &mut Model, len: u32) {
+    let accepted = push(queue, model.last_seq + 1, len, None);
+    assert_eq!(accepted, !model.is_full());
+    if accepted {
+        model.accept(len);
+    }
+}
+
+/// Sends a message of `len` bytes, of which the copy of one piece fails: the one at index `piece`,
+/// or the last one before it.
+fn fail_to_send(queue: &mut Queue, model: &Model, len: u32, piece: usize) {
+    // A message longer than a segment has at least two pieces.
+    let fails_at = piece.min(usize::from(len as usize > SEGMENT_SIZE));
+    assert!(!push(queue, model.last_seq + 1, len, Some(fails_at)));
+}
+
+/// Receives the oldest message, if there is one.
+fn receive(queue: &mut Queue, model: &mut Model) {
+    let front = queue.store().front_message().map(|(record, pieces)| {
+        let bytes: Vec<u8> = pieces.flatten().copied().collect();
+        (queue.first_seq(), record, bytes)
+    });
+    assert_eq!(front.is_some(), !model.queue.is_empty());
+    if let Some((seq, record, bytes)) = front {
+        model.take(seq, &record, &bytes);
+        let take = |payload: &[u8]| payload == bytes;
+        // Two of four messages take the fast path, if they are contiguous.
+        if seq % 4 >= 2 || model.cursor.is_some() || queue.pop_contiguous(take).is_none() {
+            queue.deliver(record.len);
         }
-        Op::Fail(len, piece) => {
-            // A message longer than a segment has at least two pieces.
-            let fails_at = piece.min(usize::from(len as usize > SEGMENT_SIZE));
-            assert!(!push(queue, model.last_seq + 1, len, Some(fails_at)));
+        model.dequeued.add(record.len as usize);
+    }
+}
+
+/// Receives up to `most` messages at once.
+fn receive_many(queue: &mut Queue, model: &mut Model, most: usize) {
+    let first = queue.first_seq();
+    let mut run = Run::NONE;
+    let mut walk = queue.store().walk();
+    for seq in (first..).take(most) {
+        let Some(record) = walk.record() else {
+            break;
+        };
+        let bytes: Vec<u8> = walk.payload().flatten().copied().collect();
+        model.take(seq, &record, &bytes);
+        // The padding of the last message may be left out.
+        run.span = run.span.next_multiple_of(8);
+        run.add(bytes.len(), bytes.len());
+    }
+    if most % 2 == 0 {
+        run.span = run.span.next_multiple_of(8);
+    }
+    if run != Run::NONE {
+        queue.deliver_all(run);
+    }
+    model.dequeued.merge(run.tally);
+}
+
+/// Receives up to `most` messages at once, but only those that are contiguous.
+fn receive_contiguous(queue: &mut Queue, model: &mut Model, most: usize) {
+    let first = queue.first_seq();
+    let mut run = Run::NONE;
+    for (seq, (packed, payload)) in (first..)
+        .zip(queue.store().contiguous_messages())
+        .take(most)
+    {
+        let record = Record::decode(packed);
+        assert_eq!(payload.len(), record.len.next_multiple_of(8) as usize);
+        model.take(seq, &record, &payload[..record.len as usize]);
+        run.add(record.len as usize, payload.len());
+    }
+    if run != Run::NONE && model.cursor.is_none() {
+        queue.deliver_contiguous(run);
+    } else if run != Run::NONE {
+        queue.deliver_all(run);
+    }
+    model.dequeued.merge(run.tally);
+}
+
+/// Sends messages of the lengths `lens` at once, as long as slots are free and the current
+/// segments have room.
+fn send_many(queue: &mut Queue, model: &mut Model, lens: &[u32]) {
+    // All messages have one sender, like those of one write.
+    let first = model.last_seq + 1;
+    let payloads: Vec<_> = (first..)
+        .zip(lens)
+        .map(|(seq, len)| padded(seq, *len))
+        .collect();
+    let messages = lens.iter().copied().zip(payloads.iter().map(Vec::as_slice));
+    let run = match *lens {
+        // A single message is written in place, if it can be.
+        [len] => reserve(queue, first, len, &payloads[0]),
+        _ => queue.stage(sender(first), stamp(first), messages),
+    };
+    let room = (model.max_msgs as usize).saturating_sub(model.queue.len());
+    assert!(run.tally.msgs as usize <= room.min(lens.len()));
+    // A message that is stored but not accepted is not in the queue.
+    if run != Run::NONE && lens.len() % 4 > 0 {
+        queue.commit(run, first);
+        for len in lens.iter().take(run.tally.msgs as usize) {
+            model.accept(*len);
+            model.firsts.insert(model.last_seq, first);
         }
-        Op::Pop => {
-            let front = queue.store().front_message().map(|(record, pieces)| {
-                let bytes: Vec<u8> = pieces.flatten().copied().collect();
-                (queue.first_seq(), record, bytes)
-            });
-            assert_eq!(front.is_some(), !model.queue.is_empty());
-            if let Some((seq, record, bytes)) = front {
-                model.take(seq, &record, &bytes);
-                let take = |payload: &[u8]| payload == bytes;
-                // Two of four messages take the fast path, if they are contiguous.
-                if seq % 4 >= 2 || model.cursor.is_some() || queue.pop_contiguous(take).is_none() {
-                    queue.deliver(record.len);
-                }
-                model.dequeued.add(record.len as usize);
-            }
+    }
+}
+
+/// Drops the messages that are older than the `age` newest ones, but at most `limit` of them.
+fn expire(queue: &mut Queue, model: &mut Model, age: u64, limit: u32) {
+    let cutoff = model.last_seq.saturating_sub(age);
+    let mut expired = 0;
+    while expired < limit
+        && model
+            .queue
+            .front()
+            .is_some_and(|(seq, _)| model.first(*seq) <= cutoff)
+    {
+        let (_, len) = model.queue.pop_front().expect("a message");
+        model.expired.add(len as usize);
+        expired += 1;
+    }
+    assert_eq!(queue.expire(cutoff, limit), expired);
+}
+
+/// Drops all messages.
+fn clear(queue: &mut Queue, model: &mut Model) {
+    model.dropped.merge(model.depth());
+    model.queue.clear();
+    drop(queue.clear());
+}
+
+/// Frees unused memory: all of it if `idle`, otherwise a part.
+fn trim(queue: &mut Queue, model: &Model, idle: bool) {
+    drop(queue.store_mut().trim(idle));
+    if idle {
+        assert_eq!(queue.store().spare_segments(), 0);
+        if model.queue.is_empty() && model.cursor.is_none() {
+            assert_eq!(queue.store().segments(), 0);
         }
-        Op::PopMany(most) => {
-            let first = queue.first_seq();
-            let mut run = Run::NONE;
-            let mut walk = queue.store().walk();
-            for seq in (first..).take(most) {
-                let Some(record) = walk.record() else {
-                    break;
-                };
-                let bytes: Vec<u8> = walk.payload().flatten().copied().collect();
-                model.take(seq, &record, &bytes);
-                // The padding of the last message may be left out.
-                run.span = run.span.next_multiple_of(8);
-                run.add(bytes.len(), bytes.len());
-            }
-            if most % 2 == 0 {
-                run.span = run.span.next_multiple_of(8);
-            }
-            if run != Run::NONE {
-                queue.deliver_all(run);
-            }
-            model.dequeued.merge(run.tally);
-        }
-        Op::PopSeen(most) => {
-            let first = queue.first_seq();
-            let mut run = Run::NONE;
-            for (seq, (packed, payload)) in (first..)
-                .zip(queue.store().contiguous_messages())
-                .take(most)
-            {
-                let record = Record::decode(packed);
-                assert_eq!(payload.len(), record.len.next_multiple_of(8) as usize);
-                model.take(seq, &record, &payload[..record.len as usize]);
-                run.add(record.len as usize, payload.len());
-            }
-            if run != Run::NONE && model.cursor.is_none() {
-                queue.deliver_contiguous(run);
-            } else if run != Run::NONE {
-                queue.deliver_all(run);
-            }
-            model.dequeued.merge(run.tally);
-        }
-        Op::PushMany(lens) => {
-            // All messages have one sender, like those of one write.
-            let first = model.last_seq + 1;
-            let payloads: Vec<_> = (first..)
-                .zip(&lens)
-                .map(|(seq, len)| padded(seq, *len))
-                .collect();
-            let messages = lens.iter().copied().zip(payloads.iter().map(Vec::as_slice));
-            let run = match lens[..] {
-                // A single message is written in place, if it can be.
-                [len] => reserve(queue, first, len, &payloads[0]),
-                _ => queue.stage(sender(first), stamp(first), messages),
-            };
-            let room = (model.max_msgs as usize).saturating_sub(model.queue.len());
-            assert!(run.tally.msgs as usize <= room.min(lens.len()));
-            // A message that is stored but not accepted is not in the queue.
-            if run != Run::NONE && lens.len() % 4 > 0 {
-                queue.commit(run, first);
-                for len in lens.iter().take(run.tally.msgs as usize) {
-                    model.last_seq += 1;
-                    model.queue.push_back((model.last_seq, *len));
-                    model.firsts.insert(model.last_seq, first);
-                    model.enqueued.add(*len as usize);
-                }
-                let depth = model.depth();
-                model.peak.msgs = model.peak.msgs.max(depth.msgs);
-                model.peak.bytes = model.peak.bytes.max(depth.bytes);
-            }
-        }
-        Op::Expire(age, limit) => {
-            let cutoff = model.last_seq.saturating_sub(age);
-            let mut expired = 0;
-            while expired < limit
-                && model
-                    .queue
-                    .front()
-                    .is_some_and(|(seq, _)| model.first(*seq) <= cutoff)
-            {
-                let (_, len) = model.queue.pop_front().expect("a message");
-                model.expired.add(len as usize);
-                expired += 1;
-            }
-            assert_eq!(queue.expire(cutoff, limit), expired);
-        }
-        Op::Clear => {
-            model.dropped.merge(model.depth());
-            model.queue.clear();
-            drop(queue.clear());
-        }
-        Op::Trim(idle) => {
-            drop(queue.store_mut().trim(idle));
-            if idle {
-                assert_eq!(queue.store().spare_segments(), 0);
-                if model.queue.is_empty() && model.cursor.is_none() {
-                    assert_eq!(queue.store().segments(), 0);
-                }
-            }
-        }
-        Op::Cursor(bytes) => cursor(queue, model, bytes),
-        Op::EndCursor => {
-            model.cursor = None;
-            drop(queue.store_mut().cursor_end());
-        }
-        Op::Limit(max_msgs) => {
-            if model.queue.is_empty() {
-                model.max_msgs = max_msgs;
-                queue.set_limits(Limits::new(LONGEST, max_msgs, u64::MAX).expect("limits"));
-            }
-        }
+    }
+}
+
+/// Ends the cursor of both.
+fn end_cursor(queue: &mut Queue, model: &mut Model) {
+    model.cursor = None;
+    drop(queue.store_mut().cursor_end());
+}
+
+/// Changes the maximum number of messages, if the queue is empty.
+fn limit(queue: &mut Queue, model: &mut Model, max_msgs: u32) {
+    if model.queue.is_empty() {
+        model.max_msgs = max_msgs;
+        queue.set_limits(Limits::new(LONGEST, max_msgs, u64::MAX).expect("limits"));
     }
 }
 
@@ -461,7 +496,7 @@ fn compare(queue: &Queue, model: &Model) {
 
 proptest! {
     #[test]
-    fn a_queue_is_as_its_model(max_msgs in 1..60u32, ops in vec(ops(), 1..250)) {
+    fn queue_matches_its_model(max_msgs in 1..60u32, ops in vec(ops(), 1..250)) {
         let limits = Limits::new(LONGEST, max_msgs, u64::MAX).expect("limits");
         let mut queue = Queue::new(limits);
         let mut model = Model { max_msgs, ..Model::default() };
@@ -479,7 +514,7 @@ proptest! {
     }
 
     #[test]
-    fn a_record_survives_being_stored(
+    fn decoded_record_equals_the_encoded_one(
         monotonic: u64, realtime: i64, len: u32,
         uid: u32, gid: u32, pid in 0..1u32 << 31, privileged: bool
     ) {
@@ -492,7 +527,7 @@ proptest! {
     }
 
     #[test]
-    fn limits_are_within_their_bounds(
+    fn limits_out_of_bounds_are_refused(
         msg_size in prop_oneof![any::<u32>(), 0..3u32, MSG_SIZE_MAX - 2..MSG_SIZE_MAX + 3],
         max_msgs in prop_oneof![any::<u32>(), 0..3u32, MAX_MSGS_MAX - 2..MAX_MSGS_MAX + 3],
         max_bytes in prop_oneof![any::<u64>(), 0..1u64 << 37],
@@ -515,7 +550,7 @@ proptest! {
     }
 
     #[test]
-    fn a_number_is_taken_again_when_all_others_were_in_use(
+    fn number_is_reused_only_after_all_others(
         count in 64..80u32,
         // `None` takes a number, and `Some` gives one of those in use back.
         ops in vec(prop_oneof![3 => Just(None), 2 => any::<prop::sample::Index>().prop_map(Some)], 1..600),
@@ -549,7 +584,7 @@ proptest! {
     }
 
     #[test]
-    fn a_name_is_what_a_path_can_end_with(
+    fn only_valid_names_are_accepted(
         start in "[a-zA-Z0-9._-]{0,34}",
         between in vec(any::<u8>(), 0..2),
         end in "[a-z]{0,4}|[.]peer|[.]{1,2}",

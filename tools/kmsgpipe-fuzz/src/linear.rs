@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn ended_calls_come_first() {
+    fn calls_that_ended_earlier_are_ordered_first() {
         let pipe = Pipe::new(1, 16, 2);
         assert_eq!(
             explain(&pipe, &[write(1, 0, 1), write(2, 2, 3), read(2, 4, 5)]),
