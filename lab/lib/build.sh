@@ -75,7 +75,7 @@ build_tools() {
 	if [[ $target != *-gnu* ]] || [[ $(${CARGO_BY:-} gcc -print-file-name=libc.a) == /* ]]; then
 		flags='-C target-feature=+crt-static'
 	else
-		echo "there is no static C library here (libc.a): the programs need the shared one of this machine"
+		echo "this machine has no static C library (libc.a): the programs are linked with its shared one"
 	fi
 	cargo_tools build --release --locked --target "$target" --config "target.$target.rustflags=\"$flags\"" \
 		"${@/#/--bin=}" || return 1

@@ -27,13 +27,13 @@ can_have_debian() {
 	if [[ $(uname -m) != x86_64 ]]; then
 		echo "this machine is $(uname -m), not x86_64"
 	elif ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
-		echo "there is no apt here"
+		echo "this machine has no apt"
 	elif [[ ! -e $KEYRING ]]; then
 		echo "there is no $KEYRING (package debian-archive-keyring)"
 	elif [[ -z $(mirror || true) ]]; then
-		echo "apt knows no mirror of Debian here"
+		echo "the apt of this machine has no mirror of Debian"
 	elif ! debian_native && ! can_unshare; then
-		echo "Debian's compilers cannot be run in a file system of their own here ($(unshared true 2>&1 || true))"
+		echo "the compilers of Debian $(debian_suite) cannot be used: $(why_not_unshared)"
 	else
 		return 0
 	fi
@@ -126,10 +126,12 @@ ensure_debian() {
 	from=$(mirror || true)
 	if ! have_debian "$suite"; then
 		[[ $from && -e $KEYRING ]] ||
-			die "Debian's kernel is available from a Debian mirror only" "Use Debian for this, or another kernel: lab/run --kernel plain"
+			die "apt of this machine has no Debian mirror, from which Debian's kernel would be downloaded" \
+				"Use Debian for this, or another kernel: lab/run --kernel plain"
 		step "debian-fetch" "getting Debian's Linux $SERIES of $suite, with its headers and source: 350 MB, verified by apt" "1 min" \
 			"the Debian mirror of this machine's apt must be reachable; run this again" strict fetch_debian "$suite" "$from"
-		have_debian "$suite" || die "there is no kernel of $suite in $CACHE after all"
+		have_debian "$suite" || die "no kernel of Debian $suite is in $CACHE, although one was just unpacked" \
+			"Look at $LOGS/debian-fetch.log, remove $CACHE/debian-$suite-*, and run this again."
 	fi
 	headers=$KERNEL_DIR/root/usr/src/linux-headers-$(<"$KERNEL_DIR/release")
 	FOREIGN=''

@@ -85,10 +85,11 @@ ensure_source() {
 			"the Debian mirror of this machine's apt must be reachable; run this again" \
 			strict fetch_any "$from"
 	elif [[ $1 == next ]]; then
-		die "the source of Linux $SERIES is available from a Debian mirror only" "Use Debian for this, or unpack it as $CACHE/linux-$SERIES."
+		die "apt of this machine has no Debian mirror, from which the source of Linux $SERIES would be downloaded" \
+			"Use Debian for this, or unpack the source as $CACHE/linux-$SERIES."
 	else
 		step source "getting the source of Linux $SERIES from kernel.org (153 MB), verified by sha256" "2 min" \
 			"kernel.org must be reachable; run this again" strict fetch_tarball
 	fi
-	have_source || die "there is no source of Linux $SERIES in $CACHE after all"
+	have_source || die "no source of Linux $SERIES is in $CACHE, although it was just unpacked" "Look at $LOGS/source.log, and run this again."
 }

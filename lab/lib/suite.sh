@@ -7,7 +7,7 @@
 COMPILERS=(base-files base-passwd bash dash coreutils diffutils findutils mawk grep sed tar gzip xz-utils util-linux
 	make gcc libc6-dev rustc rust-src cargo rustfmt rust-clippy bindgen libclang-dev pahole libelf1t64 libssl3t64)
 
-# unshared COMMAND...: runs a command in a new mount namespace, where it may mount.
+# unshared COMMAND...: runs a command in a new mount namespace, in which the command may mount.
 unshared() {
 	if ((EUID == 0)); then unshare --mount "$@"; else unshare --mount --user --map-root-user "$@"; fi
 }
@@ -15,6 +15,11 @@ unshared() {
 # can_unshare: whether unshared works. It fails if user namespaces are disabled, and for root if the root directory is no
 # mount point, as in a plain chroot.
 can_unshare() { unshared true 2>/dev/null; }
+
+# why_not_unshared: prints why unshared does not work, for a message.
+why_not_unshared() {
+	echo "this machine cannot create a mount namespace, in which they run ($(unshared true 2>&1 || true))"
+}
 
 # inside SUITE COMMAND...: runs a command with that suite as its root directory, and with the checkout and the cache at
 # their usual paths. It starts in the caller's directory, which must be in one of them.
@@ -46,7 +51,7 @@ fetch_suite() {
 	rm -rf "$tree" "$tree.partial" && mkdir "$tree.partial"
 	read_suites "$dir" "$2" "$1"
 	unpack_with_dependencies "$dir" "$tree.partial" "${COMPILERS[@]}"
-	# The files that the scripts of the packages would have made.
+	# The scripts of the packages would create these files.
 	ln -s mawk "$tree.partial/usr/bin/awk"
 	ln -s gcc "$tree.partial/usr/bin/cc"
 	cp "$tree.partial/usr/share/base-passwd/passwd.master" "$tree.partial/etc/passwd"
@@ -59,11 +64,12 @@ ensure_suite() {
 	local from
 	[[ ! -d $CACHE/suite-$1 ]] || return 0
 	can_unshare ||
-		die "the compilers of $1 cannot be run in a file system of their own here ($(unshared true 2>&1 || true))" \
+		die "the compilers of Debian $1 cannot be used: $(why_not_unshared)" \
 			"Run this as root, or allow user namespaces; in a chroot, make its root a mount point (mount --bind DIR DIR)."
 	from=$(mirror || true)
 	[[ $from && -e $KEYRING ]] ||
-		die "the compilers of Debian $1 are available from a Debian mirror only" "Use Debian for this."
+		die "apt of this machine has no Debian mirror, from which the compilers of Debian $1 would be downloaded" \
+			"Use Debian for this."
 	say "$2: the compilers of $1 are unpacked in the cache, which takes 2 GB"
 	step "suite-$1" "getting the compilers of $1: 300 MB, verified by apt" "1 min" \
 		"the Debian mirror of this machine's apt must be reachable; run this again" strict fetch_suite "$1" "$from"

@@ -9,9 +9,9 @@ BINDGEN_VERSION=0.73.2
 find_rust() {
 	RUSTC=${KMSGPIPE_RUSTC:-/usr/bin/rustc}
 	CARGO=${KMSGPIPE_CARGO:-${RUSTC%/*}/cargo}
-	command -v "$RUSTC" >/dev/null || die "there is no $RUSTC" "Install rustc 1.85 or later, or name it: KMSGPIPE_RUSTC=/path/to/rustc"
+	command -v "$RUSTC" >/dev/null || die "this machine has no $RUSTC" "Install rustc 1.85 or later, or name it: KMSGPIPE_RUSTC=/path/to/rustc"
 	[[ -d $("$RUSTC" --print sysroot)/lib/rustlib/src/rust/library ]] ||
-		die "$RUSTC has no source of its library, which the kernel needs" "Install the package rust-src (or rust-web-src)."
+		die "$RUSTC has no source of the Rust library, which the kernel build needs" "Install the package rust-src (or rust-web-src)."
 	export RUSTC CARGO
 	# The builds have their own crates and registries, apart from those of the user.
 	export CARGO_HOME=$CACHE/cargo
@@ -30,7 +30,7 @@ find_toolchain() {
 			break
 		fi
 	done
-	[[ -n $LLVM_N ]] || die "there is no clang-17 or later with lld and llvm beside it" "Install clang-22 lld-22 llvm-22 libclang-22-dev, or another version from 17 on."
+	[[ -n $LLVM_N ]] || die "this machine has no clang-17 or later with lld and llvm of the same version" "Install clang-22 lld-22 llvm-22 libclang-22-dev, or another version from 17 on."
 	export LLVM_N LIBCLANG_PATH=/usr/lib/llvm-$LLVM_N/lib
 }
 
