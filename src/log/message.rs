@@ -138,7 +138,7 @@ mod tests {
 
     // spec: 3-struct-kmsg
     #[test]
-    fn a_record_survives_being_stored() {
+    fn decoded_record_equals_the_encoded_one() {
         for (pid, privileged) in [
             (0x4142_4344, false),
             (0x4142_4344, true),

@@ -47,8 +47,8 @@ fn spawn<T: Send + 'static>(
 }
 
 #[test]
-fn a_sleeper_is_woken() {
-    model::check("a_sleeper_is_woken", 9, || {
+fn notify_wakes_a_waiter() {
+    model::check("notify_wakes_a_waiter", 9, || {
         let shared = shared();
         spawn(&shared, take);
         spawn(&shared, give);
@@ -58,8 +58,8 @@ fn a_sleeper_is_woken() {
 
 #[test]
 #[should_panic = "deadlock"]
-fn a_look_outside_of_the_lock_is_found() {
-    model::check("a_look_outside_of_the_lock_is_found", 1, || {
+fn a_check_without_the_lock_loses_a_wakeup() {
+    model::check("a_check_without_the_lock_loses_a_wakeup", 1, || {
         let shared = shared();
         spawn(&shared, |shared| {
             if *shared.value.lock() == 0 {
@@ -87,8 +87,8 @@ fn a_wakeup_before_the_change_is_found() {
 
 #[test]
 #[should_panic = "sleeping with [\"Shared::value\"] held"]
-fn a_second_lock_is_found() {
-    model::check("a_second_lock_is_found", 0, || {
+fn locking_twice_is_a_deadlock() {
+    model::check("locking_twice_is_a_deadlock", 0, || {
         let shared = shared();
         let _first = shared.value.lock();
         let _second = shared.value.lock();
@@ -168,10 +168,14 @@ fn a_signalled_waiter_that_waits_for_the_lock_uses_a_wakeup_up() {
 }
 
 #[test]
-fn a_signalled_waiter_that_runs_uses_no_wakeup_up() {
-    model::check("a_signalled_waiter_that_runs_uses_no_wakeup_up", 0, || {
-        assert_eq!(signal_and_wakeup(|_| None), [true, true]);
-    });
+fn a_running_signalled_waiter_leaves_the_wakeup_to_others() {
+    model::check(
+        "a_running_signalled_waiter_leaves_the_wakeup_to_others",
+        0,
+        || {
+            assert_eq!(signal_and_wakeup(|_| None), [true, true]);
+        },
+    );
 }
 
 #[test]

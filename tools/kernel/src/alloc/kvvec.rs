@@ -42,7 +42,7 @@ mod tests {
     use crate::alloc::flags::GFP_KERNEL;
 
     #[test]
-    fn too_much_is_an_error() {
+    fn an_oversized_allocation_is_an_error() {
         assert!(KVVec::from_elem(0u8, usize::MAX, GFP_KERNEL).is_err());
         let vec = KVVec::from_elem(7u8, 3, GFP_KERNEL).map(|v| v.to_vec());
         assert_eq!(vec, Ok(vec![7, 7, 7]));
