@@ -318,6 +318,80 @@ TEST_F(registry, sysfs_links_the_node_and_the_device)
 	EXPECT_TRUE(is_there(expected));
 }
 
+/* What the files of the pipe with the node "/dev/kmsgpipe/logs" say, and its node: limits, modes, mode, owner, group. */
+static const char *made(void)
+{
+	static const char *const files[] = { "msg_size", "max_msgs", "default_mode" };
+	static char all[200];
+	char text[64];
+	struct stat node;
+	size_t i;
+	int at = 0;
+
+	if (stat("/dev/kmsgpipe/logs", &node))
+		return "no node";
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		if (slurp(sysfs_file(minor(node.st_rdev), files[i]), text, sizeof(text)) < 0)
+			return "no file";
+		at += snprintf(all + at, sizeof(all) - at, "%.*s ", (int)strcspn(text, "\n"), text);
+	}
+	snprintf(all + at, sizeof(all) - at, "%04o %u %u", node.st_mode & 07777, node.st_uid, node.st_gid);
+	return all;
+}
+
+TEST_F(registry, sysfs_creates_a_pipe_with_settings)
+{
+	static const struct { const char *words, *made; } cases[] = {
+		{ "logs", "256 128 none 0600 0 0" },
+		{ "logs msg_size=4096", "4096 128 none 0600 0 0" },
+		{ "logs max_msgs=64", "256 64 none 0600 0 0" },
+		{ "logs mode=0666", "256 128 none 0666 0 0" },
+		{ "logs mode=640", "256 128 none 0640 0 0" },
+		{ "logs mode=0", "256 128 none 0600 0 0" },
+		{ "logs uid=1234", "256 128 none 0600 1234 0" },
+		{ "logs gid=4294967294", "256 128 none 0600 0 4294967294" },
+		{ "logs default_mode=lines,eof", "256 128 eof,lines 0600 0 0" },
+		{ "logs default_mode=none", "256 128 none 0600 0 0" },
+		{ "logs msg_size=1 max_msgs=65536 default_mode=records mode=0001 uid=5 gid=6", "1 65536 records 0001 5 6" },
+		{ "logs gid=6 uid=5 mode=0001 default_mode=records max_msgs=1 msg_size=1048576", "1048576 1 records 0001 5 6" },
+	};
+	char line[200];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		snprintf(line, sizeof(line), "%s\n", cases[i].words);
+		EXPECT_EQ((long)strlen(line), spill(SYSFS "/create", line)) TH_LOG("'%s'", cases[i].words);
+		EXPECT_STREQ(cases[i].made, made()) TH_LOG("'%s'", cases[i].words);
+		EXPECT_EQ(-EEXIST, spill(SYSFS "/create", line)) TH_LOG("'%s'", cases[i].words);
+		EXPECT_EQ(4, spill(SYSFS "/destroy", "logs")) TH_LOG("'%s'", cases[i].words);
+	}
+	EXPECT_EQ(1, count_pipes());
+}
+
+TEST_F(registry, sysfs_creates_no_pipe_with_bad_settings)
+{
+	static const char *const words[] = {
+		"msg_size=1", "msg_size=1 a", "a b=1", "a msg_size", "a msg_size=", "a =1", "a msg_size=1=2", "a msg_size =1",
+		"a  msg_size=1", "a msg_size=1 ", "a\tmsg_size=1", "a msg_size=1\tmax_msgs=1", "a MSG_SIZE=1", "a msg_siz=1",
+		"a msg_sizes=1", "a name=b", "a flush=1",
+		/* Each key twice. */
+		"a msg_size=1 msg_size=1", "a max_msgs=1 max_msgs=2", "a mode=1 uid=1 mode=1", "a uid=1 uid=1", "a gid=1 gid=1",
+		"a default_mode=eof default_mode=eof",
+		/* Values out of bounds. */
+		"a msg_size=0", "a msg_size=1048577", "a msg_size=4294967297", "a msg_size=-1", "a msg_size=+1", "a msg_size=1k",
+		"a max_msgs=0", "a max_msgs=65537", "a msg_size=1048576 max_msgs=65", "a mode=01000", "a mode=8", "a mode=rw",
+		"a mode=-1", "a uid=4294967295", "a uid=-1", "a uid=root", "a gid=4294967295", "a gid=4294967296",
+		"a default_mode=", "a default_mode=hup", "a default_mode=eof,", "a default_mode=records,lines",
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		EXPECT_EQ(-EINVAL, spill(SYSFS "/create", words[i])) TH_LOG("'%s'", words[i]);
+		EXPECT_FALSE(is_there("/dev/kmsgpipe/a")) TH_LOG("'%s'", words[i]);
+	}
+	EXPECT_EQ(1, count_pipes());
+}
+
 /* spec: 2-more-pipes */
 TEST_F(registry, sysfs_creates_pipes)
 {

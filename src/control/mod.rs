@@ -7,4 +7,5 @@ mod listing;
 mod numbers;
 pub(crate) mod procfs;
 pub(crate) mod registry;
+mod request;
 pub(crate) mod sysfs;

@@ -15,9 +15,12 @@ use kernel::{
     sync::Arc, //
 };
 
-use super::registry::{
-    self,
-    Spec, //
+use super::{
+    registry::{
+        self,
+        Spec, //
+    },
+    request::Request, //
 };
 
 use crate::{
@@ -32,22 +35,15 @@ use crate::{
                 ClassDevice,
                 HasNode, //
             }, //
-        }, //
+        },
+        text::number, //
     },
     pipe::{
         mode::Modes,
-        name::{
-            Name,
-            PipeId, //
-        },
-        node::Node,
+        name::PipeId,
         Expiry,
         Pipe,
         Snapshot, //
-    },
-    uapi::{
-        MAX_MSGS_DEFAULT,
-        MSG_SIZE_DEFAULT, //
     }, //
 };
 
@@ -153,28 +149,17 @@ fn show(
 
 /// Parses a decimal number.
 fn parse(text: &[u8]) -> Result<u32> {
-    // `str::parse` accepts a plus sign, but a number has none.
-    if text.first() == Some(&b'+') {
-        return Err(EINVAL);
-    }
-    let text = core::str::from_utf8(text).map_err(|_| EINVAL)?;
-    text.parse().map_err(|_| EINVAL)
+    number(text, 10).ok_or(EINVAL)
 }
 
-/// Creates a pipe with the name `text`, default limits, and a node for root only.
+/// Creates the pipe that `text` describes: its name, and settings as `key=value`.
 fn create(text: &[u8]) -> Result {
     cred::require_admin()?;
-    let name = Name::new(text).ok_or(EINVAL)?;
-    let limits = registry::check_limits(MSG_SIZE_DEFAULT, MAX_MSGS_DEFAULT)?;
+    let request = Request::parse(text).ok_or(EINVAL)?;
     registry::create(&Spec {
-        limits,
-        default_modes: Modes::NONE,
-        node: Node {
-            mode: 0o600,
-            uid: 0,
-            gid: 0,
-            name: Some(name),
-        },
+        limits: registry::check_limits(request.msg_size, request.max_msgs)?,
+        default_modes: request.default_modes,
+        node: request.node,
     })?;
     Ok(())
 }

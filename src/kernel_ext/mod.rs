@@ -13,5 +13,6 @@ pub(crate) mod dev;
 mod layout;
 pub(crate) mod mm;
 pub(crate) mod sync;
+pub(crate) mod text;
 pub(crate) mod uaccess;
 pub(crate) mod view;

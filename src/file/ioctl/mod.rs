@@ -170,14 +170,6 @@ fn create_new(create: &uapi::Create) -> Result<u32> {
     require_zero(&[create.flags.into()])?;
     let default_modes = modes(create.default_mode)?;
     let limits = registry::check_limits(create.msg_size, create.max_msgs)?;
-    if create.mode & !0o777 != 0 {
-        return Err(EINVAL);
-    }
-    // The caller is in the initial user namespace, as it has `CAP_SYS_ADMIN` there. So its ids are
-    // the kernel's, and only the invalid one must be refused.
-    if create.uid == u32::MAX || create.gid == u32::MAX {
-        return Err(EINVAL);
-    }
     let name = if create.name.iter().all(|byte| *byte == 0) {
         None
     } else {
@@ -186,12 +178,7 @@ fn create_new(create: &uapi::Create) -> Result<u32> {
     registry::create(&Spec {
         limits,
         default_modes,
-        node: Node {
-            mode: create.mode as u16,
-            uid: create.uid,
-            gid: create.gid,
-            name,
-        },
+        node: Node::new(create.mode, create.uid, create.gid, name).ok_or(EINVAL)?,
     })
 }
 

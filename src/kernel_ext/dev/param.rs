@@ -22,7 +22,10 @@ use kernel::{
     },
 };
 
-use crate::kernel_ext::compat;
+use crate::kernel_ext::{
+    compat,
+    text::number, //
+};
 
 /// All permission bits.
 const PERMISSIONS: u32 = 0o777;
@@ -99,12 +102,7 @@ pub(crate) const fn bytes<const N: usize>(text: &str) -> [u8; N] {
 
 /// Parses permissions in octal.
 fn parse(text: &[u8]) -> Option<u32> {
-    // `from_str_radix` would accept a sign.
-    if text.first() == Some(&b'+') {
-        return None;
-    }
-    let mode = u32::from_str_radix(core::str::from_utf8(text).ok()?, 8).ok()?;
-    (mode <= PERMISSIONS).then_some(mode)
+    number(text, 8).filter(|mode| *mode <= PERMISSIONS)
 }
 
 /// # Safety

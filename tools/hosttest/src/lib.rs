@@ -27,6 +27,9 @@ mod control {
     #[path = "../../../src/control/numbers.rs"]
     #[rustfmt::skip]
     pub(crate) mod numbers;
+    #[path = "../../../src/control/request.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod request;
 }
 mod kernel_ext;
 #[path = "."]
@@ -70,6 +73,9 @@ mod pipe {
     #[path = "../../../src/pipe/name.rs"]
     #[rustfmt::skip]
     pub(crate) mod name;
+    #[path = "../../../src/pipe/node.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod node;
 }
 #[cfg(all(test, not(miri)))]
 mod property;

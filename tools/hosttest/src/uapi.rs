@@ -3,6 +3,6 @@
 //! The constants of the header, under the names that the module has for them.
 
 pub(crate) use kmsgpipe_sys::{
-    raw::KMSGPIPE_NAME_SIZE as NAME_SIZE, MAX_MSGS_MAX, MAX_MSGS_MIN, MODE_EOF, MODE_LINES,
-    MODE_RECORDS, MODE_WHOLE, MSG_SIZE_MAX, MSG_SIZE_MIN,
+    raw::KMSGPIPE_NAME_SIZE as NAME_SIZE, MAX_MSGS_DEFAULT, MAX_MSGS_MAX, MAX_MSGS_MIN,
+    MODE_EOF, MODE_LINES, MODE_RECORDS, MODE_WHOLE, MSG_SIZE_DEFAULT, MSG_SIZE_MAX, MSG_SIZE_MIN,
 };

@@ -25,3 +25,6 @@ pub(crate) mod sync {
     #[rustfmt::skip]
     pub(crate) mod fifo;
 }
+#[path = "../../../../src/kernel_ext/text.rs"]
+#[rustfmt::skip]
+pub(crate) mod text;

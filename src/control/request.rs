@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The text that creates a pipe by way of sysfs: `NAME key=value ...`.
+
+use crate::{
+    kernel_ext::text::number,
+    pipe::{
+        mode::Modes,
+        name::Name,
+        node::Node, //
+    },
+    uapi::{
+        MAX_MSGS_DEFAULT,
+        MSG_SIZE_DEFAULT, //
+    }, //
+};
+
+/// A request to create a pipe. The bounds of the limits are not checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    /// Maximum length of a message, in bytes.
+    pub(crate) msg_size: u32,
+    /// Maximum number of messages.
+    pub(crate) max_msgs: u32,
+    /// Modes of newly opened files.
+    pub(crate) default_modes: Modes,
+    /// Device node, with the name of the pipe.
+    pub(crate) node: Node,
+}
+
+/// Sets a key that has no value yet. Returns [`None`] if it has one, or if there is no `value`.
+fn set<T>(place: &mut Option<T>, value: Option<T>) -> Option<()> {
+    if place.is_some() {
+        return None;
+    }
+    *place = Some(value?);
+    Some(())
+}
+
+impl Request {
+    /// Parses the name of a pipe, and any number of words `key=value` in any order, each after one
+    /// space. A key that is left out has its default: the limits of the UAPI header, the mode 0600,
+    /// and zero.
+    ///
+    /// Returns [`None`] if the name or a value is invalid, or if a key is unknown or given twice.
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
+        let (mut msg_size, mut max_msgs, mut default_modes) = (None, None, None);
+        let (mut mode, mut uid, mut gid) = (None, None, None);
+        let mut words = text.split(|byte| *byte == b' ');
+        let name = Name::new(words.next()?)?;
+        for word in words {
+            let end = word.iter().position(|byte| *byte == b'=')?;
+            let (key, value) = word.split_at_checked(end)?;
+            let value = value.strip_prefix(b"=")?;
+            match key {
+                b"msg_size" => set(&mut msg_size, number(value, 10))?,
+                b"max_msgs" => set(&mut max_msgs, number(value, 10))?,
+                b"default_mode" => set(&mut default_modes, Modes::parse(value))?,
+                b"mode" => set(&mut mode, number(value, 8))?,
+                b"uid" => set(&mut uid, number(value, 10))?,
+                b"gid" => set(&mut gid, number(value, 10))?,
+                _ => return None,
+            }
+        }
+        Some(Self {
+            msg_size: msg_size.unwrap_or(MSG_SIZE_DEFAULT),
+            max_msgs: max_msgs.unwrap_or(MAX_MSGS_DEFAULT),
+            default_modes: default_modes.unwrap_or(Modes::NONE),
+            node: Node::new(
+                mode.unwrap_or(0o600),
+                uid.unwrap_or(0),
+                gid.unwrap_or(0),
+                Some(name),
+            )?,
+        })
+    }
+}
+
+#[kernel::macros::kunit_tests(kmsgpipe_request)]
+mod tests {
+    use super::*;
+
+    /// Returns what `text` asks for: both limits, the modes, and mode, owner and group of the node.
+    fn parsed(text: &[u8]) -> Option<(u32, u32, Modes, u16, u32, u32)> {
+        let Request {
+            msg_size,
+            max_msgs,
+            default_modes,
+            node,
+        } = Request::parse(text)?;
+        assert_eq!(node.name, Name::new(b"log"));
+        Some((
+            msg_size,
+            max_msgs,
+            default_modes,
+            node.mode,
+            node.uid,
+            node.gid,
+        ))
+    }
+
+    #[test]
+    fn a_key_that_is_left_out_has_its_default() {
+        let (size, msgs) = (MSG_SIZE_DEFAULT, MAX_MSGS_DEFAULT);
+        let none = Modes::NONE;
+        for (text, expected) in [
+            (&b"log"[..], (size, msgs, none, 0o600, 0, 0)),
+            (b"log msg_size=1", (1, msgs, none, 0o600, 0, 0)),
+            (b"log max_msgs=2", (size, 2, none, 0o600, 0, 0)),
+            (b"log mode=0666", (size, msgs, none, 0o666, 0, 0)),
+            (b"log mode=7", (size, msgs, none, 0o7, 0, 0)),
+            (b"log mode=0", (size, msgs, none, 0, 0, 0)),
+            (b"log uid=3", (size, msgs, none, 0o600, 3, 0)),
+            (
+                b"log gid=4294967294",
+                (size, msgs, none, 0o600, 0, u32::MAX - 1),
+            ),
+            (
+                b"log default_mode=eof",
+                (size, msgs, Modes::EOF, 0o600, 0, 0),
+            ),
+            (b"log default_mode=none", (size, msgs, none, 0o600, 0, 0)),
+        ] {
+            assert_eq!(parsed(text), Some(expected));
+        }
+    }
+
+    #[test]
+    fn keys_come_in_any_order() {
+        let modes = Modes::parse(b"eof,lines").unwrap_or(Modes::NONE);
+        let expected = Some((4096, 64, modes, 0o640, 5, 6));
+        for text in [
+            &b"log msg_size=4096 max_msgs=64 mode=0640 uid=5 gid=6 default_mode=lines,eof"[..],
+            b"log default_mode=eof,lines gid=6 uid=5 mode=640 max_msgs=64 msg_size=4096",
+        ] {
+            assert_eq!(parsed(text), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_request() {
+        for text in [
+            &b""[..],
+            b" ",
+            b" log",
+            b"log ",
+            b"log  uid=1",
+            b"log\tuid=1",
+            b"log uid=1 ",
+            b"log uid=1\n",
+            b"uid=1",
+            b"uid=1 log",
+            b"log uid",
+            b"log uid=",
+            b"log =1",
+            b"log uid=1=2",
+            b"log uid =1",
+            b"log UID=1",
+            b"log ui=1",
+            b"log uids=1",
+            b"log color=1",
+            b"log name=a",
+            b"log uid=1 uid=1",
+            b"log mode=1 uid=1 mode=2",
+            b"log msg_size=1 msg_size=1",
+            b"log max_msgs=1 max_msgs=1",
+            b"log gid=1 gid=1",
+            b"log default_mode=eof default_mode=eof",
+            b"log uid=-1",
+            b"log uid=+1",
+            b"log uid=0x1",
+            b"log uid=4294967295",
+            b"log gid=4294967295",
+            b"log gid=4294967296",
+            b"log msg_size=4k",
+            b"log max_msgs=4294967296",
+            b"log mode=1000",
+            b"log mode=8",
+            b"log mode=rw",
+            b"log default_mode=eof,",
+            b"log default_mode=records,lines",
+            b"a.peer uid=1",
+        ] {
+            assert!(Request::parse(text).is_none());
+        }
+    }
+}
