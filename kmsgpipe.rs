@@ -62,6 +62,7 @@ use crate::{
     pipe::{
         mode::Modes,
         node::Node,
+        overflow::Overflow,
         Pipe, //
     }, //
 };
@@ -143,6 +144,7 @@ impl kernel::Module for Kmsgpipe {
         let spec = Spec {
             limits,
             default_modes: Modes::NONE,
+            overflow: Overflow::Block,
             node: Node {
                 mode: mode.get(),
                 uid: 0,

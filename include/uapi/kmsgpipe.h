@@ -68,6 +68,23 @@
  */
 #define KMSGPIPE_MODE_RECORDS	(1U << 4)
 
+/*
+ * What a write to a full pipe does. It waits for room, or fails with EAGAIN if it must
+ * not wait.
+ */
+#define KMSGPIPE_OVERFLOW_BLOCK		0
+/*
+ * It drops the oldest queued message, which counts as dropped, and never waits for room.
+ * While the rests of messages that were read in part hold all slots, there is none to
+ * drop, and the new message is discarded.
+ */
+#define KMSGPIPE_OVERFLOW_DROP_OLDEST	1
+/*
+ * It discards its own message, and returns as if it had been queued. The message counts
+ * as enqueued and as dropped, and gets no sequence number.
+ */
+#define KMSGPIPE_OVERFLOW_DROP_NEWEST	2
+
 /**
  * struct kmsgpipe_stats - one consistent snapshot of a pipe
  * @id: the pipe's number, N of /dev/kmsgpipeN
@@ -192,6 +209,7 @@ struct kmsgpipe_flush {
  *	nor "..", and not ending in ".peer". The node is /dev/kmsgpipe/NAME.
  *	If empty, the node is /dev/kmsgpipeN
  * @default_mode: the mode of newly opened files, KMSGPIPE_MODE_*
+ * @overflow: what a write to the full pipe does, KMSGPIPE_OVERFLOW_*
  * @reserved: zero
  */
 struct kmsgpipe_create {
@@ -203,7 +221,8 @@ struct kmsgpipe_create {
 	__u32 flags;
 	char name[KMSGPIPE_NAME_SIZE];
 	__u32 default_mode;
-	__u32 reserved[3];
+	__u32 overflow;
+	__u32 reserved[2];
 };
 
 /**
@@ -212,7 +231,8 @@ struct kmsgpipe_create {
  * @monotonic_ns: time of the write by CLOCK_MONOTONIC, in the caller's time
  *	namespace; 0 if that clock had not started there yet
  * @realtime_ns: time of the write by CLOCK_REALTIME; 0 if that was before 1970
- * @lost: zero
+ * @lost: messages that were lost to overflow since a message was last delivered to any
+ *	reader of the pipe; 0 for KMSGPIPE_DUMP
  * @len: length of the message in bytes
  * @uid: real user id of the sender, in the caller's user namespace
  * @gid: real group id of the sender, in the caller's user namespace

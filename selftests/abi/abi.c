@@ -87,6 +87,7 @@ static void layout(void)
 	FIELD(kmsgpipe_create, flags);
 	FIELD(kmsgpipe_create, name);
 	FIELD(kmsgpipe_create, default_mode);
+	FIELD(kmsgpipe_create, overflow);
 	FIELD(kmsgpipe_create, reserved);
 	SIZE(struct kmsgpipe_record);
 	FIELD(kmsgpipe_record, seq);
@@ -337,12 +338,15 @@ int main(int argc, char **argv)
 
 	/* A separate pipe for requests that change one. */
 	memcpy(create.name, "abi", 4);
-	create.reserved[2] = 1U << 31;
+	create.reserved[1] = 1U << 31;
 	printf("value create reserved %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
-	create.reserved[2] = 0;
+	create.reserved[1] = 0;
 	create.default_mode = 4;
 	printf("value create default_mode %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
 	create.default_mode = KMSGPIPE_MODE_WHOLE;
+	create.overflow = 3;
+	printf("value create overflow %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
+	create.overflow = KMSGPIPE_OVERFLOW_BLOCK;
 	id = ioctl(fd, KMSGPIPE_CREATE_NEW, &create);
 	printf("value create %d\n", id > 0);
 	printf("value create again %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));

@@ -17,6 +17,7 @@ value head 4 bytes, own pid 1
 value read 4
 value create reserved -22
 value create default_mode -22
+value create overflow -22
 value create 1
 value create again -17
 value destroy 0: -16

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Injected faults in open, read, write and close. */
 #include "lib/fault_fixture.h"
+#include "lib/files.h"
 #include "lib/harness.h"
 #include "lib/inject.h"
 #include "lib/pipe.h"
 #include "lib/stage.h"
 #include "lib/tasks.h"
+#include "lib/views.h"
 
 /* ---- Writing ---- */
 
@@ -142,6 +144,61 @@ FIXTURE_VARIANT_ADD(call, write_to_a_full_pipe) {
 
 FIXTURE_VARIANT_ADD(call, oversized_write) {
 	.prepare = room_beside_another, .run = write_too_much, .result = -EMSGSIZE, .finished = kept_messages,
+};
+
+/* ---- Writing to a full pipe that drops ---- */
+
+/* Fills the pipe and prepares a message that needs new memory. */
+static void overflow(struct stage *stage, const char *policy)
+{
+	if (spill(sysfs_file(stage->id, "overflow"), policy) != (long)strlen(policy))
+		abort();
+	full(stage);
+	message_of(stage, MSG_SIZE);
+}
+
+static void full_that_drops_oldest(struct stage *stage)
+{
+	overflow(stage, "drop-oldest");
+}
+
+static void full_that_drops_newest(struct stage *stage)
+{
+	overflow(stage, "drop-newest");
+}
+
+/* Whether the message took the place of the oldest one, which is counted. */
+static int replaced_oldest(struct stage *stage)
+{
+	struct kmsgpipe_stats stats = stats_of(stage->fd);
+
+	stage->lens[stage->queued] = stage->len;
+	return accounted(&stats) && stats.depth_msgs == MAX_MSGS && holds_messages(stage, 1, stage->queued + 1);
+}
+
+/* Whether the message was discarded and counted. */
+static int discarded(struct stage *stage)
+{
+	struct kmsgpipe_stats stats = stats_of(stage->fd);
+
+	return accounted(&stats) && stats.dropped_msgs > 0 && kept_messages(stage);
+}
+
+/* Memory for the whole message comes first: a failed write has dropped nothing. */
+FIXTURE_VARIANT_ADD(call, write_that_drops_the_oldest) {
+	.prepare = full_that_drops_oldest, .run = write_it, .finished = replaced_oldest,
+	.error = { [PAGE] = ENOMEM }, .points = { [PAGE] = 4, [COPY] = 4 }, .failures = { [PAGE] = 4 },
+};
+
+FIXTURE_VARIANT_ADD(call, writev_that_drops_the_oldest) {
+	.prepare = full_that_drops_oldest, .run = writev_many, .finished = replaced_oldest,
+	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM }, .points = { [SLAB] = 1, [PAGE] = 4, [COPY] = 30 },
+	.failures = { [SLAB] = 1, [PAGE] = 4 },
+};
+
+/* A message that is discarded needs no memory, and is not copied. */
+FIXTURE_VARIANT_ADD(call, write_that_is_discarded) {
+	.prepare = full_that_drops_newest, .run = write_it, .finished = discarded,
 };
 
 /* ---- Reading ---- */

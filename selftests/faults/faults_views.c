@@ -176,6 +176,30 @@ FIXTURE_VARIANT_ADD(call, write_to_default_mode) {
 	.prepare = usual_default_mode, .run = set_default_mode, .finished = default_mode_set, WRITTEN,
 };
 
+static void usual_overflow(struct stage *stage)
+{
+	if (write_setting(stage, "overflow", "block\n"))
+		abort();
+	settings(stage);
+}
+
+static long set_overflow(struct stage *stage)
+{
+	return write_setting(stage, "overflow", "drop-oldest\n");
+}
+
+static int overflow_set(struct stage *stage)
+{
+	char text[64];
+
+	return slurp(sysfs_file(stage->id, "overflow"), text, sizeof(text)) > 0 && !strcmp(text, "drop-oldest\n") &&
+	       kept_messages(stage);
+}
+
+FIXTURE_VARIANT_ADD(call, write_to_overflow) {
+	.prepare = usual_overflow, .run = set_overflow, .finished = overflow_set, WRITTEN,
+};
+
 static void no_other_pipe(struct stage *stage)
 {
 	empty_stage(stage);
@@ -262,7 +286,7 @@ TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 	}
 	closedir(dir);
 	/* The attributes of this module, `dev` and `uevent`. */
-	EXPECT_EQ(27, i);
+	EXPECT_EQ(28, i);
 }
 
 TEST_HARNESS_MAIN

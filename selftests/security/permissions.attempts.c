@@ -162,6 +162,14 @@ static long sysfs_default_mode(struct scene *scene)
 	return spill(path, "whole\n");
 }
 
+static long sysfs_overflow(struct scene *scene)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/overflow", scene->directory);
+	return spill(path, "drop-oldest\n");
+}
+
 static long sysfs_counter(struct scene *scene) { return sysfs_flush(scene, "dropped_msgs"); }
 
 static long read_file(const char *path)
@@ -215,6 +223,7 @@ const struct attempt attempts[] = {
 	{ "write flush_interval_ms", sysfs_interval },
 	{ "write flush_expiry_ms", sysfs_expiry },
 	{ "write default_mode", sysfs_default_mode },
+	{ "write overflow", sysfs_overflow },
 	{ "write a counter", sysfs_counter },
 	{ "read sysfs files of a pipe", read_sysfs },
 	{ "read create", read_create },

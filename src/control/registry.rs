@@ -48,6 +48,7 @@ use crate::{
         mode::Modes,
         name::Name,
         node::Node,
+        overflow::Overflow,
         Pipe, //
     }, //
 };
@@ -67,6 +68,8 @@ pub(crate) struct Spec {
     pub(crate) limits: Limits,
     /// The modes of newly opened files.
     pub(crate) default_modes: Modes,
+    /// What a write to the full pipe does.
+    pub(crate) overflow: Overflow,
     /// Its node, with its name.
     pub(crate) node: Node,
 }
@@ -352,7 +355,13 @@ impl Registry {
 
     /// Creates the pipe for the number `id`, which was taken, and its device.
     fn make(&self, id: u32, spec: &Spec) -> Result {
-        let pipe = Pipe::new(id, spec.limits, spec.node, spec.default_modes)?;
+        let pipe = Pipe::new(
+            id,
+            spec.limits,
+            spec.node,
+            spec.default_modes,
+            spec.overflow,
+        )?;
         let entry = Entry {
             pipe: pipe.clone(),
             device: None,

@@ -7,7 +7,8 @@ use crate::{
     pipe::{
         mode::Modes,
         name::Name,
-        node::Node, //
+        node::Node,
+        overflow::Overflow, //
     },
     uapi::{
         MAX_MSGS_DEFAULT,
@@ -24,6 +25,8 @@ pub(crate) struct Request {
     pub(crate) max_msgs: u32,
     /// Modes of newly opened files.
     pub(crate) default_modes: Modes,
+    /// What a write to the full pipe does.
+    pub(crate) overflow: Overflow,
     /// Device node, with the name of the pipe.
     pub(crate) node: Node,
 }
@@ -40,12 +43,12 @@ fn set<T>(place: &mut Option<T>, value: Option<T>) -> Option<()> {
 impl Request {
     /// Parses the name of a pipe, and any number of words `key=value` in any order, each after one
     /// space. A key that is left out has its default: the limits of the UAPI header, the mode 0600,
-    /// and zero.
+    /// the policy `block`, and zero.
     ///
     /// Returns [`None`] if the name or a value is invalid, or if a key is unknown or given twice.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let (mut msg_size, mut max_msgs, mut default_modes) = (None, None, None);
-        let (mut mode, mut uid, mut gid) = (None, None, None);
+        let (mut overflow, mut mode, mut uid, mut gid) = (None, None, None, None);
         let mut words = text.split(|byte| *byte == b' ');
         let name = Name::new(words.next()?)?;
         for word in words {
@@ -56,6 +59,7 @@ impl Request {
                 b"msg_size" => set(&mut msg_size, number(value, 10))?,
                 b"max_msgs" => set(&mut max_msgs, number(value, 10))?,
                 b"default_mode" => set(&mut default_modes, Modes::parse(value))?,
+                b"overflow" => set(&mut overflow, Overflow::parse(value))?,
                 b"mode" => set(&mut mode, number(value, 8))?,
                 b"uid" => set(&mut uid, number(value, 10))?,
                 b"gid" => set(&mut gid, number(value, 10))?,
@@ -66,6 +70,7 @@ impl Request {
             msg_size: msg_size.unwrap_or(MSG_SIZE_DEFAULT),
             max_msgs: max_msgs.unwrap_or(MAX_MSGS_DEFAULT),
             default_modes: default_modes.unwrap_or(Modes::NONE),
+            overflow: overflow.unwrap_or(Overflow::Block),
             node: Node::new(
                 mode.unwrap_or(0o600),
                 uid.unwrap_or(0),
@@ -80,12 +85,14 @@ impl Request {
 mod tests {
     use super::*;
 
-    /// Returns what `text` asks for: both limits, the modes, and mode, owner and group of the node.
-    fn parsed(text: &[u8]) -> Option<(u32, u32, Modes, u16, u32, u32)> {
+    /// Returns what `text` asks for: both limits, the modes, the policy, and mode, owner and group
+    /// of the node.
+    fn parsed(text: &[u8]) -> Option<(u32, u32, Modes, Overflow, u16, u32, u32)> {
         let Request {
             msg_size,
             max_msgs,
             default_modes,
+            overflow,
             node,
         } = Request::parse(text)?;
         assert_eq!(node.name, Name::new(b"log"));
@@ -93,6 +100,7 @@ mod tests {
             msg_size,
             max_msgs,
             default_modes,
+            overflow,
             node.mode,
             node.uid,
             node.gid,
@@ -102,24 +110,35 @@ mod tests {
     #[test]
     fn a_key_that_is_left_out_has_its_default() {
         let (size, msgs) = (MSG_SIZE_DEFAULT, MAX_MSGS_DEFAULT);
-        let none = Modes::NONE;
+        let (none, block) = (Modes::NONE, Overflow::Block);
         for (text, expected) in [
-            (&b"log"[..], (size, msgs, none, 0o600, 0, 0)),
-            (b"log msg_size=1", (1, msgs, none, 0o600, 0, 0)),
-            (b"log max_msgs=2", (size, 2, none, 0o600, 0, 0)),
-            (b"log mode=0666", (size, msgs, none, 0o666, 0, 0)),
-            (b"log mode=7", (size, msgs, none, 0o7, 0, 0)),
-            (b"log mode=0", (size, msgs, none, 0, 0, 0)),
-            (b"log uid=3", (size, msgs, none, 0o600, 3, 0)),
+            (&b"log"[..], (size, msgs, none, block, 0o600, 0, 0)),
+            (b"log msg_size=1", (1, msgs, none, block, 0o600, 0, 0)),
+            (b"log max_msgs=2", (size, 2, none, block, 0o600, 0, 0)),
+            (b"log mode=0666", (size, msgs, none, block, 0o666, 0, 0)),
+            (b"log mode=7", (size, msgs, none, block, 0o7, 0, 0)),
+            (b"log mode=0", (size, msgs, none, block, 0, 0, 0)),
+            (b"log uid=3", (size, msgs, none, block, 0o600, 3, 0)),
             (
                 b"log gid=4294967294",
-                (size, msgs, none, 0o600, 0, u32::MAX - 1),
+                (size, msgs, none, block, 0o600, 0, u32::MAX - 1),
             ),
             (
                 b"log default_mode=eof",
-                (size, msgs, Modes::EOF, 0o600, 0, 0),
+                (size, msgs, Modes::EOF, block, 0o600, 0, 0),
             ),
-            (b"log default_mode=none", (size, msgs, none, 0o600, 0, 0)),
+            (
+                b"log overflow=drop-oldest",
+                (size, msgs, none, Overflow::DropOldest, 0o600, 0, 0),
+            ),
+            (
+                b"log overflow=block",
+                (size, msgs, none, block, 0o600, 0, 0),
+            ),
+            (
+                b"log default_mode=none",
+                (size, msgs, none, block, 0o600, 0, 0),
+            ),
         ] {
             assert_eq!(parsed(text), Some(expected));
         }
@@ -128,10 +147,12 @@ mod tests {
     #[test]
     fn keys_come_in_any_order() {
         let modes = Modes::parse(b"eof,lines").unwrap_or(Modes::NONE);
-        let expected = Some((4096, 64, modes, 0o640, 5, 6));
+        let expected = Some((4096, 64, modes, Overflow::DropNewest, 0o640, 5, 6));
         for text in [
-            &b"log msg_size=4096 max_msgs=64 mode=0640 uid=5 gid=6 default_mode=lines,eof"[..],
-            b"log default_mode=eof,lines gid=6 uid=5 mode=640 max_msgs=64 msg_size=4096",
+            &b"log msg_size=4096 max_msgs=64 overflow=drop-newest mode=0640 uid=5 gid=6 \
+                default_mode=lines,eof"[..],
+            b"log overflow=drop-newest default_mode=eof,lines gid=6 uid=5 mode=640 max_msgs=64 \
+                msg_size=4096",
         ] {
             assert_eq!(parsed(text), expected);
         }
@@ -177,6 +198,10 @@ mod tests {
             b"log mode=1000",
             b"log mode=8",
             b"log mode=rw",
+            b"log overflow=block overflow=block",
+            b"log overflow=",
+            b"log overflow=drop",
+            b"log overflow=1",
             b"log default_mode=eof,",
             b"log default_mode=records,lines",
             b"a.peer uid=1",

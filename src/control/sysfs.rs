@@ -41,6 +41,7 @@ use crate::{
     pipe::{
         mode::Modes,
         name::PipeId,
+        overflow::Overflow,
         Expiry,
         Pipe,
         Snapshot, //
@@ -75,7 +76,7 @@ macro_rules! setting {
 }
 
 /// The files of each pipe.
-pub(crate) static ATTRIBUTES: [DeviceAttribute<Arc<Pipe>>; 25] = [
+pub(crate) static ATTRIBUTES: [DeviceAttribute<Arc<Pipe>>; 26] = [
     DeviceAttribute::read_only(c"node", |pipe, f| {
         f.write_str("/dev/")?;
         pipe.data().write_node_name(f)?;
@@ -111,6 +112,14 @@ pub(crate) static ATTRIBUTES: [DeviceAttribute<Arc<Pipe>>; 25] = [
             cred::require_admin()?;
             pipe.set_default_modes(Modes::parse(text).ok_or(EINVAL)?);
             Ok(())
+        },
+    ),
+    DeviceAttribute::read_write(
+        c"overflow",
+        |pipe, f| writeln!(f, "{}", pipe.data().overflow().as_str()),
+        |pipe, text| {
+            cred::require_admin()?;
+            Pipe::set_overflow(pipe, Overflow::parse(text).ok_or(EINVAL)?)
         },
     ),
     DeviceAttribute::read_write(
@@ -159,6 +168,7 @@ fn create(text: &[u8]) -> Result {
     registry::create(&Spec {
         limits: registry::check_limits(request.msg_size, request.max_msgs)?,
         default_modes: request.default_modes,
+        overflow: request.overflow,
         node: request.node,
     })?;
     Ok(())

@@ -67,9 +67,14 @@ pub(crate) struct Counters {
 /// [`RawCounters::counters`] computes them.
 pub(crate) struct RawCounters {
     peak: Tally,
-    enqueued: Tally,
+    /// Messages that were queued, and the bytes of all that were accepted.
+    queued: Tally,
     expired: Tally,
+    /// Messages that were queued and then discarded unread, and the bytes of all that were
+    /// discarded.
     dropped: Tally,
+    /// The number of messages that were accepted and discarded at once: they were never queued.
+    discarded: u64,
 }
 
 impl RawCounters {
@@ -77,41 +82,46 @@ impl RawCounters {
     pub(crate) const fn new() -> Self {
         Self {
             peak: Tally::NONE,
-            enqueued: Tally::NONE,
+            queued: Tally::NONE,
             expired: Tally::NONE,
             dropped: Tally::NONE,
+            discarded: 0,
         }
     }
 
-    /// Returns the tally of the messages that were accepted.
+    /// Returns the number of messages that were queued.
     #[inline]
-    pub(crate) fn enqueued(&self) -> Tally {
-        self.enqueued
+    pub(crate) fn queued_msgs(&self) -> u64 {
+        self.queued.msgs
     }
 
     /// Returns all counters of a queue in which `depth` is queued.
     pub(crate) fn counters(&self, depth: Tally) -> Counters {
-        let gone = self.enqueued.without(depth);
+        let gone = self.queued.without(depth);
+        let with_discarded = |mut tally: Tally| {
+            tally.msgs = tally.msgs.wrapping_add(self.discarded);
+            tally
+        };
         Counters {
             peak: self.peak,
-            enqueued: self.enqueued,
+            enqueued: with_discarded(self.queued),
             dequeued: gone.without(self.expired).without(self.dropped),
             expired: self.expired,
-            dropped: self.dropped,
+            dropped: with_discarded(self.dropped),
         }
     }
 
-    /// Counts a message of `len` bytes that was accepted, after which `depth` is queued.
+    /// Counts a message of `len` bytes that was queued, after which `depth` is queued.
     #[inline]
     pub(crate) fn count_enqueued(&mut self, len: usize, depth: Tally) {
-        self.enqueued.add(len);
+        self.queued.add(len);
         self.update_peak(depth);
     }
 
-    /// Counts the messages of `arrived` that were accepted, after which `depth` is queued.
+    /// Counts the messages of `arrived` that were queued, after which `depth` is queued.
     #[inline]
     pub(crate) fn count_enqueued_all(&mut self, arrived: Tally, depth: Tally) {
-        self.enqueued.merge(arrived);
+        self.queued.merge(arrived);
         self.update_peak(depth);
     }
 
@@ -129,6 +139,19 @@ impl RawCounters {
     /// Counts a message of `len` bytes that expired.
     pub(crate) fn count_expired(&mut self, len: usize) {
         self.expired.add(len);
+    }
+
+    /// Counts a queued message of `len` bytes as dropped.
+    pub(crate) fn drop_one(&mut self, len: usize) {
+        self.dropped.add(len);
+    }
+
+    /// Counts a message of `len` bytes that was accepted and is not queued.
+    pub(crate) fn discard(&mut self, len: usize) {
+        self.discarded = self.discarded.wrapping_add(1);
+        for tally in [&mut self.queued, &mut self.dropped] {
+            tally.bytes = tally.bytes.wrapping_add(len as u64);
+        }
     }
 
     /// Counts the messages of `depth` as dropped.

@@ -118,9 +118,9 @@ impl Queue {
         self.store.depth()
     }
 
-    /// Returns the sequence number of the newest message that was accepted. Numbers start at one.
+    /// Returns the sequence number of the newest message that was queued. Numbers start at one.
     pub(crate) fn last_seq(&self) -> u64 {
-        self.counted.enqueued().msgs
+        self.counted.queued_msgs()
     }
 
     /// Returns the sequence number of the oldest message, or of the next one if the queue is empty.
@@ -245,10 +245,46 @@ impl Queue {
         if !self.store.push(&record, fresh, copy) {
             return false;
         }
-        self.newest_time = stamp.monotonic;
-        self.counted
-            .count_enqueued(len as usize, self.store.depth());
+        self.count_pushed(&record);
         true
+    }
+
+    /// Slow path: accepts a message as [`Queue::push`] does, although no slot may be free, and
+    /// drops the oldest message, if there is one, to make room. That happens after the copy: if a
+    /// call of `copy` returns `false`, the queue is unchanged.
+    pub(crate) fn push_over_oldest(
+        &mut self,
+        len: u32,
+        sender: Sender,
+        stamp: Stamp,
+        fresh: &mut Segments,
+        copy: impl FnMut(&mut [u8]) -> bool,
+    ) -> bool {
+        let oldest = self.front();
+        let record = Record { stamp, len, sender };
+        if !self.store.push(&record, fresh, copy) {
+            return false;
+        }
+        if let Some(oldest) = oldest {
+            self.store.pop(oldest.len);
+            self.counted.drop_one(oldest.len as usize);
+        }
+        self.count_pushed(&record);
+        true
+    }
+
+    /// Counts a message that was just stored.
+    #[inline]
+    fn count_pushed(&mut self, record: &Record) {
+        self.newest_time = record.stamp.monotonic;
+        self.counted
+            .count_enqueued(record.len as usize, self.store.depth());
+    }
+
+    /// Counts a message of `len` bytes that a writer has sent and that is not queued. It gets no
+    /// sequence number.
+    pub(crate) fn discard(&mut self, len: u32) {
+        self.counted.discard(len as usize);
     }
 
     /// Fast path: delivers the oldest message if its record and its payload are each in one piece.

@@ -119,6 +119,65 @@ mod tests {
         Tally { msgs, bytes }
     }
 
+    /// Sends a message of `len` bytes over the oldest one, whose time is its sequence number. The
+    /// copy succeeds if `readable`. Returns whether the message was accepted.
+    fn push_over_oldest(queue: &mut Queue, len: u32, readable: bool) -> Result<bool> {
+        let seq = queue.last_seq() + 1;
+        let mut fresh = Segments::new();
+        for _ in 0..queue.store_mut().provide(&mut fresh, len as usize) {
+            fresh.push_back(Segment::new()?);
+        }
+        let mut at = 0;
+        let copy = |piece: &mut [u8]| {
+            for byte in piece {
+                *byte = pattern(seq, at);
+                at += 1;
+            }
+            readable
+        };
+        Ok(queue.push_over_oldest(len, Sender::default(), stamp(seq), &mut fresh, copy))
+    }
+
+    #[test]
+    fn a_message_takes_the_place_of_the_oldest() -> Result {
+        let mut queue = queue(8192, 2)?;
+        push(&mut queue, 3)?;
+        push(&mut queue, 5)?;
+        assert!(!push_over_oldest(&mut queue, 5000, false)?);
+        assert_eq!(queue.first_seq(), 1);
+        assert_eq!(queue.counters().dropped, Tally::NONE);
+
+        assert!(push_over_oldest(&mut queue, 5000, true)?);
+        assert_eq!(queue.depth(), tally(2, 5005));
+        assert_eq!(queue.first_seq(), 2);
+        assert_eq!(queue.counters().dropped, tally(1, 3));
+        assert_eq!(queue.counters().enqueued, tally(3, 5008));
+        assert_eq!(queue.counters().dequeued, Tally::NONE);
+        // The queue never held three messages.
+        assert_eq!(queue.counters().peak, tally(2, 5005));
+        assert_eq!(pop(&mut queue), Some((2, 5)));
+        assert_eq!(pop(&mut queue), Some((3, 5000)));
+        assert_eq!(pop(&mut queue), None);
+        Ok(())
+    }
+
+    #[test]
+    fn a_discarded_message_is_counted_and_not_numbered() -> Result {
+        let mut queue = queue(16, 1)?;
+        push(&mut queue, 3)?;
+        queue.discard(7);
+        assert_eq!(queue.depth(), tally(1, 3));
+        assert_eq!(queue.counters().enqueued, tally(2, 10));
+        assert_eq!(queue.counters().dropped, tally(1, 7));
+        assert_eq!(queue.counters().peak, tally(1, 3));
+        assert_eq!(queue.first_seq(), 1);
+        assert_eq!(pop(&mut queue), Some((1, 3)));
+        assert_eq!(queue.counters().dequeued, tally(1, 3));
+        push(&mut queue, 4)?;
+        assert_eq!(pop(&mut queue), Some((2, 4)));
+        Ok(())
+    }
+
     // spec: 2-struct-kmsgpipe
     #[test]
     fn delivers_in_order() -> Result {

@@ -67,14 +67,15 @@ pub(crate) fn pad(padded: &mut [u8], len: u32) {
 }
 
 /// Writes the header of message `seq` to `out`, as a task with this `view` is to see it. A read
-/// passes as `deliveries` how often the message was delivered, including this time. A dump passes
-/// zero.
+/// passes as `deliveries` how often the message was delivered, including this time, and as `lost`
+/// how many messages were lost since the delivery before. A dump passes zero for both.
 #[inline(always)]
 pub(crate) fn encode_header(
     view: &View<'_>,
     seq: u64,
     record: &Record,
     deliveries: u32,
+    lost: u64,
     out: &mut [u8; RECORD],
 ) {
     let Record { stamp, len, sender } = record;
@@ -87,7 +88,7 @@ pub(crate) fn encode_header(
     put!(out, monotonic_ns, view.monotonic(stamp.monotonic));
     // Times before 1970 are shown as 1970.
     put!(out, realtime_ns, stamp.realtime.max(0) as u64);
-    put!(out, lost, 0u64);
+    put!(out, lost, lost);
     put!(out, len, *len);
     put!(out, uid, view.uid(sender.uid));
     put!(out, gid, view.gid(sender.gid));

@@ -8,6 +8,7 @@
 use kernel::sync::Arc;
 
 use super::{
+    overflow::Overflow,
     Flag,
     Pipe,
     State, //
@@ -58,7 +59,7 @@ impl Pipe {
         if self.notifier.is_unpolled() {
             state.flags.set(Flag::Polled, false);
         } else {
-            if state.queue.is_full() {
+            if state.must_wait() {
                 state.flags.set(Flag::WasFull, true);
             }
             drop(state);
@@ -83,8 +84,9 @@ impl Pipe {
         self.arm_trimmer(&mut state);
         let writer = self.writers.take_next(&mut state);
         let polled = state.flags.contains(Flag::WasFull) && !self.notifier.is_unpolled();
-        // Clearing the flag misses no poller: one that registers later checks for room itself.
-        if !polled || state.queue.is_empty() {
+        // Clearing the flag misses no poller: one that registers later checks for room itself. With
+        // a policy that drops, there is always room.
+        if !polled || state.queue.is_empty() || state.overflow != Overflow::Block {
             state.flags.set(Flag::WasFull, false);
         }
         let signalled = state.flags.contains(Flag::Signalled);

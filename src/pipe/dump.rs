@@ -138,8 +138,8 @@ impl Dump<'_> {
             if *room < whole as u64 {
                 return done(store.cursor_left().saturating_add(1));
             }
-            // A dump is no delivery, so the number of deliveries is zero.
-            wire::encode_header(&view, self.seq, &record, 0, header);
+            // A dump is no delivery, so the number of deliveries is zero, and so are the losses.
+            wire::encode_header(&view, self.seq, &record, 0, 0, header);
             filled += header.len();
             *room -= whole as u64;
             self.seq = self.seq.wrapping_add(1);

@@ -36,6 +36,8 @@ impl_flags!(
         Rests = 1 << 8,
         /// A dump is in progress: segments that leave the queue are kept for it.
         Dumping = 1 << 9,
+        /// Messages were lost to overflow, and no message was delivered since.
+        Lost = 1 << 10,
     }
 );
 

@@ -20,9 +20,11 @@ mod expiry;
 mod fast_path;
 mod flags;
 mod handle;
+mod loss;
 pub(crate) mod mode;
 pub(crate) mod name;
 pub(crate) mod node;
+pub(crate) mod overflow;
 mod pages;
 mod partial_call;
 mod partial_line;
@@ -52,6 +54,7 @@ use self::{
     flags::Flag,
     mode::Modes,
     node::Node,
+    overflow::Overflow,
     state::State,
     waiters::Waiters, //
 };
@@ -146,13 +149,14 @@ impl Pipe {
         limits: Limits,
         node: Node,
         default_modes: Modes,
+        overflow: Overflow,
     ) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 id,
                 node,
                 state <- new_state_lock!(
-                    State::new(limits, default_modes),
+                    State::new(limits, default_modes, overflow),
                     "Pipe::state"
                 ),
                 readers: Waiters::new(&state, Flag::ReadersWait),
@@ -264,7 +268,10 @@ impl Pipe {
         if access.read && (readable || !state.queue.is_empty()) {
             answer |= events::IN;
         }
-        if state.queue.is_full() {
+        if access.read && state.flags.contains(Flag::Lost) {
+            answer |= events::LOST;
+        }
+        if state.must_wait() {
             state.flags |= Flag::WasFull;
         } else if access.write {
             answer |= events::OUT;

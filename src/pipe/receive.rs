@@ -42,11 +42,11 @@ use crate::{
 impl State {
     /// Fast path: receives the oldest message if its payload is in one piece and fits into `dest`,
     /// and if no flag asks for more: the pipe is not destroyed, messages do not expire, no file
-    /// keeps a rest, and no dump is in progress. Returns the length of the message in bytes. The
-    /// queue is unchanged otherwise.
+    /// keeps a rest, no dump is in progress, and no message was lost. Returns the length of the
+    /// message in bytes. The queue is unchanged otherwise.
     #[inline(always)]
     fn try_take_contiguous(&mut self, dest: &mut impl Dest, task: &CurrentTask) -> Option<usize> {
-        let not_fast = Flag::Dead | Flag::Expires | Flag::Rests | Flag::Dumping;
+        let not_fast = Flag::Dead | Flag::Expires | Flag::Rests | Flag::Dumping | Flag::Lost;
         if self.flags.contains_any(not_fast) {
             return None;
         }
@@ -180,6 +180,7 @@ impl<D: Dest> Incoming<D> {
             freed = 0;
         }
         state.queue.deliver(record.len);
+        state.report_lost();
         handle.state(state).stats.received.add(len);
         Step::Received { len: first, freed }
     }

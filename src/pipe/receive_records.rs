@@ -103,11 +103,12 @@ fn len_of(run: Run) -> usize {
 }
 
 /// Assembles the records of the oldest messages in `page`: as many as fit there and into `room`
-/// bytes, and only messages in the first segment. Returns the messages whose records were
-/// assembled.
+/// bytes, and only messages in the first segment. The first record reports the `lost` messages.
+/// Returns the messages whose records were assembled.
 #[inline(always)]
-fn assemble(queue: &Queue, page: &mut Bytes, room: usize, view: &View<'_>) -> Run {
+fn assemble(queue: &Queue, page: &mut Bytes, room: usize, view: &View<'_>, lost: u64) -> Run {
     let mut run = Run::NONE;
+    let mut lost = lost;
     let mut seq = queue.first_seq();
     let mut left = prefix_mut(page, room.min(BYTES_AT_ONCE));
     for (packed, payload) in queue.store().contiguous_messages() {
@@ -121,7 +122,8 @@ fn assemble(queue: &Queue, page: &mut Bytes, room: usize, view: &View<'_>) -> Ru
         // Decode the record after the copy: before, its fields would have to be saved across the
         // copy.
         let record = Record::decode(packed);
-        wire::encode_header(view, seq, &record, 1, header);
+        wire::encode_header(view, seq, &record, 1, lost, header);
+        lost = 0;
         if !wire::is_whole(record.len) {
             wire::pad(padded, record.len);
         }
@@ -132,8 +134,9 @@ fn assemble(queue: &Queue, page: &mut Bytes, room: usize, view: &View<'_>) -> Ru
     run
 }
 
-/// Slow path: copies the records of the oldest messages to `dest` one by one. Returns the messages
-/// whose records were copied, and why there are no more of them.
+/// Slow path: copies the records of the oldest messages to `dest` one by one. The first record
+/// reports the `lost` messages. Returns the messages whose records were copied, and why there are
+/// no more of them.
 #[cold]
 #[inline(never)]
 fn copy_records(
@@ -141,8 +144,10 @@ fn copy_records(
     dest: &mut impl Dest,
     task: &CurrentTask,
     view: &View<'_>,
+    lost: u64,
 ) -> (Run, Stop) {
     let mut run = Run::NONE;
+    let mut lost = lost;
     let mut seq = queue.first_seq();
     let mut walk = queue.store().walk();
     while let Some(record) = walk.record() {
@@ -152,13 +157,14 @@ fn copy_records(
             return (run, Stop::Full);
         }
         let mut header = [0; wire::RECORD];
-        wire::encode_header(view, seq, &record, 1, &mut header);
+        wire::encode_header(view, seq, &record, 1, lost, &mut header);
         let zeroes = wire::zeroes(payload);
         match copy_record(dest, task, &header, walk.payload(), zeroes) {
             Ok(copied) if copied == payload => {}
             Ok(_) => return (run, Stop::Corrupt),
             Err(NotPresent) => return (run, Stop::NotPresent(len)),
         }
+        lost = 0;
         seq = seq.wrapping_add(1);
         run.add(payload, payload.wrapping_add(zeroes.len()));
         if len_of(run) >= BYTES_AT_ONCE {
@@ -194,11 +200,11 @@ fn copy_record<'a>(
 
 impl State {
     /// Returns whether the fast paths may receive records for `task`: the pipe is not destroyed,
-    /// messages do not expire, no dump is in progress, and `task` sees ids and times as the kernel
-    /// stores them.
+    /// messages do not expire, no dump is in progress, no loss must be reported, and `task` sees
+    /// ids and times as the kernel stores them.
     #[inline(always)]
     fn is_plain_for(&self, task: &CurrentTask) -> bool {
-        let not_plain = Flag::Dead | Flag::Expires | Flag::Dumping;
+        let not_plain = Flag::Dead | Flag::Expires | Flag::Dumping | Flag::Lost;
         !self.flags.contains_any(not_plain) && View::is_initial_for(task)
     }
 
@@ -229,7 +235,7 @@ impl State {
         // Decode the record after the copy: before, its fields would have to be saved across the
         // copy.
         let record = Record::decode(packed);
-        wire::encode_header(&View::INITIAL, self.queue.last_seq(), &record, 1, header);
+        wire::encode_header(&View::INITIAL, self.queue.last_seq(), &record, 1, 0, header);
         if !wire::is_whole(payload_len) {
             wire::pad(padded, payload_len);
         }
@@ -251,7 +257,7 @@ impl State {
         let Some(page) = &mut self.pages.reading else {
             return Run::NONE;
         };
-        let run = assemble(&self.queue, page, dest.len(), &View::INITIAL);
+        let run = assemble(&self.queue, page, dest.len(), &View::INITIAL, 0);
         match page.get(..len_of(run)) {
             Some([]) | None => return Run::NONE,
             Some(all) if nofault::deliver(dest, task, [all]).is_err() => return Run::NONE,
@@ -273,16 +279,19 @@ impl State {
         let view = View::of(task);
         let mut taken = (Run::NONE, Stop::Enough);
         if let Some(page) = &mut self.pages.reading {
-            let run = assemble(&self.queue, page, dest.len(), &view);
+            let run = assemble(&self.queue, page, dest.len(), &view, self.lost);
             let all = page.get(..len_of(run));
             if all.is_some_and(|all| nofault::deliver(dest, task, [all]).is_ok()) {
                 taken.0 = run;
             }
         }
         if taken.0 == Run::NONE {
-            taken = copy_records(&self.queue, dest, task, &view);
+            taken = copy_records(&self.queue, dest, task, &view, self.lost);
         }
         let (run, end) = taken;
+        if run != Run::NONE {
+            self.report_lost();
+        }
         self.queue.deliver_all(run);
         handle.state(self).stats.received.merge(run.tally);
         if self.queue.is_empty() {

@@ -11,6 +11,7 @@ use kernel::{
 };
 
 use super::{
+    loss::Admission,
     mode::Modes,
     partial_call::PartlyDone,
     Handle,
@@ -139,25 +140,29 @@ impl<S: Source> Outgoing<S> {
         store.preallocate(&mut self.fresh, self.source.len())
     }
 
-    /// Queues the message, of `len` bytes. Returns false, and leaves the queue unchanged, if part
-    /// of the source is not present.
-    fn push(&mut self, state: &mut State, len: u32) -> bool {
+    /// Queues the message, of `len` bytes. With `over_oldest`, it takes the slot of the oldest
+    /// message, which is dropped. Returns false, and leaves the queue unchanged, if part of the
+    /// source is not present.
+    fn push(&mut self, state: &mut State, len: u32, over_oldest: bool) -> bool {
         let stamp = stamp(clock::monotonic());
+        let (queue, fresh) = (&mut state.queue, &mut self.fresh);
         if let Some(bounced) = &self.bounced {
             let mut payload = KernelSource::new(bounced, len as usize);
-            return state
-                .queue
-                .push(len, self.sender, stamp, &mut self.fresh, |piece| {
-                    payload.copy(piece) == piece.len()
-                });
+            let copy = |piece: &mut [u8]| payload.copy(piece) == piece.len();
+            return if over_oldest {
+                queue.push_over_oldest(len, self.sender, stamp, fresh, copy)
+            } else {
+                queue.push(len, self.sender, stamp, fresh, copy)
+            };
         }
         let task = current!();
         let mut reader = nofault::NofaultReader::new(&mut self.source, task);
-        let accepted = state
-            .queue
-            .push(len, self.sender, stamp, &mut self.fresh, |piece| {
-                reader.copy(piece)
-            });
+        let copy = |piece: &mut [u8]| reader.copy(piece);
+        let accepted = if over_oldest {
+            queue.push_over_oldest(len, self.sender, stamp, fresh, copy)
+        } else {
+            queue.push(len, self.sender, stamp, fresh, copy)
+        };
         if accepted {
             reader.finish();
         }
@@ -314,17 +319,38 @@ impl Pipe {
                 self.writers.pass_baton(state, message.woken);
                 return Err(err);
             };
-            state = if state.queue.is_full() {
-                self.wait_for_slot(state, &mut message, call)?
-            } else {
-                let missing = message.take_segments(&mut state);
-                if missing > 0 {
-                    self.provide_segments(state, &mut message, missing)?
-                } else if message.push(&mut state, len) {
-                    self.finish_send_slow(state, handle, len as usize, message.woken);
-                    return Ok(len as usize);
-                } else {
+            if state.queue.is_full() && state.front_expired() {
+                state = self.drop_expired(state);
+                continue;
+            }
+            let admission = state.admission();
+            state = match admission {
+                Admission::Waits => self.wait_for_slot(state, &mut message, call)?,
+                Admission::Discarded if message.fault_ins == 0 => {
+                    // As for any other write, an unreadable source is an error.
                     self.fault_in_source(state, &mut message)?
+                }
+                Admission::Discarded => {
+                    state.queue.discard(len);
+                    message.source.advance(len as usize);
+                    self.finish_discard(state, handle, len as usize, message.woken);
+                    return Ok(len as usize);
+                }
+                Admission::Slot | Admission::SlotOfOldest => {
+                    let over_oldest = admission == Admission::SlotOfOldest;
+                    let missing = message.take_segments(&mut state);
+                    if missing > 0 {
+                        self.provide_segments(state, &mut message, missing)?
+                    } else if message.push(&mut state, len, over_oldest) {
+                        let tell = over_oldest && state.lose();
+                        self.finish_send_slow(state, handle, len as usize, message.woken);
+                        if tell {
+                            self.notifier.lost();
+                        }
+                        return Ok(len as usize);
+                    } else {
+                        self.fault_in_source(state, &mut message)?
+                    }
                 }
             };
         }
@@ -352,8 +378,8 @@ impl Pipe {
         }
     }
 
-    /// Removes expired messages from a full queue, prepares `message` for the wait, or waits for a
-    /// slot. Returns with the lock held, after which the caller checks everything again.
+    /// Prepares `message` for the wait for a slot, or waits. Returns with the lock held, after
+    /// which the caller checks everything again.
     ///
     /// # Errors
     ///
@@ -367,9 +393,6 @@ impl Pipe {
         message: &mut Outgoing<S>,
         call: &impl Call,
     ) -> Result<StateGuard<'a, State>> {
-        if state.front_expired() {
-            return Ok(self.drop_expired(state));
-        }
         if call.is_nonblocking() {
             if !call.is_attempt() {
                 state.refused.full = state.refused.full.wrapping_add(1);
@@ -388,7 +411,7 @@ impl Pipe {
             return Ok(self.state.lock());
         }
         (state, message.woken) = self.writers.sleep(state, current!(), None);
-        if !message.woken && state.queue.is_full() && !state.is_dead() {
+        if !message.woken && state.must_wait() && !state.is_dead() {
             return Err(ERESTARTSYS);
         }
         Ok(state)
@@ -459,12 +482,29 @@ impl Pipe {
         len: usize,
         woken: bool,
     ) {
-        let next = (woken && !state.queue.is_full())
+        let next = (woken && !state.must_wait())
             .then(|| self.writers.take_next(&mut state))
             .flatten();
         self.finish_send(state, handle, len);
         if let Some(next) = next {
             next.wake_up();
+        }
+    }
+
+    /// Counts a sent message of `len` bytes that was discarded, releases the lock, and tells
+    /// pollers of the loss. A writer that was `woken` passes the baton: no writer has to wait.
+    fn finish_discard(
+        self: &Arc<Self>,
+        mut state: StateGuard<'_, State>,
+        handle: &Handle,
+        len: usize,
+        woken: bool,
+    ) {
+        handle.state(&mut state).stats.sent.add(len);
+        let tell = state.lose();
+        self.writers.pass_baton(state, woken);
+        if tell {
+            self.notifier.lost();
         }
     }
 }

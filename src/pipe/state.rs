@@ -13,6 +13,7 @@ use super::{
         Flags, //
     },
     mode::Modes,
+    overflow::Overflow,
     pages::Pages, //
 };
 
@@ -38,6 +39,10 @@ pub(super) struct State {
     pub(super) pages: Pages,
     /// Modes of newly opened files.
     pub(super) default_modes: Modes,
+    /// What a write to the full pipe does.
+    pub(super) overflow: Overflow,
+    /// Number of messages that were lost to overflow since a message was delivered.
+    pub(super) lost: u64,
     /// Expiry settings.
     pub(super) expiry: Expiry,
     /// The sweeper is queued, or runs and has yet to decide whether to queue itself again.
@@ -50,7 +55,7 @@ pub(super) struct State {
 
 impl State {
     /// Returns the state of a pipe with an empty queue, no open file, and expiry switched off.
-    pub(super) fn new(limits: Limits, default_modes: Modes) -> Self {
+    pub(super) fn new(limits: Limits, default_modes: Modes, overflow: Overflow) -> Self {
         Self {
             flags: Flag::Untrimmed.into(),
             queue: Queue::new(limits),
@@ -59,6 +64,8 @@ impl State {
             blockers: FastPathBlockers::default(),
             pages: Pages::default(),
             default_modes,
+            overflow,
+            lost: 0,
             expiry: Expiry::off(),
             sweeping: false,
             unlogged: 0,

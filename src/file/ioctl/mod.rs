@@ -38,6 +38,7 @@ use crate::{
         mode::Modes,
         name::Name,
         node::Node,
+        overflow::Overflow,
         Expiry,
         Pipe, //
     },
@@ -178,6 +179,7 @@ fn create_new(create: &uapi::Create) -> Result<u32> {
     registry::create(&Spec {
         limits,
         default_modes,
+        overflow: Overflow::from_number(create.overflow).ok_or(EINVAL)?,
         node: Node::new(create.mode, create.uid, create.gid, name).ok_or(EINVAL)?,
     })
 }

@@ -33,6 +33,9 @@ pub(crate) mod events {
     /// Writing does not block.
     pub(crate) const OUT: u32 = bindings::POLLOUT | bindings::POLLWRNORM;
 
+    /// Data was lost.
+    pub(crate) const LOST: u32 = bindings::POLLPRI;
+
     /// The device was removed.
     pub(crate) const GONE: u32 = bindings::POLLHUP | bindings::POLLERR;
 }
@@ -123,6 +126,11 @@ impl Notifier {
     /// all exclusive ones with `many`.
     pub(crate) fn writable(&self, many: bool) {
         self.wake(events::OUT, c_int::from(!many));
+    }
+
+    /// Wakes all pollers that wait to learn that data was lost.
+    pub(crate) fn lost(&self) {
+        self.wake(events::LOST, 0);
     }
 
     /// Sends `SIGIO` for data to the owner of each `fasync` file that is open for reading.

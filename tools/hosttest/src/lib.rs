@@ -76,6 +76,9 @@ mod pipe {
     #[path = "../../../src/pipe/node.rs"]
     #[rustfmt::skip]
     pub(crate) mod node;
+    #[path = "../../../src/pipe/overflow.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod overflow;
 }
 #[cfg(all(test, not(miri)))]
 mod property;

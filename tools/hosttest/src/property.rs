@@ -32,6 +32,11 @@ enum Op {
     Push(u32),
     /// Sends a message of this many bytes, but the copy fails at the piece with this index.
     Fail(u32, usize),
+    /// Sends a message of this many bytes that replaces the oldest one, if there is any. The copy
+    /// fails at the piece with this index, if there is one.
+    Replace(u32, Option<usize>),
+    /// Sends a message of this many bytes that is discarded.
+    Discard(u32),
     /// Receives a message.
     Pop,
     /// Receives this many messages at once, or all if there are fewer.
@@ -73,6 +78,9 @@ fn ops() -> impl Strategy<Value = Op> {
     prop_oneof![
         8 => lengths().prop_map(Op::Push),
         1 => (lengths(), 0..3usize).prop_map(|(len, piece)| Op::Fail(len, piece)),
+        3 => lengths().prop_map(|len| Op::Replace(len, None)),
+        1 => (lengths(), 0..3usize).prop_map(|(len, piece)| Op::Replace(len, Some(piece))),
+        1 => (1..300u32).prop_map(Op::Discard),
         7 => Just(Op::Pop),
         2 => (1..12usize).prop_map(Op::PopMany),
         2 => (1..12usize).prop_map(Op::PopSeen),
@@ -200,19 +208,36 @@ fn push(queue: &mut Queue, seq: u64, len: u32, fails_at: Option<usize>) -> bool 
             }
         }
     }
+    push_slow(queue, seq, len, fails_at, false)
+}
+
+/// Sends a message by the slow path, of which the copy of one piece fails. With `over_oldest`, it
+/// replaces the oldest one. Returns whether the message was accepted.
+fn push_slow(
+    queue: &mut Queue,
+    seq: u64,
+    len: u32,
+    fails_at: Option<usize>,
+    over_oldest: bool,
+) -> bool {
     let mut fresh = Segments::new();
     for _ in 0..queue.store_mut().provide(&mut fresh, len as usize) {
         fresh.push_back(Segment::new().expect("memory"));
     }
     let (mut at, mut pieces) = (0, 0);
-    let accepted = queue.push(len, sender(seq), stamp, &mut fresh, |piece| {
+    let copy = |piece: &mut [u8]| {
         for byte in piece {
             *byte = pattern(seq, at);
             at += 1;
         }
         pieces += 1;
         Some(pieces - 1) != fails_at
-    });
+    };
+    let accepted = if over_oldest {
+        queue.push_over_oldest(len, sender(seq), stamp(seq), &mut fresh, copy)
+    } else {
+        queue.push(len, sender(seq), stamp(seq), &mut fresh, copy)
+    };
     if accepted {
         assert!(fresh.is_empty());
         assert_eq!(at, len as usize);
@@ -253,6 +278,8 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
     match op {
         Op::Push(len) => send(queue, model, *len),
         Op::Fail(len, piece) => fail_to_send(queue, model, *len, *piece),
+        Op::Replace(len, piece) => replace(queue, model, *len, *piece),
+        Op::Discard(len) => discard(queue, model, *len),
         Op::Pop => receive(queue, model),
         Op::PopMany(most) => receive_many(queue, model, *most),
         Op::PopSeen(most) => receive_contiguous(queue, model, *most),
@@ -281,6 +308,27 @@ fn fail_to_send(queue: &mut Queue, model: &Model, len: u32, piece: usize) {
     // A message longer than a segment has at least two pieces.
     let fails_at = piece.min(usize::from(len as usize > SEGMENT_SIZE));
     assert!(!push(queue, model.last_seq + 1, len, Some(fails_at)));
+}
+
+/// Sends a message of `len` bytes that replaces the oldest one, unless the copy of `piece`, or of
+/// the last piece before it, fails.
+fn replace(queue: &mut Queue, model: &mut Model, len: u32, piece: Option<usize>) {
+    let fails_at = piece.map(|piece| piece.min(usize::from(len as usize > SEGMENT_SIZE)));
+    let accepted = push_slow(queue, model.last_seq + 1, len, fails_at, true);
+    assert_eq!(accepted, fails_at.is_none());
+    if accepted {
+        if let Some((_, len)) = model.queue.pop_front() {
+            model.dropped.add(len as usize);
+        }
+        model.accept(len);
+    }
+}
+
+/// Sends a message of `len` bytes that is discarded.
+fn discard(queue: &mut Queue, model: &mut Model, len: u32) {
+    queue.discard(len);
+    model.enqueued.add(len as usize);
+    model.dropped.add(len as usize);
 }
 
 /// Receives the oldest message, if there is one.

@@ -229,12 +229,13 @@ fn any_op(rng: &mut Rng, key: &mut u32, destroy: bool) -> Op {
     }
 }
 
-/// Creates a pipe, and returns its only open file and the model of the pipe.
-fn create_pipe() -> Checked<(i32, Pipe)> {
+/// Creates a pipe with this overflow policy, and returns its only open file and the model of the pipe.
+fn create_pipe(overflow: u32) -> Checked<(i32, Pipe)> {
     let mut create = raw::kmsgpipe_create {
         msg_size: 16,
         max_msgs: 2,
         mode: 0o666,
+        overflow,
         ..Default::default()
     };
     let zero = sys::open("/dev/kmsgpipe0", libc::O_RDONLY) as i32;
@@ -248,6 +249,7 @@ fn create_pipe() -> Checked<(i32, Pipe)> {
     }
     let mut pipe = Pipe::new(id as u32, create.msg_size, create.max_msgs);
     (pipe.readers, pipe.writers) = (1, 1);
+    pipe.overflow = overflow;
     Ok((fd as i32, pipe))
 }
 
@@ -301,7 +303,7 @@ fn bursts(seed: u64, calls: u64, shared: &Shared, made: &mut u64) -> Checked {
     let mut key = 0;
     let mut arena = Arena::new();
     while *made < calls {
-        let (fd, mut pipe) = create_pipe()?;
+        let (fd, mut pipe) = create_pipe(rng.below(3) as u32)?;
         shared.fd.store(fd, SeqCst);
         for burst in 0..BURSTS {
             for plan in &shared.plans {

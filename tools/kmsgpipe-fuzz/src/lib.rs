@@ -16,7 +16,7 @@ pub mod user;
 use nix::libc;
 use trace::{Checked, Fault};
 
-/// Destroys all pipes except pipe 0, and restores the limits and expiry times of pipe 0.
+/// Destroys all pipes except pipe 0, and restores the limits, expiry times and overflow policy of pipe 0.
 pub fn tidy() -> Checked {
     let fault = |what: &str| Err(Fault(format!("{what} after all files were closed")));
     let fd = sys::open("/dev/kmsgpipe0", libc::O_RDWR) as i32;
@@ -50,6 +50,7 @@ pub fn tidy() -> Checked {
         || sys::ioctl_of(fd, kmsgpipe_sys::SET_PARAMS, &mut params) != 0
         || sys::ioctl_of(fd, kmsgpipe_sys::FLUSH_PERIODIC, &mut usual) != 0
         || sys::ioctl_of(fd, kmsgpipe_sys::FLUSH_PERIODIC, &mut off) != 0
+        || std::fs::write("/sys/class/kmsgpipe/pipe0/overflow", "block").is_err()
     {
         return fault("pipe 0 cannot be restored");
     }

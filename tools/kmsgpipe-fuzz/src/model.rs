@@ -86,6 +86,9 @@ pub struct Flush {
     pub expiry_ms: u32,
 }
 
+/// The overflow policies, in the order of their numbers, as sysfs shows them.
+pub const POLICIES: [&str; 3] = ["block", "drop-oldest", "drop-newest"];
+
 /// A pipe.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pipe {
@@ -123,6 +126,10 @@ pub struct Pipe {
     pub writers: u32,
     /// Message expiry.
     pub flush: Flush,
+    /// What a write to the full pipe does, `KMSGPIPE_OVERFLOW_*`.
+    pub overflow: u32,
+    /// Messages that were lost to overflow since a message was delivered.
+    pub lost: u64,
 }
 
 impl Pipe {
@@ -150,14 +157,16 @@ impl Pipe {
                 interval_ms: kmsgpipe_sys::FLUSH_INTERVAL_DEFAULT,
                 expiry_ms: kmsgpipe_sys::FLUSH_EXPIRY_DEFAULT,
             },
+            overflow: kmsgpipe_sys::OVERFLOW_BLOCK,
+            lost: 0,
         }
     }
 
-    /// Creates an empty pipe with the counters in `stats`.
-    pub fn resume(stats: &Stats) -> Self {
+    /// Creates an empty pipe with the counters in `stats`, whose last message had the number `last_seq`.
+    pub fn resume(stats: &Stats, last_seq: u64) -> Self {
         let tally = |msgs, bytes| Tally { msgs, bytes };
         Self {
-            last_seq: stats.enqueued_msgs,
+            last_seq,
             peak: tally(stats.peak_msgs, stats.peak_bytes),
             enqueued: tally(stats.enqueued_msgs, stats.enqueued_bytes),
             dequeued: tally(stats.dequeued_msgs, stats.dequeued_bytes),
@@ -169,7 +178,12 @@ impl Pipe {
         }
     }
 
-    /// Returns whether the pipe accepts no message.
+    /// Returns whether a write has to wait for a slot.
+    pub fn must_wait(&self) -> bool {
+        self.is_full() && self.overflow == kmsgpipe_sys::OVERFLOW_BLOCK
+    }
+
+    /// Returns whether no slot is free.
     pub fn is_full(&self) -> bool {
         self.queue.len() >= self.max_msgs as usize
     }
@@ -194,7 +208,7 @@ impl Pipe {
             self.refused_size += 1;
             return err(libc::EMSGSIZE);
         }
-        if self.is_full() {
+        if self.must_wait() {
             if nonblocking {
                 self.refused_full += 1;
                 return err(libc::EAGAIN);
@@ -203,6 +217,18 @@ impl Pipe {
         }
         if !readable {
             return err(libc::EFAULT);
+        }
+        self.enqueued.add(body.len);
+        if self.is_full() {
+            self.lost += 1;
+            if self.overflow == kmsgpipe_sys::OVERFLOW_DROP_NEWEST {
+                self.dropped.add(body.len);
+                return i64::from(body.len);
+            }
+            if let Some(Message { body, .. }) = self.queue.pop_front() {
+                self.dropped.add(body.len);
+                self.depth_bytes -= u64::from(body.len);
+            }
         }
         self.last_seq += 1;
         self.queue.push_back(Message {
@@ -213,7 +239,6 @@ impl Pipe {
             privileged: (user.uid, user.gid) != (opener.uid, opener.gid),
             sent: (now, now),
         });
-        self.enqueued.add(body.len);
         self.depth_bytes += u64::from(body.len);
         self.peak.msgs = self.peak.msgs.max(self.queue.len() as u64);
         self.peak.bytes = self.peak.bytes.max(self.depth_bytes);
@@ -251,6 +276,7 @@ impl Pipe {
         self.queue.pop_front();
         self.depth_bytes -= u64::from(body.len);
         self.dequeued.add(body.len);
+        self.lost = 0;
         (i64::from(body.len), Some(body))
     }
 
@@ -265,7 +291,10 @@ impl Pipe {
         if read && !self.queue.is_empty() {
             answer |= IN;
         }
-        if write && !self.is_full() {
+        if read && self.lost > 0 {
+            answer |= libc::POLLPRI;
+        }
+        if write && !self.must_wait() {
             answer |= OUT;
         }
         answer

@@ -58,6 +58,15 @@ pub const MODE_LINES: u32 = raw::KMSGPIPE_MODE_LINES;
 /// Mode flag: a read returns records, and a write queues several messages.
 pub const MODE_RECORDS: u32 = raw::KMSGPIPE_MODE_RECORDS;
 
+/// Overflow policy: a write to a full pipe waits for a slot.
+pub const OVERFLOW_BLOCK: u32 = raw::KMSGPIPE_OVERFLOW_BLOCK;
+
+/// Overflow policy: a write to a full pipe drops the oldest message.
+pub const OVERFLOW_DROP_OLDEST: u32 = raw::KMSGPIPE_OVERFLOW_DROP_OLDEST;
+
+/// Overflow policy: a write to a full pipe discards its own message, and succeeds.
+pub const OVERFLOW_DROP_NEWEST: u32 = raw::KMSGPIPE_OVERFLOW_DROP_NEWEST;
+
 /// Request to read a snapshot of the statistics.
 pub const GET_STATS: u32 = raw::kmsgpipe_request_REQUEST_GET_STATS;
 

@@ -2,7 +2,7 @@
 
 //! Errors of the library: each message names the object, the cause and the next step.
 
-use crate::{action::Action, class::Class, modes::Modes};
+use crate::{action::Action, class::Class, modes::Modes, overflow::Overflow};
 use nix::errno::Errno;
 use std::{io, path::PathBuf, str::FromStr, time::Duration};
 
@@ -27,6 +27,12 @@ pub enum Error {
     #[error("{text:?} is not a mode of an open file; give {}", Modes::choice())]
     BadModes {
         /// The rejected text.
+        text: String,
+    },
+    /// The text is not an [`Overflow`] policy.
+    #[error("{text:?} is not an overflow policy; give {}", Overflow::ALL.map(Overflow::word).join(", "))]
+    BadOverflow {
+        /// The text.
         text: String,
     },
 
@@ -128,7 +134,7 @@ impl Error {
     /// ```
     pub fn class(&self) -> Class {
         match self {
-            Self::BadName { .. } | Self::BadModes { .. } => Class::Usage,
+            Self::BadName { .. } | Self::BadModes { .. } | Self::BadOverflow { .. } => Class::Usage,
             Self::NoPipes { .. } | Self::NotAPipe { .. } => Class::NotFound,
             Self::EmptyMessage { .. } | Self::TooLong { .. } => Class::Failed,
             Self::WouldBlock { .. } => Class::WouldBlock,
@@ -145,9 +151,10 @@ impl Error {
     /// Returns the error number, if there is one for this error.
     pub fn errno(&self) -> Option<Errno> {
         match self {
-            Self::BadName { .. } | Self::BadModes { .. } | Self::EmptyMessage { .. } => {
-                Some(Errno::EINVAL)
-            }
+            Self::BadName { .. }
+            | Self::BadModes { .. }
+            | Self::BadOverflow { .. }
+            | Self::EmptyMessage { .. } => Some(Errno::EINVAL),
             Self::NoPipes { .. } => Some(Errno::ENOENT),
             Self::NotAPipe { .. } => None,
             Self::TooLong { .. } => Some(Errno::EMSGSIZE),
@@ -175,6 +182,14 @@ impl FromStr for Modes {
 
     fn from_str(text: &str) -> Result<Self> {
         Self::parse_words(text).ok_or_else(|| Error::BadModes { text: text.into() })
+    }
+}
+
+impl FromStr for Overflow {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse_word(text).ok_or_else(|| Error::BadOverflow { text: text.into() })
     }
 }
 

@@ -27,7 +27,8 @@
 
 // Each module depends only on modules in its own line and in the lines above:
 //
-// - `action`, `class`, `modes`, `ident`: what was attempted, how it failed, mode flags, names as text
+// - `action`, `class`, `modes`, `overflow`, `ident`: what was attempted, how it failed, mode flags, policies, names
+//   as text
 // - `sys`, `stats`, `error`, `params`, `record`, `deadline`: system calls and the types that they exchange
 // - `sysfs`, `devfs`, `hint`: what the system shows of pipes, and advice that depends on it
 // - `node`, `stray`, `name`: device nodes and the names that lead to them
@@ -47,6 +48,7 @@ mod modes;
 mod name;
 mod node;
 mod open;
+mod overflow;
 mod params;
 mod pipe;
 mod receive_batch;
@@ -74,6 +76,7 @@ pub use name::PipeName;
 pub use nix::errno::Errno;
 pub use node::{pipes, Node};
 pub use open::Access;
+pub use overflow::Overflow;
 pub use params::{Create, Flush, Params};
 pub use pipe::Pipe;
 pub use receive_batch::{ReceiveBatch, Received};

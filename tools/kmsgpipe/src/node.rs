@@ -8,6 +8,7 @@ use crate::{
     error::{Error, Result},
     ident::{digits, is_name, number, PREFIX},
     modes::Modes,
+    overflow::Overflow,
     stats::Stats,
     sysfs::Class,
 };
@@ -88,6 +89,15 @@ impl Node {
     /// Errors of reading files; `ENOENT` if the pipe's number is not known.
     pub fn default_mode(&self) -> io::Result<Modes> {
         Class::SYSTEM.default_mode(self.known_id()?)
+    }
+
+    /// Reads what a write to the full pipe does, from `/sys/class/kmsgpipe`.
+    ///
+    /// # Errors
+    ///
+    /// Errors of reading files; `ENOENT` if the pipe's number is not known.
+    pub fn overflow(&self) -> io::Result<Overflow> {
+        Class::SYSTEM.overflow(self.known_id()?)
     }
 
     /// Returns the pipe's number, which is the key in `/sys/class/kmsgpipe`.
@@ -255,6 +265,7 @@ mod tests {
         );
         assert!(Node::at(Path::new("/dev/null")).public_stats().is_err());
         assert!(Node::at(Path::new("/dev/null")).default_mode().is_err());
+        assert!(Node::at(Path::new("/dev/null")).overflow().is_err());
         assert!(!Node::at(Path::new("/dev/null")).is_known());
         assert!(!Node::at(Path::new("/dev/kmsgpipe4000000000")).is_there());
         assert!(!Node::at(Path::new("/proc/self/exe")).is_there());

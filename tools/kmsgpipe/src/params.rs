@@ -5,6 +5,7 @@
 use crate::{
     error::{Error, Result},
     modes::Modes,
+    overflow::Overflow,
     sys::{RawCreate, RawFlush, RawParams},
 };
 use kmsgpipe_sys::{MAX_MSGS_DEFAULT, MSG_SIZE_DEFAULT, NAME_SIZE};
@@ -91,6 +92,8 @@ pub struct Create {
     pub name: Option<String>,
     /// Mode that its files have when they are opened.
     pub default_mode: Modes,
+    /// What a write to the full pipe does.
+    pub overflow: Overflow,
 }
 
 impl Create {
@@ -117,6 +120,7 @@ impl Create {
             gid: self.gid,
             name: bytes,
             default_mode: self.default_mode.bits(),
+            overflow: self.overflow.number(),
             ..RawCreate::default()
         })
     }
@@ -159,6 +163,7 @@ mod tests {
             uid: 1,
             gid: 2,
             default_mode: Modes::WHOLE | Modes::LINES,
+            overflow: Overflow::DropNewest,
             ..Create::default()
         };
         let raw = create("log").request().unwrap();
@@ -167,7 +172,8 @@ mod tests {
         assert_eq!((raw.mode, raw.uid, raw.gid), (0o640, 1, 2));
         assert_eq!((raw.msg_size, raw.max_msgs), (256, 128));
         assert_eq!(raw.default_mode, 9);
-        assert_eq!((raw.flags, raw.reserved), (0, [0; 3]));
+        assert_eq!(raw.overflow, 2);
+        assert_eq!((raw.flags, raw.reserved), (0, [0; 2]));
 
         assert!(create(&"n".repeat(31)).request().is_ok());
         for name in ["n".repeat(32), "a\0b".into()] {

@@ -36,7 +36,7 @@ pub struct Record<'a> {
     pub realtime_ns: u64,
     /// Time that the message was queued, in nanoseconds, excluding system suspend.
     pub age_ns: u64,
-    /// Number of messages lost before it; 0, because the kernel does not drop messages silently.
+    /// Number of messages that the pipe lost to overflow since a message was last delivered to any reader.
     pub lost: u64,
     /// Real user ID of the sender, in the caller's user namespace.
     pub uid: u32,

@@ -2,7 +2,7 @@
 
 //! The attributes of pipes in `/sys/class/kmsgpipe`.
 
-use crate::{ident::number, modes::Modes, stats::Stats};
+use crate::{ident::number, modes::Modes, overflow::Overflow, stats::Stats};
 use kmsgpipe_sys::raw::KMSGPIPE_STATS_FLUSH;
 use std::{
     fs,
@@ -83,6 +83,11 @@ impl Class<'_> {
     /// Reads the mode that files of a pipe have when they are opened.
     pub(crate) fn default_mode(self, id: u32) -> io::Result<Modes> {
         self.values(id).get("default_mode")
+    }
+
+    /// Reads the overflow policy of a pipe.
+    pub(crate) fn overflow(self, id: u32) -> io::Result<Overflow> {
+        self.values(id).get("overflow")
     }
 
     /// Reads the statistics of a pipe, one attribute after the other.
@@ -222,6 +227,20 @@ mod tests {
         fake.write(3, "default_mode", "0");
         let error = class.default_mode(3).unwrap_err().to_string();
         assert_eq!(error, "default_mode is \"0\", which cannot be parsed");
+    }
+
+    #[test]
+    fn overflow_is_parsed() {
+        let fake = FakeClass::new("overflow");
+        let class = fake.class();
+        for policy in Overflow::ALL {
+            fake.write(3, "overflow", policy.word());
+            assert_eq!(class.overflow(3).unwrap(), policy);
+        }
+        fake.write(3, "overflow", "drop");
+        let error = class.overflow(3).unwrap_err().to_string();
+        assert_eq!(error, "overflow is \"drop\", which cannot be parsed");
+        assert!(class.overflow(4).is_err());
     }
 
     #[cfg(feature = "serde")]

@@ -268,6 +268,7 @@ impl World {
                 .one_of(&[0, 0o600, 0o666, 0o640, 0o220, 0o444, 0o007, 0o777]),
             uid: self.rng.one_of(&[0, 1001, 1002]),
             gid: self.rng.one_of(&[0, 2001, 2002]),
+            overflow: self.rng.below(3) as u32,
             ..Default::default()
         };
         let mut name = &b""[..];
@@ -277,12 +278,13 @@ impl World {
         }
         if self.rng.once_in(3) || self.alive().len() >= PIPES_MAX {
             right = false;
-            match self.rng.below(6) {
+            match self.rng.below(7) {
                 0 => create.mode |= 1 << (9 + self.rng.below(23)),
                 1 => create.uid = u32::MAX,
                 2 => create.gid = u32::MAX,
                 3 => create.flags = 1 << self.rng.below(32),
-                4 => create.reserved[self.rng.index(3)] = 1 << self.rng.below(32),
+                4 => create.reserved[self.rng.index(2)] = 1 << self.rng.below(32),
+                5 => create.overflow = self.rng.one_of(&[3, 4, 1 << 31, u32::MAX]),
                 _ => name = self.rng.one_of(&NO_NAMES),
             }
         }
@@ -318,7 +320,10 @@ impl World {
             None => format!("/dev/kmsgpipe{id}"),
         };
         let member = Member {
-            model: Pipe::new(id, create.msg_size, create.max_msgs),
+            model: Pipe {
+                overflow: create.overflow,
+                ..Pipe::new(id, create.msg_size, create.max_msgs)
+            },
             node: Node {
                 path,
                 mode: if create.mode == 0 { 0o600 } else { create.mode },

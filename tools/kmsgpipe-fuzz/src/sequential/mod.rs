@@ -83,6 +83,7 @@ const CALLS: &Table = &[
     (30, World::proc_file),
     (60, World::sysfs_value),
     (30, World::sysfs_setting),
+    (30, World::sysfs_overflow),
     (20, World::debug_file),
     (30, with_file!(fdinfo)),
     (25, with_file!(create_new)),
@@ -191,7 +192,17 @@ fn begin(seed: u64) -> Checked<World> {
     }
     let fd = fd as i32;
     let mut stats = crate::model::Stats::default();
-    if sys::ioctl_of(fd, kmsgpipe_sys::CLEAR_QUEUE, &mut stats) != 0
+    // A message shows the last sequence number, and receiving it forgets what was lost before.
+    let mut byte = [0];
+    if std::fs::write("/sys/class/kmsgpipe/pipe0/overflow", "block").is_err()
+        || sys::ioctl_of(fd, kmsgpipe_sys::CLEAR_QUEUE, &mut stats) != 0
+        || sys::write_of(fd, &byte) != 1
+        || sys::ioctl_of(fd, kmsgpipe_sys::GET_STATS, &mut stats) != 0
+    {
+        return Err(Fault("pipe 0 is in use, or this is not root".into()));
+    }
+    let last_seq = stats.head_seq;
+    if sys::read_into(fd, &mut byte) != 1
         || sys::ioctl_of(fd, kmsgpipe_sys::GET_STATS, &mut stats) != 0
         || (stats.readers, stats.writers) != (1, 1)
     {
@@ -205,7 +216,12 @@ fn begin(seed: u64) -> Checked<World> {
         uid: 0,
         gid: 0,
     };
-    Ok(World::new(seed, Pipe::resume(&stats), node, last_id))
+    Ok(World::new(
+        seed,
+        Pipe::resume(&stats, last_seq),
+        node,
+        last_id,
+    ))
 }
 
 /// Creates and destroys a pipe, and returns its number, which is the highest used so far.

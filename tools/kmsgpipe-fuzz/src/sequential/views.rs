@@ -7,7 +7,7 @@ use super::{
     world::{File, Member, World},
 };
 use crate::{
-    model::{err, Flush},
+    model::{err, limits_are_valid, Flush, POLICIES},
     sys,
     trace::{self, Checked, Fault, Trace},
 };
@@ -116,9 +116,11 @@ impl World {
         ];
         let id = model.id;
         let path = node.path.clone();
-        let index = self.rng.index(values.len() + 1);
+        let policy = POLICIES[model.overflow as usize];
+        let index = self.rng.index(values.len() + 2);
         let (name, want) = match values.get(index) {
             Some((name, value)) => (*name, format!("{value}\n")),
+            None if index == values.len() => ("overflow", format!("{policy}\n")),
             None => ("node", format!("{path}\n")),
         };
         let got = self.text_of(trace, name, &format!("{CLASS}/pipe{id}/{name}"))?;
@@ -207,6 +209,95 @@ impl World {
         }
     }
 
+    /// Writes the overflow policy in sysfs.
+    pub fn sysfs_overflow(&mut self, trace: &Trace) -> Checked {
+        let key = self.any_alive();
+        let id = self.pipes[&key].model.id;
+        let mut want = self.sysfs_refusal();
+        let policy = self.rng.index(POLICIES.len());
+        let mut text = POLICIES[policy];
+        if self.rng.once_in(6) {
+            text = self
+                .rng
+                .one_of(&["drop", "0", "Block", "block drop-oldest", "none"]);
+            want = if want == 0 { err(libc::EINVAL) } else { want };
+        }
+        if want == 0 {
+            let model = &mut self.pipes.get_mut(&key).expect("a pipe").model;
+            model.overflow = policy as u32;
+        }
+        let path = format!("{CLASS}/pipe{id}/overflow");
+        self.sysfs_write(trace, "overflow", &path, text, want)
+    }
+
+    /// Returns settings for the file `create`, each after a space, and enters the valid ones in `create`. Returns
+    /// `None` instead of the latter if the settings are invalid.
+    fn settings(
+        &mut self,
+        mut create: uapi::raw::kmsgpipe_create,
+    ) -> (String, Option<uapi::raw::kmsgpipe_create>) {
+        const BAD: [&str; 10] = [
+            " uid=-1",
+            " mode=1000",
+            " mode=9",
+            " color=1",
+            " gid",
+            " =1",
+            " msg_size=0",
+            " overflow=1",
+            "  uid=1",
+            " max_msgs=1 max_msgs=1",
+        ];
+        let mut words = String::new();
+        // Each key at most once, and from a random one on.
+        let first = self.rng.index(6);
+        for key in (0..6).map(|at| (first + at) % 6) {
+            if self.rng.once_in(2) {
+                continue;
+            }
+            let value: u32;
+            let word = match key {
+                0 => {
+                    value = self.rng.one_of(&[1, 8, 64, 1000, 4096]);
+                    create.msg_size = value;
+                    format!(" msg_size={value}")
+                }
+                1 => {
+                    value = self.rng.one_of(&[1, 2, 3, 8, 65536]);
+                    create.max_msgs = value;
+                    format!(" max_msgs={value}")
+                }
+                2 => {
+                    value = self.rng.one_of(&[0, 0o600, 0o666, 0o222, 0o777]);
+                    create.mode = value;
+                    format!(" mode={value:o}")
+                }
+                3 => {
+                    value = self.rng.one_of(&[0, 1001, 1002]);
+                    create.uid = value;
+                    format!(" uid={value}")
+                }
+                4 => {
+                    value = self.rng.one_of(&[0, 2001, 2002]);
+                    create.gid = value;
+                    format!(" gid={value}")
+                }
+                _ => {
+                    value = self.rng.below(3) as u32;
+                    create.overflow = value;
+                    format!(" overflow={}", POLICIES[value as usize])
+                }
+            };
+            words.push_str(&word);
+        }
+        let mut right = limits_are_valid(create.msg_size, create.max_msgs);
+        if self.rng.once_in(5) {
+            words.push_str(self.rng.one_of(&BAD));
+            right = false;
+        }
+        (words, right.then_some(create))
+    }
+
     /// Writes an expiry attribute in sysfs, or a counter, which is read-only.
     pub fn sysfs_setting(&mut self, trace: &Trace) -> Checked {
         let key = self.any_alive();
@@ -288,17 +379,23 @@ impl World {
             let bad = text.len() > 31 || text.is_empty() || text.contains(['/', ' ']);
             if want == 0 && (bad || text == ".." || text.ends_with(".peer")) {
                 want = err(libc::EINVAL);
-            } else if want == 0 && self.by_name(text).is_some() {
-                want = err(libc::EEXIST);
-            } else if want == 0 {
-                let create = uapi::raw::kmsgpipe_create {
-                    msg_size: uapi::MSG_SIZE_DEFAULT,
-                    max_msgs: uapi::MAX_MSGS_DEFAULT,
-                    ..Default::default()
-                };
-                self.add_pipe(&create, Some(text.into()));
             }
-            return self.sysfs_write(trace, "create", &format!("{CLASS}/create"), text, want);
+            let (settings, create) = self.settings(uapi::raw::kmsgpipe_create {
+                msg_size: uapi::MSG_SIZE_DEFAULT,
+                max_msgs: uapi::MAX_MSGS_DEFAULT,
+                ..Default::default()
+            });
+            want = match create {
+                _ if want != 0 => want,
+                None => err(libc::EINVAL),
+                Some(_) if self.by_name(text).is_some() => err(libc::EEXIST),
+                Some(create) => {
+                    self.add_pipe(&create, Some(text.into()));
+                    0
+                }
+            };
+            let line = format!("{text}{settings}");
+            return self.sysfs_write(trace, "create", &format!("{CLASS}/create"), &line, want);
         }
 
         let key = self.any_alive();

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     memory::{Address, Arena, Plain},
+    model::POLICIES,
     rng::Rng,
     sys::{self, Part},
     trace::result,
@@ -343,6 +344,7 @@ impl<'a> Actor<'a> {
                     msg_size: 64,
                     max_msgs: 4,
                     mode: 0o666,
+                    overflow: self.rng.below(3) as u32,
                     ..Default::default()
                 };
                 let name = NODES[1 + one as usize].trim_start_matches("/dev/kmsgpipe/");
@@ -408,7 +410,10 @@ impl<'a> Actor<'a> {
     fn commands(&mut self) -> Verdict {
         let id = self.any_id().to_string();
         let interval = format!("/sys/class/kmsgpipe/pipe{id}/flush_interval_ms");
+        let overflow = format!("/sys/class/kmsgpipe/pipe{id}/overflow");
+        let policy = self.rng.one_of(&POLICIES);
         let (path, text) = self.rng.one_of(&[
+            (overflow.as_str(), policy),
             ("/sys/class/kmsgpipe/create", NODES[1]),
             ("/sys/class/kmsgpipe/destroy", &id),
             ("/sys/class/kmsgpipe/destroy", "pipe0"),

@@ -15,6 +15,9 @@ pub(crate) mod events {
 
     /// The device was removed.
     pub(crate) const GONE: u32 = 4;
+
+    /// Messages were lost.
+    pub(crate) const LOST: u32 = 8;
 }
 
 /// A task that polls.
@@ -46,6 +49,11 @@ impl Notifier {
     /// Wakes pollers that wait for room to write.
     pub(crate) fn writable(&self, _many: bool) {
         self.wake(events::OUT);
+    }
+
+    /// Wakes pollers that wait to learn that messages were lost.
+    pub(crate) fn lost(&self) {
+        self.wake(events::LOST);
     }
 
     /// Sends `SIGIO` for a message, for which no process has asked.

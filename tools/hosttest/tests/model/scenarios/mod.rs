@@ -9,6 +9,7 @@ mod changes;
 mod expiry;
 mod memory;
 mod modes;
+mod overflow;
 mod polling;
 mod readers;
 mod records;
@@ -20,7 +21,9 @@ use crate::{
     kernel_ext::{cred::Opener, mm::segment::SEGMENT_SIZE, uaccess::call::Call},
     log::{counters::Tally, limits::Limits},
     page,
-    pipe::{mode::Modes, node::Node, Access, Exclusivity, Handle, Pipe, Snapshot},
+    pipe::{
+        mode::Modes, node::Node, overflow::Overflow, Access, Exclusivity, Handle, Pipe, Snapshot,
+    },
 };
 use kernel::{
     iov::{Behaviour, IovIterDest, IovIterSource},
@@ -78,7 +81,8 @@ impl Bench {
     /// memory for `memory` more segments.
     fn with_memory(max_msgs: u32, queued: &[u8], memory: usize) -> Self {
         page::reset();
-        let pipe = Pipe::new(7, limits(max_msgs), NODE, Modes::NONE).expect("a pipe");
+        let pipe =
+            Pipe::new(7, limits(max_msgs), NODE, Modes::NONE, Overflow::Block).expect("a pipe");
         let handle = pipe
             .attach(BOTH, Opener, Exclusivity::Ignored)
             .expect("a file");
