@@ -381,10 +381,23 @@ like "create refuses modes that exclude each other" "2:*\"records,whole\"*record
 	"$(run kmsgpipectl create --default-mode records,whole)"
 is "show prints the default mode" "opened in no mode/opened in the mode eof,lines" \
 	"$(kmsgpipectl show 0 | sed -n 's/^files *//p')/$(kmsgpipectl show modal | sed -n 's/^files *//p')"
-like "list --json prints the default mode" '*"id":0,*"default_mode":"none","source":"ioctl"},*"name":"modal",*"default_mode":"eof,lines","source":"ioctl"}\]}' \
+like "list --json prints the default mode" '*"id":0,*"default_mode":"none","overflow":"block","source":"ioctl"},*"name":"modal",*"default_mode":"eof,lines","overflow":"block","source":"ioctl"}\]}' \
 	"$(json list)"
-like "show --json prints the default mode of a pipe that may not be opened" '0:*"default_mode":"eof,lines","source":"sysfs","node":{"mode":"0600",*' \
+like "show --json prints the default mode of a pipe that may not be opened" '0:*"default_mode":"eof,lines","overflow":"block","source":"sysfs","node":{"mode":"0600",*' \
 	"$(nobody kmsgpipectl --json show modal)"
+
+# Overflow policies.
+is "create takes an overflow policy" "0:/dev/kmsgpipe/spill" "$(run kmsgpipectl create --name spill --max-msgs 2 --overflow drop-oldest)"
+is "show prints the overflow policy" "lets writers wait/drops the oldest message" \
+	"$(kmsgpipectl show 0 | sed -n 's/^full *//p')/$(kmsgpipectl show spill | sed -n 's/^full *//p')"
+like "list --json prints the overflow policy" '*"name":"spill",*"overflow":"drop-oldest",*' "$(json list)"
+like "create refuses an unknown overflow policy" "2:*block, drop-oldest, drop-newest*" "$(run kmsgpipectl create --overflow drop)"
+is "send to a full pipe that drops does not wait" "0:/0:/0:/b c/1" "$(run kmsgpipectl send spill a)/$(run kmsgpipectl send spill b)/$(
+	run kmsgpipectl send --nonblock spill c)/$(kmsgpipectl recv --all spill | xargs)/$(field dropped_msgs spill)"
+is "recv shows how many messages were lost" "2 0" "$(
+	for word in d e f g; do kmsgpipectl send spill "$word"; done
+	kmsgpipectl recv --format verbose --all spill | sed -n 's/^ *lost *//p' | xargs)"
+kmsgpipectl destroy spill
 is "ioctl KMSGPIPE_GET_MODE prints the default mode" "0:eof,lines/0:none" \
 	"$(run kmsgpipectl ioctl modal KMSGPIPE_GET_MODE)/$(nobody kmsgpipectl ioctl 0 get_mode)"
 is "ioctl --json KMSGPIPE_GET_MODE prints the mode" '{"schema":1,"pipe":"modal","request":"KMSGPIPE_GET_MODE","returned":0,"data":{"mode":"eof,lines"}}' \

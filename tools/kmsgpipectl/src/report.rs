@@ -8,7 +8,7 @@ use crate::{
     open::open_any,
     table::{self, Column},
 };
-use kmsgpipe::{Access, Class, Modes, Node, PipeName, Result, Stats};
+use kmsgpipe::{Access, Class, Modes, Node, Overflow, PipeName, Result, Stats};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -73,6 +73,8 @@ enum Outcome {
         stats: Stats,
         /// Default mode of the pipe's files, if sysfs has it.
         default_mode: Option<Modes>,
+        /// Overflow policy of the pipe, if sysfs has it.
+        overflow: Option<Overflow>,
         /// Where the statistics come from.
         source: Source,
     },
@@ -147,6 +149,7 @@ impl Report {
                 Ok((stats, source)) => Outcome::Known {
                     stats: stats.clone(),
                     default_mode: self.node.default_mode().ok(),
+                    overflow: self.node.overflow().ok(),
                     source: *source,
                 },
                 Err(error) => Outcome::Unknown {
@@ -446,6 +449,7 @@ pub mod tests {
                             "uid": 1000, "gid": 100, "pid": 4711, "privileged": false,
                         },
                         "default_mode": null,
+                        "overflow": null,
                         "source": "ioctl",
                     },
                     {

@@ -4,10 +4,10 @@
 
 use crate::{duration, passwd, size};
 use clap::{
-    builder::{PossibleValue, StringValueParser, TypedValueParser},
+    builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser},
     Arg, Args, Command, Subcommand, ValueHint,
 };
-use kmsgpipe::{Modes, Params, PipeName};
+use kmsgpipe::{Modes, Overflow, Params, PipeName};
 use std::{ffi::OsStr, str::FromStr};
 
 /// Arguments of `clear`.
@@ -124,6 +124,16 @@ pub struct Create {
     /// Mode in which files of the pipe are opened; separate several words by commas
     #[arg(long, value_name = "MODES", default_value_t, value_parser = ModesParser)]
     pub default_mode: Modes,
+
+    /// What a write to the full pipe does: wait, drop the oldest message, or discard its own
+    #[arg(
+        long,
+        value_name = "POLICY",
+        default_value_t,
+        value_parser = PossibleValuesParser::new(Overflow::ALL.map(Overflow::word))
+            .try_map(|word| Overflow::from_str(&word))
+    )]
+    pub overflow: Overflow,
 }
 
 /// Parses modes, and lists the words for completion.

@@ -26,6 +26,7 @@ pub fn create(args: &cli::Create, json: bool) -> Result<(), Failure> {
         gid: args.group.unwrap_or(gid),
         name: args.name.clone(),
         default_mode: args.default_mode,
+        overflow: args.overflow,
     })?;
 
     let node = match &args.name {

@@ -12,7 +12,7 @@ use crate::{
     report::{json_line, Object, Report},
     table, width,
 };
-use kmsgpipe::{Modes, Node, Stats, Stray};
+use kmsgpipe::{Modes, Node, Overflow, Stats, Stray};
 use nix::sys::stat::{major, minor};
 use serde::Serialize;
 use std::{fs, os::unix::fs::MetadataExt, time::Duration};
@@ -83,6 +83,7 @@ fn format(reports: &[Report], json: bool) -> Result<String, Failure> {
             stray.as_ref(),
             report.stats()?,
             report.node.default_mode().ok(),
+            report.node.overflow().ok(),
             width,
         ))
     };
@@ -97,6 +98,7 @@ fn block(
     stray: Option<&Stray>,
     stats: &Stats,
     default_mode: Option<Modes>,
+    overflow: Option<Overflow>,
     width: Option<usize>,
 ) -> String {
     let mut rows = vec![
@@ -117,6 +119,7 @@ fn block(
         ]);
     }
     rows.extend([("limits", limits(stats)), ("expiry", expiry(stats))]);
+    rows.extend(overflow.map(|policy| ("full", full(policy).into())));
     rows.extend(default_mode.map(|modes| ("files", files(modes))));
     rows.extend([
         (
@@ -218,6 +221,15 @@ fn expiry(stats: &Stats) -> String {
     )
 }
 
+/// Formats what a write to the full pipe does.
+fn full(overflow: Overflow) -> &'static str {
+    match overflow {
+        Overflow::DropOldest => "drops the oldest message",
+        Overflow::DropNewest => "discards the new message",
+        _ => "lets writers wait",
+    }
+}
+
 /// Formats the mode in which files are opened.
 fn files(modes: Modes) -> String {
     match modes.is_empty() {
@@ -279,7 +291,8 @@ mod tests {
         stats.flush_expiry_ms = 10_000;
         let node = Node::at(Path::new("/dev/kmsgpipe/log"));
         let modes = Some(Modes::WHOLE | Modes::EOF);
-        let text = block(&node, Some(&device()), None, &stats, modes, None);
+        let overflow = Some(Overflow::DropOldest);
+        let text = block(&node, Some(&device()), None, &stats, modes, overflow, None);
         let text = text.replace("root (0)", "0");
         assert_eq!(
             text,
@@ -293,6 +306,7 @@ mod tests {
              group     4000000000\n\
              limits    128 messages of at most 256 bytes\n\
              expiry    after 10s, looked for every 250ms\n\
+             full      drops the oldest message\n\
              files     opened in the mode whole,eof\n\
              queued    4 messages of 20 bytes, at most 5 messages of 25 bytes so far\n\
              oldest    number 997, 5 bytes, sent 1.5s ago by uid 1000, gid 100, pid 4711, privileged\n\
@@ -315,8 +329,10 @@ mod tests {
         stats.dropped_bytes = 1;
         stats.max_msgs = 1;
         stats.msg_size = 1;
-        let text = block(&Node::of(3), None, None, &stats, Some(Modes::empty()), None);
+        let (modes, policy) = (Some(Modes::empty()), Some(Overflow::Block));
+        let text = block(&Node::of(3), None, None, &stats, modes, policy, None);
         for row in [
+            "full      lets writers wait\n",
             "limits    1 message of at most 1 byte\n",
             "files     opened in no mode\n",
             "open      1 reader, 2 writers\n",
@@ -335,13 +351,14 @@ mod tests {
             device: (240, 3),
             blocker: Some((node.path().into(), "a regular file")),
         };
-        let text = block(&node, None, Some(&stray), &stats(None), None, None);
+        let text = block(&node, None, Some(&stray), &stats(None), None, None, None);
         assert!(
             text.contains("wrong     a regular file stands at /dev/kmsgpipe3\n"),
             "{text}"
         );
         assert!(!text.contains("owner"), "{text}");
         assert!(!text.contains("files"), "{text}");
+        assert!(!text.contains("full"), "{text}");
         assert!(text.contains("expiry    never\n"), "{text}");
         assert!(
             text.contains("oldest    hidden (needs read access)\n"),
@@ -349,7 +366,7 @@ mod tests {
         );
         let mut empty = stats(None);
         empty.depth_msgs = 0;
-        let text = block(&node, None, None, &empty, None, None);
+        let text = block(&node, None, None, &empty, None, None, None);
         assert!(text.contains("oldest    none\n"), "{text}");
     }
 
