@@ -7,7 +7,7 @@ mod manage;
 mod messages;
 mod request;
 
-pub use inspect::{Dump, Show, Stats, Watch};
+pub use inspect::{Dump, Peers, Show, Stats, Watch};
 pub use manage::{Clear, Create, Destroy, Flush, Ownership, SetParams};
 pub use messages::{OutputFormat, Recv, Send, TooLong, WaitOptions};
 pub use request::{Ioctl, Request};
@@ -105,6 +105,8 @@ pub enum Command {
     Stats(Stats),
     /// Print statistics periodically
     Watch(Watch),
+    /// Show the processes that have a pipe open
+    Peers(Peers),
     /// Print the queued messages without consuming them (needs CAP_SYS_ADMIN)
     Dump(Dump),
     /// Send messages from the arguments or from standard input
@@ -235,7 +237,14 @@ mod tests {
         ] {
             assert_eq!(parse(args).err(), Some(ErrorKind::InvalidValue), "{args}");
         }
-        for args in ["set-params 0", "show", "destroy", "dump", "ioctl 0"] {
+        for args in [
+            "set-params 0",
+            "show",
+            "peers",
+            "destroy",
+            "dump",
+            "ioctl 0",
+        ] {
             assert_eq!(
                 parse(args).err(),
                 Some(ErrorKind::MissingRequiredArgument),

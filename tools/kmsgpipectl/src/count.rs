@@ -9,3 +9,11 @@ pub fn messages(count: u64) -> String {
         _ => format!("{count} messages"),
     }
 }
+
+/// Returns a count of processes in words.
+pub fn processes(count: u64) -> String {
+    match count {
+        1 => "1 process".to_string(),
+        _ => format!("{count} processes"),
+    }
+}

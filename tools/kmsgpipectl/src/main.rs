@@ -10,10 +10,12 @@ mod commands;
 mod count;
 mod duration;
 mod failure;
+mod fdinfo;
 mod framing;
 mod open;
 mod passwd;
 mod payload;
+mod peers;
 #[cfg(test)]
 mod property;
 mod record;
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Show(args) => commands::show(&args, json),
         Command::Stats(args) => commands::stats(&args, json),
         Command::Watch(args) => commands::watch(&args, json),
+        Command::Peers(args) => commands::peers(&args, json),
         Command::Dump(args) => commands::dump(&args, json),
         Command::Send(args) => commands::send(&args, json),
         Command::Recv(args) => commands::recv(&args, json),

@@ -23,6 +23,11 @@ pub fn group(text: &str) -> Result<u32, String> {
     find(text, &read(GROUPS)).ok_or_else(|| unknown("group", GROUPS))
 }
 
+/// Returns the name of a user, if it has one.
+pub fn user_name(uid: u32) -> Option<String> {
+    name(uid, &read(USERS)).map(str::to_string)
+}
+
 /// Formats a user ID, with its name if it has one.
 pub fn describe_user(uid: u32) -> String {
     describe(uid, &read(USERS))
@@ -67,10 +72,16 @@ fn find(text: &str, file: &str) -> Option<u32> {
 
 /// Formats an ID, with its name if it has one.
 fn describe(id: u32, file: &str) -> String {
-    match entries(file).find(|(_, known)| *known == id) {
-        Some((name, _)) => format!("{name} ({id})"),
+    match name(id, file) {
+        Some(name) => format!("{name} ({id})"),
         None => id.to_string(),
     }
+}
+
+/// Finds the name of an ID.
+fn name(id: u32, file: &str) -> Option<&str> {
+    let known = entries(file).find(|(_, known)| *known == id);
+    known.map(|(name, _)| name)
 }
 
 #[cfg(test)]

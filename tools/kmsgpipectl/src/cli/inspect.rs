@@ -39,6 +39,14 @@ pub struct Watch {
     pub count: Option<u64>,
 }
 
+/// Arguments of `peers`.
+#[derive(Args, Debug)]
+pub struct Peers {
+    /// The pipe
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub pipe: PipeName,
+}
+
 /// Arguments of `dump`.
 #[derive(Args, Debug)]
 pub struct Dump {

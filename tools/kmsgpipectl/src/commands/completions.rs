@@ -139,7 +139,9 @@ mod tests {
     fn pipe_commands_are_collected() {
         let mut words = Words::default();
         words.learn(&Cli::command());
-        for command in ["show", "recv", "send", "enable", "disable", "ioctl"] {
+        for command in [
+            "show", "peers", "recv", "send", "enable", "disable", "ioctl",
+        ] {
             assert!(words.commands.contains(command), "{words:?}");
         }
         for command in ["list", "create", "doctor", "flush", "completions"] {

@@ -15,11 +15,12 @@ use std::{
 const ABSENT: &str = "4294967295";
 
 /// The commands of the tool.
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "list",
     "show",
     "stats",
     "watch",
+    "peers",
     "dump",
     "send",
     "recv",
@@ -225,6 +226,7 @@ fn an_absent_pipe_ends_with_3_and_says_what_to_do() {
         &["recv", ABSENT, "--nonblock"],
         &["show", ABSENT],
         &["watch", ABSENT],
+        &["peers", ABSENT],
         &["dump", ABSENT],
         &["set-params", ABSENT, "--max-msgs", "1"],
         &["flush", "enable", ABSENT],

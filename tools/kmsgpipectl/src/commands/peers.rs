@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `kmsgpipectl peers`.
+
+use super::{print, unwritable};
+use crate::{
+    cli,
+    count::processes,
+    failure::{warn, Failure},
+    open::open_any,
+    payload,
+    peers::{can_compare, OpenFile, Peers},
+    style::Paint,
+    table::{self, Column},
+    width,
+};
+use kmsgpipe::Node;
+use serde::Serialize;
+
+/// Columns of the table.
+const COLUMNS: [Column; 11] = [
+    Column::new("COMMAND", 0),
+    Column::new("PID", 0),
+    Column::new("USER", 6),
+    Column::new("FD", 3),
+    Column::new("ACCESS", 0),
+    Column::new("MODE", 7),
+    Column::new("SENT", 5),
+    Column::new("RECEIVED", 4),
+    Column::new("REST", 2),
+    Column::new("LINE", 1),
+    Column::new("ALSO", 8),
+];
+
+/// The JSON form of the peers of a pipe.
+#[derive(Serialize)]
+struct Object<'a> {
+    schema: u32,
+    pipe: String,
+    path: String,
+    id: u32,
+    compared: bool,
+    unread_processes: u64,
+    files: &'a [OpenFile],
+}
+
+/// Shows the processes that have a pipe open.
+pub fn peers(args: &cli::Peers, json: bool) -> Result<(), Failure> {
+    let node = args.pipe.locate();
+    let id = id_of(&node)?;
+    let peers = Peers::of(id).map_err(|error| {
+        Failure::io("list the processes in /proc", &error).also("is procfs mounted there?")
+    })?;
+    if json {
+        return print(&self::json(&node, id, &peers)?);
+    }
+    print(&Paint::stdout().headed(&text(&peers.files, width::of_output())))?;
+    if peers.unread_processes > 0 {
+        warn(&unread(peers.unread_processes));
+    }
+    Ok(())
+}
+
+/// Returns the number of a pipe. It is opened only if sysfs does not show it: an open for reading with `O_EXCL`
+/// would fail meanwhile.
+fn id_of(node: &Node) -> Result<u32, Failure> {
+    match node.id().filter(|_| node.is_known()) {
+        Some(id) => Ok(id),
+        None => Ok(open_any(node)?.0.stats()?.id),
+    }
+}
+
+/// Says how many processes could not be read, and how to read them.
+fn unread(count: u64) -> String {
+    let processes = processes(count);
+    format!("{processes} of other users could not be read: run as root to see all")
+}
+
+/// Formats the peers as JSON.
+fn json(node: &Node, id: u32, peers: &Peers) -> Result<String, Failure> {
+    let object = Object {
+        schema: 1,
+        pipe: node.to_string(),
+        path: node.path().to_string_lossy().into_owned(),
+        id,
+        compared: can_compare(),
+        unread_processes: peers.unread_processes,
+        files: &peers.files,
+    };
+    let line = serde_json::to_string(&object).map_err(unwritable)?;
+    Ok(line + "\n")
+}
+
+/// Formats the open files as a table for lines of `width` characters.
+fn text(files: &[OpenFile], width: Option<usize>) -> String {
+    table::fitting(&COLUMNS, files.iter().filter_map(row).collect(), width)
+}
+
+/// Returns the row of an open file, which has at least one process.
+fn row(file: &OpenFile) -> Option<Vec<String>> {
+    let (first, others) = file.processes.split_first()?;
+    let info = &file.info;
+    let others: Vec<u32> = others.iter().map(|process| process.pid).collect();
+    Some(vec![
+        payload::escaped(first.command.as_bytes()),
+        first.pid.to_string(),
+        first.user.clone().unwrap_or_else(|| first.uid.to_string()),
+        numbers(&first.fds),
+        info.access.clone(),
+        info.mode.clone(),
+        info.sent_msgs.to_string(),
+        info.received_msgs.to_string(),
+        info.rest_bytes.to_string(),
+        info.line_bytes.to_string(),
+        numbers(&others),
+    ])
+}
+
+/// Formats numbers with commas between them, or a dash if there are none.
+fn numbers(numbers: &[u32]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+    match numbers.is_empty() {
+        true => "-".into(),
+        false => numbers.join(","),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        fdinfo::{tests::text as fdinfo, Fdinfo},
+        peers::Process,
+    };
+    use serde_json::{json, Value};
+    use std::path::Path;
+
+    fn process(pid: u32, command: &str, uid: u32, user: Option<&str>, fds: &[u32]) -> Process {
+        Process {
+            pid,
+            command: command.into(),
+            uid,
+            user: user.map(str::to_string),
+            fds: fds.into(),
+        }
+    }
+
+    fn files() -> Vec<OpenFile> {
+        let info = |access| Fdinfo::parse(&fdinfo(3, access)).unwrap();
+        vec![
+            OpenFile {
+                info: info("rw"),
+                processes: vec![
+                    process(87, "a\x1b[31m", 0, Some("root"), &[3, 10]),
+                    process(90, "child", 0, Some("root"), &[3]),
+                    process(1234, "child", 0, Some("root"), &[3]),
+                ],
+            },
+            OpenFile {
+                info: info("w"),
+                processes: vec![process(4_194_304, "two words", 4_000_000_000, None, &[0])],
+            },
+        ]
+    }
+
+    #[test]
+    fn table_has_a_row_for_each_open_file() {
+        assert_eq!(
+            text(&files(), None),
+            "COMMAND          PID        USER    FD  ACCESS       MODE  SENT              RECEIVED  REST  LINE     ALSO\n\
+             a\\u{1b}[31m       87        root  3,10      rw  eof,lines     3  18446744073709551615     5     6  90,1234\n\
+             two words    4194304  4000000000     0       w  eof,lines     3  18446744073709551615     5     6        -\n"
+        );
+        let head = "COMMAND  PID  USER  FD  ACCESS  MODE  SENT  RECEIVED  REST  LINE  ALSO\n";
+        assert_eq!(text(&[], None), head);
+    }
+
+    #[test]
+    fn narrow_table_keeps_process_and_access() {
+        let narrow = text(&files(), Some(1));
+        assert!(
+            narrow.starts_with("COMMAND          PID  ACCESS\n"),
+            "{narrow}"
+        );
+        let narrow = text(&files(), Some(70));
+        let head = narrow.lines().next().unwrap();
+        let words: Vec<&str> = head.split_whitespace().collect();
+        assert_eq!(
+            words,
+            ["COMMAND", "PID", "USER", "ACCESS", "MODE", "SENT", "ALSO"]
+        );
+    }
+
+    #[test]
+    fn json_has_every_process() {
+        let peers = Peers {
+            files: files(),
+            unread_processes: 2,
+        };
+        let node = Node::at(Path::new("/dev/kmsgpipe/log"));
+        let line = json(&node, 3, &peers).unwrap();
+        let value: Value = serde_json::from_str(&line).unwrap();
+        let counters = json!({
+            "mode": "eof,lines", "nonblock": false, "sent_msgs": 3, "sent_bytes": 17,
+            "received_msgs": u64::MAX, "received_bytes": 4, "rest_bytes": 5, "line_bytes": 6,
+        });
+        let file = |access: &str, processes: Value| {
+            let mut file = counters.clone();
+            file["access"] = access.into();
+            file["processes"] = processes;
+            file
+        };
+        let root = |pid: u32, command: &str, fds: Value| json!({ "pid": pid, "command": command, "uid": 0, "user": "root", "fds": fds });
+        assert_eq!(
+            value,
+            json!({
+                "schema": 1, "pipe": "log", "path": "/dev/kmsgpipe/log", "id": 3,
+                "compared": can_compare(), "unread_processes": 2,
+                "files": [
+                    file("rw", json!([
+                        root(87, "a\x1b[31m", json!([3, 10])),
+                        root(90, "child", json!([3])),
+                        root(1234, "child", json!([3])),
+                    ])),
+                    file("w", json!([{
+                        "pid": 4_194_304, "command": "two words", "uid": 4_000_000_000_u32,
+                        "user": null, "fds": [0],
+                    }])),
+                ],
+            })
+        );
+        assert!(line.ends_with("}\n"), "{line}");
+    }
+
+    #[test]
+    fn unread_processes_are_counted() {
+        assert_eq!(
+            unread(1),
+            "1 process of other users could not be read: run as root to see all"
+        );
+        assert!(unread(20).starts_with("20 processes of other users "));
+    }
+}
