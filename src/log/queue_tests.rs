@@ -428,27 +428,6 @@ mod tests {
     }
 
     #[test]
-    fn costs_at_most_39_bytes_a_message() -> Result {
-        for (len, msgs) in [
-            (1, 4096),
-            (256, 4096),
-            (257, 4096),
-            (1000, 4096),
-            (65536, 64),
-            (1 << 20, 8),
-        ] {
-            let mut queue = queue(len, msgs)?;
-            for _ in 0..msgs {
-                push(&mut queue, len)?;
-            }
-            let used = |bytes: usize| (bytes * msgs as usize).div_ceil(SEGMENT_SIZE);
-            let payloads = used((len as usize).next_multiple_of(8));
-            assert_eq!(queue.store().segments(), payloads + used(Record::SIZE));
-        }
-        Ok(())
-    }
-
-    #[test]
     fn segments_are_used_again() -> Result {
         let mut queue = queue(SEGMENT_SIZE as u32, 16)?;
         let half = (SEGMENT_SIZE / 2) as u32;
@@ -462,55 +441,6 @@ mod tests {
             let now = queue.store().segments() + queue.store().spare_segments();
             assert!(now <= all + 1);
         }
-        Ok(())
-    }
-
-    #[test]
-    fn preallocation_takes_what_a_message_needs_at_most() -> Result {
-        let mut queue = queue(3 * SEGMENT_SIZE as u32, 16)?;
-        let store = queue.store_mut();
-        let mut fresh = Segments::new();
-        // One segment for the record, and those for the payload.
-        for (len, most) in [(1, 2), (SEGMENT_SIZE, 2), (SEGMENT_SIZE + 1, 3)] {
-            let missing = store.preallocate(&mut fresh, len);
-            assert_eq!(missing, most - fresh.len());
-            for _ in 0..missing {
-                fresh.push_back(Segment::new()?);
-            }
-            assert_eq!(store.preallocate(&mut fresh, len), 0);
-            assert_eq!(fresh.len(), most);
-        }
-        // The surplus becomes spare, and is taken from there again.
-        assert_eq!(store.preallocate(&mut fresh, 1), 0);
-        assert_eq!((fresh.len(), store.spare_segments()), (2, 1));
-        assert_eq!(store.preallocate(&mut fresh, 2 * SEGMENT_SIZE), 0);
-        assert_eq!((fresh.len(), store.spare_segments()), (3, 0));
-        Ok(())
-    }
-
-    #[test]
-    fn trimming_takes_what_is_not_needed() -> Result {
-        let mut queue = queue(SEGMENT_SIZE as u32, 64)?;
-        for _ in 0..9 {
-            push(&mut queue, SEGMENT_SIZE as u32)?;
-        }
-        while pop(&mut queue).is_some() {}
-        assert_eq!(queue.store().spare_segments(), 8);
-        // The first trim takes all segments as needed.
-        assert_eq!(queue.store_mut().trim(false).len(), 0);
-        push(&mut queue, SEGMENT_SIZE as u32)?;
-        push(&mut queue, SEGMENT_SIZE as u32)?;
-        assert_eq!(pop(&mut queue), Some((10, SEGMENT_SIZE as u32)));
-        assert_eq!(pop(&mut queue), Some((11, SEGMENT_SIZE as u32)));
-        // The second message needed one of the eight.
-        assert_eq!(queue.store_mut().trim(false).len(), 7);
-        assert_eq!(queue.store().spare_segments(), 1);
-
-        assert_eq!(queue.store_mut().trim(true).len(), 3);
-        assert_eq!(queue.store().segments() + queue.store().spare_segments(), 0);
-        push(&mut queue, 5)?;
-        assert_eq!(queue.store_mut().trim(true).len(), 0);
-        assert_eq!(pop(&mut queue), Some((12, 5)));
         Ok(())
     }
 

@@ -49,6 +49,78 @@ mod tests {
     }
 
     #[test]
+    fn a_message_costs_at_most_39_bytes() -> Result {
+        for (len, msgs) in [
+            (1, 4096),
+            (256, 4096),
+            (257, 4096),
+            (1000, 4096),
+            (65536, 64),
+            (1 << 20, 8),
+        ] {
+            let mut store = Store::new();
+            for seq in 0..msgs {
+                push(&mut store, seq as u64, len)?;
+            }
+            let used = |bytes: usize| (bytes * msgs).div_ceil(SEGMENT_SIZE);
+            let payloads = used(len.next_multiple_of(8));
+            assert_eq!(store.segments(), payloads + used(Record::SIZE));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn preallocation_takes_what_a_message_needs_at_most() -> Result {
+        let mut store = Store::new();
+        let mut fresh = Segments::new();
+        // One segment for the record, and those for the payload.
+        for (len, most) in [(1, 2), (SEGMENT_SIZE, 2), (SEGMENT_SIZE + 1, 3)] {
+            let missing = store.preallocate(&mut fresh, len);
+            assert_eq!(missing, most - fresh.len());
+            for _ in 0..missing {
+                fresh.push_back(Segment::new()?);
+            }
+            assert_eq!(store.preallocate(&mut fresh, len), 0);
+            assert_eq!(fresh.len(), most);
+        }
+        // The surplus becomes spare, and is taken from there again.
+        assert_eq!(store.preallocate(&mut fresh, 1), 0);
+        assert_eq!((fresh.len(), store.spare_segments()), (2, 1));
+        assert_eq!(store.preallocate(&mut fresh, 2 * SEGMENT_SIZE), 0);
+        assert_eq!((fresh.len(), store.spare_segments()), (3, 0));
+        Ok(())
+    }
+
+    #[test]
+    fn trimming_takes_what_is_not_needed() -> Result {
+        let mut store = Store::new();
+        for seq in 1..10 {
+            push(&mut store, seq, SEGMENT_SIZE)?;
+        }
+        for _ in 1..10 {
+            store.pop(SEGMENT_SIZE as u32);
+        }
+        assert_eq!(store.spare_segments(), 8);
+        // The first trim takes all segments as needed.
+        assert_eq!(store.trim(false).len(), 0);
+        push(&mut store, 10, SEGMENT_SIZE)?;
+        push(&mut store, 11, SEGMENT_SIZE)?;
+        store.pop(SEGMENT_SIZE as u32);
+        assert_eq!(store.front(), Some(record(11, SEGMENT_SIZE)));
+        store.pop(SEGMENT_SIZE as u32);
+        // The second message needed one of the eight.
+        assert_eq!(store.trim(false).len(), 7);
+        assert_eq!(store.spare_segments(), 1);
+
+        assert_eq!(store.trim(true).len(), 3);
+        assert_eq!(store.segments() + store.spare_segments(), 0);
+        push(&mut store, 12, 5)?;
+        assert_eq!(store.trim(true).len(), 0);
+        assert_eq!(store.front(), Some(record(12, 5)));
+        Ok(())
+    }
+
+    #[test]
     fn staged_messages_are_stored_by_a_commit() -> Result {
         let mut store = Store::new();
         let messages = || [(3, [1; 8]), (8, [2; 8]), (1, [3; 8])].into_iter();

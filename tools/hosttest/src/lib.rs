@@ -82,4 +82,6 @@ mod pipe {
 }
 #[cfg(all(test, not(miri)))]
 mod property;
+#[cfg(all(test, not(miri)))]
+mod property_values;
 mod uapi;
