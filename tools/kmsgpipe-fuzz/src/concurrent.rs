@@ -321,8 +321,11 @@ fn bursts(seed: u64, calls: u64, shared: &Shared, made: &mut u64) -> Checked {
             shared.end.wait();
             let mut events = mem::take(&mut *lock(&shared.events));
             *made += events.len() as u64;
-            // Two more calls determine the state of the pipe, which depends on the order.
-            for op in [Op::Stats, Op::Dump] {
+            // Four more calls determine the state of the pipe, which depends on the order: whether messages
+            // were lost, the last sequence number, which no call shows for an empty pipe, and the rest.
+            key += 1;
+            let last = Op::Write(Body { key, len: 4 });
+            for op in [Op::Poll, last, Op::Stats, Op::Dump] {
                 let begin = shared.clock.fetch_add(1, SeqCst);
                 let outcome = call(fd, op, &mut arena);
                 events.push(Event {
