@@ -358,7 +358,7 @@ mod tests {
         );
         assert!(!text.contains("owner"), "{text}");
         assert!(!text.contains("files"), "{text}");
-        assert!(!text.contains("full"), "{text}");
+        assert!(!text.contains("\nfull "), "{text}");
         assert!(text.contains("expiry    never\n"), "{text}");
         assert!(
             text.contains("oldest    hidden (needs read access)\n"),
