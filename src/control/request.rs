@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request() {
+    fn other_texts_are_rejected() {
         for text in [
             &b""[..],
             b" ",

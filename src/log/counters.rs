@@ -142,12 +142,12 @@ impl RawCounters {
     }
 
     /// Counts a queued message of `len` bytes as dropped.
-    pub(crate) fn drop_one(&mut self, len: usize) {
+    pub(crate) fn count_one_dropped(&mut self, len: usize) {
         self.dropped.add(len);
     }
 
     /// Counts a message of `len` bytes that was accepted and is not queued.
-    pub(crate) fn discard(&mut self, len: usize) {
+    pub(crate) fn count_discarded(&mut self, len: usize) {
         self.discarded = self.discarded.wrapping_add(1);
         for tally in [&mut self.queued, &mut self.dropped] {
             tally.bytes = tally.bytes.wrapping_add(len as u64);

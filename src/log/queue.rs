@@ -267,7 +267,7 @@ impl Queue {
         }
         if let Some(oldest) = oldest {
             self.store.pop(oldest.len);
-            self.counted.drop_one(oldest.len as usize);
+            self.counted.count_one_dropped(oldest.len as usize);
         }
         self.count_pushed(&record);
         true
@@ -284,7 +284,7 @@ impl Queue {
     /// Counts a message of `len` bytes that a writer has sent and that is not queued. It gets no
     /// sequence number.
     pub(crate) fn discard(&mut self, len: u32) {
-        self.counted.discard(len as usize);
+        self.counted.count_discarded(len as usize);
     }
 
     /// Fast path: delivers the oldest message if its record and its payload are each in one piece.

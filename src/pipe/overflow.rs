@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_policy() {
+    fn other_numbers_and_words_are_rejected() {
         for number in [3, 4, 1 << 31, u32::MAX] {
             assert_eq!(Overflow::from_number(number), None);
         }
