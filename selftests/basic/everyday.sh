@@ -4,7 +4,7 @@
 set -u
 # shellcheck source=../ktap.sh
 . "$(dirname "$0")/ktap.sh"
-cd "$LAB_WORK" || exit 1
+enter_own_directory
 export LC_ALL=C
 node=/dev/kmsgpipe/everyday
 long=/dev/kmsgpipe/everyday-long
