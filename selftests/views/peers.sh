@@ -109,9 +109,9 @@ unread() { sed -E 's/.*"unread_processes":([0-9]*).*/\1/' "$1"; }
 grep -L $'Kthread:\t1' /proc/[1-9]*/status >programs
 is "kernel threads are not counted, as they have no files" "$(wc -l <programs)" "$(unread before)"
 # shellcheck disable=SC2016 # perl's variables
-perl -e 'fork or exit; $| = 1; print "x"; sleep 3600' >started &
+perl -e '$| = 1; my $child = fork // die; exit unless $child; print $child; sleep 3600' >started &
 until [[ -s started ]]; do sleep 0.05; done
-zombie=$(pgrep -P $!)
+zombie=$(<started)
 until grep -q $'State:\tZ' "/proc/$zombie/status"; do sleep 0.05; done
 (user $two kmsgpipectl --json peers peers) >after
 is "zombies are not counted either" "$(($(unread before) + 1))" "$(unread after)"
@@ -119,14 +119,14 @@ end $!
 
 # A child that inherits a file, and a duplicate. The kernel tells that these are one open file if it has kcmp, call 312 of
 # x86-64.
-holds "exec 8<>$node 9>&8 && { ./worker 1h & exec ./requester 1h; }"
+holds "exec 8<>$node 9>&8 && { ./worker 1h & echo \$! >child; exec ./requester 1h; }"
 requester=$pid
 await_program "$requester" requester
-until worker=$(pgrep -P "$requester"); do sleep 0.05; done
+worker=$(<child)
 await_program "$worker" worker
 shared=$(kmsgpipectl peers peers | grep "^requester\|^worker" | sed -E 's/ +/ /g')
 compared=$(kmsgpipectl --json peers peers | sed -E 's/.*"compared":([a-z]*).*/\1/')
-if perl -e 'exit(syscall(312, $$, $$, 0, 1, 1) != 0)'; then
+if perl -e 'exit(syscall(312, $$ + 0, $$ + 0, 0, 1, 1) != 0)'; then
 	is "the files are compared" "true" "$compared"
 	is "a duplicate and a child share a row" "requester $requester root 8,9 rw none 0 0 0 0 $worker" "$shared"
 else
