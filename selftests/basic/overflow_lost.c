@@ -95,7 +95,7 @@ TEST_F(full, losses_are_those_of_the_pipe_and_not_of_a_file)
 
 	set_policy(self->id, "drop-oldest");
 	ASSERT_EQ(1, write_text(self->fd, "4"));
-	/* Whoever receives the next message gets to know, or could have. */
+	/* The loss counts as reported to the first reader, although a read without records does not show it. */
 	EXPECT_STREQ("22", read_text(other, 256));
 	EXPECT_STREQ("3:0:333", records(self->nonblocking, 1));
 	ASSERT_EQ(1, write_text(self->fd, "5"));
