@@ -52,9 +52,8 @@ impl Request {
         let mut words = text.split(|byte| *byte == b' ');
         let name = Name::new(words.next()?)?;
         for word in words {
-            let end = word.iter().position(|byte| *byte == b'=')?;
-            let (key, value) = word.split_at_checked(end)?;
-            let value = value.strip_prefix(b"=")?;
+            let mut parts = word.splitn(2, |byte| *byte == b'=');
+            let (key, value) = (parts.next()?, parts.next()?);
             match key {
                 b"msg_size" => set(&mut msg_size, number(value, 10))?,
                 b"max_msgs" => set(&mut max_msgs, number(value, 10))?,
