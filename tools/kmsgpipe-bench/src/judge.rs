@@ -74,7 +74,7 @@ impl Bar {
     }
 
     /// Returns the figures of a mechanism for the bar's case and size.
-    fn of<'a>(
+    fn records_of<'a>(
         &'a self,
         records: &'a [Record],
         mechanism: Mechanism,
@@ -99,14 +99,15 @@ impl Bar {
         allowed: impl Fn(Mechanism) -> bool,
     ) -> Option<(f64, Mechanism)> {
         let peers = Mechanism::ALL.into_iter().filter(|peer| allowed(*peer));
-        let values = peers.flat_map(|peer| self.of(records, peer).map(move |r| (r.value, peer)));
+        let values =
+            peers.flat_map(|peer| self.records_of(records, peer).map(move |r| (r.value, peer)));
         values.reduce(|a, b| if self.better(a.0, b.0) == a.0 { a } else { b })
     }
 
     /// Returns the value to compare with the limit and a remark, or names the figure that is missing.
     fn figure(&self, records: &[Record]) -> Result<(f64, String), &'static str> {
         let of = |mechanism| {
-            let record = self.of(records, mechanism).next();
+            let record = self.records_of(records, mechanism).next();
             record.map(|record| record.value).ok_or(mechanism.name())
         };
         let own = of(self.of)?;
@@ -126,7 +127,7 @@ impl Bar {
                 Ok(((own - floor) / (of(peer)? - floor), String::new()))
             }
             ItsLeast => {
-                let all = || self.of(records, self.of).map(|record| record.value);
+                let all = || self.records_of(records, self.of).map(|record| record.value);
                 let (least, most) = (all().fold(own, f64::min), all().fold(own, f64::max));
                 if all().count() < 2 {
                     return Err("another count");
@@ -157,7 +158,7 @@ impl Bar {
             _ => format!("{subject}: {value:.3} ({words} {limit:.2}{remark})"),
         };
         let emulated = self
-            .of(records, self.of)
+            .records_of(records, self.of)
             .find(|record| self.side == Side::AtLeast && !record.place.times_are_real());
         let Some(record) = emulated else {
             return Verdict {
