@@ -227,7 +227,10 @@ impl Queue {
     /// `stamp` must not be earlier than the newest message. `fresh` must hold exactly the segments
     /// that [`Store::provide`] asks for; all of them are used up.
     ///
-    /// Returns whether a slot was free and every call of `copy` returned `true`. If not, the queue
+    /// With `over_oldest` no slot need be free: the oldest message, if there is one, is dropped to
+    /// make room. That happens after the copy.
+    ///
+    /// Returns whether there was room and every call of `copy` returned `true`. If not, the queue
     /// is unchanged.
     #[inline]
     pub(crate) fn push(
@@ -235,32 +238,14 @@ impl Queue {
         len: u32,
         sender: Sender,
         stamp: Stamp,
+        over_oldest: bool,
         fresh: &mut Segments,
         copy: impl FnMut(&mut [u8]) -> bool,
     ) -> bool {
-        if self.is_full() {
+        if self.is_full() && !over_oldest {
             return false;
         }
-        let record = Record { stamp, len, sender };
-        if !self.store.push(&record, fresh, copy) {
-            return false;
-        }
-        self.count_pushed(&record);
-        true
-    }
-
-    /// Slow path: accepts a message as [`Queue::push`] does, although no slot may be free, and
-    /// drops the oldest message, if there is one, to make room. That happens after the copy: if a
-    /// call of `copy` returns `false`, the queue is unchanged.
-    pub(crate) fn push_over_oldest(
-        &mut self,
-        len: u32,
-        sender: Sender,
-        stamp: Stamp,
-        fresh: &mut Segments,
-        copy: impl FnMut(&mut [u8]) -> bool,
-    ) -> bool {
-        let oldest = self.front();
+        let oldest = if over_oldest { self.front() } else { None };
         let record = Record { stamp, len, sender };
         if !self.store.push(&record, fresh, copy) {
             return false;
@@ -269,16 +254,10 @@ impl Queue {
             self.store.pop(oldest.len);
             self.counted.count_one_dropped(oldest.len as usize);
         }
-        self.count_pushed(&record);
-        true
-    }
-
-    /// Counts a message that was just stored.
-    #[inline]
-    fn count_pushed(&mut self, record: &Record) {
-        self.newest_time = record.stamp.monotonic;
+        self.newest_time = stamp.monotonic;
         self.counted
-            .count_enqueued(record.len as usize, self.store.depth());
+            .count_enqueued(len as usize, self.store.depth());
+        true
     }
 
     /// Counts a message of `len` bytes that a writer has sent and that is not queued. It gets no

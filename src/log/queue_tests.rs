@@ -51,13 +51,20 @@ mod tests {
             fresh.push_back(Segment::new()?);
         }
         let mut at = 0;
-        let accepted = queue.push(len, Sender::default(), stamp(seq), &mut fresh, |piece| {
-            for byte in piece {
-                *byte = pattern(seq, at);
-                at += 1;
-            }
-            true
-        });
+        let accepted = queue.push(
+            len,
+            Sender::default(),
+            stamp(seq),
+            false,
+            &mut fresh,
+            |piece| {
+                for byte in piece {
+                    *byte = pattern(seq, at);
+                    at += 1;
+                }
+                true
+            },
+        );
         if accepted {
             assert_eq!(at, len as usize);
             assert!(fresh.is_empty());
@@ -135,7 +142,7 @@ mod tests {
             }
             readable
         };
-        Ok(queue.push_over_oldest(len, Sender::default(), stamp(seq), &mut fresh, copy))
+        Ok(queue.push(len, Sender::default(), stamp(seq), true, &mut fresh, copy))
     }
 
     #[test]
@@ -266,6 +273,7 @@ mod tests {
             long,
             Sender::default(),
             Stamp::default(),
+            false,
             &mut fresh,
             |_| {
                 pieces += 1;
@@ -354,7 +362,7 @@ mod tests {
         }
         // The slow path raises the time for later messages, too.
         let mut none = Segments::new();
-        assert!(queue.push(1, Sender::default(), stamp(9), &mut none, |_| true));
+        assert!(queue.push(1, Sender::default(), stamp(9), false, &mut none, |_| true));
         let sign = |now| (Sender::default(), stamp(now));
         assert!(queue.try_push_contiguous(1, Placement::Last, 8, |_| true, sign));
         for time in [1, 5, 5, 6, 9, 9] {

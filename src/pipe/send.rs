@@ -149,20 +149,12 @@ impl<S: Source> Outgoing<S> {
         if let Some(bounced) = &self.bounced {
             let mut payload = KernelSource::new(bounced, len as usize);
             let copy = |piece: &mut [u8]| payload.copy(piece) == piece.len();
-            return if over_oldest {
-                queue.push_over_oldest(len, self.sender, stamp, fresh, copy)
-            } else {
-                queue.push(len, self.sender, stamp, fresh, copy)
-            };
+            return queue.push(len, self.sender, stamp, over_oldest, fresh, copy);
         }
         let task = current!();
         let mut reader = nofault::NofaultReader::new(&mut self.source, task);
         let copy = |piece: &mut [u8]| reader.copy(piece);
-        let accepted = if over_oldest {
-            queue.push_over_oldest(len, self.sender, stamp, fresh, copy)
-        } else {
-            queue.push(len, self.sender, stamp, fresh, copy)
-        };
+        let accepted = queue.push(len, self.sender, stamp, over_oldest, fresh, copy);
         if accepted {
             reader.finish();
         }

@@ -230,11 +230,7 @@ fn push_slow(
         pieces += 1;
         Some(pieces - 1) != fails_at
     };
-    let accepted = if over_oldest {
-        queue.push_over_oldest(len, sender(seq), stamp(seq), &mut fresh, copy)
-    } else {
-        queue.push(len, sender(seq), stamp(seq), &mut fresh, copy)
-    };
+    let accepted = queue.push(len, sender(seq), stamp(seq), over_oldest, &mut fresh, copy);
     if accepted {
         assert!(fresh.is_empty());
         assert_eq!(at, len as usize);
