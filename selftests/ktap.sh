@@ -30,15 +30,6 @@ like() {
 	if [[ $3 == $2 ]]; then is "$1" "$3" "$3"; else is "$1" "$2" "$3"; fi
 }
 
-# enter_own_directory: enters a new directory, which is removed when the script ends. Programs of one run share LAB_WORK:
-# a file that one leaves could be the node of a pipe.
-enter_own_directory() {
-	local directory
-	directory=$(mktemp -d "$LAB_WORK/XXXXXX") && chmod 755 "$directory" && cd "$directory" || exit 1
-	# shellcheck disable=SC2064 # expanded now
-	trap "cd / && rm -rf '$directory'" EXIT
-}
-
 # finish: prints the plan and ends the script.
 finish() {
 	echo "1..$ktap_count"

@@ -4,7 +4,7 @@
 set -u
 # shellcheck source=../ktap.sh
 . "$(dirname "$0")/ktap.sh"
-enter_own_directory
+cd "$LAB_WORK" || exit 1
 export LC_ALL=C
 node=/dev/kmsgpipe/everyday
 long=/dev/kmsgpipe/everyday-long

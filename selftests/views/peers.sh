@@ -4,7 +4,7 @@
 set -u
 # shellcheck source=../ktap.sh
 . "$(dirname "$0")/ktap.sh"
-enter_own_directory
+cd "$LAB_WORK" || exit 1
 node=/dev/kmsgpipe/peers
 
 # run COMMAND...: prints "STATUS:OUTPUT", where OUTPUT includes standard error.
