@@ -39,14 +39,31 @@ static unsigned int *ring_word(struct ring *ring, unsigned int offset)
 	return (unsigned int *)(ring->rings + offset);
 }
 
-void ring_push(struct ring *ring, const struct io_uring_sqe *request)
+static void place(struct ring *ring, unsigned int at, const struct io_uring_sqe *request)
 {
-	unsigned int *tail = ring_word(ring, ring->params.sq_off.tail);
-	unsigned int index = *tail & *ring_word(ring, ring->params.sq_off.ring_mask);
+	unsigned int index = at & *ring_word(ring, ring->params.sq_off.ring_mask);
 
 	ring->sqes[index] = *request;
 	ring_word(ring, ring->params.sq_off.array)[index] = index;
+}
+
+void ring_push(struct ring *ring, const struct io_uring_sqe *request)
+{
+	unsigned int *tail = ring_word(ring, ring->params.sq_off.tail);
+
+	place(ring, *tail, request);
 	__atomic_store_n(tail, *tail + 1, __ATOMIC_RELEASE);
+}
+
+void ring_push_linked(struct ring *ring, const struct io_uring_sqe *first, const struct io_uring_sqe *second)
+{
+	unsigned int *tail = ring_word(ring, ring->params.sq_off.tail);
+	struct io_uring_sqe linked = *first;
+
+	linked.flags |= IOSQE_IO_LINK;
+	place(ring, *tail, &linked);
+	place(ring, *tail + 1, second);
+	__atomic_store_n(tail, *tail + 2, __ATOMIC_RELEASE);
 }
 
 long ring_enter(struct ring *ring, unsigned int requests)

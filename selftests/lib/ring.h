@@ -31,6 +31,12 @@ void ring_close(struct ring *ring);
 /* Queues a request without submitting it. */
 void ring_push(struct ring *ring, const struct io_uring_sqe *request);
 
+/*
+ * Queues a request that is linked to the one behind it. Both appear at once: a kernel thread that polls for requests
+ * would take a first one that it sees alone for a chain of one.
+ */
+void ring_push_linked(struct ring *ring, const struct io_uring_sqe *first, const struct io_uring_sqe *second);
+
 /* Submits queued requests. This must return whatever the state of the pipe is. */
 long ring_enter(struct ring *ring, unsigned int requests);
 

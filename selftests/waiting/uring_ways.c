@@ -244,9 +244,7 @@ TEST_F(uring_ways, a_linked_read_runs_after_a_write_that_waits)
 	char byte;
 
 	fill(self->fd);
-	first.flags = IOSQE_IO_LINK;
-	ring_push(&self->ring, &first);
-	ring_push(&self->ring, &second);
+	ring_push_linked(&self->ring, &first, &second);
 	ASSERT_EQ(2, ring_enter(&self->ring, 2));
 	/* Messages are queued, but the linked read must wait for the write. */
 	expect_waiting(_metadata, self);
@@ -264,9 +262,7 @@ TEST_F(uring_ways, a_linked_read_is_cancelled_after_a_failed_write)
 	struct io_uring_sqe second = request(self, IORING_OP_READ, self->buffers[0], SIZE);
 
 	ASSERT_EQ(4, write(self->fd, "kept", 4));
-	first.flags = IOSQE_IO_LINK;
-	ring_push(&self->ring, &first);
-	ring_push(&self->ring, &second);
+	ring_push_linked(&self->ring, &first, &second);
 	ASSERT_EQ(2, ring_enter(&self->ring, 2));
 	EXPECT_EQ(-EMSGSIZE, ring_complete(&self->ring));
 	EXPECT_EQ(-ECANCELED, ring_complete(&self->ring));
