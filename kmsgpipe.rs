@@ -39,7 +39,6 @@ use crate::{
         registry::{
             self,
             RegistryGuard,
-            Spec,
             PIPES_MAX, //
         },
         sysfs, //
@@ -60,10 +59,12 @@ use crate::{
     },
     log::limits::Limits,
     pipe::{
+        kind::Kind,
         mode::Modes,
         node::Node,
         overflow::Overflow,
-        Pipe, //
+        Pipe,
+        Spec, //
     }, //
 };
 
@@ -143,6 +144,7 @@ impl kernel::Module for Kmsgpipe {
         let stats = procfs::stats_file()?;
         let spec = Spec {
             limits,
+            kind: Kind::Queue,
             default_modes: Modes::NONE,
             overflow: Overflow::Block,
             node: Node {

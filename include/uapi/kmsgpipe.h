@@ -85,6 +85,34 @@
  */
 #define KMSGPIPE_OVERFLOW_DROP_NEWEST	2
 
+/* The kind of a pipe. In a queue, each message goes to one reader. */
+#define KMSGPIPE_KIND_QUEUE	0
+/*
+ * In a broadcast pipe, each subscription gets each message. Opening the pipe for reading
+ * makes a subscription, and closing it ends the subscription. A message stays until the
+ * last subscription has read it. One that no subscription waits for is dropped.
+ */
+#define KMSGPIPE_KIND_BROADCAST		1
+
+/* What an open file reads: in a broadcast pipe, a subscription of its own. */
+#define KMSGPIPE_ATTACH_OWN	0
+/* The messages of a queue, each of which goes to one of all such files. */
+#define KMSGPIPE_ATTACH_GROUP	1
+/*
+ * Copies of the stored messages, which stay. Messages that leave the pipe before the
+ * file has read them are lost for it.
+ */
+#define KMSGPIPE_ATTACH_BROWSE	2
+
+/* The first message that the file reads: the next one to be sent. */
+#define KMSGPIPE_START_NOW	0
+/* The oldest stored message. */
+#define KMSGPIPE_START_OLDEST	1
+/* The first with a sequence number of at least kmsgpipe_attach.at. */
+#define KMSGPIPE_START_SEQ	2
+/* The first that was sent at kmsgpipe_attach.at or later, by CLOCK_REALTIME. */
+#define KMSGPIPE_START_TIME	3
+
 /**
  * struct kmsgpipe_stats - one consistent snapshot of a pipe
  * @id: the pipe's number, N of /dev/kmsgpipeN
@@ -210,6 +238,9 @@ struct kmsgpipe_flush {
  *	If empty, the node is /dev/kmsgpipeN
  * @default_mode: the mode of newly opened files, KMSGPIPE_MODE_*
  * @overflow: what a write to the full pipe does, KMSGPIPE_OVERFLOW_*
+ * @kind: KMSGPIPE_KIND_*
+ * @history: number of the newest messages that stay for subscriptions that are still to
+ *	come, at most @max_msgs; 0 for a queue
  * @reserved: zero
  */
 struct kmsgpipe_create {
@@ -222,7 +253,27 @@ struct kmsgpipe_create {
 	char name[KMSGPIPE_NAME_SIZE];
 	__u32 default_mode;
 	__u32 overflow;
-	__u32 reserved[2];
+	__u32 kind;
+	__u32 history;
+	__u32 reserved[4];
+};
+
+/**
+ * struct kmsgpipe_attach - what an open file reads, and from where
+ * @kind: KMSGPIPE_ATTACH_*: in a broadcast pipe _OWN or _BROWSE, in a queue _GROUP or
+ *	_BROWSE
+ * @start: KMSGPIPE_START_*; _NOW for KMSGPIPE_ATTACH_GROUP
+ * @at: a sequence number for KMSGPIPE_START_SEQ, nanoseconds for KMSGPIPE_START_TIME,
+ *	0 otherwise
+ * @flags: zero
+ * @reserved: zero
+ */
+struct kmsgpipe_attach {
+	__u32 kind;
+	__u32 start;
+	__u64 at;
+	__u32 flags;
+	__u32 reserved[11];
 };
 
 /**
@@ -231,8 +282,10 @@ struct kmsgpipe_create {
  * @monotonic_ns: time of the write by CLOCK_MONOTONIC, in the caller's time
  *	namespace; 0 if that clock had not started there yet
  * @realtime_ns: time of the write by CLOCK_REALTIME; 0 if that was before 1970
- * @lost: messages that were lost to overflow since a message was last delivered to any
- *	reader of the pipe; 0 for KMSGPIPE_DUMP
+ * @lost: messages that were lost just before this one: in a queue, to overflow since a
+ *	message was last delivered to any of its readers; in a subscription or for
+ *	KMSGPIPE_ATTACH_BROWSE, messages that left the pipe before the file had read
+ *	them; 0 for KMSGPIPE_DUMP
  * @len: length of the message in bytes
  * @uid: real user id of the sender, in the caller's user namespace
  * @gid: real group id of the sender, in the caller's user namespace
@@ -342,5 +395,11 @@ struct kmsgpipe_dump {
 
 /* Any descriptor: get the mode of the open file. */
 #define KMSGPIPE_GET_MODE	_IOR(KMSGPIPE_IOC_MAGIC, 0x0a, __u32)
+
+/*
+ * A descriptor that is open for reading: set what the open file reads, and where it
+ * begins. EBUSY while the file keeps the rest of a message that was read in part.
+ */
+#define KMSGPIPE_ATTACH		_IOW(KMSGPIPE_IOC_MAGIC, 0x0b, struct kmsgpipe_attach)
 
 #endif /* _UAPI_LINUX_KMSGPIPE_H */

@@ -88,7 +88,15 @@ static void layout(void)
 	FIELD(kmsgpipe_create, name);
 	FIELD(kmsgpipe_create, default_mode);
 	FIELD(kmsgpipe_create, overflow);
+	FIELD(kmsgpipe_create, kind);
+	FIELD(kmsgpipe_create, history);
 	FIELD(kmsgpipe_create, reserved);
+	SIZE(struct kmsgpipe_attach);
+	FIELD(kmsgpipe_attach, kind);
+	FIELD(kmsgpipe_attach, start);
+	FIELD(kmsgpipe_attach, at);
+	FIELD(kmsgpipe_attach, flags);
+	FIELD(kmsgpipe_attach, reserved);
 	SIZE(struct kmsgpipe_record);
 	FIELD(kmsgpipe_record, seq);
 	FIELD(kmsgpipe_record, monotonic_ns);
@@ -126,6 +134,7 @@ static void layout(void)
 	REQUEST(KMSGPIPE_DUMP);
 	REQUEST(KMSGPIPE_SET_MODE);
 	REQUEST(KMSGPIPE_GET_MODE);
+	REQUEST(KMSGPIPE_ATTACH);
 }
 
 static int stats_and_clear(int fd)
@@ -253,6 +262,38 @@ static void dumping(int fd)
 	ioctl(fd, KMSGPIPE_CLEAR_QUEUE, 0);
 }
 
+/* Sets what a file of an empty queue reads; it has O_NONBLOCK. */
+static void attaching(int fd)
+{
+	struct kmsgpipe_attach attach = { .kind = KMSGPIPE_ATTACH_BROWSE, .start = KMSGPIPE_START_OLDEST };
+	char bytes[8];
+	int got;
+
+	if (write(fd, "seen", 4) != 4)
+		printf("not sent\n");
+	printf("value attach browse %d: ", try(fd, KMSGPIPE_ATTACH, &attach));
+	got = read(fd, bytes, sizeof(bytes));
+	printf("read %d\n", got);
+	/* The lower half of this number is 0, from which on all messages are stored. */
+	attach.start = KMSGPIPE_START_SEQ;
+	attach.at = 1ULL << 32;
+	printf("value attach browse 2^32 %d: ", try(fd, KMSGPIPE_ATTACH, &attach));
+	got = read(fd, bytes, sizeof(bytes));
+	printf("read %d errno %d\n", got, errno);
+	attach.start = KMSGPIPE_START_NOW;
+	printf("value attach at %d\n", try(fd, KMSGPIPE_ATTACH, &attach));
+	attach.at = 0;
+	attach.kind = KMSGPIPE_ATTACH_OWN;
+	printf("value attach own %d\n", try(fd, KMSGPIPE_ATTACH, &attach));
+	attach.kind = KMSGPIPE_ATTACH_GROUP;
+	printf("value attach group %d: ", try(fd, KMSGPIPE_ATTACH, &attach));
+	got = read(fd, bytes, sizeof(bytes));
+	printf("read %d\n", got);
+	attach.reserved[10] = 1;
+	printf("value attach reserved %d\n", try(fd, KMSGPIPE_ATTACH, &attach));
+	printf("value attach bad pointer %d\n", try(fd, KMSGPIPE_ATTACH, (void *)-1));
+}
+
 static int set_mode(int fd, unsigned int mode)
 {
 	return try(fd, KMSGPIPE_SET_MODE, &mode);
@@ -347,6 +388,12 @@ int main(int argc, char **argv)
 	create.overflow = 3;
 	printf("value create overflow %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
 	create.overflow = KMSGPIPE_OVERFLOW_BLOCK;
+	create.kind = 2;
+	printf("value create kind %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
+	create.kind = KMSGPIPE_KIND_QUEUE;
+	create.history = 1;
+	printf("value create history %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
+	create.history = 0;
 	id = ioctl(fd, KMSGPIPE_CREATE_NEW, &create);
 	printf("value create %d\n", id > 0);
 	printf("value create again %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
@@ -362,11 +409,13 @@ int main(int argc, char **argv)
 	flushing(fd);
 	printf("value set_params %d\n", try(fd, KMSGPIPE_SET_PARAMS, &(struct kmsgpipe_params){ .msg_size = 1 }));
 	dumping(fd);
+	attaching(fd);
 	modes(fd);
 	records(fd);
 	printf("value destroy %d\n", try(fd, KMSGPIPE_DESTROY, 0));
 	printf("value destroy again %d\n", try(fd, KMSGPIPE_DESTROY, 0));
 	printf("value set_mode destroyed %d\n", set_mode(fd, 0));
+	printf("value attach destroyed %d\n", try(fd, KMSGPIPE_ATTACH, &(struct kmsgpipe_attach){ .kind = KMSGPIPE_ATTACH_GROUP }));
 	printf("value unknown %d\n", try(fd, 0x59ff, 0));
 	close(fd);
 	return 0;

@@ -18,6 +18,8 @@ value read 4
 value create reserved -22
 value create default_mode -22
 value create overflow -22
+value create kind -22
+value create history -22
 value create 1
 value create again -17
 value destroy 0: -16
@@ -47,6 +49,13 @@ value dump of 2^63 0: used 152 records 2 missing 0
 value dump bad pointer -14
 value dump of nothing 0: used 0 records 0 missing 2
 value dump reserved -22
+value attach browse 0: read 4
+value attach browse 2^32 0: read -1 errno 11
+value attach at -22
+value attach own -22
+value attach group 0: read 4
+value attach reserved -22
+value attach bad pointer -14
 value get_mode 0: 1
 value set_mode 4: -22
 value set_mode 2^31: -22
@@ -61,6 +70,7 @@ value set_mode records 0: write 32, write -1 errno 22, read -1 errno 90, read 72
 value destroy 0
 value destroy again -19
 value set_mode destroyed -19
+value attach destroyed -19
 value unknown -25" "$("$here/abi64" /dev/kmsgpipe0 | grep -v -e ^sizeof -e ^offsetof -e ^request)"
 # spec: 11-ioctl
 is "a 32-bit program gets the same results as a 64-bit program" "$("$here/abi64" /dev/kmsgpipe0)" "$("$here/abi32" /dev/kmsgpipe0)"

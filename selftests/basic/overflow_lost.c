@@ -10,38 +10,16 @@
 
 /* ---- Records ---- */
 
-/* Reads at most `count` records of short messages, and returns the text "SEQ:LOST:PAYLOAD SEQ:LOST:PAYLOAD ...". */
-static const char *records(int fd, unsigned int count)
-{
-	static char buffer[PAGE_SIZE] __attribute__((aligned(8))), text[400];
-	struct kmsgpipe_record *record = (void *)buffer;
-	long len;
-	int at = 0;
-
-	if (set_mode(fd, KMSGPIPE_MODE_RECORDS))
-		return "no mode";
-	len = read(fd, buffer, count * record_size(8));
-	if (len < 0)
-		return strerror(errno);
-	for (text[0] = 0; (char *)record < buffer + len; record = next_record(record))
-		at += snprintf(text + at, sizeof(text) - at, "%s%llu:%llu:%.*s", at ? " " : "", record->seq, record->lost,
-			       (int)record->len, (char *)(record + 1));
-	if (set_mode(fd, 0))
-		return "no mode";
-	return text;
-}
-
 TEST_F(full, the_next_record_reports_what_was_dropped_in_front_of_it)
 {
 	set_policy(self->id, "drop-oldest");
 	ASSERT_EQ(1, write_text(self->fd, "4"));
 	ASSERT_EQ(1, write_text(self->fd, "5"));
-	EXPECT_STREQ("3:2:333", records(self->nonblocking, 1));
-	EXPECT_STREQ("4:0:4", records(self->nonblocking, 1));
+	EXPECT_STREQ("3:2:333", records_of(self->nonblocking, 1));
+	EXPECT_STREQ("4:0:4", records_of(self->nonblocking, 1));
 	ASSERT_EQ(1, write_text(self->fd, "6"));
-	EXPECT_STREQ("5:0:5 6:0:6", records(self->nonblocking, 9));
-	EXPECT_STREQ("Resource temporarily unavailable", records(self->nonblocking, 1));
-	EXPECT_EQ(0, set_mode(self->nonblocking, 0));
+	EXPECT_STREQ("5:0:5 6:0:6", records_of(self->nonblocking, 9));
+	EXPECT_STREQ("Resource temporarily unavailable", records_of(self->nonblocking, 1));
 }
 
 TEST_F(full, the_next_record_reports_what_was_discarded)
@@ -49,13 +27,13 @@ TEST_F(full, the_next_record_reports_what_was_discarded)
 	set_policy(self->id, "drop-newest");
 	ASSERT_EQ(1, write_text(self->fd, "x"));
 	ASSERT_EQ(1, write_text(self->fd, "y"));
-	EXPECT_STREQ("1:2:1", records(self->nonblocking, 1));
+	EXPECT_STREQ("1:2:1", records_of(self->nonblocking, 1));
 	ASSERT_EQ(1, write_text(self->fd, "4"));
 	ASSERT_EQ(1, write_text(self->fd, "z"));
 	/* All that was lost since the last delivery, in the first record, and nothing in the others. */
-	EXPECT_STREQ("2:1:22 3:0:333 4:0:4", records(self->nonblocking, 9));
+	EXPECT_STREQ("2:1:22 3:0:333 4:0:4", records_of(self->nonblocking, 9));
 	ASSERT_EQ(1, write_text(self->fd, "5"));
-	EXPECT_STREQ("5:0:5", records(self->nonblocking, 9));
+	EXPECT_STREQ("5:0:5", records_of(self->nonblocking, 9));
 }
 
 TEST_F(full, a_read_of_several_records_reports_the_loss_once)
@@ -65,7 +43,7 @@ TEST_F(full, a_read_of_several_records_reports_the_loss_once)
 	set_policy(self->id, "drop-oldest");
 	for (i = 0; i < 1000; i++)
 		ASSERT_EQ(1, write_text(self->fd, "x"));
-	EXPECT_STREQ("1001:1000:x 1002:0:x 1003:0:x", records(self->nonblocking, 9));
+	EXPECT_STREQ("1001:1000:x 1002:0:x 1003:0:x", records_of(self->nonblocking, 9));
 }
 
 TEST_F(full, records_of_long_messages_report_losses)
@@ -97,12 +75,12 @@ TEST_F(full, losses_are_those_of_the_pipe_and_not_of_a_file)
 	ASSERT_EQ(1, write_text(self->fd, "4"));
 	/* The loss counts as reported to the first reader, although a read without records does not show it. */
 	EXPECT_STREQ("22", read_text(other, 256));
-	EXPECT_STREQ("3:0:333", records(self->nonblocking, 1));
+	EXPECT_STREQ("3:0:333", records_of(self->nonblocking, 1));
 	ASSERT_EQ(1, write_text(self->fd, "5"));
 	ASSERT_EQ(1, write_text(self->fd, "6"));
 	ASSERT_EQ(1, write_text(self->fd, "7"));
-	EXPECT_STREQ("5:1:5", records(other, 1));
-	EXPECT_STREQ("6:0:6", records(self->nonblocking, 1));
+	EXPECT_STREQ("5:1:5", records_of(other, 1));
+	EXPECT_STREQ("6:0:6", records_of(self->nonblocking, 1));
 	close(other);
 }
 
@@ -114,7 +92,7 @@ TEST_F(full, a_read_in_part_delivers_the_message)
 	EXPECT_STREQ("2", read_text(self->nonblocking, 1));
 	EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->fd));
 	EXPECT_STREQ("2", read_text(self->nonblocking, 1));
-	EXPECT_STREQ("3:0:333", records(self->nonblocking, 1));
+	EXPECT_STREQ("3:0:333", records_of(self->nonblocking, 1));
 }
 
 TEST_F(full, a_read_that_fails_reports_nothing)
@@ -128,7 +106,7 @@ TEST_F(full, a_read_that_fails_reports_nothing)
 	EXPECT_EQ(-EMSGSIZE, try_read(self->nonblocking, record_size(2) - 1));
 	EXPECT_EQ(-EFAULT, TRY(read(self->nonblocking, bad_address, 100)));
 	EXPECT_EQ(POLLIN | POLLOUT | POLLPRI, poll_now(self->fd));
-	EXPECT_STREQ("2:1:22", records(self->nonblocking, 1));
+	EXPECT_STREQ("2:1:22", records_of(self->nonblocking, 1));
 	EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->fd));
 }
 
@@ -144,7 +122,7 @@ TEST_F(full, dump_neither_shows_nor_reports_losses)
 	ASSERT_EQ(3, dump.records);
 	EXPECT_EQ(2, record->seq);
 	EXPECT_EQ(0, record->lost);
-	EXPECT_STREQ("2:1:22", records(self->nonblocking, 1));
+	EXPECT_STREQ("2:1:22", records_of(self->nonblocking, 1));
 }
 
 TEST_F(full, only_overflow_counts_as_lost)
@@ -159,11 +137,11 @@ TEST_F(full, only_overflow_counts_as_lost)
 	EXPECT_EQ(2, stats_of(self->fd).expired_msgs);
 	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
 	ASSERT_EQ(1, write_text(self->fd, "5"));
-	EXPECT_STREQ("7:1:5", records(self->nonblocking, 1));
+	EXPECT_STREQ("7:1:5", records_of(self->nonblocking, 1));
 	ASSERT_EQ(1, write_text(self->fd, "6"));
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	ASSERT_EQ(1, write_text(self->fd, "7"));
-	EXPECT_STREQ("9:0:7", records(self->nonblocking, 1));
+	EXPECT_STREQ("9:0:7", records_of(self->nonblocking, 1));
 }
 
 TEST_F(full, a_change_of_the_policy_forgets_no_loss)
@@ -174,7 +152,7 @@ TEST_F(full, a_change_of_the_policy_forgets_no_loss)
 	ASSERT_EQ(1, write_text(self->fd, "4"));
 	set_policy(self->id, "block");
 	EXPECT_EQ(POLLIN | POLLPRI, poll_now(self->fd));
-	EXPECT_STREQ("2:2:22 3:0:333 4:0:4", records(self->nonblocking, 9));
+	EXPECT_STREQ("2:2:22 3:0:333 4:0:4", records_of(self->nonblocking, 9));
 	EXPECT_EQ(POLLOUT, poll_now(self->fd));
 }
 
@@ -185,7 +163,7 @@ TEST_F(full, a_write_that_fails_loses_nothing)
 	set_policy(self->id, "drop-newest");
 	EXPECT_EQ(-EFAULT, TRY(write(self->fd, bad_address, 8)));
 	EXPECT_EQ(POLLIN | POLLOUT, poll_now(self->fd));
-	EXPECT_STREQ("1:0:1", records(self->nonblocking, 1));
+	EXPECT_STREQ("1:0:1", records_of(self->nonblocking, 1));
 }
 
 /* ---- Polling ---- */

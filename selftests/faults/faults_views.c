@@ -286,7 +286,7 @@ TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 	}
 	closedir(dir);
 	/* The attributes of this module, `dev` and `uevent`. */
-	EXPECT_EQ(28, i);
+	EXPECT_EQ(29, i);
 }
 
 TEST_HARNESS_MAIN

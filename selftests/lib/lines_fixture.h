@@ -44,14 +44,6 @@ FIXTURE_TEARDOWN(lines)
 }
 
 /* Expects exactly these messages in the pipe. */
-#define EXPECT_MESSAGES(self, ...)							\
-	do {										\
-		const char *const messages_[] = { __VA_ARGS__ };			\
-		size_t i_;								\
-											\
-		for (i_ = 0; i_ < ARRAY_SIZE(messages_); i_++)				\
-			EXPECT_STREQ(messages_[i_], read_text((self)->reading, 100));	\
-		EXPECT_EQ(-EAGAIN, try_read((self)->reading, 100));			\
-	} while (0)
+#define EXPECT_MESSAGES(self, ...) EXPECT_READS((self)->reading, __VA_ARGS__)
 
 #endif

@@ -110,10 +110,27 @@ void fill(int fd)
 			abort();
 }
 
+void fill_full(int fd)
+{
+	if (write_text(fd, "1") != 1 || write_text(fd, "22") != 2 || write_text(fd, "333") != 3)
+		abort();
+}
+
 int accounted(const struct kmsgpipe_stats *s)
 {
 	return s->enqueued_msgs == s->dequeued_msgs + s->expired_msgs + s->dropped_msgs + s->depth_msgs &&
 	       s->enqueued_bytes == s->dequeued_bytes + s->expired_bytes + s->dropped_bytes + s->depth_bytes;
+}
+
+const char *counts_of(int fd)
+{
+	struct kmsgpipe_stats s = stats_of(fd);
+	static char text[256];
+
+	snprintf(text, sizeof(text), "%llu/%llu = %llu/%llu + %llu/%llu + %llu/%llu + %llu/%llu", s.enqueued_msgs,
+		 s.enqueued_bytes, s.dequeued_msgs, s.dequeued_bytes, s.expired_msgs, s.expired_bytes, s.dropped_msgs,
+		 s.dropped_bytes, s.depth_msgs, s.depth_bytes);
+	return text;
 }
 
 void expect_at_rest(struct __test_metadata *_metadata, int fd)

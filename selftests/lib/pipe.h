@@ -41,8 +41,17 @@ int poll_now(int fd);
 /* Fills the pipe with messages of one byte: 0, 1, 2, ... */
 void fill(int fd);
 
+/* Fills a pipe for three messages: "1", "22" and "333". */
+void fill_full(int fd);
+
 /* Whether each accepted message is counted as received, expired, dropped or queued. */
 int accounted(const struct kmsgpipe_stats *s);
+
+/*
+ * The counters of messages and bytes as an equation, "ENQUEUED = DEQUEUED + EXPIRED + DROPPED + DEPTH", each as
+ * MSGS/BYTES. The text stays valid until the next call.
+ */
+const char *counts_of(int fd);
 
 /* Expects that no task sleeps in the pipe and that its statistics are consistent. */
 void expect_at_rest(struct __test_metadata *_metadata, int fd);
@@ -67,6 +76,18 @@ long try_read(int fd, size_t len);
 
 /* Reads up to `len` bytes as a text, which stays valid until the next call; "-" if the read fails. */
 const char *read_text(int fd, size_t len);
+
+/* Expects that the file, which has O_NONBLOCK, reads exactly these messages and no more. */
+#define EXPECT_READS(fd, ...)								\
+	do {										\
+		const char *const messages_[] = { __VA_ARGS__ __VA_OPT__(,) NULL };	\
+		const char *const *message_;						\
+		int fd_ = (fd);								\
+											\
+		for (message_ = messages_; *message_; message_++)			\
+			EXPECT_STREQ(*message_, read_text(fd_, 256));			\
+		EXPECT_EQ(-EAGAIN, try_read(fd_, 256));					\
+	} while (0)
 
 /* The result of FIONREAD: the length that the next read can get. */
 int fionread(int fd);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "lib/records.h"
+#include "lib/memory.h"
+#include "lib/pipe.h"
 
 long dump_to(int fd, void *buffer, unsigned long long size, struct kmsgpipe_dump *dump)
 {
@@ -61,6 +63,26 @@ char *put_message(char *at, const void *payload, size_t len)
 char *put_words(char *at, const char *text)
 {
 	return put_message(at, text, strlen(text));
+}
+
+const char *records_of(int fd, unsigned int count)
+{
+	static char buffer[PAGE_SIZE] __attribute__((aligned(8))), text[400];
+	struct kmsgpipe_record *record = (void *)buffer;
+	long len;
+	int at = 0;
+
+	if (set_mode(fd, KMSGPIPE_MODE_RECORDS))
+		return "no mode";
+	len = TRY(read(fd, buffer, count * record_size(8)));
+	if (set_mode(fd, 0))
+		return "no mode";
+	if (len < 0)
+		return strerror(-len);
+	for (text[0] = 0; (char *)record < buffer + len; record = next_record(record))
+		at += snprintf(text + at, sizeof(text) - at, "%s%llu:%llu:%.*s", at ? " " : "", record->seq, record->lost,
+			       (int)record->len, (char *)(record + 1));
+	return text;
 }
 
 int is_record(const struct kmsgpipe_record *record, unsigned long long seq, const char *text)

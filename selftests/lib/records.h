@@ -30,6 +30,12 @@ char *put_message(char *at, const void *payload, size_t len);
 /* Appends a text as a message for a write at `at` and returns the address of the next one. */
 char *put_words(char *at, const char *text);
 
+/*
+ * Reads at most `count` records of short messages in the mode RECORDS, and sets no mode then. Returns the text
+ * "SEQ:LOST:PAYLOAD SEQ:LOST:PAYLOAD ...", or that of the error. It stays valid until the next call.
+ */
+const char *records_of(int fd, unsigned int count);
+
 /* Whether this is the record of this text, delivered once. */
 int is_record(const struct kmsgpipe_record *record, unsigned long long seq, const char *text);
 

@@ -81,6 +81,21 @@ const char *sysfs_file(long id, const char *file)
 	return path;
 }
 
+void set_policy(long id, const char *policy)
+{
+	if (spill(sysfs_file(id, "overflow"), policy) != (long)strlen(policy))
+		abort();
+}
+
+const char *policy_of(long id)
+{
+	static char text[64];
+
+	if (slurp(sysfs_file(id, "overflow"), text, sizeof(text)) < 0)
+		abort();
+	return text;
+}
+
 /* Counts the pipes in sysfs; destroys all but pipe 0 if `destroy`. */
 static unsigned int each_pipe(int destroy)
 {

@@ -33,6 +33,12 @@ long destroy_id(long id);
 /* The path of an attribute of a pipe. It stays valid for three further calls. */
 const char *sysfs_file(long id, const char *file);
 
+/* Sets the overflow policy of a pipe; aborts if that fails. */
+void set_policy(long id, const char *policy);
+
+/* The overflow policy of a pipe as sysfs shows it. It stays valid until the next call. */
+const char *policy_of(long id);
+
 /* The number of pipes in sysfs. */
 unsigned int count_pipes(void);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The operations that each user tries, by their names in the table of docs/security.md. */
 #include "security/permissions.h"
+#include "lib/broadcast.h"
 #include "lib/files.h"
 #include "lib/harness.h"
 #include "lib/pipe.h"
@@ -67,6 +68,13 @@ static long get_mode(struct scene *scene)
 	unsigned int mode;
 
 	return TRY(ioctl(scene->fd, KMSGPIPE_GET_MODE, &mode));
+}
+
+static long attach_and_back(struct scene *scene)
+{
+	long ret = browse(scene->fd, KMSGPIPE_START_OLDEST, 0);
+
+	return ret ? ret : attach(scene->fd, KMSGPIPE_ATTACH_GROUP, KMSGPIPE_START_NOW, 0);
 }
 
 static long ask_fionread(struct scene *scene)
@@ -143,33 +151,25 @@ static long sysfs_destroy_0(struct scene *scene)
 	return spill(SYSFS "/destroy", "0\n");
 }
 
-static long sysfs_flush(struct scene *scene, const char *file)
+static long sysfs_write(struct scene *scene, const char *file, const char *text)
 {
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/%s", scene->directory, file);
-	return spill(path, "1\n");
+	return spill(path, text);
+}
+
+static long sysfs_flush(struct scene *scene, const char *file)
+{
+	return sysfs_write(scene, file, "1\n");
 }
 
 static long sysfs_enable(struct scene *scene) { return sysfs_flush(scene, "flush_enable"); }
 static long sysfs_interval(struct scene *scene) { return sysfs_flush(scene, "flush_interval_ms"); }
 static long sysfs_expiry(struct scene *scene) { return sysfs_flush(scene, "flush_expiry_ms"); }
-static long sysfs_default_mode(struct scene *scene)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/default_mode", scene->directory);
-	return spill(path, "whole\n");
-}
-
-static long sysfs_overflow(struct scene *scene)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/overflow", scene->directory);
-	return spill(path, "drop-oldest\n");
-}
-
+static long sysfs_default_mode(struct scene *scene) { return sysfs_write(scene, "default_mode", "whole\n"); }
+static long sysfs_overflow(struct scene *scene) { return sysfs_write(scene, "overflow", "drop-oldest\n"); }
+static long sysfs_kind(struct scene *scene) { return sysfs_write(scene, "kind", "queue\n"); }
 static long sysfs_counter(struct scene *scene) { return sysfs_flush(scene, "dropped_msgs"); }
 
 static long read_file(const char *path)
@@ -209,6 +209,7 @@ const struct attempt attempts[] = {
 	{ "TOGGLE_BLOCK", toggle_block, 1 },
 	{ "SET_MODE", set_mode_and_back, 1 },
 	{ "GET_MODE", get_mode, 1 },
+	{ "ATTACH", attach_and_back, 1 },
 	{ "CLEAR_QUEUE", clear_queue, 1 },
 	{ "SET_PARAMS", set_params, 1 },
 	{ "FLUSH_PERIODIC", flush_periodic, 1 },
@@ -224,6 +225,7 @@ const struct attempt attempts[] = {
 	{ "write flush_expiry_ms", sysfs_expiry },
 	{ "write default_mode", sysfs_default_mode },
 	{ "write overflow", sysfs_overflow },
+	{ "write kind", sysfs_kind },
 	{ "write a counter", sysfs_counter },
 	{ "read sysfs files of a pipe", read_sysfs },
 	{ "read create", read_create },

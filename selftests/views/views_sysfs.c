@@ -61,7 +61,7 @@ TEST_F(registry, sysfs_has_the_documented_files_and_modes)
 {
 	static const struct { const char *file; unsigned int mode; } others[] = {
 		{ "node", 0444 }, { "flush_enable", 0644 }, { "flush_interval_ms", 0644 }, { "flush_expiry_ms", 0644 },
-		{ "default_mode", 0644 }, { "overflow", 0644 },
+		{ "default_mode", 0644 }, { "overflow", 0644 }, { "kind", 0444 },
 		/* Attributes of every device. */
 		{ "dev", 0444 }, { "uevent", 0644 },
 	};
@@ -106,6 +106,9 @@ TEST_F(registry, sysfs_has_the_documented_files_and_modes)
 		EXPECT_EQ(-EACCES, spill(path, "1"));
 	}
 	EXPECT_EQ(-EACCES, spill(SYSFS "/pipe0/node", "x"));
+	EXPECT_EQ(-EACCES, spill(SYSFS "/pipe0/kind", "queue"));
+	/* Only a broadcast pipe has it. */
+	EXPECT_EQ(-ENOENT, slurp(SYSFS "/pipe0/history", path, sizeof(path)));
 }
 
 /* Expects that every attribute has the value of GET_STATS. */

@@ -45,11 +45,9 @@ use crate::{
     },
     log::limits::Limits,
     pipe::{
-        mode::Modes,
         name::Name,
-        node::Node,
-        overflow::Overflow,
-        Pipe, //
+        Pipe,
+        Spec, //
     }, //
 };
 
@@ -61,18 +59,6 @@ const PERMANENT: u32 = 0;
 
 /// Where callbacks find the registry while the module is loaded.
 static REGISTRY: Global<Registry> = Global::new();
-
-/// The properties of a pipe to be created.
-pub(crate) struct Spec {
-    /// Its limits.
-    pub(crate) limits: Limits,
-    /// The modes of newly opened files.
-    pub(crate) default_modes: Modes,
-    /// What a write to the full pipe does.
-    pub(crate) overflow: Overflow,
-    /// Its node, with its name.
-    pub(crate) node: Node,
-}
 
 /// A pipe in the registry.
 struct Entry {
@@ -355,13 +341,7 @@ impl Registry {
 
     /// Creates the pipe for the number `id`, which was taken, and its device.
     fn make(&self, id: u32, spec: &Spec) -> Result {
-        let pipe = Pipe::new(
-            id,
-            spec.limits,
-            spec.node,
-            spec.default_modes,
-            spec.overflow,
-        )?;
+        let pipe = Pipe::new(id, spec)?;
         let entry = Entry {
             pipe: pipe.clone(),
             device: None,

@@ -5,24 +5,30 @@
 use crate::{
     kernel_ext::text::number,
     pipe::{
+        kind::Kind,
         mode::Modes,
         name::Name,
         node::Node,
         overflow::Overflow, //
     },
     uapi::{
+        KIND_QUEUE,
         MAX_MSGS_DEFAULT,
         MSG_SIZE_DEFAULT, //
     }, //
 };
 
-/// A request to create a pipe. The bounds of the limits are not checked.
+/// A request to create a pipe. The bounds of the limits and of the history are not checked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
     /// Maximum length of a message, in bytes.
     pub(crate) msg_size: u32,
     /// Maximum number of messages.
     pub(crate) max_msgs: u32,
+    /// Number of the kind in the UAPI header.
+    pub(crate) kind: u32,
+    /// Number of the newest messages that stay for subscriptions still to come.
+    pub(crate) history: u32,
     /// Modes of newly opened files.
     pub(crate) default_modes: Modes,
     /// What a write to the full pipe does.
@@ -43,12 +49,13 @@ fn set<T>(place: &mut Option<T>, value: Option<T>) -> Option<()> {
 impl Request {
     /// Parses the name of a pipe, and any number of words `key=value` in any order, each after one
     /// space. A key that is left out has its default: the limits of the UAPI header, the mode 0600,
-    /// the policy `block`, and zero.
+    /// the kind `queue`, the policy `block`, and zero.
     ///
     /// Returns [`None`] if the name or a value is invalid, or if a key is unknown or given twice.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let (mut msg_size, mut max_msgs, mut default_modes) = (None, None, None);
-        let (mut overflow, mut mode, mut uid, mut gid) = (None, None, None, None);
+        let (mut kind, mut history, mut overflow) = (None, None, None);
+        let (mut mode, mut uid, mut gid) = (None, None, None);
         let mut words = text.split(|byte| *byte == b' ');
         let name = Name::new(words.next()?)?;
         for word in words {
@@ -58,6 +65,8 @@ impl Request {
                 b"msg_size" => set(&mut msg_size, number(value, 10))?,
                 b"max_msgs" => set(&mut max_msgs, number(value, 10))?,
                 b"default_mode" => set(&mut default_modes, Modes::parse(value))?,
+                b"kind" => set(&mut kind, Kind::parse(value))?,
+                b"history" => set(&mut history, number(value, 10))?,
                 b"overflow" => set(&mut overflow, Overflow::parse(value))?,
                 b"mode" => set(&mut mode, number(value, 8))?,
                 b"uid" => set(&mut uid, number(value, 10))?,
@@ -68,6 +77,8 @@ impl Request {
         Some(Self {
             msg_size: msg_size.unwrap_or(MSG_SIZE_DEFAULT),
             max_msgs: max_msgs.unwrap_or(MAX_MSGS_DEFAULT),
+            kind: kind.unwrap_or(KIND_QUEUE),
+            history: history.unwrap_or(0),
             default_modes: default_modes.unwrap_or(Modes::NONE),
             overflow: overflow.unwrap_or(Overflow::Block),
             node: Node::new(
@@ -93,6 +104,8 @@ mod tests {
             default_modes,
             overflow,
             node,
+            kind: _,
+            history: _,
         } = Request::parse(text)?;
         assert_eq!(node.name, Name::new(b"log"));
         Some((
@@ -158,6 +171,24 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_and_a_history_are_parsed() {
+        let parsed = |text| {
+            let request = Request::parse(text)?;
+            Some((request.kind, request.history))
+        };
+        for (text, expected) in [
+            (&b"log"[..], Some((KIND_QUEUE, 0))),
+            (b"log kind=broadcast", Some((1, 0))),
+            (b"log history=7 kind=broadcast", Some((1, 7))),
+            (b"log kind=queue history=4294967295", Some((0, u32::MAX))),
+            (b"log kind=queue history=4294967296", None),
+            (b"log kind=broadcasts", None),
+        ] {
+            assert_eq!(parsed(text), expected);
+        }
+    }
+
+    #[test]
     fn other_texts_are_rejected() {
         for text in [
             &b""[..],
@@ -198,6 +229,12 @@ mod tests {
             b"log mode=8",
             b"log mode=rw",
             b"log overflow=block overflow=block",
+            b"log kind=queue kind=queue",
+            b"log kind=",
+            b"log kind=1",
+            b"log history=1 history=1",
+            b"log history=",
+            b"log history=-1",
             b"log overflow=",
             b"log overflow=drop",
             b"log overflow=1",

@@ -16,10 +16,7 @@ use kernel::{
 };
 
 use super::{
-    registry::{
-        self,
-        Spec, //
-    },
+    registry,
     request::Request, //
 };
 
@@ -39,12 +36,14 @@ use crate::{
         text::number, //
     },
     pipe::{
+        kind::Kind,
         mode::Modes,
         name::PipeId,
         overflow::Overflow,
         Expiry,
         Pipe,
-        Snapshot, //
+        Snapshot,
+        Spec, //
     }, //
 };
 
@@ -76,7 +75,7 @@ macro_rules! setting {
 }
 
 /// The files of each pipe.
-pub(crate) static ATTRIBUTES: [DeviceAttribute<Arc<Pipe>>; 26] = [
+pub(crate) static ATTRIBUTES: [DeviceAttribute<Arc<Pipe>>; 28] = [
     DeviceAttribute::read_only(c"node", |pipe, f| {
         f.write_str("/dev/")?;
         pipe.data().write_node_name(f)?;
@@ -102,6 +101,13 @@ pub(crate) static ATTRIBUTES: [DeviceAttribute<Arc<Pipe>>; 26] = [
     value!(c"dropped_bytes", s => s.counters.dropped.bytes),
     value!(c"refused_full", s => s.refused.full),
     value!(c"refused_size", s => s.refused.size),
+    DeviceAttribute::read_only(c"kind", |pipe, f| {
+        writeln!(f, "{}", pipe.data().kind().as_str())
+    }),
+    DeviceAttribute::<Arc<Pipe>>::read_only(c"history", |pipe, f| {
+        writeln!(f, "{}", pipe.data().kind().history())
+    })
+    .only_in(|pipe| pipe.kind() != Kind::Queue),
     DeviceAttribute::read_write(
         c"default_mode",
         |pipe, f| {
@@ -165,8 +171,11 @@ fn parse(text: &[u8]) -> Result<u32> {
 fn create(text: &[u8]) -> Result {
     cred::require_admin()?;
     let request = Request::parse(text).ok_or(EINVAL)?;
+    let limits = registry::check_limits(request.msg_size, request.max_msgs)?;
+    let Request { kind, history, .. } = request;
     registry::create(&Spec {
-        limits: registry::check_limits(request.msg_size, request.max_msgs)?,
+        limits,
+        kind: Kind::from_number(kind, history, limits.max_msgs()).ok_or(EINVAL)?,
         default_modes: request.default_modes,
         overflow: request.overflow,
         node: request.node,

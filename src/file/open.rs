@@ -12,12 +12,18 @@ use kernel::{
 };
 
 use crate::{
-    kernel_ext::dev::chrdev::OpenFile,
+    kernel_ext::dev::{
+        chrdev::OpenFile,
+        stream_device::CallPath, //
+    },
+    log::subscription::Start,
     pipe::{
         mode::Modes,
         Access,
+        FileSnapshot,
         Handle,
-        Pipe, //
+        Pipe,
+        Reads, //
     }, //
 };
 
@@ -59,8 +65,29 @@ impl OpenFile<OpenPipe> {
     ///
     /// Those of [`Pipe::set_modes`].
     pub(crate) fn set_modes(&self, file: &File, modes: Modes) -> Result {
-        let switch = || self.set_framed(file, modes.contains(Modes::RECORDS));
+        let switch = |shown| self.set_call_path(file, call_path(&shown));
         self.pipe.set_modes(&self.handle, modes, switch)
+    }
+
+    /// Makes `file` read from `start` on as `reads` says. This object must be its private data.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pipe::read_from`].
+    pub(crate) fn read_from(&self, file: &File, reads: Reads, start: Start) -> Result {
+        let switch = |shown| self.set_call_path(file, call_path(&shown));
+        Pipe::read_from(&self.pipe, &self.handle, reads, start, switch)
+    }
+}
+
+/// Returns the path of the calls of a file in this state.
+pub(super) fn call_path(shown: &FileSnapshot) -> CallPath {
+    if shown.modes.contains(Modes::RECORDS) {
+        CallPath::Framed
+    } else if shown.subscription.is_some() {
+        CallPath::Own
+    } else {
+        CallPath::Plain
     }
 }
 

@@ -24,7 +24,10 @@ use kernel::{
 
 use super::{
     ioctl,
-    open::access_of,
+    open::{
+        access_of,
+        call_path, //
+    },
     OpenPipe, //
 };
 
@@ -36,9 +39,12 @@ use crate::{
             self,
             Opener, //
         },
-        dev::chrdev::{
-            OpenFile,
-            StreamDevice, //
+        dev::{
+            chrdev::OpenFile,
+            stream_device::{
+                CallPath,
+                StreamDevice, //
+            }, //
         },
         sync::notify::Notifier,
         uaccess::{
@@ -54,12 +60,31 @@ use crate::{
             }, //
         }, //
     },
+    log::subscription::Subscription,
     pipe::{
-        mode::Modes,
+        Access,
         Exclusivity,
-        Pipe, //
+        Pipe,
+        Reads, //
     }, //
 };
+
+/// Shows what a file with the rights `access` reads, and where it is if it has a `position` of its
+/// own.
+fn show_position(m: &SeqFile, access: Access, position: Option<(Subscription, u64)>) {
+    let reads = match position {
+        _ if !access.read => "nothing",
+        None => Reads::Queue.as_str(),
+        Some((subscription, _)) => Reads::Position(subscription.kind()).as_str(),
+    };
+    seq_print!(m, "kmsgpipe-reads:\t{reads}\n");
+    if let Some((subscription, lag)) = position {
+        seq_print!(m, "kmsgpipe-next-seq:\t{}\n", subscription.next_seq());
+        seq_print!(m, "kmsgpipe-lag-msgs:\t{lag}\n");
+        seq_print!(m, "kmsgpipe-lost-msgs:\t{}\n", subscription.lost());
+        seq_print!(m, "kmsgpipe-expired-msgs:\t{}\n", subscription.expired());
+    }
+}
 
 #[vtable]
 impl MiscDevice for OpenPipe {
@@ -97,6 +122,7 @@ impl MiscDevice for OpenPipe {
         seq_print!(m, "kmsgpipe-modes:\t{}\n", shown.modes);
         seq_print!(m, "kmsgpipe-rest-bytes:\t{}\n", shown.rest);
         seq_print!(m, "kmsgpipe-line-bytes:\t{}\n", shown.line);
+        show_position(m, open.access(), shown.subscription);
     }
 }
 
@@ -132,10 +158,17 @@ impl StreamDevice for OpenPipe {
         Pipe::send(&open.pipe, &open.handle, source, call)
     }
 
-    fn is_framed(&self) -> bool {
-        self.pipe
-            .modes(&self.handle)
-            .is_ok_and(|modes| modes.contains(Modes::RECORDS))
+    fn call_path(&self) -> CallPath {
+        call_path(&self.pipe.show(&self.handle))
+    }
+
+    #[inline]
+    fn read_own(
+        open: &OpenFile<Self>,
+        dest: impl Dest,
+        nonblocking: impl Fn() -> bool,
+    ) -> Result<usize> {
+        Pipe::receive_own(&open.pipe, &open.handle, dest, nonblocking)
     }
 
     #[inline]

@@ -15,6 +15,15 @@ impl Tally {
     /// No message.
     pub(crate) const NONE: Self = Self { msgs: 0, bytes: 0 };
 
+    /// Returns the tally of one message of `len` bytes.
+    #[inline]
+    pub(crate) const fn one(len: usize) -> Self {
+        Self {
+            msgs: 1,
+            bytes: len as u64,
+        }
+    }
+
     /// Adds one message of `len` bytes.
     ///
     /// Counters wrap, because an overflow check would panic the kernel. At one message per
@@ -127,7 +136,7 @@ impl RawCounters {
 
     /// Raises the peak to `depth` where that is larger.
     #[inline(always)]
-    fn update_peak(&mut self, depth: Tally) {
+    pub(crate) fn update_peak(&mut self, depth: Tally) {
         if depth.msgs > self.peak.msgs {
             self.peak.msgs = depth.msgs;
         }

@@ -5,7 +5,11 @@
 //! No module here sleeps, takes a lock, or depends on pipes or files. The host compiles the same
 //! files and tests them against simple models.
 
+mod broadcast;
 pub(crate) mod counters;
+pub(crate) mod cursor;
+pub(crate) mod fanout;
+mod fanout_tests;
 pub(crate) mod iter;
 pub(crate) mod limits;
 pub(crate) mod message;
@@ -14,4 +18,6 @@ mod queue_tests;
 pub(crate) mod store;
 mod store_tests;
 pub(crate) mod stream;
+pub(crate) mod subscription;
+mod subscription_tests;
 pub(crate) mod wire;

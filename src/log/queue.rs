@@ -11,6 +11,7 @@ use super::{
         RawCounters,
         Tally, //
     },
+    fanout::Fanout,
     iter::Run,
     limits::Limits,
     message::{
@@ -19,11 +20,14 @@ use super::{
         Stamp, //
     },
     store::{
+        Place,
         Placement,
-        Store, //
+        Store,
+        StoreIndex, //
     },
     stream::Segments, //
 };
+use kernel::prelude::*;
 
 /// The number of bytes of expired messages after which [`Queue::expire`] stops. It bounds the
 /// critical section.
@@ -31,19 +35,21 @@ const EXPIRED_AT_ONCE: u64 = 1 << 20;
 
 /// A bounded FIFO queue of messages.
 pub(crate) struct Queue {
-    limits: Limits,
+    pub(super) limits: Limits,
     /// The messages, oldest first, in order of sequence number and of time.
-    store: Store,
-    counted: RawCounters,
+    pub(super) store: Store,
+    pub(super) counted: RawCounters,
     /// The time of the newest message that was accepted, in nanoseconds of `CLOCK_MONOTONIC`.
     newest_time: u64,
+    /// In a broadcast pipe, which messages its subscriptions have yet to read.
+    pub(super) fanout: Option<KBox<Fanout>>,
     /// Slots in use by partly read messages, which have left the queue.
     reserved: u32,
     /// Whether the fast path is closed for new messages.
     fast_path_closed: bool,
-    /// The number of messages that may be queued: `limits.max_msgs()` less `reserved`. Cached by
-    /// [`Queue::update_cached`].
-    capacity: u64,
+    /// The number of messages that may be stored: `limits.max_msgs()` less `reserved`, and those
+    /// that a broadcast pipe retains. Cached by [`Queue::update_cached`].
+    pub(super) capacity: u64,
     /// The longest message that the fast path accepts, in bytes: zero if it is closed. Cached by
     /// [`Queue::update_cached`].
     fast_max_len: u32,
@@ -57,6 +63,7 @@ impl Queue {
             store: Store::new(),
             counted: RawCounters::new(),
             newest_time: 0,
+            fanout: None,
             reserved: 0,
             fast_path_closed: false,
             capacity: limits.max_msgs() as u64,
@@ -65,8 +72,10 @@ impl Queue {
     }
 
     /// Updates `capacity` and `fast_max_len` from the fields that they are computed from.
-    fn update_cached(&mut self) {
-        self.capacity = self.limits.max_msgs().saturating_sub(self.reserved).into();
+    pub(super) fn update_cached(&mut self) {
+        let retained = self.fanout().map_or(0, |fanout| fanout.retained().msgs);
+        let slots = u64::from(self.limits.max_msgs().saturating_sub(self.reserved));
+        self.capacity = slots.wrapping_add(retained);
         self.fast_max_len = if self.fast_path_closed {
             0
         } else {
@@ -83,6 +92,43 @@ impl Queue {
     pub(crate) fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
         self.update_cached();
+    }
+
+    /// Makes the queue, which must be empty, that of a broadcast pipe with the given limits, or
+    /// changes them. The store must have an index. Returns the old state, to be freed after the
+    /// lock is released.
+    pub(crate) fn set_fanout(&mut self, mut fanout: KBox<Fanout>) -> Option<KBox<Fanout>> {
+        if let Some(old) = &self.fanout {
+            fanout.continue_from(old);
+        }
+        let old = self.fanout.replace(fanout);
+        self.update_cached();
+        old
+    }
+
+    /// Sets whether the history of a broadcast pipe makes room for new messages.
+    pub(crate) fn set_sheds_history(&mut self, sheds: bool) {
+        if let Some(fanout) = &mut self.fanout {
+            fanout.set_sheds_history(sheds);
+        }
+    }
+
+    /// Gives the store another index, or none, and returns the one it had, to be freed after the
+    /// lock is released.
+    pub(crate) fn replace_index(&mut self, index: Option<StoreIndex>) -> Option<StoreIndex> {
+        self.store.replace_index(index)
+    }
+
+    /// Returns which messages the subscriptions of a broadcast pipe have yet to read.
+    #[inline]
+    pub(crate) fn fanout(&self) -> Option<&Fanout> {
+        self.fanout.as_deref()
+    }
+
+    /// Returns the same for modification.
+    #[inline]
+    pub(super) fn fanout_mut(&mut self) -> Option<&mut Fanout> {
+        self.fanout.as_deref_mut()
     }
 
     /// Sets the number of slots in use by partly read messages, which have left the queue.
@@ -112,10 +158,15 @@ impl Queue {
         &mut self.store
     }
 
-    /// Returns how many messages and bytes of payload are queued.
+    /// Returns how many messages and bytes of payload are queued. A broadcast pipe may store more
+    /// than these, for subscriptions still to come.
     #[inline]
     pub(crate) fn depth(&self) -> Tally {
-        self.store.depth()
+        let stored = self.store.depth();
+        match &self.fanout {
+            Some(fanout) => stored.without(fanout.retained()),
+            None => stored,
+        }
     }
 
     /// Returns the sequence number of the newest message that was queued. Numbers start at one.
@@ -123,26 +174,35 @@ impl Queue {
         self.counted.queued_msgs()
     }
 
-    /// Returns the sequence number of the oldest message, or of the next one if the queue is empty.
-    /// It is not stored: messages leave in order, so the queued ones have consecutive numbers.
+    /// Returns the sequence number of the oldest queued message, or of the next one if the queue is
+    /// empty. It is not kept: messages leave in order, so the queued ones have consecutive numbers.
     pub(crate) fn first_seq(&self) -> u64 {
-        self.last_seq()
-            .wrapping_sub(self.depth().msgs)
-            .wrapping_add(1)
+        self.next_seq().wrapping_sub(self.depth().msgs)
+    }
+
+    /// Returns the record of the oldest queued message.
+    pub(crate) fn head(&self) -> Option<Record> {
+        let ahead = self.fanout().map_or(0, |fanout| fanout.retained().msgs);
+        self.store.record_at(Place::nth(ahead))
     }
 
     /// Returns whether no slot is free.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.depth().msgs >= self.capacity
+        self.store.depth().msgs >= self.capacity
     }
 
     /// Returns whether no message is queued.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.depth().msgs == 0
+        match (self.store.depth().msgs, &self.fanout) {
+            (0, _) => true,
+            (_, None) => false,
+            (stored, Some(fanout)) => fanout.retained().msgs == stored,
+        }
     }
 
-    /// Returns the record of the oldest message.
+    /// Returns the record of the oldest stored message.
     pub(crate) fn front(&self) -> Option<Record> {
         self.store.front()
     }
@@ -176,7 +236,11 @@ impl Queue {
             return false;
         }
         self.newest_time = time;
-        self.counted.count_enqueued(len, self.store.depth());
+        if self.fanout.is_some() {
+            self.publish_one(len, false);
+        } else {
+            self.counted.count_enqueued(len, self.store.depth());
+        }
         true
     }
 
@@ -208,7 +272,7 @@ impl Queue {
             len: 0,
             sender,
         };
-        let room = self.capacity.saturating_sub(self.depth().msgs) as usize;
+        let room = self.capacity.saturating_sub(self.store.depth().msgs) as usize;
         self.store.stage(&record, room, messages)
     }
 
@@ -219,8 +283,12 @@ impl Queue {
     pub(crate) fn commit(&mut self, run: Run, time: u64) {
         self.store.commit(run);
         self.newest_time = time;
-        self.counted
-            .count_enqueued_all(run.tally, self.store.depth());
+        if self.fanout.is_some() {
+            self.publish(run.tally);
+        } else {
+            self.counted
+                .count_enqueued_all(run.tally, self.store.depth());
+        }
     }
 
     /// Slow path: accepts a message of `len` bytes, whose payload `copy` writes piece by piece.
@@ -250,11 +318,15 @@ impl Queue {
         if !self.store.push(&record, fresh, copy) {
             return false;
         }
+        self.newest_time = stamp.monotonic;
+        if self.fanout.is_some() {
+            self.publish_one(len as usize, over_oldest);
+            return true;
+        }
         if let Some(oldest) = oldest {
             self.store.pop(oldest.len);
             self.counted.count_one_dropped(oldest.len as usize);
         }
-        self.newest_time = stamp.monotonic;
         self.counted
             .count_enqueued(len as usize, self.store.depth());
         true
@@ -264,6 +336,9 @@ impl Queue {
     /// sequence number.
     pub(crate) fn discard(&mut self, len: u32) {
         self.counted.count_discarded(len as usize);
+        if let Some(fanout) = &mut self.fanout {
+            fanout.discard();
+        }
     }
 
     /// Fast path: delivers the oldest message if its record and its payload are each in one piece.
@@ -327,8 +402,12 @@ impl Queue {
             if record.stamp.monotonic > cutoff {
                 break;
             }
-            self.store.pop(record.len);
-            self.counted.count_expired(record.len as usize);
+            if self.fanout.is_some() {
+                self.expire_published();
+            } else {
+                self.store.pop(record.len);
+                self.counted.count_expired(record.len as usize);
+            }
             expired += 1;
             bytes += u64::from(record.len);
         }
@@ -337,7 +416,18 @@ impl Queue {
 
     /// Drops all messages. Returns their memory, to be freed after the lock is released.
     pub(crate) fn clear(&mut self) -> Segments {
-        self.counted.count_dropped(self.depth());
-        self.store.clear()
+        let next = self.next_seq();
+        let dropped = match &mut self.fanout {
+            Some(fanout) => {
+                let unread = fanout.unread();
+                fanout.clear(next);
+                unread
+            }
+            None => self.store.depth(),
+        };
+        self.counted.count_dropped(dropped);
+        let gone = self.store.clear();
+        self.update_cached();
+        gone
     }
 }

@@ -16,6 +16,7 @@ mod tests {
         },
         log::{
             counters::Tally,
+            cursor::CursorMemory,
             limits::Limits,
             message::{
                 Record,
@@ -23,7 +24,10 @@ mod tests {
                 Stamp, //
             },
             queue::Queue,
-            store::Placement,
+            store::{
+                Place,
+                Placement, //
+            },
             stream::Segments, //
         }, //
     };
@@ -102,7 +106,7 @@ mod tests {
                 return Some((seq, len));
             }
         }
-        let (record, pieces) = queue.store().front_message()?;
+        let (record, pieces) = queue.store().message_at(Place::Front)?;
         let mut at = 0;
         for piece in pieces {
             for byte in piece {
@@ -544,7 +548,7 @@ mod tests {
             }
             assert_eq!(pop(&mut queue), Some((1, 5000)));
 
-            queue.store_mut().cursor_begin();
+            queue.store_mut().cursor_begin(CursorMemory::new()?);
             assert_eq!(queue.store().cursor_left(), 5);
             assert_eq!(cursor(&mut queue, 2, 7), Some(100));
             // Stop in the middle of the payload.

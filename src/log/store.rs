@@ -12,12 +12,14 @@
 
 use super::{
     counters::Tally,
+    cursor::Cursor,
     iter::{
         ContiguousMessages,
         Run,
         Walk, //
     },
     message::{
+        padded,
         Record,
         Sender,
         Stamp,
@@ -26,9 +28,12 @@ use super::{
     stream::{
         Pieces,
         Segments,
-        Stream, //
+        Stream,
+        StreamIndex, //
     }, //
 };
+use kernel::prelude::*;
+
 use crate::kernel_ext::mm::{
     pieces::{
         prefix,
@@ -54,12 +59,12 @@ kernel::static_assert!(SEGMENT_SIZE % Record::SIZE == 0);
 ///   a multiple of [`ALIGN`].
 /// - `spare` has not held fewer than `spare_low` segments since the last [`Store::trim`].
 pub(crate) struct Store {
-    records: Stream,
-    payloads: Stream,
+    pub(super) records: Stream,
+    pub(super) payloads: Stream,
     depth: Tally,
-    spare: Segments,
+    pub(super) spare: Segments,
     spare_low: usize,
-    cursor: Option<Cursor>,
+    pub(super) cursor: Option<Cursor>,
 }
 
 /// Where [`Store::try_push_contiguous`] writes a payload.
@@ -71,12 +76,56 @@ pub(crate) enum Placement {
     Spare,
 }
 
-/// The position of a walk over the messages that were stored when it began.
-struct Cursor {
-    /// Bytes of the current payload that are still to be copied.
-    payload: usize,
-    /// Records that are still to be copied.
-    records: u32,
+/// Indexes of both streams, by which a message is found that is not the oldest one.
+pub(crate) struct StoreIndex {
+    records: KBox<StreamIndex>,
+    payloads: KBox<StreamIndex>,
+}
+
+impl StoreIndex {
+    /// Allocates indexes for a store of at most `msgs` messages, each of at most `msg_size` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    pub(crate) fn new(msgs: usize, msg_size: u32) -> Result<Self> {
+        // A message may be added before another one is removed, and the first and the last segment
+        // of a stream are partly used. An emptied stream may keep its last segment, too.
+        let pages = |len: usize| {
+            let bytes = msgs.saturating_add(1).saturating_mul(len);
+            bytes.div_ceil(SEGMENT_SIZE).saturating_add(3)
+        };
+        Ok(Self {
+            records: StreamIndex::new(pages(Record::SIZE))?,
+            payloads: StreamIndex::new(pages(padded(msg_size)))?,
+        })
+    }
+}
+
+/// Where a message is in a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It is the oldest one.
+    Front,
+    /// `ahead` messages are older, and its payload starts at the offset `payload` of the stream of
+    /// payloads. Only a store with an index finds it.
+    Behind {
+        /// The number of messages that are older.
+        ahead: u64,
+        /// The offset of its payload.
+        payload: u64,
+    },
+}
+
+impl Place {
+    /// Returns the place of the message behind the `ahead` oldest ones, to look at its record only.
+    #[inline]
+    pub(crate) fn nth(ahead: u64) -> Self {
+        match ahead {
+            0 => Self::Front,
+            ahead => Self::Behind { ahead, payload: 0 },
+        }
+    }
 }
 
 impl Store {
@@ -246,16 +295,25 @@ impl Store {
         self.depth.merge(run.tally);
     }
 
-    /// Returns an iterator over the oldest messages, which ends at the first whose record or
-    /// payload is not all in the first segment of its stream.
+    /// Returns an iterator over the messages from that at `place` on. It ends at the first whose
+    /// record or payload is not all in the same segment of its stream as that of the one at
+    /// `place`.
     #[inline(always)]
-    pub(crate) fn contiguous_messages(&self) -> ContiguousMessages<'_> {
-        let (Some(records), Some(payloads)) = (self.records.first(), self.payloads.first()) else {
+    pub(crate) fn contiguous_messages(&self, place: Place) -> ContiguousMessages<'_> {
+        let (records, payloads, ahead) = match place {
+            Place::Front => (self.records.first(), self.payloads.first(), 0),
+            Place::Behind { ahead, payload } => (
+                self.records.rest_at(self.record_offset(ahead)),
+                self.payloads.rest_at(payload),
+                ahead,
+            ),
+        };
+        let (Some(records), Some(payloads)) = (records, payloads) else {
             return ContiguousMessages::new(&[], &[]);
         };
         // CAST: All these records are in memory, so their size fits.
-        let all = (self.depth.msgs as usize).wrapping_mul(Record::SIZE);
-        ContiguousMessages::new(prefix(records, all), payloads)
+        let left = self.depth.msgs.saturating_sub(ahead) as usize;
+        ContiguousMessages::new(prefix(records, left.wrapping_mul(Record::SIZE)), payloads)
     }
 
     /// Removes the messages of `run`. [`Store::contiguous_messages`] or
@@ -322,19 +380,115 @@ impl Store {
         Some(Record::decode(bytes.first_chunk()?))
     }
 
-    /// Returns the record of the oldest message, and its payload in pieces.
+    /// Returns the record of the message at `place`.
     #[inline]
-    pub(crate) fn front_message(&self) -> Option<(Record, Pieces<'_>)> {
-        let record = self.front()?;
-        Some((record, self.payloads.read(record.len as usize)))
+    pub(crate) fn record_at(&self, place: Place) -> Option<Record> {
+        let Place::Behind { ahead, .. } = place else {
+            return self.front();
+        };
+        if ahead >= self.depth.msgs {
+            return None;
+        }
+        Some(Record::decode(self.packed_at(ahead)?))
     }
 
-    /// Returns a walk over all messages, oldest first.
+    /// Returns the packed record of the message behind the `ahead` oldest ones, which must be
+    /// stored.
+    #[inline(always)]
+    fn packed_at(&self, ahead: u64) -> Option<&[u8; Record::SIZE]> {
+        let bytes = ahead.wrapping_mul(Record::SIZE as u64);
+        self.records.rest_behind(bytes)?.first_chunk()
+    }
+
+    /// Returns the offset of the record behind the `ahead` oldest ones.
     #[inline]
-    pub(crate) fn walk(&self) -> Walk<'_> {
+    fn record_offset(&self, ahead: u64) -> u64 {
+        let bytes = ahead.wrapping_mul(Record::SIZE as u64);
+        self.records.start().wrapping_add(bytes)
+    }
+
+    /// Returns the record of the message at `place`, and its payload in pieces.
+    #[inline]
+    pub(crate) fn message_at(&self, place: Place) -> Option<(Record, Pieces<'_>)> {
+        let record = self.record_at(place)?;
+        let len = record.len as usize;
+        let payload = match place {
+            Place::Front => self.payloads.read(len),
+            Place::Behind { payload, .. } => self.payloads.read_at(payload, len),
+        };
+        Some((record, payload))
+    }
+
+    /// Returns the payload of the message behind the `ahead` oldest ones, if it is in one piece. It
+    /// starts at the offset `payload` if `ahead` is not zero.
+    #[inline(always)]
+    pub(crate) fn contiguous_behind(&self, ahead: u64, payload: u64) -> Option<&[u8]> {
+        if ahead >= self.depth.msgs {
+            return None;
+        }
+        let len = Record::decode_len(self.packed_at(ahead)?) as usize;
+        if ahead == 0 {
+            return self.payloads.front_contiguous(len);
+        }
+        self.payloads.rest_at(payload)?.get(..len)
+    }
+
+    /// Returns a walk over the messages from that at `place` to the newest.
+    #[inline]
+    pub(crate) fn walk_at(&self, place: Place) -> Walk<'_> {
         // CAST: All these records are in memory, so their size fits.
-        let records = self.records.read(self.depth.msgs as usize * Record::SIZE);
-        Walk::new(records, self.payloads.read(0))
+        let size = |msgs: u64| msgs as usize * Record::SIZE;
+        match place {
+            Place::Front => Walk::new(
+                self.records.read(size(self.depth.msgs)),
+                self.payloads.read(0),
+            ),
+            Place::Behind { ahead, payload } => {
+                let left = size(self.depth.msgs.saturating_sub(ahead));
+                Walk::new(
+                    self.records.read_at(self.record_offset(ahead), left),
+                    self.payloads.read_at(payload, 0),
+                )
+            }
+        }
+    }
+
+    /// Returns the offset of the payload of the oldest message. Offsets have a meaning only in a
+    /// store with an index, and count the padding.
+    #[inline]
+    pub(crate) fn first_payload(&self) -> u64 {
+        self.payloads.start()
+    }
+
+    /// Returns the offset of the payload of the next message.
+    pub(crate) fn next_payload(&self) -> u64 {
+        self.payloads.end()
+    }
+
+    /// Gives the store another index, or none, and returns the one it had, to be freed after the
+    /// lock is released. The new one covers nothing before [`Store::index_more`].
+    pub(crate) fn replace_index(&mut self, index: Option<StoreIndex>) -> Option<StoreIndex> {
+        let (records, payloads) = match index {
+            Some(StoreIndex { records, payloads }) => (Some(records), Some(payloads)),
+            None => (None, None),
+        };
+        let records = self.records.replace_index(records);
+        let payloads = self.payloads.replace_index(payloads);
+        Some(StoreIndex {
+            records: records?,
+            payloads: payloads?,
+        })
+    }
+
+    /// Returns whether the store has an index.
+    pub(crate) fn is_indexed(&self) -> bool {
+        self.records.is_indexed()
+    }
+
+    /// Extends the index by at most `limit` segments of each stream. Returns whether it covers all.
+    pub(crate) fn index_more(&mut self, limit: usize) -> bool {
+        let records = self.records.index_more(limit);
+        self.payloads.index_more(limit) && records
     }
 
     /// Returns the number of bytes that all payloads take, including padding.
@@ -431,71 +585,5 @@ impl Store {
         // INVARIANT: The period that `spare_low` covers starts here.
         self.spare_low = self.spare.len();
         surplus
-    }
-
-    /// Starts a cursor over all messages that are stored now. There must be no other one.
-    pub(crate) fn cursor_begin(&mut self) {
-        self.records.cursor_begin();
-        self.payloads.cursor_begin();
-        self.cursor = Some(Cursor {
-            payload: 0,
-            // CAST: The number of messages is at most `max_msgs`, a `u32`.
-            records: self.depth.msgs as u32,
-        });
-    }
-
-    /// Returns the number of messages that [`Store::cursor_next`] has yet to return.
-    pub(crate) fn cursor_left(&self) -> u32 {
-        self.cursor.as_ref().map_or(0, |cursor| cursor.records)
-    }
-
-    /// Moves the cursor to the next message and returns its record. Returns [`None`] if there is
-    /// none, or if the current payload was not copied to its end. The former leaves no message in
-    /// [`Store::cursor_left`].
-    pub(crate) fn cursor_next(&mut self) -> Option<Record> {
-        let cursor = self.cursor.as_mut()?;
-        if cursor.payload > 0 || cursor.records == 0 {
-            return None;
-        }
-        let mut bytes = [0; Record::SIZE];
-        if !self.records.cursor_read(&mut bytes, &mut self.spare) {
-            return None;
-        }
-        let record = Record::decode(&bytes);
-        cursor.payload = record.len as usize;
-        cursor.records -= 1;
-        Some(record)
-    }
-
-    /// Returns the number of bytes of the cursor's current payload that are still to be copied.
-    pub(crate) fn cursor_payload_left(&self) -> usize {
-        self.cursor.as_ref().map_or(0, |cursor| cursor.payload)
-    }
-
-    /// Copies the next bytes of the cursor's current payload to `out`, as many as fit. Returns the
-    /// number of bytes copied, or [`None`] if the payloads end before the messages do, which is a
-    /// bug.
-    pub(crate) fn cursor_payload(&mut self, out: &mut [u8]) -> Option<usize> {
-        let Some(cursor) = &mut self.cursor else {
-            return Some(0);
-        };
-        let out = prefix_mut(out, cursor.payload);
-        if !self.payloads.cursor_read(out, &mut self.spare) {
-            return None;
-        }
-        cursor.payload -= out.len();
-        if cursor.payload == 0 {
-            self.payloads.cursor_align(ALIGN);
-        }
-        Some(out.len())
-    }
-
-    /// Ends the cursor. Returns the segments that were kept for it, to be freed after the lock is
-    /// released.
-    pub(crate) fn cursor_end(&mut self) -> Segments {
-        self.cursor = None;
-        let mut kept = self.records.cursor_end();
-        kept.append(&mut self.payloads.cursor_end());
-        kept
     }
 }

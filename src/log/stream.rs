@@ -5,10 +5,16 @@
 //! Pure data: no function here sleeps, allocates or frees. The caller provides segments, and gets
 //! back those that are no longer in use.
 
+use kernel::prelude::*;
+
 use crate::kernel_ext::mm::{
     chain::{
         Chain,
         Iter, //
+    },
+    indexed::{
+        Index,
+        IndexedChain, //
     },
     segment::{
         Segment,
@@ -18,6 +24,9 @@ use crate::kernel_ext::mm::{
 
 /// A chain of segments.
 pub(crate) type Segments = Chain<Segment>;
+
+/// Memory for the index of a stream, by which bytes are found at their offsets.
+pub(crate) type StreamIndex = Index<Segment>;
 
 /// [`SEGMENT_SIZE`] in the type of the offsets in a [`Stream`].
 const SIZE: u32 = SEGMENT_SIZE as u32;
@@ -31,23 +40,36 @@ const SIZE: u32 = SEGMENT_SIZE as u32;
 ///   next segment.
 /// - Without segments, both are zero.
 pub(crate) struct Stream {
-    segments: Segments,
+    segments: IndexedChain<Segment>,
     head: u32,
     tail: u32,
-    cursor: Option<Cursor>,
+    cursor: Option<KBox<Cursor>>,
 }
 
 /// A read position that walks over the bytes that were in a stream when it was created. Later
 /// writes and removals do not affect what it reads.
-struct Cursor {
+pub(crate) struct Cursor {
     /// Segments that left the stream before the cursor passed them. The cursor is in the marked
     /// segment of this chain. If the chain is empty, it is in the marked segment of the stream.
-    kept: Segments,
+    pub(super) kept: Segments,
     /// The offset of the cursor in that segment. [`SEGMENT_SIZE`] means the start of the next one.
     at: usize,
 }
 
 impl Cursor {
+    /// Allocates a cursor for [`Stream::cursor_begin`].
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    pub(crate) fn new() -> Result<KBox<Self>> {
+        let cursor = Self {
+            kept: Segments::new(),
+            at: 0,
+        };
+        Ok(KBox::new(cursor, GFP_KERNEL_ACCOUNT)?)
+    }
+
     /// Keeps a segment that left the stream.
     fn keep(&mut self, segment: Segment) {
         let first = self.kept.is_empty();
@@ -76,11 +98,27 @@ fn aligned(at: u32, align: usize) -> u32 {
     at.wrapping_add(align.wrapping_sub(1)) & align.wrapping_neg()
 }
 
+/// Returns the offset of the byte at `at` of the segment with this number.
+#[inline]
+fn offset(number: u64, at: u32) -> u64 {
+    number
+        .wrapping_mul(SEGMENT_SIZE as u64)
+        .wrapping_add(at.into())
+}
+
+/// Returns the number of the segment that has the byte at offset `at`, and the place of the byte in
+/// that segment.
+#[inline]
+fn split(at: u64) -> (u64, usize) {
+    let size = SEGMENT_SIZE as u64;
+    (at / size, (at % size) as usize)
+}
+
 impl Stream {
     /// Creates an empty stream.
     pub(crate) const fn new() -> Self {
         Self {
-            segments: Segments::new(),
+            segments: IndexedChain::new(),
             head: 0,
             tail: 0,
             cursor: None,
@@ -242,6 +280,75 @@ impl Stream {
         }
     }
 
+    /// Gives the stream another index, or none, and returns the one it had, to be freed after the
+    /// lock is released. The new one covers no segment before [`Stream::index_more`].
+    pub(crate) fn replace_index(
+        &mut self,
+        index: Option<KBox<StreamIndex>>,
+    ) -> Option<KBox<StreamIndex>> {
+        self.segments.replace_index(index)
+    }
+
+    /// Returns whether the stream has an index.
+    pub(crate) fn is_indexed(&self) -> bool {
+        self.segments.is_indexed()
+    }
+
+    /// Extends the index by at most `limit` segments. Returns whether it covers all of them.
+    pub(crate) fn index_more(&mut self, limit: usize) -> bool {
+        self.segments.index_more(limit)
+    }
+
+    /// Returns the offset of the first byte in the stream. Offsets count all bytes that were ever
+    /// written, except that an emptied stream may use the offsets of its last segment again.
+    #[inline]
+    pub(crate) fn start(&self) -> u64 {
+        offset(self.segments.first_number(), self.head)
+    }
+
+    /// Returns the offset of the next byte to be written.
+    pub(crate) fn end(&self) -> u64 {
+        let behind = self.segments.len().saturating_sub(1) as u64;
+        offset(self.segments.first_number().wrapping_add(behind), self.tail)
+    }
+
+    /// Returns the rest of the segment that has the byte at offset `at`, from that byte on, if the
+    /// stream has an index that covers it. Unwritten bytes follow those of the stream in the last
+    /// segment.
+    #[inline]
+    pub(crate) fn rest_at(&self, at: u64) -> Option<&[u8]> {
+        let (number, byte) = split(at);
+        self.segments.get(number)?.get(byte..)
+    }
+
+    /// Returns the rest of the segment that has the byte behind the first `behind` ones, from that
+    /// byte on, if the stream has an index that covers it.
+    #[inline(always)]
+    pub(crate) fn rest_behind(&self, behind: u64) -> Option<&[u8]> {
+        let (ahead, byte) = split(behind.wrapping_add(self.head.into()));
+        self.segments.nth(ahead)?.get(byte..)
+    }
+
+    /// Returns the `len` bytes at offset `at` in pieces. There are none if the stream has no index
+    /// that covers them.
+    #[inline]
+    pub(crate) fn read_at(&self, at: u64, len: usize) -> Pieces<'_> {
+        let (number, _) = split(at);
+        let segments = self.segments.iter_behind(number);
+        match self.rest_at(at) {
+            Some(current) => Pieces {
+                current,
+                segments,
+                left: len,
+            },
+            None => Pieces {
+                current: &[],
+                segments,
+                left: 0,
+            },
+        }
+    }
+
     /// Returns the number of bytes in the stream, including padding.
     pub(crate) fn len(&self) -> usize {
         let end = self.segments.len().saturating_sub(1) * SEGMENT_SIZE + self.tail as usize;
@@ -333,13 +440,12 @@ impl Stream {
         segments
     }
 
-    /// Starts a cursor over all bytes in the stream. There must be no other one.
-    pub(crate) fn cursor_begin(&mut self) {
+    /// Starts `cursor`, which must be new, over all bytes in the stream. There must be no other
+    /// one.
+    pub(crate) fn cursor_begin(&mut self, mut cursor: KBox<Cursor>) {
         self.segments.mark_front();
-        self.cursor = Some(Cursor {
-            kept: Segments::new(),
-            at: self.head as usize,
-        });
+        cursor.at = self.head as usize;
+        self.cursor = Some(cursor);
     }
 
     /// Copies the next bytes of the cursor to `out`. Kept segments that it has passed move to
@@ -379,11 +485,10 @@ impl Stream {
         }
     }
 
-    /// Ends the cursor. Returns the segments that were kept for it.
-    pub(crate) fn cursor_end(&mut self) -> Segments {
-        self.cursor
-            .take()
-            .map_or(Segments::new(), |cursor| cursor.kept)
+    /// Ends the cursor. Returns it with the segments that were kept for it, to be freed after the
+    /// lock is released.
+    pub(crate) fn cursor_end(&mut self) -> Option<KBox<Cursor>> {
+        self.cursor.take()
     }
 
     /// Takes out the segments of an empty stream.

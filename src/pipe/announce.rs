@@ -8,6 +8,7 @@
 use kernel::sync::Arc;
 
 use super::{
+    flags::Flags,
     overflow::Overflow,
     Flag,
     Pipe,
@@ -21,8 +22,11 @@ impl Pipe {
     #[inline]
     pub(super) fn announce_messages(self: &Arc<Self>, state: StateGuard<'_, State>, added: u64) {
         let rarely = Flag::Expires | Flag::Untrimmed | Flag::Signalled | Flag::ReadersWait;
-        if state.flags.contains_any(rarely | Flag::Polled) {
-            if state.flags.contains_any(rarely) {
+        if state
+            .flags
+            .contains_any(rarely | Flag::SubscribersWait | Flag::Polled)
+        {
+            if state.flags.contains_any(rarely | Flag::SubscribersWait) {
                 self.announce_messages_to_all(state, added);
             } else {
                 self.announce_messages_to_pollers(state, added);
@@ -37,8 +41,8 @@ impl Pipe {
         self.arm_sweeper(&mut state);
         self.arm_trimmer(&mut state);
         let reader = self.readers.take_next(&mut state);
-        let signalled = state.flags.contains(Flag::Signalled);
-        if state.flags.contains(Flag::Polled) {
+        let flags = state.flags;
+        if flags.contains(Flag::Polled) {
             self.announce_messages_to_pollers(state, added);
         } else {
             drop(state);
@@ -46,7 +50,20 @@ impl Pipe {
         if let Some(reader) = reader {
             reader.wake_up();
         }
-        if signalled {
+        if flags.contains_any(Flag::SubscribersWait | Flag::Signalled) {
+            self.announce_messages_to_subscribers(flags);
+        }
+    }
+
+    /// Wakes all readers of files that read from a position of their own, and sends signals, as
+    /// `flags` says.
+    #[cold]
+    #[inline(never)]
+    fn announce_messages_to_subscribers(&self, flags: Flags) {
+        if flags.contains(Flag::SubscribersWait) {
+            self.subscribers.wake_waiting(&self.state);
+        }
+        if flags.contains(Flag::Signalled) {
             self.notifier.signal_readers();
         }
     }
@@ -105,6 +122,7 @@ impl Pipe {
     /// Announces that the pipe is destroyed to all waiters, pollers, and files that want signals.
     pub(super) fn announce_end(&self) {
         self.readers.wake_all(&self.state);
+        self.subscribers.wake_all(&self.state);
         self.writers.wake_all(&self.state);
         self.turns.notify_all();
         self.notifier.gone();

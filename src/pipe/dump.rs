@@ -23,6 +23,7 @@ use crate::{
         view::View, //
     },
     log::{
+        cursor::CursorMemory,
         message::padding,
         wire, //
     }, //
@@ -61,7 +62,9 @@ impl Pipe {
     ///
     /// - [`ENODEV`]: the pipe is destroyed.
     /// - [`ERESTARTSYS`]: a signal arrived while the call waited.
+    /// - [`ENOMEM`].
     pub(crate) fn dump(self: &Arc<Self>) -> Result<Dump<'_>> {
+        let memory = CursorMemory::new()?;
         let mut state = self.lock_unexpired();
         loop {
             state.alive()?;
@@ -77,10 +80,10 @@ impl Pipe {
             state = self.lock_unexpired();
         }
         state.flags |= Flag::Dumping;
-        state.queue.store_mut().cursor_begin();
+        state.queue.store_mut().cursor_begin(memory);
         Ok(Dump {
             pipe: self,
-            seq: state.queue.first_seq(),
+            seq: state.queue.stored_seq(),
             messages: state.queue.store().cursor_left(),
             padding: 0,
         })

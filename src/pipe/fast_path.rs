@@ -9,17 +9,21 @@
 
 use super::{
     Flag,
+    Handle,
     State, //
 };
 
 /// Open files that close the fast paths.
 #[derive(Default)]
 pub(super) struct FastPathBlockers {
-    /// Number of files that keep the rest of a message, to be read before what is queued. Each rest
-    /// occupies a slot of the queue.
+    /// Number of files that keep the rest of a message, to be read before what is queued.
     rests: u32,
+    /// Number of these rests that occupy a slot of the queue.
+    rests_with_slot: u32,
     /// Number of files whose writes are split into lines.
     line_writers: u32,
+    /// Number of files that read from a position of their own.
+    subscriptions: u32,
 }
 
 impl FastPathBlockers {
@@ -30,11 +34,27 @@ impl FastPathBlockers {
 }
 
 impl State {
-    /// Adds `by` to the number of open files that keep the rest of a message.
-    pub(super) fn count_rests(&mut self, by: i32) {
-        self.blockers.rests = self.blockers.rests.wrapping_add_signed(by);
-        self.flags.set(Flag::Rests, self.blockers.rests > 0);
-        self.queue.set_reserved_slots(self.blockers.rests);
+    /// Adds `by`, which is one or minus one, to the number of open files that keep the rest of a
+    /// message, as the file of `handle` begins or ceases to keep one. The rest occupies a slot
+    /// unless the file reads from a position of its own. Returns the number of slots: one or zero.
+    pub(super) fn count_rest(&mut self, handle: &Handle, by: i32) -> u64 {
+        let has_slot = handle.state(self).subscription.is_none();
+        let rests = &mut self.blockers.rests;
+        *rests = rests.wrapping_add_signed(by);
+        self.flags.set(Flag::Rests, *rests > 0);
+        if has_slot {
+            let slots = &mut self.blockers.rests_with_slot;
+            *slots = slots.wrapping_add_signed(by);
+            self.queue.set_reserved_slots(*slots);
+        }
+        has_slot.into()
+    }
+
+    /// Adds `by` to the number of open files that read from a position of their own.
+    pub(super) fn count_subscriptions(&mut self, by: i32) {
+        self.blockers.subscriptions = self.blockers.subscriptions.wrapping_add_signed(by);
+        let subscribed = self.blockers.subscriptions > 0;
+        self.flags.set(Flag::Subscribed, subscribed);
     }
 
     /// Adds `by` to the number of open files whose writes are split into lines.

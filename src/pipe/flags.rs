@@ -36,8 +36,13 @@ impl_flags!(
         Rests = 1 << 8,
         /// A dump is in progress: segments that leave the queue are kept for it.
         Dumping = 1 << 9,
-        /// Messages were lost to overflow, and no message was delivered since.
+        /// Messages were lost to overflow, and no message was delivered since. In a broadcast
+        /// pipe, messages were lost, whenever.
         Lost = 1 << 10,
+        /// An open file reads from a position of its own.
+        Subscribed = 1 << 11,
+        /// Readers of such files may wait for a message, and the next message wakes all of them.
+        SubscribersWait = 1 << 12,
     }
 );
 

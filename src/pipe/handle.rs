@@ -11,6 +11,7 @@ use kernel::{
 };
 
 use super::{
+    kind::Kind,
     mode::Modes,
     pages::Pages,
     partial_line::PartialLine,
@@ -22,7 +23,15 @@ use super::{
 
 use crate::{
     kernel_ext::cred::Opener,
-    log::counters::Tally, //
+    log::{
+        counters::Tally,
+        subscription::{
+            self,
+            Search,
+            Start,
+            Subscription, //
+        }, //
+    }, //
 };
 
 /// One open file of a pipe. The lock of the pipe protects the part that changes: a call holds it
@@ -52,6 +61,8 @@ pub(super) struct HandleState {
     /// A write of lines is in progress. The next one waits for its end, and begins with the partial
     /// line that it leaves.
     pub(super) writing_lines: bool,
+    /// Position from which the file reads, if it has one of its own.
+    pub(super) subscription: Option<KBox<Subscription>>,
     /// Allocated at first use: most files never need it.
     pub(super) extra: Option<KBox<Extra>>,
 }
@@ -95,6 +106,9 @@ pub(crate) struct FileSnapshot {
     pub(crate) rest: usize,
     /// Length in bytes of the partial line that the file keeps.
     pub(crate) line: usize,
+    /// Position from which the file reads, if it has one of its own, and the number of messages
+    /// that it has yet to read.
+    pub(crate) subscription: Option<(Subscription, u64)>,
 }
 
 impl HandleState {
@@ -139,6 +153,10 @@ impl Pipe {
         opener: Opener,
         exclusivity: Exclusivity,
     ) -> Result<Handle> {
+        let mut subscription = None;
+        if access.read && self.kind() != Kind::Queue {
+            subscription = Some(KBox::new(Subscription::default(), GFP_KERNEL_ACCOUNT)?);
+        }
         // The default modes may change before the lock is taken. The pipe then gets pages that it
         // does not need, or lacks pages, and its calls take the slow paths.
         let mut pages = Pages::of_file(access, self.default_modes())?;
@@ -149,19 +167,25 @@ impl Pipe {
             },
             modes: Modes::NONE,
             writing_lines: false,
+            subscription: None,
             extra: None,
         };
+        let mut search = Search::new(Start::Open);
         let handle = Handle {
             access,
             opener,
             state: LockedBy::new(&self.state, file),
         };
-        let mut state = self.state.lock();
+        let mut state = match subscription {
+            Some(_) => self.lock_at(&mut search),
+            None => self.state.lock(),
+        };
         state.alive()?;
         if exclusivity == Exclusivity::Enforced && state.open_counts.excludes(access) {
             return Err(EBUSY);
         }
         state.open_counts.count(access, 1);
+        state.subscribe(&handle, subscription::Kind::Own, &search, &mut subscription);
         let modes = state.default_modes;
         state.keep_pages(&mut pages);
         state.change_modes(&handle, modes);
@@ -177,18 +201,27 @@ impl Pipe {
         let file = handle.state(&mut state);
         let extra = file.extra.take();
         let has_rest = extra.as_ref().is_some_and(|extra| extra.rest.len() > 0);
+        let mut freed = 0;
         if has_rest {
-            state.count_rests(-1);
+            freed = state.count_rest(handle, -1);
         }
         state.change_modes(handle, Modes::NONE);
-        this.announce_room(state, has_rest.into());
+        let mut memory = None;
+        state.unsubscribe(handle, &mut memory);
+        if memory.is_some() {
+            this.settle(state);
+        } else {
+            this.announce_room(state, freed);
+        }
+        drop(memory);
         if let Some(extra) = extra {
             this.send_at_close(handle, &extra.line);
         }
 
         let mut state = this.state.lock();
         state.open_counts.count(handle.access, -1);
-        let spare = state.open_counts.is_empty().then(|| state.take_spare());
+        let is_last = state.open_counts.is_empty();
+        let spare = is_last.then(|| (state.take_spare(), state.take_unused_index()));
         drop(state);
         drop(spare);
     }
@@ -204,8 +237,8 @@ impl Pipe {
         Ok(handle.state(&mut state).modes)
     }
 
-    /// Changes the mode of an open file, from the next call on. Calls `switch` with the lock held,
-    /// which serializes concurrent changes.
+    /// Changes the mode of an open file, from the next call on. Calls `switch` with the new state
+    /// of the file and the lock held, which serializes concurrent changes.
     ///
     /// # Errors
     ///
@@ -213,7 +246,12 @@ impl Pipe {
     /// - [`ENODEV`]: the pipe is destroyed.
     /// - [`EBUSY`]: the file keeps the rest of a message or a partial line, or a write of lines is
     ///   in progress.
-    pub(crate) fn set_modes(&self, handle: &Handle, modes: Modes, switch: impl FnOnce()) -> Result {
+    pub(crate) fn set_modes(
+        &self,
+        handle: &Handle,
+        modes: Modes,
+        switch: impl FnOnce(FileSnapshot),
+    ) -> Result {
         // Declared before the guard: surplus pages are freed without the lock.
         let mut pages = Pages::of_file(handle.access, modes)?;
         let mut state = self.state.lock();
@@ -224,7 +262,7 @@ impl Pipe {
         }
         state.keep_pages(&mut pages);
         state.change_modes(handle, modes);
-        switch();
+        switch(state.show(handle));
         Ok(())
     }
 
@@ -240,18 +278,26 @@ impl Pipe {
 
     /// Returns the state of an open file that `fdinfo` shows.
     pub(crate) fn show(&self, handle: &Handle) -> FileSnapshot {
-        let mut state = self.state.lock();
-        let file = handle.state(&mut state);
+        self.state.lock().show(handle)
+    }
+}
+
+impl State {
+    /// Returns the state of an open file that `fdinfo` shows.
+    pub(super) fn show(&mut self, handle: &Handle) -> FileSnapshot {
+        let subscription = self.subscription(handle);
+        let lag = |subscription| (subscription, self.queue.lag(&subscription));
+        let subscription = subscription.map(lag);
+        let file = handle.state(self);
         FileSnapshot {
+            subscription,
             stats: file.stats,
             modes: file.modes,
             rest: file.rest_len(),
             line: file.line_len(),
         }
     }
-}
 
-impl State {
     /// Changes the mode of an open file, and closes or opens the fast path of writes accordingly.
     fn change_modes(&mut self, handle: &Handle, modes: Modes) {
         let splits = |modes: Modes| handle.access.write && modes.contains(Modes::LINES);

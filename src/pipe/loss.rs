@@ -46,6 +46,12 @@ impl State {
         }
     }
 
+    /// Tells the queue whether its overflow policy lets the history make room.
+    pub(super) fn apply_overflow(&mut self) {
+        self.queue
+            .set_sheds_history(self.overflow == Overflow::DropOldest);
+    }
+
     /// Returns whether a write has to wait for a slot.
     pub(super) fn must_wait(&self) -> bool {
         self.admission() == Admission::Waits
@@ -53,10 +59,16 @@ impl State {
 
     /// Counts a message as lost. Returns whether pollers must be told, as it is the first one since
     /// a message was delivered.
+    ///
+    /// A file that reads from a position of its own counts its own losses, and may have none to
+    /// report yet.
     pub(super) fn lose(&mut self) -> bool {
-        let is_first = !self.flags.contains(Flag::Lost);
+        let mut is_first = self.flags.contains(Flag::Subscribed);
+        if self.queue.fanout().is_none() {
+            is_first |= !self.flags.contains(Flag::Lost);
+            self.lost = self.lost.wrapping_add(1);
+        }
         self.flags |= Flag::Lost;
-        self.lost = self.lost.wrapping_add(1);
         is_first && self.flags.contains(Flag::Polled)
     }
 
@@ -87,6 +99,7 @@ impl Pipe {
         state.alive()?;
         let waited = state.must_wait();
         state.overflow = overflow;
+        state.apply_overflow();
         let waits = state.must_wait();
         if waits {
             // Pollers that saw room may be registered.

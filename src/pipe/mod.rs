@@ -20,6 +20,7 @@ mod expiry;
 mod fast_path;
 mod flags;
 mod handle;
+pub(crate) mod kind;
 mod loss;
 pub(crate) mod mode;
 pub(crate) mod name;
@@ -36,7 +37,9 @@ mod send;
 mod send_lines;
 mod send_records;
 mod snapshot;
+mod spec;
 mod state;
+mod subscription;
 mod trim;
 mod waiters;
 
@@ -46,16 +49,19 @@ pub(crate) use self::{
     expiry::Expiry,
     handle::{
         Exclusivity,
+        FileSnapshot,
         Handle, //
     },
-    snapshot::Snapshot, //
+    snapshot::Snapshot,
+    spec::Spec,
+    subscription::Reads, //
 };
 use self::{
     flags::Flag,
     mode::Modes,
     node::Node,
-    overflow::Overflow,
     state::State,
+    subscription::LogMemory,
     waiters::Waiters, //
 };
 
@@ -89,7 +95,6 @@ use crate::{
     },
     log::{
         limits::Limits,
-        queue::Queue,
         wire, //
     }, //
 };
@@ -111,6 +116,8 @@ pub(crate) struct Pipe {
     #[pin]
     state: StateLock<State>,
     readers: Waiters,
+    /// Readers of files that read from a position of their own.
+    subscribers: Waiters,
     writers: Waiters,
     /// Tasks that wait for the end of a dump, or of a write of lines to the same file.
     #[pin]
@@ -144,22 +151,15 @@ impl Pipe {
     /// # Errors
     ///
     /// [`ENOMEM`].
-    pub(crate) fn new(
-        id: u32,
-        limits: Limits,
-        node: Node,
-        default_modes: Modes,
-        overflow: Overflow,
-    ) -> Result<Arc<Self>> {
+    pub(crate) fn new(id: u32, spec: &Spec) -> Result<Arc<Self>> {
+        let memory = LogMemory::of_kind(spec.kind, spec.limits)?;
         Arc::pin_init(
             pin_init!(Self {
                 id,
-                node,
-                state <- new_state_lock!(
-                    State::new(limits, default_modes, overflow),
-                    "Pipe::state"
-                ),
+                node: spec.node,
+                state <- new_state_lock!(State::new(spec, memory), "Pipe::state"),
                 readers: Waiters::new(&state, Flag::ReadersWait),
+                subscribers: Waiters::new(&state, Flag::SubscribersWait),
                 writers: Waiters::new(&state, Flag::WritersWait),
                 turns <- new_condvar!("Pipe::turns"),
                 notifier <- Notifier::new(c"Pipe::notifier", static_lock_class!()),
@@ -215,8 +215,13 @@ impl Pipe {
         state.alive()?;
         let freed = state.queue.depth().msgs;
         let gone = state.queue.clear();
+        // The messages are lost for files that read from a position of their own.
+        let tell = state.flags.contains(Flag::Subscribed) && state.flags.contains(Flag::Polled);
         self.announce_room(state, freed);
         drop(gone);
+        if tell {
+            self.notifier.lost();
+        }
         Ok(())
     }
 
@@ -236,19 +241,34 @@ impl Pipe {
     /// # Errors
     ///
     /// - [`EBUSY`]: the queue is not empty.
+    /// - [`EINVAL`]: the history of the pipe does not fit.
+    /// - [`ENOMEM`].
     /// - [`ENODEV`]: the pipe is destroyed.
     pub(crate) fn set_limits(self: &Arc<Self>, limits: Limits) -> Result {
-        let mut state = self.lock_unexpired();
-        state.alive()?;
-        if !state.queue.is_empty() {
-            return Err(EBUSY);
-        }
+        let (mut state, memory) = loop {
+            let memory = self.log_memory_for(limits)?;
+            let state = self.lock_unexpired();
+            state.alive()?;
+            if !state.queue.is_empty() {
+                return Err(EBUSY);
+            }
+            // A file may have begun to browse the queue in the meantime.
+            if memory.is_some() == state.queue.store().is_indexed() {
+                break (state, memory);
+            }
+        };
+        let history = state.take_history();
+        let old = memory.map(|memory| state.keep_log_memory(memory));
         // No message leaves to make room, but rests of messages may hold all slots.
         let was_full = state.queue.is_full();
         state.queue.set_limits(limits);
         if was_full && !state.queue.is_full() {
             self.announce_room(state, limits.max_msgs().into());
+        } else {
+            drop(state);
         }
+        drop(old);
+        drop(history);
         Ok(())
     }
 
@@ -265,10 +285,11 @@ impl Pipe {
         let mut answer = 0;
         let file = handle.state(&mut state);
         let readable = file.rest_len() > 0 || file.modes.contains(Modes::EOF);
-        if access.read && (readable || !state.queue.is_empty()) {
+        let (has_message, has_lost) = state.pending(handle);
+        if access.read && (readable || has_message) {
             answer |= events::IN;
         }
-        if access.read && state.flags.contains(Flag::Lost) {
+        if access.read && has_lost {
             answer |= events::LOST;
         }
         if state.must_wait() {
@@ -296,10 +317,7 @@ impl Pipe {
     ///
     /// [`ENODEV`]: the pipe is destroyed.
     pub(crate) fn next_len(self: &Arc<Self>, handle: &Handle) -> Result<usize> {
-        self.len_of_next(handle, |queue| {
-            let headers = queue.depth().msgs as usize * wire::record_len(0);
-            headers + queue.store().payload_span()
-        })
+        self.len_of_next(handle, |state| state.span_of(handle, wire::RECORD))
     }
 
     /// Returns the number of bytes that the next read of the file of `handle` needs so as not to
@@ -310,8 +328,9 @@ impl Pipe {
     ///
     /// [`ENODEV`]: the pipe is destroyed.
     pub(crate) fn needed_len(self: &Arc<Self>, handle: &Handle) -> Result<usize> {
-        self.len_of_next(handle, |queue| {
-            queue.front().map_or(0, |front| wire::record_len(front.len))
+        self.len_of_next(handle, |state| {
+            let next = state.next_record(handle);
+            next.map_or(0, |record| wire::record_len(record.len))
         })
     }
 
@@ -324,7 +343,7 @@ impl Pipe {
     fn len_of_next(
         self: &Arc<Self>,
         handle: &Handle,
-        records: impl Fn(&Queue) -> usize,
+        records: impl Fn(&mut State) -> usize,
     ) -> Result<usize> {
         let mut state = self.lock_unexpired();
         state.alive()?;
@@ -334,9 +353,10 @@ impl Pipe {
             return Ok(rest);
         }
         if file.modes.contains(Modes::RECORDS) {
-            return Ok(records(&state.queue));
+            return Ok(records(&mut state));
         }
-        Ok(state.queue.front().map_or(0, |record| record.len as usize))
+        let next = state.next_record(handle);
+        Ok(next.map_or(0, |record| record.len as usize))
     }
 
     /// Returns the error [`ENODEV`] if the pipe is destroyed.

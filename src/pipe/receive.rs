@@ -17,8 +17,10 @@ use kernel::{
 };
 
 use super::{
+    flags::Flags,
     mode::Modes,
     receive_rest::RestMemory,
+    waiters::WaitFor,
     Flag,
     Handle,
     Pipe,
@@ -36,24 +38,66 @@ use crate::{
             NotPresent, //
         }, //
     },
-    log::stream::Segments, //
+    log::{
+        iter::Run,
+        stream::Segments, //
+    }, //
 };
 
 impl State {
     /// Fast path: receives the oldest message if its payload is in one piece and fits into `dest`,
-    /// and if no flag asks for more: the pipe is not destroyed, messages do not expire, no file
-    /// keeps a rest, no dump is in progress, and no message was lost. Returns the length of the
-    /// message in bytes. The queue is unchanged otherwise.
+    /// and if no flag asks for more: none of `others` is set, the pipe is not destroyed, no message
+    /// expires, no file keeps a rest, no dump is in progress, and no message was lost. Returns
+    /// the length of the message in bytes. The queue is unchanged otherwise.
     #[inline(always)]
-    fn try_take_contiguous(&mut self, dest: &mut impl Dest, task: &CurrentTask) -> Option<usize> {
+    fn try_take_contiguous(
+        &mut self,
+        others: Flags,
+        dest: &mut impl Dest,
+        task: &CurrentTask,
+    ) -> Option<usize> {
         let not_fast = Flag::Dead | Flag::Expires | Flag::Rests | Flag::Dumping | Flag::Lost;
-        if self.flags.contains_any(not_fast) {
+        if self.flags.contains_any(not_fast | others) {
             return None;
         }
         let len = self.queue.pop_contiguous(|payload| {
             payload.len() <= dest.len() && nofault::deliver_all(dest, task, payload)
         });
         len.map(|len| len as usize)
+    }
+
+    /// Fast path for a file that reads from a position of its own: receives its next message if the
+    /// payload is in one piece and fits into `dest`, and counts it. Returns the length of the
+    /// message in bytes, and the number of slots that are free now. Changes nothing otherwise.
+    #[inline(always)]
+    fn try_take_own(
+        &mut self,
+        handle: &Handle,
+        dest: &mut impl Dest,
+        task: &CurrentTask,
+    ) -> Option<(usize, u64)> {
+        let not_fast = Flag::Dead | Flag::Expires | Flag::Rests;
+        if self.flags.contains_any(not_fast) {
+            return None;
+        }
+        let mut ticket = handle.state(self).subscription.as_deref()?.ticket();
+        if self.flags.contains(Flag::Lost) && !self.queue.has_no_discard(&ticket) {
+            return None;
+        }
+        let payload = self.queue.next_contiguous(&ticket)?;
+        let len = payload.len();
+        if len > dest.len() || !nofault::deliver_all(dest, task, payload) {
+            return None;
+        }
+        // Load it again: keeping it across the copy takes more instructions.
+        ticket = handle.state(self).subscription.as_deref()?.ticket();
+        let freed = self.queue.pass_contiguous(&mut ticket, len);
+        let file = handle.state(self);
+        file.stats.received.add(len);
+        if let Some(subscription) = file.subscription.as_deref_mut() {
+            subscription.move_to(&ticket);
+        }
+        Some((len, freed))
     }
 }
 
@@ -127,10 +171,7 @@ impl<D: Dest> Incoming<D> {
     /// Receives from the rest that the file of `handle` keeps.
     fn take_rest(&mut self, state: &mut State, handle: &Handle, task: &CurrentTask) -> Step {
         match state.take_rest(handle, &mut self.dest, task, &mut self.gone) {
-            Ok(Some((len, was_last))) => Step::Received {
-                len,
-                freed: was_last.into(),
-            },
+            Ok(Some((len, freed))) => Step::Received { len, freed },
             Ok(None) => {
                 let rest = handle.state(state).rest_len();
                 Step::NotPresent(rest.min(self.dest.len()))
@@ -139,12 +180,15 @@ impl<D: Dest> Incoming<D> {
         }
     }
 
-    /// Receives the oldest message, or its beginning if it is longer than the destination. The file
-    /// of `handle` then keeps the rest, unless its modes make the call fail.
-    fn take_front(&mut self, state: &mut State, handle: &Handle, task: &CurrentTask) -> Step {
+    /// Receives the next message of the file of `handle`, or its beginning if it is longer than the
+    /// destination. The file then keeps the rest, unless its modes make the call fail.
+    fn take_next(&mut self, state: &mut State, handle: &Handle, task: &CurrentTask) -> Step {
         let modes = handle.state(state).modes;
-        let Some((record, pieces)) = state.queue.store().front_message() else {
+        let Some(next) = state.next_of(handle) else {
             return Step::Empty;
+        };
+        let Some((record, pieces)) = state.queue.store().message_at(next.place) else {
+            return Step::Failed(EIO);
         };
         let len = record.len as usize;
         let first = len.min(self.dest.len());
@@ -172,15 +216,15 @@ impl<D: Dest> Incoming<D> {
             Ok(_) => return Step::Failed(EIO),
             Err(NotPresent) => return Step::NotPresent(first),
         }
-        let mut freed = 1;
+        let mut kept = 0;
         if first < len {
-            if let Err(err) = state.keep_rest(handle, first, &mut self.memory) {
-                return Step::Failed(err);
+            match state.keep_rest(handle, next.place, first, &mut self.memory) {
+                Ok(slots) => kept = slots,
+                Err(err) => return Step::Failed(err),
             }
-            freed = 0;
         }
-        state.queue.deliver(record.len);
-        state.report_lost();
+        let left = state.consume(handle, Run::one(record.len));
+        let freed = left.saturating_sub(kept);
         handle.state(state).stats.received.add(len);
         Step::Received { len: first, freed }
     }
@@ -226,8 +270,26 @@ impl Pipe {
     ) -> Result<usize> {
         let task = current!();
         let mut state = this.state.lock();
-        if let Some(len) = state.try_take_contiguous(&mut dest, task) {
+        if let Some(len) = state.try_take_contiguous(Flags::default(), &mut dest, task) {
             this.finish_receive(state, handle, len, 1);
+            return Ok(len);
+        }
+        this.receive_wait(state, handle, dest, nonblocking, task)
+    }
+
+    /// Does the same as [`Pipe::receive`] for a file that reads from a position of its own. Other
+    /// files may use it, too.
+    #[inline]
+    pub(crate) fn receive_own<D: Dest>(
+        this: &Arc<Self>,
+        handle: &Handle,
+        mut dest: D,
+        nonblocking: impl Fn() -> bool,
+    ) -> Result<usize> {
+        let task = current!();
+        let mut state = this.state.lock();
+        if let Some((len, freed)) = state.try_take_own(handle, &mut dest, task) {
+            this.announce_room(state, freed);
             return Ok(len);
         }
         this.receive_wait(state, handle, dest, nonblocking, task)
@@ -247,12 +309,16 @@ impl Pipe {
     ) -> Result<usize> {
         let mut woken = false;
         let must_wait = state.queue.is_empty()
-            && !state.flags.contains_any(Flag::Dead | Flag::Rests)
+            && !state
+                .flags
+                .contains_any(Flag::Dead | Flag::Rests | Flag::Subscribed)
             && dest.len() > 0
             && !handle.state(&mut state).modes.contains(Modes::EOF);
         if must_wait && !nonblocking() {
-            (state, woken) = self.wait_for_message(state, Some(handle), task)?;
-            if let Some(len) = state.try_take_contiguous(&mut dest, task) {
+            (state, woken) = self.wait_for_message(state, handle, true, task)?;
+            // The file may have begun to read from a position of its own.
+            let others = Flag::Subscribed.into();
+            if let Some(len) = state.try_take_contiguous(others, &mut dest, task) {
                 let next = self.next_reader(&mut state, woken);
                 self.finish_receive(state, handle, len, 1);
                 if let Some(next) = next {
@@ -292,12 +358,17 @@ impl Pipe {
                 state = self.drop_expired(state);
                 continue;
             } else {
-                incoming.take_front(&mut state, handle, task)
+                incoming.take_next(&mut state, handle, task)
             };
             match step {
                 Step::Received { len, freed } => {
                     self.leave_receive(state, handle, freed, woken);
                     return Ok(len);
+                }
+                Step::Empty if woken && !state.queue.is_empty() => {
+                    // The file has begun to browse, and leaves the message to the other readers.
+                    self.readers.pass_baton(state, mem::take(&mut woken));
+                    state = self.state.lock();
                 }
                 Step::Empty => {
                     if handle.state(&mut state).modes.contains(Modes::EOF) {
@@ -306,7 +377,7 @@ impl Pipe {
                     if nonblocking() {
                         return Err(EAGAIN);
                     }
-                    (state, woken) = self.wait_for_message(state, Some(handle), task)?;
+                    (state, woken) = self.wait_for_message(state, handle, true, task)?;
                 }
                 Step::Failed(err) => {
                     self.readers.pass_baton(state, woken);
@@ -326,12 +397,12 @@ impl Pipe {
         }
     }
 
-    /// Waits for a message, or for a rest that the file of `rest_of` keeps. Returns with the lock
-    /// held, and whether this task was woken for a message that it has not taken yet. The caller
-    /// checks everything again.
+    /// Waits for a message of the file of `handle`, or for a rest that it keeps. Returns with the
+    /// lock held, and whether this task was woken for a message that another task may take if it
+    /// does not. The caller checks everything again.
     ///
-    /// A caller that cannot take a rest must pass [`None`]: it would not end by a signal while the
-    /// file keeps one.
+    /// A caller that cannot take a rest must pass `false` as `takes_rest`: it would not end by a
+    /// signal while the file keeps one.
     ///
     /// # Errors
     ///
@@ -340,17 +411,47 @@ impl Pipe {
     pub(super) fn wait_for_message<'a>(
         self: &'a Arc<Self>,
         state: StateGuard<'a, State>,
-        rest_of: Option<&Handle>,
+        handle: &Handle,
+        takes_rest: bool,
         task: &CurrentTask,
     ) -> Result<(StateGuard<'a, State>, bool)> {
-        let (mut state, woken) = self.readers.sleep(state, task, rest_of);
+        if state.flags.contains(Flag::Subscribed) {
+            return self.wait_beside_subscribers(state, handle, takes_rest, task);
+        }
+        let wait_for = WaitFor::message_of(handle, takes_rest);
+        let (mut state, woken) = self.readers.sleep(state, task, wait_for);
         if !woken && state.queue.is_empty() && !state.is_dead() {
-            let has_rest = rest_of.is_some_and(|handle| handle.state(&mut state).rest_len() > 0);
+            let has_rest = takes_rest && handle.state(&mut state).rest_len() > 0;
             if !has_rest {
                 return Err(ERESTARTSYS);
             }
         }
         Ok((state, woken))
+    }
+
+    /// Does the same as [`Pipe::wait_for_message`] in a pipe with files that read from a position
+    /// of their own. The file of `handle` may be one of them.
+    #[cold]
+    #[inline(never)]
+    fn wait_beside_subscribers<'a>(
+        self: &'a Arc<Self>,
+        mut state: StateGuard<'a, State>,
+        handle: &Handle,
+        takes_rest: bool,
+        task: &CurrentTask,
+    ) -> Result<(StateGuard<'a, State>, bool)> {
+        let wait_for = WaitFor::message_of(handle, takes_rest);
+        let list = self.readers_of(&mut state, handle);
+        let (mut state, woken) = list.sleep(state, task, wait_for);
+        if !woken && !state.has_message(handle) && !state.is_dead() {
+            let has_rest = takes_rest && handle.state(&mut state).rest_len() > 0;
+            if !has_rest {
+                return Err(ERESTARTSYS);
+            }
+        }
+        // Each message wakes all readers of files with a position of their own.
+        let passes_baton = woken && core::ptr::eq(list, &self.readers);
+        Ok((state, passes_baton))
     }
 
     /// Counts a received message of `len` bytes, releases the lock, and announces `freed` slots.
@@ -386,7 +487,10 @@ impl Pipe {
         woken: bool,
     ) {
         let for_rest = (handle.state(&mut state).rest_len() > 0)
-            .then(|| self.readers.take_next_of(&mut state, handle))
+            .then(|| {
+                let list = self.readers_of(&mut state, handle);
+                list.take_next_of(&mut state, handle)
+            })
             .flatten();
         let next = self.next_reader(&mut state, woken);
         self.announce_room(state, freed);

@@ -2,6 +2,7 @@
 
 //! Receiving records: several messages a call, each with a header.
 
+use core::mem;
 use kernel::{
     current,
     prelude::*,
@@ -13,6 +14,7 @@ use super::{
     mode::Modes,
     partial_call::done_or,
     receive::fault_in_dest,
+    subscription::Next,
     Flag,
     Handle,
     Pipe,
@@ -42,6 +44,7 @@ use crate::{
         iter::Run,
         message::Record,
         queue::Queue,
+        store::Place,
         wire, //
     }, //
 };
@@ -102,16 +105,20 @@ fn len_of(run: Run) -> usize {
         .wrapping_add(run.span)
 }
 
-/// Assembles the records of the oldest messages in `page`: as many as fit there and into `room`
-/// bytes, and only messages in the first segment. The first record reports the `lost` messages.
+/// Assembles the records of the messages from `next` on in `page`: as many as fit there and into
+/// `room` bytes, and only messages in the same segment. The first record reports what was lost.
 /// Returns the messages whose records were assembled.
 #[inline(always)]
-fn assemble(queue: &Queue, page: &mut Bytes, room: usize, view: &View<'_>, lost: u64) -> Run {
+fn assemble(queue: &Queue, next: Next, page: &mut Bytes, room: usize, view: &View<'_>) -> Run {
     let mut run = Run::NONE;
-    let mut lost = lost;
-    let mut seq = queue.first_seq();
+    let Next {
+        place,
+        mut seq,
+        mut lost,
+        most,
+    } = next;
     let mut left = prefix_mut(page, room.min(BYTES_AT_ONCE));
-    for (packed, payload) in queue.store().contiguous_messages() {
+    for (packed, payload) in queue.store().contiguous_messages(place).take(most) {
         let Some((header, behind)) = left.split_first_chunk_mut() else {
             break;
         };
@@ -134,22 +141,26 @@ fn assemble(queue: &Queue, page: &mut Bytes, room: usize, view: &View<'_>, lost:
     run
 }
 
-/// Slow path: copies the records of the oldest messages to `dest` one by one. The first record
-/// reports the `lost` messages. Returns the messages whose records were copied, and why there are
+/// Slow path: copies the records of the messages from `next` on to `dest` one by one. The first
+/// record reports what was lost. Returns the messages whose records were copied, and why there are
 /// no more of them.
 #[cold]
 #[inline(never)]
 fn copy_records(
     queue: &Queue,
+    next: Next,
     dest: &mut impl Dest,
     task: &CurrentTask,
     view: &View<'_>,
-    lost: u64,
 ) -> (Run, Stop) {
     let mut run = Run::NONE;
-    let mut lost = lost;
-    let mut seq = queue.first_seq();
-    let mut walk = queue.store().walk();
+    let Next {
+        place,
+        mut seq,
+        mut lost,
+        most,
+    } = next;
+    let mut walk = queue.store().walk_at(place);
     while let Some(record) = walk.record() {
         let payload = record.len as usize;
         let len = wire::record_len(record.len);
@@ -167,7 +178,7 @@ fn copy_records(
         lost = 0;
         seq = seq.wrapping_add(1);
         run.add(payload, payload.wrapping_add(zeroes.len()));
-        if len_of(run) >= BYTES_AT_ONCE {
+        if len_of(run) >= BYTES_AT_ONCE || run.tally.msgs >= most as u64 {
             return (run, Stop::Enough);
         }
     }
@@ -200,11 +211,11 @@ fn copy_record<'a>(
 
 impl State {
     /// Returns whether the fast paths may receive records for `task`: the pipe is not destroyed,
-    /// messages do not expire, no dump is in progress, no loss must be reported, and `task` sees
-    /// ids and times as the kernel stores them.
+    /// messages do not expire, no dump is in progress, no loss must be reported, no file
+    /// reads from a position of its own, and `task` sees ids and times as the kernel stores them.
     #[inline(always)]
     fn is_plain_for(&self, task: &CurrentTask) -> bool {
-        let not_plain = Flag::Dead | Flag::Expires | Flag::Dumping | Flag::Lost;
+        let not_plain = Flag::Dead | Flag::Expires | Flag::Dumping | Flag::Lost | Flag::Subscribed;
         !self.flags.contains_any(not_plain) && View::is_initial_for(task)
     }
 
@@ -219,7 +230,7 @@ impl State {
         dest: &mut impl Dest,
         task: &CurrentTask,
     ) -> Option<(u32, usize)> {
-        if self.queue.depth().msgs != 1 || !self.is_plain_for(task) {
+        if self.queue.store().depth().msgs != 1 || !self.is_plain_for(task) {
             return None;
         }
         let page = self.pages.reading.as_mut()?;
@@ -257,7 +268,13 @@ impl State {
         let Some(page) = &mut self.pages.reading else {
             return Run::NONE;
         };
-        let run = assemble(&self.queue, page, dest.len(), &View::INITIAL, 0);
+        let next = Next {
+            place: Place::Front,
+            seq: self.queue.stored_seq(),
+            lost: 0,
+            most: usize::MAX,
+        };
+        let run = assemble(&self.queue, next, page, dest.len(), &View::INITIAL);
         match page.get(..len_of(run)) {
             Some([]) | None => return Run::NONE,
             Some(all) if nofault::deliver(dest, task, [all]).is_err() => return Run::NONE,
@@ -267,37 +284,41 @@ impl State {
         run
     }
 
-    /// Slow path: receives the records of the oldest messages, as many as fit into `dest` and one
-    /// critical section, with ids and times as the namespaces of `task` show them. Returns the
-    /// messages that were received, and why there are no more of them.
+    /// Slow path: receives the records of the next messages of the file of `handle`, as many as fit
+    /// into `dest` and one critical section, with ids and times as the namespaces of `task` show
+    /// them. Returns the messages that were received, the number of slots that are free now, and
+    /// why there are no more messages.
     fn take_records(
         &mut self,
         handle: &Handle,
         dest: &mut impl Dest,
         task: &CurrentTask,
-    ) -> (Run, Stop) {
+    ) -> (Run, u64, Stop) {
         let view = View::of(task);
+        let Some(next) = self.next_of(handle) else {
+            return (Run::NONE, 0, Stop::Empty);
+        };
         let mut taken = (Run::NONE, Stop::Enough);
         if let Some(page) = &mut self.pages.reading {
-            let run = assemble(&self.queue, page, dest.len(), &view, self.lost);
+            let run = assemble(&self.queue, next, page, dest.len(), &view);
             let all = page.get(..len_of(run));
             if all.is_some_and(|all| nofault::deliver(dest, task, [all]).is_ok()) {
                 taken.0 = run;
             }
         }
         if taken.0 == Run::NONE {
-            taken = copy_records(&self.queue, dest, task, &view, self.lost);
+            taken = copy_records(&self.queue, next, dest, task, &view);
         }
         let (run, end) = taken;
+        let mut freed = 0;
         if run != Run::NONE {
-            self.report_lost();
+            freed = self.consume(handle, run);
         }
-        self.queue.deliver_all(run);
         handle.state(self).stats.received.merge(run.tally);
-        if self.queue.is_empty() {
-            (run, Stop::Empty)
+        if self.has_message(handle) {
+            (run, freed, end)
         } else {
-            (run, end)
+            (run, freed, Stop::Empty)
         }
     }
 }
@@ -433,8 +454,14 @@ impl Pipe {
                 state = self.drop_expired(state);
                 continue;
             }
-            if !state.queue.is_empty() {
+            if state.has_message(handle) {
                 return Ok(Some((state, woken)));
+            }
+            if woken && !state.queue.is_empty() {
+                // The file has begun to browse, and leaves the message to the other readers.
+                self.readers.pass_baton(state, mem::take(&mut woken));
+                state = self.state.lock();
+                continue;
             }
             if incoming.received > 0 || handle.state(&mut state).modes.contains(Modes::EOF) {
                 return Ok(None);
@@ -444,7 +471,7 @@ impl Pipe {
             }
             // In the mode `RECORDS` a file keeps no rest. It may keep one here if its mode was
             // changed during this call, which cannot take it.
-            (state, woken) = self.wait_for_message(state, None, task)?;
+            (state, woken) = self.wait_for_message(state, handle, false, task)?;
         }
     }
 
@@ -458,13 +485,12 @@ impl Pipe {
         task: &CurrentTask,
         woken: bool,
     ) -> Stop {
-        let (run, stop) = state.take_records(handle, &mut incoming.dest, task);
+        let (run, freed, stop) = state.take_records(handle, &mut incoming.dest, task);
         incoming.count(run);
-        let msgs = run.tally.msgs;
         if !woken {
-            self.announce_room(state, msgs);
-        } else if msgs > 0 {
-            self.leave_receive(state, handle, msgs, woken);
+            self.announce_room(state, freed);
+        } else if run.tally.msgs > 0 {
+            self.leave_receive(state, handle, freed, woken);
         } else {
             self.readers.pass_baton(state, woken);
         }

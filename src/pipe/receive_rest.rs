@@ -34,7 +34,10 @@ use crate::{
             NotPresent, //
         }, //
     },
-    log::stream::Segments, //
+    log::{
+        store::Place,
+        stream::Segments, //
+    }, //
 };
 
 /// Memory for a rest, which is allocated without the lock, before the rest is known.
@@ -76,8 +79,8 @@ impl RestMemory {
 impl State {
     /// Copies the rest that the file of `handle` keeps to `dest`, as much as fits, and removes what
     /// was copied. Segments that are no longer needed move to `gone`. Returns the number of bytes,
-    /// and whether that was the end of the rest. Returns [`None`], and leaves the rest unchanged,
-    /// if part of the memory of `dest` is not present.
+    /// and the number of slots that are free now, as the rest has ended. Returns [`None`], and
+    /// leaves the rest unchanged, if part of the memory of `dest` is not present.
     ///
     /// # Errors
     ///
@@ -88,7 +91,7 @@ impl State {
         dest: &mut impl Dest,
         task: &CurrentTask,
         gone: &mut Segments,
-    ) -> Result<Option<(usize, bool)>> {
+    ) -> Result<Option<(usize, u64)>> {
         let Some(extra) = &mut handle.state(self).extra else {
             return Err(EIO);
         };
@@ -100,16 +103,16 @@ impl State {
             Err(NotPresent) => return Ok(None),
         }
         rest.advance(len, gone);
-        let was_last = rest.len() == 0;
-        if was_last {
-            self.count_rests(-1);
+        let mut freed = 0;
+        if rest.len() == 0 {
+            freed = self.count_rest(handle, -1);
         }
-        Ok(Some((len, was_last)))
+        Ok(Some((len, freed)))
     }
 
-    /// Copies the oldest message without its first `first` bytes to `memory`, which must suffice,
-    /// and lets the file of `handle` keep it as a rest. Memory that the rest does not need stays in
-    /// `memory`.
+    /// Copies the message at `place` without its first `first` bytes to `memory`, which must
+    /// suffice, and lets the file of `handle` keep it as a rest. Memory that the rest does not need
+    /// stays in `memory`. Returns the number of slots that the rest occupies.
     ///
     /// # Errors
     ///
@@ -118,10 +121,11 @@ impl State {
     pub(super) fn keep_rest(
         &mut self,
         handle: &Handle,
+        place: Place,
         first: usize,
         memory: &mut RestMemory,
-    ) -> Result {
-        let (record, pieces) = self.queue.store().front_message().ok_or(EIO)?;
+    ) -> Result<u64> {
+        let (record, pieces) = self.queue.store().message_at(place).ok_or(EIO)?;
         let len = record.len as usize;
         let left = len.saturating_sub(first);
         let mut segments = memory.segments.take_front(left.div_ceil(SEGMENT_SIZE));
@@ -137,7 +141,6 @@ impl State {
             return Err(EIO);
         };
         extra.rest = Rest::new(segments, left);
-        self.count_rests(1);
-        Ok(())
+        Ok(self.count_rest(handle, 1))
     }
 }

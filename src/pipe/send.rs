@@ -14,6 +14,7 @@ use super::{
     loss::Admission,
     mode::Modes,
     partial_call::PartlyDone,
+    waiters::WaitFor,
     Handle,
     Pipe,
     State,
@@ -402,7 +403,7 @@ impl Pipe {
             }
             return Ok(self.state.lock());
         }
-        (state, message.woken) = self.writers.sleep(state, current!(), None);
+        (state, message.woken) = self.writers.sleep(state, current!(), WaitFor::Slot);
         if !message.woken && state.must_wait() && !state.is_dead() {
             return Err(ERESTARTSYS);
         }

@@ -71,7 +71,7 @@ pub(crate) struct DebugState {
     pub(crate) sweeping: bool,
     /// A dump is in progress.
     pub(crate) dumping: bool,
-    /// Number of open files that keep the rest of a message, and a slot with it.
+    /// Number of open files that keep the rest of a message.
     pub(crate) rests: u32,
 }
 
@@ -101,10 +101,10 @@ impl Pipe {
             counters: state.queue.counters(),
             refused: state.refused,
             open_counts: state.open_counts,
-            waiting_readers: self.readers.len(state),
+            waiting_readers: self.readers.len(state) + self.subscribers.len(state),
             waiting_writers: self.writers.len(state),
             expiry: state.expiry,
-            head: state.queue.front(),
+            head: state.queue.head(),
             first_seq: state.queue.first_seq(),
             now: clock::monotonic(),
             debug: DebugState {

@@ -14,14 +14,15 @@ use super::{
     },
     mode::Modes,
     overflow::Overflow,
-    pages::Pages, //
+    pages::Pages,
+    spec::Spec,
+    subscription::LogMemory, //
 };
 
 use crate::{
     kernel_ext::uaccess::call::Call,
     log::{
         counters::Refused,
-        limits::Limits,
         queue::Queue,
         stream::Segments, //
     }, //
@@ -55,22 +56,28 @@ pub(super) struct State {
 
 impl State {
     /// Returns the state of a pipe with an empty queue, no open file, and expiry switched off.
-    pub(super) fn new(limits: Limits, default_modes: Modes, overflow: Overflow) -> Self {
-        Self {
+    /// `memory` is what [`LogMemory::of_kind`] returns.
+    pub(super) fn new(spec: &Spec, memory: Option<LogMemory>) -> Self {
+        let mut state = Self {
             flags: Flag::Untrimmed.into(),
-            queue: Queue::new(limits),
+            queue: Queue::new(spec.limits),
             refused: Refused::default(),
             open_counts: OpenCounts::default(),
             blockers: FastPathBlockers::default(),
             pages: Pages::default(),
-            default_modes,
-            overflow,
+            default_modes: spec.default_modes,
+            overflow: spec.overflow,
             lost: 0,
             expiry: Expiry::off(),
             sweeping: false,
             unlogged: 0,
             passed_at_trim: 0,
+        };
+        if let Some(memory) = memory {
+            drop(state.keep_log_memory(memory));
+            state.apply_overflow();
         }
+        state
     }
 
     /// Returns the error [`ENODEV`] if the pipe is destroyed.

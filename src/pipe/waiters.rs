@@ -24,21 +24,49 @@ use crate::kernel_ext::sync::{
     wait_list::WaitList, //
 };
 
-/// Tag of waiters that can take no rest. It is the address of no handle.
-const NO_TAG: usize = 0;
-
-/// Returns the tag of waiters that can take a rest of the file of `handle`: the address of the
-/// handle, which does not move while they wait.
-fn tag(handle: &Handle) -> usize {
-    core::ptr::from_ref(handle).addr()
+/// What a task waits for.
+#[derive(Clone, Copy)]
+pub(super) enum WaitFor<'a> {
+    /// A slot.
+    Slot,
+    /// A message of this file.
+    Message(&'a Handle),
+    /// A message of this file, or a rest that it keeps.
+    MessageOrRest(&'a Handle),
 }
+
+impl<'a> WaitFor<'a> {
+    /// Returns a wait for a message of the file of `handle`, and for a rest if the task
+    /// `takes_rest`.
+    #[inline]
+    pub(super) fn message_of(handle: &'a Handle, takes_rest: bool) -> Self {
+        if takes_rest {
+            Self::MessageOrRest(handle)
+        } else {
+            Self::Message(handle)
+        }
+    }
+
+    /// Returns the tag by which a waiter for it is found. It has the address of the handle, which
+    /// does not move while the task waits, and which is even.
+    fn tag(self) -> usize {
+        let address = |handle: &Handle| core::ptr::from_ref(handle).addr();
+        match self {
+            Self::Slot => 0,
+            Self::Message(handle) => address(handle) | 1,
+            Self::MessageOrRest(handle) => address(handle),
+        }
+    }
+}
+
+kernel::static_assert!(align_of::<Handle>() > 1);
 
 /// Wait list for readers, which wait for a message, or for writers, which wait for a slot.
 ///
 /// [`Waiters::take_next`] sends at most one wakeup each time the flag `may_wake` is set: until the
 /// woken task runs, more messages or slots may arrive, and it may use them all. A woken task that
-/// leaves some passes the baton: it wakes the next waiter. [`Waiters::take_next_of`] and
-/// [`Waiters::wake_all`] ignore the flag.
+/// leaves some passes the baton: it wakes the next waiter. [`Waiters::take_next_of`],
+/// [`Waiters::wake_all_of`] and [`Waiters::wake_all`] ignore the flag.
 pub(super) struct Waiters {
     list: WaitList<State>,
     /// Set when a task begins to wait, even while a wakeup is in flight, and by a woken task if
@@ -77,20 +105,21 @@ impl Waiters {
     /// if a wakeup is in flight: no other file can take what this one keeps. The caller wakes the
     /// task after it has released the lock. The task passes the baton like any woken task.
     pub(super) fn take_next_of(&self, state: &mut State, handle: &Handle) -> Option<ARef<Task>> {
-        self.list.take_next_tagged(state, tag(handle))
+        let tag = WaitFor::MessageOrRest(handle).tag();
+        self.list.take_next_tagged(state, tag)
     }
 
     /// Releases the lock and waits until another task wakes this one or a signal arrives; then
     /// takes the lock again. Returns whether the task was woken: it must then wake the next waiter
-    /// if it leaves a message or a slot. `rest_of` is the file whose rest the task can take, too.
+    /// if it leaves a message or a slot.
     pub(super) fn sleep<'a>(
         &self,
         mut state: StateGuard<'a, State>,
         task: &CurrentTask,
-        rest_of: Option<&Handle>,
+        wait_for: WaitFor<'_>,
     ) -> (StateGuard<'a, State>, bool) {
         state.flags |= self.may_wake;
-        let (mut state, woken) = self.list.sleep(state, task, rest_of.map_or(NO_TAG, tag));
+        let (mut state, woken) = self.list.sleep(state, task, wait_for.tag());
         if woken {
             let more = self.list.len(&state) > 0;
             state.flags.set(self.may_wake, more);
@@ -105,6 +134,41 @@ impl Waiters {
         drop(state);
         if let Some(next) = next {
             next.wake_up();
+        }
+    }
+
+    /// Wakes all tasks that wait now. Takes the lock for each of them.
+    pub(super) fn wake_waiting(&self, lock: &StateLock<State>) {
+        let mut state = lock.lock();
+        state.flags.set(self.may_wake, false);
+        let mut chosen = self.list.take_next(&mut state);
+        // A task that waits again is behind those that wait now.
+        let mut left = self.list.len(&state);
+        drop(state);
+        while let Some(task) = chosen {
+            task.wake_up();
+            if left == 0 {
+                break;
+            }
+            left -= 1;
+            chosen = self.list.take_next(&mut lock.lock());
+        }
+    }
+
+    /// Wakes all tasks that wait now for messages of the file of `handle`. Takes the lock for each
+    /// of them. They pass the baton like any woken task.
+    pub(super) fn wake_all_of(&self, lock: &StateLock<State>, handle: &Handle) {
+        for wait_for in [WaitFor::MessageOrRest(handle), WaitFor::Message(handle)] {
+            // A task that waits again is behind those that wait now.
+            let mut left = self.list.len(&lock.lock());
+            while left > 0 {
+                let chosen = self.list.take_next_tagged(&mut lock.lock(), wait_for.tag());
+                let Some(task) = chosen else {
+                    break;
+                };
+                task.wake_up();
+                left -= 1;
+            }
         }
     }
 

@@ -34,11 +34,13 @@ mod raw {
 }
 
 pub(crate) use raw::{
+    kmsgpipe_attach as Attach,
     kmsgpipe_create as Create,
     kmsgpipe_dump as Dump,
     kmsgpipe_flush as Flush,
     kmsgpipe_params as Params,
     kmsgpipe_record as Record,
+    kmsgpipe_request_REQUEST_ATTACH as ATTACH,
     kmsgpipe_request_REQUEST_CLEAR_QUEUE as CLEAR_QUEUE,
     kmsgpipe_request_REQUEST_CREATE_NEW as CREATE_NEW,
     kmsgpipe_request_REQUEST_DESTROY as DESTROY,
@@ -52,8 +54,13 @@ pub(crate) use raw::{
     kmsgpipe_request_REQUEST_TOGGLE_BLOCK as TOGGLE_BLOCK,
     kmsgpipe_send as Send,
     kmsgpipe_stats as Stats,
+    KMSGPIPE_ATTACH_BROWSE as ATTACH_BROWSE,
+    KMSGPIPE_ATTACH_GROUP as ATTACH_GROUP,
+    KMSGPIPE_ATTACH_OWN as ATTACH_OWN,
     KMSGPIPE_FLUSH_EXPIRY_DEFAULT as FLUSH_EXPIRY_DEFAULT,
     KMSGPIPE_FLUSH_INTERVAL_DEFAULT as FLUSH_INTERVAL_DEFAULT,
+    KMSGPIPE_KIND_BROADCAST as KIND_BROADCAST,
+    KMSGPIPE_KIND_QUEUE as KIND_QUEUE,
     KMSGPIPE_MAX_MSGS_DEFAULT as MAX_MSGS_DEFAULT,
     KMSGPIPE_MAX_MSGS_MAX as MAX_MSGS_MAX,
     KMSGPIPE_MAX_MSGS_MIN as MAX_MSGS_MIN,
@@ -69,6 +76,10 @@ pub(crate) use raw::{
     KMSGPIPE_OVERFLOW_DROP_NEWEST as OVERFLOW_DROP_NEWEST,
     KMSGPIPE_OVERFLOW_DROP_OLDEST as OVERFLOW_DROP_OLDEST,
     KMSGPIPE_RECORD_PRIVILEGED as RECORD_PRIVILEGED,
+    KMSGPIPE_START_NOW as START_NOW,
+    KMSGPIPE_START_OLDEST as START_OLDEST,
+    KMSGPIPE_START_SEQ as START_SEQ,
+    KMSGPIPE_START_TIME as START_TIME,
     KMSGPIPE_STATS_FLUSH as STATS_FLUSH,
     KMSGPIPE_STATS_HEAD as STATS_HEAD,
     KMSGPIPE_STATS_HEAD_PRIVILEGED as STATS_HEAD_PRIVILEGED, //
@@ -100,7 +111,8 @@ plain! {
     Stats = 14 * u32 + 25 * u64;
     Params = 4 * u32 + 0 * u64;
     Flush = 4 * u32 + 0 * u64;
-    Create = 10 * u32 + 0 * u64 + NAME_SIZE;
+    Attach = 14 * u32 + 1 * u64;
+    Create = 14 * u32 + 0 * u64 + NAME_SIZE;
     Record = 8 * u32 + 4 * u64;
     Send = 4 * u32 + 1 * u64;
     Dump = 2 * u32 + 5 * u64;

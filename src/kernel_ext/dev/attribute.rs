@@ -52,6 +52,8 @@ pub(crate) struct DeviceAttribute<T: 'static> {
     raw: Opaque<bindings::device_attribute>,
     show: fn(&ClassDevice<T>, &mut Formatter<'_>) -> fmt::Result,
     store: Option<fn(&T, &[u8]) -> Result>,
+    /// Whether a device has the attribute.
+    is_in: fn(&T) -> bool,
 }
 
 // SAFETY: Only C code uses `raw`, and takes the locks that its changes need.
@@ -64,6 +66,12 @@ impl<T: 'static> DeviceAttribute<T> {
         show: fn(&ClassDevice<T>, &mut Formatter<'_>) -> fmt::Result,
     ) -> Self {
         Self::new(name, 0o444, show, None)
+    }
+
+    /// Makes it an attribute of those devices only for whose data `is_in` returns true. That must
+    /// not change.
+    pub(crate) const fn only_in(self, is_in: fn(&T) -> bool) -> Self {
+        Self { is_in, ..self }
     }
 
     /// Makes an attribute `name` that all users may read and the owner of the file may write.
@@ -94,6 +102,7 @@ impl<T: 'static> DeviceAttribute<T> {
             raw: Opaque::new(raw),
             show,
             store,
+            is_in: |_| true,
         }
     }
 
@@ -101,6 +110,35 @@ impl<T: 'static> DeviceAttribute<T> {
     pub(super) fn as_raw(&'static self) -> *mut bindings::attribute {
         // SAFETY: `raw` is valid. This only computes the address of a field.
         unsafe { &raw mut (*self.raw.get()).attr }
+    }
+
+    /// Returns the mode of an attribute of a device, or zero if the device does not have it.
+    ///
+    /// # Safety
+    ///
+    /// `kobj` must be that of a [`ClassDevice<T>`] that is being registered, and `attr` come from
+    /// [`DeviceAttribute::<T>::as_raw`].
+    pub(super) unsafe extern "C" fn raw_is_visible(
+        kobj: *mut bindings::kobject,
+        attr: *mut bindings::attribute,
+        _index: c_int,
+    ) -> bindings::umode_t {
+        // SAFETY: By the safety requirements `attr` is in the `raw` of a static `Self`, and `kobj`
+        // in the device of a `ClassDevice<T>` that is not released during this call.
+        let (this, attached, mode) = unsafe {
+            let raw = container_of!(attr, bindings::device_attribute, attr);
+            let dev = container_of!(kobj, bindings::device, kobj);
+            (
+                &*container_of!(Opaque::cast_from(raw.cast_const()), Self, raw),
+                ClassDevice::<T>::from_raw(dev),
+                (*attr).mode,
+            )
+        };
+        if (this.is_in)(attached.data()) {
+            mode
+        } else {
+            0
+        }
     }
 
     /// # Safety

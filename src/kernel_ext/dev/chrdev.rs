@@ -33,10 +33,7 @@ use kernel::{
         IovIterDest,
         IovIterSource, //
     },
-    miscdevice::{
-        MiscDevice,
-        MiscDeviceOptions, //
-    },
+    miscdevice::MiscDeviceOptions,
     prelude::*,
     sync::Arc,
     types::ForeignOwnable, //
@@ -46,15 +43,10 @@ use crate::kernel_ext::{
     layout::FMODE_NOWAIT,
     sync::notify::Notifier,
     uaccess::{
-        call::Call,
         kiocb::{
             is_file_nonblocking,
             is_nonblocking,
             FileCall, //
-        },
-        nofault::{
-            Dest,
-            Source, //
         },
         user::{
             UserDest,
@@ -68,138 +60,12 @@ use super::{
         Region,
         MINOR_BITS, //
     },
-    splice, //
+    splice,
+    stream_device::{
+        CallPath,
+        StreamDevice, //
+    }, //
 };
-
-/// A device that is read and written in order and can be polled, opened through a [`Region`].
-///
-/// Reads and writes must never wait in a call with `IOCB_NOWAIT`.
-///
-/// # Examples
-///
-/// ```ignore
-/// use crate::kernel_ext::{
-///     compat,
-///     dev::{chrdev::{CdevRegistration, OpenFile, StreamDevice}, region::Region},
-///     sync::notify::{events, Notifier},
-///     uaccess::{call::Call, nofault::Dest, user::{UserDest, UserSource}},
-/// };
-///
-/// /// An open counter: each read returns its next value.
-/// struct OpenCounter {
-///     next: Atomic<u64>,
-///     notifier: Pin<KBox<Notifier>>,
-/// }
-///
-/// impl OpenCounter {
-///     fn read_next(&self, mut dest: impl Dest) -> Result<usize> {
-///         if dest.len() < self.needed_len() {
-///             return Err(EMSGSIZE);
-///         }
-///         let next = self.next.fetch_add(1, Relaxed).to_ne_bytes();
-///         if dest.copy_last(&next) { Ok(next.len()) } else { Err(EFAULT) }
-///     }
-/// }
-///
-/// #[vtable]
-/// impl MiscDevice for OpenCounter {
-///     type Ptr = KBox<OpenFile<Self>>;
-///
-///     // Never called: `open_stream` replaces it.
-///     fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Self::Ptr> {
-///         Err(ENODEV)
-///     }
-///
-///     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
-///         kiocb.file().read_next(iov)
-///     }
-/// }
-///
-/// impl StreamDevice for OpenCounter {
-///     const OWNER: &'static ThisModule = compat::this_module();
-///
-///     fn open_stream(_minor: u32, _file: &File) -> Result<Self> {
-///         let notifier = Notifier::new(c"OpenCounter::notifier", static_lock_class!());
-///         Ok(Self { next: Atomic::new(0), notifier: KBox::pin_init(notifier, GFP_KERNEL)? })
-///     }
-///
-///     fn read(open: &OpenFile<Self>, dest: UserDest, _: impl Fn() -> bool) -> Result<usize> {
-///         open.read_next(dest)
-///     }
-///
-///     fn write(_: &OpenFile<Self>, _: UserSource, _: &impl Call) -> Result<usize> {
-///         Err(EINVAL)
-///     }
-///
-///     fn is_framed(&self) -> bool {
-///         false
-///     }
-///
-///     // ... `read_framed` and `write_framed`, which are not called if no file is in framed mode.
-///
-///     fn notifier(&self) -> &Notifier {
-///         &self.notifier
-///     }
-///
-///     fn poll(&self) -> u32 {
-///         events::IN
-///     }
-///
-///     fn signals_changed(&self) {}
-///
-///     fn needed_len(&self) -> usize {
-///         size_of::<u64>()
-///     }
-/// }
-///
-/// let region = Arc::new(Region::new(c"counter", 1)?, GFP_KERNEL)?;
-/// // The device can be opened until `registration` is dropped.
-/// let registration = CdevRegistration::<OpenCounter>::new(region)?;
-/// ```
-pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + Sync {
-    /// Module with the code of this type. An open file holds a reference to it.
-    const OWNER: &'static ThisModule;
-
-    /// Handles `read(2)` outside of framed mode. [`MiscDevice::read_iter`] handles other reads.
-    fn read(open: &OpenFile<Self>, dest: UserDest, nonblocking: impl Fn() -> bool)
-        -> Result<usize>;
-
-    /// Handles `write(2)` outside of framed mode. [`MiscDevice::write_iter`] handles other writes.
-    fn write(open: &OpenFile<Self>, source: UserSource, call: &impl Call) -> Result<usize>;
-
-    /// Returns whether a file that was just opened is in framed mode, in which
-    /// [`StreamDevice::read_framed`] and [`StreamDevice::write_framed`] handle all reads and
-    /// writes. [`OpenFile::set_framed`] changes the mode later.
-    fn is_framed(&self) -> bool;
-
-    /// Handles all reads of a file in framed mode.
-    fn read_framed(
-        open: &OpenFile<Self>,
-        dest: impl Dest,
-        nonblocking: impl Fn() -> bool,
-    ) -> Result<usize>;
-
-    /// Handles all writes of a file in framed mode.
-    fn write_framed(open: &OpenFile<Self>, source: impl Source, call: &impl Call) -> Result<usize>;
-
-    /// Opens the device with this minor number, in place of [`MiscDevice::open`]. Returns the
-    /// device for `file`.
-    fn open_stream(minor: u32, file: &File) -> Result<Self>;
-
-    /// Returns the notifier that pollers register with. Called once, when the file is opened.
-    fn notifier(&self) -> &Notifier;
-
-    /// Returns the current [`events`](crate::kernel_ext::sync::notify::events) for `poll`. Later
-    /// changes of the result must be reported to the [`Notifier`].
-    fn poll(&self) -> u32;
-
-    /// Called after a file was added to or removed from the `fasync` lists of the [`Notifier`].
-    fn signals_changed(&self);
-
-    /// Returns the buffer length in bytes below which the next read may fail with [`EMSGSIZE`], or
-    /// zero if it is unknown.
-    fn needed_len(&self) -> usize;
-}
 
 /// Private data of an open file of a [`StreamDevice`].
 ///
@@ -224,14 +90,10 @@ unsafe impl<T: Send + Sync> Send for OpenFile<T> {}
 unsafe impl<T: Sync> Sync for OpenFile<T> {}
 
 impl<T: StreamDevice> OpenFile<T> {
-    /// Switches framed mode of `file` on or off, from the next call on. `file` must hold this
-    /// object, otherwise nothing happens. A call that runs concurrently may see either mode.
-    pub(crate) fn set_framed(&self, file: &File, framed: bool) {
-        let fops = if framed {
-            CdevRegistration::<T>::FRAMED
-        } else {
-            CdevRegistration::<T>::FOPS
-        };
+    /// Switches the calls of `file` to `path`, from the next call on. `file` must hold this object,
+    /// otherwise nothing happens. A call that runs concurrently may take either path.
+    pub(crate) fn set_call_path(&self, file: &File, path: CallPath) {
+        let fops = CdevRegistration::<T>::operations(path);
         let file = file.as_ptr();
         // SAFETY: `file` is valid, and its private data does not change after it was opened.
         let held = unsafe { (*file).private_data };
@@ -239,8 +101,8 @@ impl<T: StreamDevice> OpenFile<T> {
             return;
         }
         // SAFETY: `file` is valid. It holds this object, so `CdevRegistration::<T>::open` has
-        // opened it. Both tables of operations are for such files: they have the same owner and
-        // expect the same private data. Both are constants, so a concurrent call may use either.
+        // opened it. All tables of operations are for such files: they have the same owner and
+        // expect the same private data. All are constants, so a concurrent call may use any.
         // `snd_card_disconnect` replaces `f_op` of an open file in the same way.
         unsafe { (&raw mut (*file).f_op).write_volatile(fops) };
     }
@@ -307,11 +169,18 @@ impl<T: StreamDevice> CdevRegistration<T> {
         fops
     };
 
-    /// Operations of a file in framed mode. A separate table spares files in other modes a test in
-    /// each read and write.
+    /// Operations of a file with the path `Own`.
+    const OWN: &'static bindings::file_operations = &{
+        let mut fops = *Self::FOPS;
+        fops.read = Some(Self::read_own);
+        fops.read_iter = Some(Self::read_iter_own);
+        fops
+    };
+
+    /// Operations of a file with the path `Framed`.
     ///
-    /// The functions are separate, too. One generic function for both modes (`const FRAMED: bool`)
-    /// took two more instructions for each call with rustc 1.95.
+    /// The functions are separate from those of other paths. One generic function for both
+    /// (`const FRAMED: bool`) took two more instructions for each call with rustc 1.95.
     const FRAMED: &'static bindings::file_operations = &{
         let mut fops = *Self::FOPS;
         fops.read = Some(Self::read_framed);
@@ -320,6 +189,15 @@ impl<T: StreamDevice> CdevRegistration<T> {
         fops.write_iter = Some(Self::write_iter_framed);
         fops
     };
+
+    /// Returns the operations of a file with this path.
+    fn operations(path: CallPath) -> &'static bindings::file_operations {
+        match path {
+            CallPath::Plain => Self::FOPS,
+            CallPath::Own => Self::OWN,
+            CallPath::Framed => Self::FRAMED,
+        }
+    }
 
     /// Makes the devices of `region` available for opening. Before that, opening one fails with
     /// [`ENXIO`], after the kernel has tried to load a module for its number.
@@ -372,15 +250,13 @@ impl<T: StreamDevice> CdevRegistration<T> {
         // position is not in use.
         match Self::open_file(minor, unsafe { File::from_raw_file(file) }) {
             Ok(open) => {
-                let framed = open.device.is_framed();
+                let fops = Self::operations(open.device.call_path());
                 // SAFETY: `file` is valid, and other tasks cannot use it yet. The operations of the
                 // crate expect the private data to be a foreign `T::Ptr`.
                 unsafe { (*file).private_data = open.into_foreign() };
-                if framed {
-                    // SAFETY: `file` is valid, and other tasks cannot use it yet. An open function
-                    // may replace the operations.
-                    unsafe { (*file).f_op = Self::FRAMED };
-                }
+                // SAFETY: `file` is valid, and other tasks cannot use it yet. An open function may
+                // replace the operations.
+                unsafe { (*file).f_op = fops };
                 // SAFETY: `file` is valid, and other tasks cannot use it yet. An open function may
                 // change the mode.
                 unsafe { (*file).f_mode |= FMODE_NOWAIT };
@@ -419,6 +295,23 @@ impl<T: StreamDevice> CdevRegistration<T> {
         // SAFETY: By the safety requirements `file` is valid for the duration of this call.
         let nonblocking = move || unsafe { is_file_nonblocking(file) };
         to_ret(T::read(open, UserDest::new(buf, len), nonblocking))
+    }
+
+    /// # Safety
+    ///
+    /// `file` must be a valid file that was opened by [`Self::open`].
+    unsafe extern "C" fn read_own(
+        file: *mut bindings::file,
+        buf: *mut c_char,
+        len: usize,
+        _pos: *mut bindings::loff_t,
+    ) -> isize {
+        // SAFETY: The file was opened by `Self::open`, so its private data is a foreign `T::Ptr`.
+        // It is taken back on release only.
+        let open = unsafe { T::Ptr::borrow((*file).private_data) };
+        // SAFETY: By the safety requirements `file` is valid for the duration of this call.
+        let nonblocking = move || unsafe { is_file_nonblocking(file) };
+        to_ret(T::read_own(open, UserDest::new(buf, len), nonblocking))
     }
 
     /// # Safety
@@ -470,6 +363,22 @@ impl<T: StreamDevice> CdevRegistration<T> {
         // SAFETY: By the safety requirements `file` is valid for the duration of this call.
         let call = unsafe { FileCall::new(file) };
         to_ret(T::write_framed(open, UserSource::new(buf, len), &call))
+    }
+
+    /// # Safety
+    ///
+    /// The arguments must be those of a `file_operations::read_iter` call for a file that was
+    /// opened by [`Self::open`].
+    unsafe extern "C" fn read_iter_own(
+        kiocb: *mut bindings::kiocb,
+        iter: *mut bindings::iov_iter,
+    ) -> isize {
+        // SAFETY: By the safety requirements `kiocb` is valid, and the private data of its file is
+        // a foreign `T::Ptr`.
+        let kiocb = unsafe { Kiocb::<T::Ptr>::from_raw(kiocb) };
+        // SAFETY: By the safety requirements `iter` is a valid I/O vector to write to.
+        let iov = unsafe { IovIterDest::from_raw(iter) };
+        to_ret(T::read_own(kiocb.file(), iov, || is_nonblocking(&kiocb)))
     }
 
     /// # Safety

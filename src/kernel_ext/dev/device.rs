@@ -26,7 +26,10 @@ use kernel::{
     types::Opaque, //
 };
 
-use super::cache::Cache;
+use super::{
+    attribute::DeviceAttribute,
+    cache::Cache, //
+};
 use crate::kernel_ext::layout::GFP_NOFAIL;
 
 /// Data shared by the devices of a class, and kept until the last one is released.
@@ -59,13 +62,14 @@ impl<T: HasNode + Send + Sync> Devices<T> {
     ///
     /// # Safety
     ///
-    /// `attributes` must point to static attributes of devices that are [`ClassDevice<T>`]s, and
-    /// end with a null pointer.
+    /// `attributes` must come from [`DeviceAttribute::<T>::as_raw`] and end with a null pointer,
+    /// and the devices must be [`ClassDevice<T>`]s.
     pub(super) unsafe fn new(
         name: &'static CStr,
         mut attributes: KVec<*mut bindings::attribute>,
     ) -> Result<Arc<Self>> {
         let mut group: bindings::attribute_group = pin_init::zeroed();
+        group.__bindgen_anon_1.is_visible = Some(DeviceAttribute::<T>::raw_is_visible);
         group.__bindgen_anon_2.attrs = attributes.as_mut_ptr();
         let group = KBox::new(group, GFP_KERNEL)?;
         let mut groups = KBox::new([&raw const *group, ptr::null()], GFP_KERNEL)?;

@@ -15,3 +15,4 @@ pub(crate) mod proc;
 pub(crate) mod region;
 pub(crate) mod seq;
 mod splice;
+pub(crate) mod stream_device;

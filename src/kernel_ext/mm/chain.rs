@@ -108,6 +108,12 @@ impl<P: Linked> Chain<P> {
         self.len
     }
 
+    /// Returns the first element, which stays in the chain.
+    #[inline]
+    pub(super) fn first_raw(&self) -> Option<P::Raw> {
+        self.ends.map(|(first, _)| first)
+    }
+
     /// Returns the first value.
     #[inline]
     pub(crate) fn front(&self) -> Option<&P::Value> {
@@ -353,6 +359,25 @@ impl<P: Linked> Drop for Chain<P> {
 pub(crate) struct Iter<'a, P: Linked> {
     next: Option<P::Raw>,
     _chain: PhantomData<&'a Chain<P>>,
+}
+
+impl<P: Linked> Iter<'_, P> {
+    /// Iterates over the values behind that of `raw`, to the end of its chain. Without `raw` there
+    /// are none.
+    ///
+    /// # Safety
+    ///
+    /// A chain must own `raw`, and must be borrowed for the lifetime of the result.
+    #[inline]
+    pub(super) unsafe fn behind(raw: Option<P::Raw>) -> Self {
+        // INVARIANT: The link of an element is `None` or an element of the same chain.
+        Self {
+            // SAFETY: By the safety requirements a chain owns `raw`, and its link was set when it
+            // was added.
+            next: raw.and_then(|raw| unsafe { P::next(raw) }),
+            _chain: PhantomData,
+        }
+    }
 }
 
 impl<'a, P: Linked> Iterator for Iter<'a, P> {

@@ -5,6 +5,8 @@
 
 pub(crate) mod chain;
 mod chain_tests;
+pub(crate) mod indexed;
+mod indexed_tests;
 pub(crate) mod pieces;
 pub(crate) mod segment;
 pub(crate) mod words;

@@ -35,6 +35,18 @@ mod kernel_ext;
 #[path = "."]
 #[deny(unsafe_code)]
 mod log {
+    #[path = "../../../src/log/broadcast.rs"]
+    #[rustfmt::skip]
+    mod broadcast;
+    #[path = "../../../src/log/fanout.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod fanout;
+    #[path = "../../../src/log/fanout_tests.rs"]
+    #[rustfmt::skip]
+    mod fanout_tests;
+    #[path = "../../../src/log/cursor.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod cursor;
     #[path = "../../../src/log/limits.rs"]
     #[rustfmt::skip]
     pub(crate) mod limits;
@@ -59,6 +71,12 @@ mod log {
     #[path = "../../../src/log/stream.rs"]
     #[rustfmt::skip]
     pub(crate) mod stream;
+    #[path = "../../../src/log/subscription.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod subscription;
+    #[path = "../../../src/log/subscription_tests.rs"]
+    #[rustfmt::skip]
+    mod subscription_tests;
     #[path = "../../../src/log/iter.rs"]
     #[rustfmt::skip]
     pub(crate) mod iter;
@@ -67,6 +85,9 @@ mod page;
 #[path = "."]
 #[deny(unsafe_code)]
 mod pipe {
+    #[path = "../../../src/pipe/kind.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod kind;
     #[path = "../../../src/pipe/mode.rs"]
     #[rustfmt::skip]
     pub(crate) mod mode;
@@ -82,6 +103,8 @@ mod pipe {
 }
 #[cfg(all(test, not(miri)))]
 mod property;
+#[cfg(all(test, not(miri)))]
+mod property_broadcast;
 #[cfg(all(test, not(miri)))]
 mod property_values;
 mod uapi;

@@ -11,11 +11,12 @@ use crate::{
     kernel_ext::mm::segment::{Segment, SEGMENT_SIZE},
     log::{
         counters::Tally,
+        cursor::CursorMemory,
         iter::Run,
         limits::Limits,
         message::{Record, Sender, Stamp},
         queue::Queue,
-        store::Placement,
+        store::{Place, Placement},
         stream::Segments,
     },
 };
@@ -57,7 +58,7 @@ enum Op {
 }
 
 /// Generates lengths of messages, many of them near the end of a segment.
-fn lengths() -> impl Strategy<Value = u32> {
+pub(super) fn lengths() -> impl Strategy<Value = u32> {
     let segment = SEGMENT_SIZE as u32;
     prop_oneof![
         3 => 1..300u32,
@@ -69,7 +70,7 @@ fn lengths() -> impl Strategy<Value = u32> {
 }
 
 /// Maximum length of a message.
-const LONGEST: u32 = 3 * SEGMENT_SIZE as u32 + 5;
+pub(super) const LONGEST: u32 = 3 * SEGMENT_SIZE as u32 + 5;
 
 fn ops() -> impl Strategy<Value = Op> {
     prop_oneof![
@@ -92,7 +93,7 @@ fn ops() -> impl Strategy<Value = Op> {
 }
 
 /// Returns byte `at` of the payload of message `seq`.
-fn pattern(seq: u64, at: usize) -> u8 {
+pub(super) fn pattern(seq: u64, at: usize) -> u8 {
     (seq as usize).wrapping_mul(151).wrapping_add(at * 7) as u8
 }
 
@@ -115,7 +116,7 @@ struct Model {
 
 /// Messages that a cursor has not returned completely, and the offset in the payload of the first
 /// of them, or [`None`] if the cursor has not returned its record.
-type Cursor = (VecDeque<(u64, u32)>, Option<usize>);
+pub(super) type Cursor = (VecDeque<(u64, u32)>, Option<usize>);
 
 impl Model {
     fn depth(&self) -> Tally {
@@ -159,22 +160,23 @@ impl Model {
 }
 
 /// Returns the time stamp of message `seq`.
-fn stamp(seq: u64) -> Stamp {
+pub(super) fn stamp(seq: u64) -> Stamp {
     Stamp {
         monotonic: seq,
-        realtime: !seq as i64,
+        // Some are before 1970.
+        realtime: if seq % 4 == 0 { !seq } else { seq } as i64,
     }
 }
 
 /// Returns the payload of message `seq`, which has `len` bytes, with padding.
-fn padded(seq: u64, len: u32) -> Vec<u8> {
+pub(super) fn padded(seq: u64, len: u32) -> Vec<u8> {
     let mut payload: Vec<u8> = (0..len as usize).map(|at| pattern(seq, at)).collect();
     payload.resize(payload.len().next_multiple_of(8), 0);
     payload
 }
 
 /// Returns the sender of message `seq`.
-fn sender(seq: u64) -> Sender {
+pub(super) fn sender(seq: u64) -> Sender {
     Sender {
         uid: seq as u32,
         gid: 5,
@@ -184,7 +186,7 @@ fn sender(seq: u64) -> Sender {
 }
 
 /// Sends a message, of which the copy of one piece fails. Returns whether the message was accepted.
-fn push(queue: &mut Queue, seq: u64, len: u32, fails_at: Option<usize>) -> bool {
+pub(super) fn push(queue: &mut Queue, seq: u64, len: u32, fails_at: Option<usize>) -> bool {
     let stamp = stamp(seq);
     // Every second message takes the fast path, if it is contiguous.
     if seq % 2 == 0 {
@@ -210,7 +212,7 @@ fn push(queue: &mut Queue, seq: u64, len: u32, fails_at: Option<usize>) -> bool 
 
 /// Sends a message by the slow path, of which the copy of one piece fails. With `over_oldest`, it
 /// replaces the oldest one. Returns whether the message was accepted.
-fn push_slow(
+pub(super) fn push_slow(
     queue: &mut Queue,
     seq: u64,
     len: u32,
@@ -243,7 +245,7 @@ fn push_slow(
 
 /// Writes message `seq` with `payload` to its place in the queue, if a slot is free and the current
 /// segments have room. Returns what can be accepted.
-fn reserve(queue: &mut Queue, seq: u64, len: u32, payload: &[u8]) -> Run {
+pub(super) fn reserve(queue: &mut Queue, seq: u64, len: u32, payload: &[u8]) -> Run {
     let full = queue.is_full();
     let found = queue.reserve(payload.len());
     let record = Record {
@@ -280,7 +282,13 @@ fn step(queue: &mut Queue, model: &mut Model, op: &Op) {
         Op::Expire(age, limit) => expire(queue, model, *age, *limit),
         Op::Clear => clear(queue, model),
         Op::Trim(idle) => trim(queue, model, *idle),
-        Op::Cursor(bytes) => cursor(queue, model, *bytes),
+        Op::Cursor(bytes) => cursor(
+            queue,
+            &mut model.cursor,
+            &model.queue,
+            &model.firsts,
+            *bytes,
+        ),
         Op::EndCursor => end_cursor(queue, model),
         Op::Limit(max_msgs) => limit(queue, model, *max_msgs),
     }
@@ -326,10 +334,13 @@ fn discard(queue: &mut Queue, model: &mut Model, len: u32) {
 
 /// Receives the oldest message, if there is one.
 fn receive(queue: &mut Queue, model: &mut Model) {
-    let front = queue.store().front_message().map(|(record, pieces)| {
-        let bytes: Vec<u8> = pieces.flatten().copied().collect();
-        (queue.first_seq(), record, bytes)
-    });
+    let front = queue
+        .store()
+        .message_at(Place::Front)
+        .map(|(record, pieces)| {
+            let bytes: Vec<u8> = pieces.flatten().copied().collect();
+            (queue.first_seq(), record, bytes)
+        });
     assert_eq!(front.is_some(), !model.queue.is_empty());
     if let Some((seq, record, bytes)) = front {
         model.take(seq, &record, &bytes);
@@ -346,7 +357,7 @@ fn receive(queue: &mut Queue, model: &mut Model) {
 fn receive_many(queue: &mut Queue, model: &mut Model, most: usize) {
     let first = queue.first_seq();
     let mut run = Run::NONE;
-    let mut walk = queue.store().walk();
+    let mut walk = queue.store().walk_at(Place::Front);
     for seq in (first..).take(most) {
         let Some(record) = walk.record() else {
             break;
@@ -371,7 +382,7 @@ fn receive_contiguous(queue: &mut Queue, model: &mut Model, most: usize) {
     let first = queue.first_seq();
     let mut run = Run::NONE;
     for (seq, (packed, payload)) in (first..)
-        .zip(queue.store().contiguous_messages())
+        .zip(queue.store().contiguous_messages(Place::Front))
         .take(most)
     {
         let record = Record::decode(packed);
@@ -463,13 +474,21 @@ fn limit(queue: &mut Queue, model: &mut Model, max_msgs: u32) {
     }
 }
 
-/// Advances the cursor of both by `bytes` bytes. Begins one if there is none.
-fn cursor(queue: &mut Queue, model: &mut Model, mut bytes: usize) {
-    if model.cursor.is_none() {
-        queue.store_mut().cursor_begin();
-        model.cursor = Some((model.queue.clone(), None));
+/// Advances the cursor of the queue, which holds the messages `stored`, and that of the model by
+/// `bytes` bytes. Begins one if there is none. `firsts` has the first one of messages that were sent
+/// together.
+pub(super) fn cursor(
+    queue: &mut Queue,
+    cursor: &mut Option<Cursor>,
+    stored: &VecDeque<(u64, u32)>,
+    firsts: &HashMap<u64, u64>,
+    mut bytes: usize,
+) {
+    if cursor.is_none() {
+        queue.store_mut().cursor_begin(CursorMemory::new().unwrap());
+        *cursor = Some((stored.clone(), None));
     }
-    let (rest, at) = model.cursor.as_mut().expect("a cursor");
+    let (rest, at) = cursor.as_mut().expect("a cursor");
     loop {
         let begun = usize::from(at.is_some());
         assert_eq!(queue.store().cursor_left() as usize, rest.len() - begun);
@@ -481,7 +500,7 @@ fn cursor(queue: &mut Queue, model: &mut Model, mut bytes: usize) {
             Some(from) => *from,
             None => {
                 let record = queue.store_mut().cursor_next().expect("a record");
-                let first = model.firsts.get(&seq).copied().unwrap_or(seq);
+                let first = firsts.get(&seq).copied().unwrap_or(seq);
                 assert_eq!((record.stamp.monotonic, record.len), (first, len));
                 0
             }

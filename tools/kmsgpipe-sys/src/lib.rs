@@ -67,6 +67,33 @@ pub const OVERFLOW_DROP_OLDEST: u32 = raw::KMSGPIPE_OVERFLOW_DROP_OLDEST;
 /// Overflow policy: a write to a full pipe discards its own message, and succeeds.
 pub const OVERFLOW_DROP_NEWEST: u32 = raw::KMSGPIPE_OVERFLOW_DROP_NEWEST;
 
+/// Kind of a pipe: each message goes to one reader.
+pub const KIND_QUEUE: u32 = raw::KMSGPIPE_KIND_QUEUE;
+
+/// Kind of a pipe: each subscription gets each message.
+pub const KIND_BROADCAST: u32 = raw::KMSGPIPE_KIND_BROADCAST;
+
+/// What an open file reads: a subscription of a broadcast pipe.
+pub const ATTACH_OWN: u32 = raw::KMSGPIPE_ATTACH_OWN;
+
+/// What an open file reads: the messages of a queue.
+pub const ATTACH_GROUP: u32 = raw::KMSGPIPE_ATTACH_GROUP;
+
+/// What an open file reads: copies of the stored messages.
+pub const ATTACH_BROWSE: u32 = raw::KMSGPIPE_ATTACH_BROWSE;
+
+/// First message that an open file reads: the next one to be sent.
+pub const START_NOW: u32 = raw::KMSGPIPE_START_NOW;
+
+/// First message that an open file reads: the oldest stored one.
+pub const START_OLDEST: u32 = raw::KMSGPIPE_START_OLDEST;
+
+/// First message that an open file reads: the first from a sequence number on.
+pub const START_SEQ: u32 = raw::KMSGPIPE_START_SEQ;
+
+/// First message that an open file reads: the first that was sent at a time or later.
+pub const START_TIME: u32 = raw::KMSGPIPE_START_TIME;
+
 /// Request to read a snapshot of the statistics.
 pub const GET_STATS: u32 = raw::kmsgpipe_request_REQUEST_GET_STATS;
 
@@ -99,3 +126,6 @@ pub const SET_MODE: u32 = raw::kmsgpipe_request_REQUEST_SET_MODE;
 
 /// Request to read the mode of an open file.
 pub const GET_MODE: u32 = raw::kmsgpipe_request_REQUEST_GET_MODE;
+
+/// Request to choose what an open file reads.
+pub const ATTACH: u32 = raw::kmsgpipe_request_REQUEST_ATTACH;

@@ -185,6 +185,15 @@ fn values() -> BTreeMap<&'static str, u32> {
         ("KMSGPIPE_OVERFLOW_BLOCK", sys::OVERFLOW_BLOCK),
         ("KMSGPIPE_OVERFLOW_DROP_OLDEST", sys::OVERFLOW_DROP_OLDEST),
         ("KMSGPIPE_OVERFLOW_DROP_NEWEST", sys::OVERFLOW_DROP_NEWEST),
+        ("KMSGPIPE_KIND_QUEUE", sys::KIND_QUEUE),
+        ("KMSGPIPE_KIND_BROADCAST", sys::KIND_BROADCAST),
+        ("KMSGPIPE_ATTACH_OWN", sys::ATTACH_OWN),
+        ("KMSGPIPE_ATTACH_GROUP", sys::ATTACH_GROUP),
+        ("KMSGPIPE_ATTACH_BROWSE", sys::ATTACH_BROWSE),
+        ("KMSGPIPE_START_NOW", sys::START_NOW),
+        ("KMSGPIPE_START_OLDEST", sys::START_OLDEST),
+        ("KMSGPIPE_START_SEQ", sys::START_SEQ),
+        ("KMSGPIPE_START_TIME", sys::START_TIME),
         ("KMSGPIPE_STATS_HEAD", KMSGPIPE_STATS_HEAD),
         (
             "KMSGPIPE_STATS_HEAD_PRIVILEGED",
@@ -202,20 +211,21 @@ fn values() -> BTreeMap<&'static str, u32> {
         ("KMSGPIPE_DUMP", sys::DUMP),
         ("KMSGPIPE_SET_MODE", sys::SET_MODE),
         ("KMSGPIPE_GET_MODE", sys::GET_MODE),
+        ("KMSGPIPE_ATTACH", sys::ATTACH),
     ])
 }
 
 #[test]
 fn structures_match_the_header() {
     let structs = structs_of_header();
-    assert_eq!(structs.len(), 7);
+    assert_eq!(structs.len(), 8);
     assert_eq!(structs_of_description(), structs);
 }
 
 #[test]
 fn requests_match_the_header() {
     let requests = requests_of_header();
-    assert_eq!(requests.len(), 11);
+    assert_eq!(requests.len(), 12);
     assert_eq!(requests_of_description(), requests);
 }
 

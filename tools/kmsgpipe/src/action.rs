@@ -39,6 +39,8 @@ pub enum Action {
     Mode,
     /// Changing the mode of the open file.
     SetMode,
+    /// Choosing what the open file reads.
+    Attach,
 }
 
 impl Action {
@@ -70,6 +72,7 @@ impl fmt::Display for Action {
             Self::NextLen => "ask for the next length in",
             Self::Mode => "read the mode of the open file",
             Self::SetMode => "change the mode of the open file",
+            Self::Attach => "choose what to read from",
         })
     }
 }

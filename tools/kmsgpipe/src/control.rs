@@ -4,6 +4,7 @@
 
 use crate::{
     action::Action,
+    attach::Attach,
     error::{Error, Result},
     hint,
     modes::Modes,
@@ -57,10 +58,13 @@ impl Pipe {
     /// # Errors
     ///
     /// [`Error::System`]: `EPERM` without `CAP_SYS_ADMIN`, `EBUSY` unless the pipe is empty, `EINVAL` for
-    /// parameters out of range.
+    /// parameters out of range or below the history of the pipe.
     pub fn set_params(&self, params: Params) -> Result<()> {
         sys::set_params(self.as_fd(), &params.into()).map_err(|errno| match errno {
-            Errno::EINVAL => self.invalid(Action::SetParams, hint::violated_limit(params)),
+            Errno::EINVAL => {
+                let hint = hint::violated_limit_of_change(self.path(), params);
+                self.invalid(Action::SetParams, hint)
+            }
             errno => self.failed(Action::SetParams, errno),
         })
     }
@@ -171,6 +175,21 @@ impl Pipe {
         })
     }
 
+    /// Chooses what the open file reads, and from where, for every process that shares it. Doing it again moves
+    /// the position.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`]: `EINVAL` for [`Attach::Own`] on a queue and [`Attach::Group`] on a broadcast pipe,
+    /// `EBADF` unless the file is open for reading, `EBUSY` while it holds the rest of a message, `ENOTTY` if
+    /// the module is another version.
+    pub fn attach(&self, attach: Attach) -> Result<()> {
+        sys::attach(self.as_fd(), &attach.request()).map_err(|errno| match errno {
+            Errno::EINVAL => self.invalid(Action::Attach, hint::rejected_attach(attach).into()),
+            errno => self.failed(Action::Attach, errno),
+        })
+    }
+
     /// Returns the maximum that the next read can return, in bytes: the length of the next message, or of the
     /// rest of a message that the open file has partly read; 0 if there is neither. In [`Modes::RECORDS`], this
     /// is the length of the records of all messages.
@@ -216,6 +235,7 @@ mod tests {
             pipe.dump().unwrap_err(),
             pipe.mode().unwrap_err(),
             pipe.set_mode(Modes::WHOLE).unwrap_err(),
+            pipe.attach(Attach::Group).unwrap_err(),
         ];
         for error in errors {
             assert_eq!(error.errno(), Some(Errno::ENOTTY), "{error}");

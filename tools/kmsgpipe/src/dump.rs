@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! A copy of the queued messages.
+//! A copy of the stored messages.
 
 use crate::{
     action::Action,
     error::Result,
     pipe::Pipe,
-    record::{now_ns, Records, ALIGNMENT, HEADER},
+    record::{now_ns, record_len, Records, ALIGNMENT, HEADER},
     sys,
 };
 use nix::errno::Errno;
 use std::os::fd::AsFd;
 
-/// Maximum attempts with a growing buffer, because messages may keep arriving.
-const MAX_ATTEMPTS: u32 = 8;
+/// Maximum attempts with a growing buffer: messages may keep arriving, and the length of a history is not known. Its
+/// size at least doubles, which gets it beyond the limit of a pipe that the module has by default.
+const MAX_ATTEMPTS: u32 = 16;
 
 /// Additional buffer space in bytes, for messages that arrive before the copy.
 const SPARE: usize = 4096;
 
-/// A copy of all messages that were queued at one moment.
+/// A copy of all messages that were stored at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dump {
     /// Records back to back.
@@ -51,10 +52,21 @@ impl Dump {
     pub fn missing(&self) -> u32 {
         self.missing
     }
+
+    /// Returns the size of a buffer for all messages, if those that are missing are as long as the others on
+    /// average; if there are no others, as the longest message of `msg_size` bytes.
+    fn size_of_all(&self, msg_size: u32) -> usize {
+        let each = match self.records {
+            0 => record_len(msg_size),
+            records => self.bytes.len().div_ceil(records as usize),
+        };
+        let all = u64::from(self.records) + u64::from(self.missing);
+        each.saturating_mul(usize::try_from(all).unwrap_or(usize::MAX))
+    }
 }
 
 impl Pipe {
-    /// Copies all queued messages at one moment and consumes none.
+    /// Copies all queued messages, and the history of a broadcast pipe, at one moment and consumes none.
     ///
     /// If messages keep arriving faster than the buffer grows, the newest ones may be missing: see
     /// [`Dump::missing`].
@@ -65,6 +77,8 @@ impl Pipe {
     /// for the copy.
     pub fn dump(&self) -> Result<Dump> {
         let mut size = 0;
+        // The history of a broadcast pipe is not in the statistics.
+        let mut of_all = 0;
         let mut attempts = 0;
         loop {
             // The current size of the queue, plus a growing reserve.
@@ -75,8 +89,9 @@ impl Pipe {
                 .saturating_mul(HEADER + ALIGNMENT)
                 .saturating_add(payload)
                 .saturating_add(SPARE);
-            size = needed.max(size).saturating_add(size / 2);
+            size = needed.max(of_all).max(size).saturating_add(size);
             let dump = self.dump_into(size)?;
+            of_all = dump.size_of_all(stats.msg_size);
             attempts += 1;
             if dump.missing == 0 || attempts == MAX_ATTEMPTS {
                 return Ok(dump);
@@ -112,6 +127,22 @@ impl Pipe {
 mod tests {
     use super::*;
     use crate::record::tests::record;
+
+    #[test]
+    fn size_is_estimated_from_the_messages_that_fit() {
+        let dump = |bytes: Vec<u8>, records, missing| Dump {
+            bytes,
+            records,
+            missing,
+            now_ns: 0,
+        };
+        let two = [record(1, b"1"), record(2, &[2; 72])].concat();
+        let all = two.len() / 2 * 10;
+        assert_eq!(dump(two, 2, 8).size_of_all(1), all);
+        let none = dump(Vec::new(), 0, 3);
+        assert_eq!(none.size_of_all(9), 3 * record_len(9));
+        assert_eq!(Dump::default().size_of_all(256), 0);
+    }
 
     #[test]
     fn dump_iterates_over_its_records() {

@@ -2,7 +2,7 @@
 
 //! Errors of the library: each message names the object, the cause and the next step.
 
-use crate::{action::Action, class::Class, modes::Modes, overflow::Overflow};
+use crate::{action::Action, class::Class, kind::Kind, modes::Modes, overflow::Overflow};
 use nix::errno::Errno;
 use std::{io, path::PathBuf, str::FromStr, time::Duration};
 
@@ -27,6 +27,12 @@ pub enum Error {
     #[error("{text:?} is not a mode of an open file; give {}", Modes::choice())]
     BadModes {
         /// The rejected text.
+        text: String,
+    },
+    /// The text is not a [`Kind`] of pipe.
+    #[error("{text:?} is not a kind of pipe; give {}", Kind::ALL.map(Kind::word).join(" or "))]
+    BadKind {
+        /// The text.
         text: String,
     },
     /// The text is not an [`Overflow`] policy.
@@ -134,13 +140,21 @@ impl Error {
     /// ```
     pub fn class(&self) -> Class {
         match self {
-            Self::BadName { .. } | Self::BadModes { .. } | Self::BadOverflow { .. } => Class::Usage,
+            Self::BadName { .. }
+            | Self::BadModes { .. }
+            | Self::BadKind { .. }
+            | Self::BadOverflow { .. } => Class::Usage,
             Self::NoPipes { .. } | Self::NotAPipe { .. } => Class::NotFound,
             Self::EmptyMessage { .. } | Self::TooLong { .. } => Class::Failed,
             Self::WouldBlock { .. } => Class::WouldBlock,
             Self::TimedOut { .. } => Class::TimedOut,
             Self::System {
-                action: Action::SetParams | Action::Create | Action::Flush | Action::SetMode,
+                action:
+                    Action::SetParams
+                    | Action::Create
+                    | Action::Flush
+                    | Action::SetMode
+                    | Action::Attach,
                 errno: Errno::EINVAL,
                 ..
             } => Class::Usage,
@@ -153,6 +167,7 @@ impl Error {
         match self {
             Self::BadName { .. }
             | Self::BadModes { .. }
+            | Self::BadKind { .. }
             | Self::BadOverflow { .. }
             | Self::EmptyMessage { .. } => Some(Errno::EINVAL),
             Self::NoPipes { .. } => Some(Errno::ENOENT),
@@ -182,6 +197,14 @@ impl FromStr for Modes {
 
     fn from_str(text: &str) -> Result<Self> {
         Self::parse_words(text).ok_or_else(|| Error::BadModes { text: text.into() })
+    }
+}
+
+impl FromStr for Kind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse_word(text).ok_or_else(|| Error::BadKind { text: text.into() })
     }
 }
 
@@ -299,6 +322,7 @@ mod tests {
             Action::Create,
             Action::Flush,
             Action::SetMode,
+            Action::Attach,
         ] {
             let error = Error::system(action, path, Errno::EINVAL);
             assert_eq!(error.class(), Class::Usage);

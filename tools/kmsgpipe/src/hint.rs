@@ -4,9 +4,11 @@
 
 use crate::{
     action::Action,
+    attach::Attach,
     devfs::pipe_at,
     error::Error,
     ident::is_name,
+    kind::Kind,
     modes::{Modes, CONFLICT},
     params::{Create, Params},
     sysfs::{Class, CLASS},
@@ -85,10 +87,13 @@ pub(crate) fn after(action: Action, object: &Path, errno: Errno) -> String {
              open the pipe again"
                 .into()
         }
+        (Action::Attach, Errno::EBUSY) => {
+            "the file holds the rest of a message: read the rest, or open the pipe again".into()
+        }
         (Action::Flush, Errno::EINVAL) => {
             "an interval or an age limit requires that messages expire".into()
         }
-        (Action::NextLen, Errno::EBADF) => "it is not open for reading".into(),
+        (Action::NextLen | Action::Attach, Errno::EBADF) => "it is not open for reading".into(),
         (Action::Send | Action::Receive, Errno::EBADF) => {
             "the access mode does not match: receiving requires read access, sending write access".into()
         }
@@ -115,6 +120,22 @@ fn privilege() -> &'static str {
     } else {
         "this needs CAP_SYS_ADMIN: run it as root, for example with sudo"
     }
+}
+
+/// Returns which limit `params`, the new ones of the pipe at `path`, violates, after the kernel returned `EINVAL`.
+pub(crate) fn violated_limit_of_change(path: &Path, params: Params) -> String {
+    let history = pipe_at(path).and_then(|id| Class::SYSTEM.history(id).ok());
+    match history.and_then(|history| history_above(history, params)) {
+        Some(hint) if params.max_msgs >= MAX_MSGS_MIN => hint,
+        _ => violated_limit(params),
+    }
+}
+
+/// Returns which limit a history violates, if it does.
+fn history_above(history: u32, params: Params) -> Option<String> {
+    let max_msgs = params.max_msgs;
+    let hint = || format!("history is at most max_msgs: it is {history}, and max_msgs {max_msgs}");
+    (history > max_msgs).then(hint)
 }
 
 /// Returns which limit `params` violates, after the kernel returned `EINVAL`.
@@ -145,8 +166,31 @@ pub(crate) fn violated_limit_of_create(create: &Create) -> String {
         format!("{} is not a valid user or group ID", u32::MAX)
     } else if !Modes::all().contains(create.default_mode) || !create.default_mode.are_compatible() {
         rejected_modes(create.default_mode)
+    } else if create.history > 0 && create.kind == Kind::Queue {
+        format!(
+            "a queue has no history, so {} is invalid: only a broadcast pipe keeps messages for later \
+             subscriptions",
+            create.history
+        )
+    } else if let Some(hint) = history_above(create.history, create.params) {
+        hint
     } else {
         violated_limit(create.params)
+    }
+}
+
+/// Returns why the kernel rejected `attach`: the kind of the pipe.
+pub(crate) fn rejected_attach(attach: Attach) -> &'static str {
+    match attach {
+        Attach::Own(_) => {
+            "a queue has no subscriptions: receive its messages from the oldest on, or browse copies of them"
+        }
+        Attach::Group => {
+            "in a broadcast pipe each file has a subscription: attach to that, or browse"
+        }
+        Attach::Browse(_) => {
+            "the module does not support this; install it and this program from the same release"
+        }
     }
 }
 
@@ -236,6 +280,18 @@ mod tests {
             violated_limit_of_create(&create),
             "max_msgs is 1 to 65536, and not 0"
         );
+        create.history = 1;
+        assert_eq!(
+            violated_limit_of_create(&create),
+            "a queue has no history, so 1 is invalid: only a broadcast pipe keeps messages for later \
+             subscriptions"
+        );
+        create.kind = Kind::Broadcast;
+        create.history = 1;
+        assert_eq!(
+            violated_limit_of_create(&create),
+            "history is at most max_msgs: it is 1, and max_msgs 0"
+        );
         create.default_mode = Modes::from_bits_retain(4);
         assert_eq!(
             violated_limit_of_create(&create),
@@ -255,6 +311,16 @@ mod tests {
         );
         create.name = Some("a b".into());
         assert!(violated_limit_of_create(&create).starts_with("a name has"));
+    }
+
+    #[test]
+    fn a_change_of_another_file_is_judged_without_a_history() {
+        let params = Params {
+            msg_size: 1,
+            max_msgs: 0,
+        };
+        let hint = violated_limit_of_change(Path::new("/dev/null"), params);
+        assert_eq!(hint, violated_limit(params));
     }
 
     #[test]

@@ -22,19 +22,25 @@
 //! ```
 //!
 //! A [`RecordPipe`] receives messages with their metadata, and sends and receives several in one system call.
+//!
+//! In a broadcast pipe ([`Kind::Broadcast`]), each open file that may read receives each message. [`Pipe::attach`]
+//! chooses where it begins, or to read copies of the stored messages of any pipe.
 
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 
 // Each module depends only on modules in its own line and in the lines above:
 //
-// - `action`, `class`, `modes`, `overflow`, `ident`: what was attempted, how it failed, mode flags, policies, names
-//   as text
-// - `sys`, `stats`, `error`, `params`, `record`, `deadline`: system calls and the types that they exchange
+// - `choice`: settings that are one of several words
+// - `action`, `class`, `modes`, `kind`, `overflow`, `ident`: what was attempted, how it failed, mode flags, kinds,
+//   policies, names as text
+// - `sys`, `stats`, `error`, `attach`, `params`, `record`, `deadline`: system calls and the types that they exchange
 // - `sysfs`, `devfs`, `hint`: what the system shows of pipes, and advice that depends on it
 // - `node`, `stray`, `name`: device nodes and the names that lead to them
 // - `pipe`, `control`, `wait`, `open`, `messages`, `dump`: an open pipe and its operations
 // - `receive_batch`, `send_batch`, `record_pipe`: several messages in one call
 mod action;
+mod attach;
+mod choice;
 mod class;
 mod control;
 mod deadline;
@@ -43,6 +49,7 @@ mod dump;
 mod error;
 mod hint;
 mod ident;
+mod kind;
 mod messages;
 mod modes;
 mod name;
@@ -62,11 +69,13 @@ mod sysfs;
 mod wait;
 
 pub use action::Action;
+pub use attach::{Attach, Start};
 pub use class::Class;
 pub use deadline::Deadline;
 pub use dump::Dump;
 pub use error::{Error, Result};
 pub use ident::is_name;
+pub use kind::Kind;
 pub use kmsgpipe_sys::{
     FLUSH_EXPIRY_DEFAULT, FLUSH_INTERVAL_DEFAULT, MAX_MSGS_DEFAULT, MAX_MSGS_MAX, MAX_MSGS_MIN,
     MSG_SIZE_DEFAULT, MSG_SIZE_MAX, MSG_SIZE_MIN,

@@ -7,6 +7,7 @@ use crate::{
     devfs::{id_of_device, number_in, path_of_digits, path_of_name, pipe_at, DIRECTORY, NAMED},
     error::{Error, Result},
     ident::{digits, is_name, number, PREFIX},
+    kind::Kind,
     modes::Modes,
     overflow::Overflow,
     stats::Stats,
@@ -98,6 +99,24 @@ impl Node {
     /// Errors of reading files; `ENOENT` if the pipe's number is not known.
     pub fn overflow(&self) -> io::Result<Overflow> {
         Class::SYSTEM.overflow(self.known_id()?)
+    }
+
+    /// Reads the kind of the pipe from `/sys/class/kmsgpipe`.
+    ///
+    /// # Errors
+    ///
+    /// Errors of reading files; `ENOENT` if the pipe's number is not known.
+    pub fn kind(&self) -> io::Result<Kind> {
+        Class::SYSTEM.kind(self.known_id()?)
+    }
+
+    /// Reads how many messages the pipe keeps for later subscriptions from `/sys/class/kmsgpipe`.
+    ///
+    /// # Errors
+    ///
+    /// Errors of reading files; `ENOENT` if the pipe's number is not known.
+    pub fn history(&self) -> io::Result<u32> {
+        Class::SYSTEM.history(self.known_id()?)
     }
 
     /// Returns the pipe's number, which is the key in `/sys/class/kmsgpipe`.
@@ -266,6 +285,8 @@ mod tests {
         assert!(Node::at(Path::new("/dev/null")).public_stats().is_err());
         assert!(Node::at(Path::new("/dev/null")).default_mode().is_err());
         assert!(Node::at(Path::new("/dev/null")).overflow().is_err());
+        assert!(Node::at(Path::new("/dev/null")).kind().is_err());
+        assert!(Node::at(Path::new("/dev/null")).history().is_err());
         assert!(!Node::at(Path::new("/dev/null")).is_known());
         assert!(!Node::at(Path::new("/dev/kmsgpipe4000000000")).is_there());
         assert!(!Node::at(Path::new("/proc/self/exe")).is_there());

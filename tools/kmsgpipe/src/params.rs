@@ -4,6 +4,7 @@
 
 use crate::{
     error::{Error, Result},
+    kind::Kind,
     modes::Modes,
     overflow::Overflow,
     sys::{RawCreate, RawFlush, RawParams},
@@ -94,6 +95,10 @@ pub struct Create {
     pub default_mode: Modes,
     /// What a write to the full pipe does.
     pub overflow: Overflow,
+    /// Which readers get a message.
+    pub kind: Kind,
+    /// Number of the newest messages that stay for later subscriptions of a broadcast pipe; 0 for a queue.
+    pub history: u32,
 }
 
 impl Create {
@@ -121,6 +126,8 @@ impl Create {
             name: bytes,
             default_mode: self.default_mode.bits(),
             overflow: self.overflow.number(),
+            kind: self.kind.number(),
+            history: self.history,
             ..RawCreate::default()
         })
     }
@@ -164,6 +171,8 @@ mod tests {
             gid: 2,
             default_mode: Modes::WHOLE | Modes::LINES,
             overflow: Overflow::DropNewest,
+            kind: Kind::Broadcast,
+            history: 3,
             ..Create::default()
         };
         let raw = create("log").request().unwrap();
@@ -173,7 +182,8 @@ mod tests {
         assert_eq!((raw.msg_size, raw.max_msgs), (256, 128));
         assert_eq!(raw.default_mode, 9);
         assert_eq!(raw.overflow, 2);
-        assert_eq!((raw.flags, raw.reserved), (0, [0; 2]));
+        assert_eq!((raw.kind, raw.history), (1, 3));
+        assert_eq!((raw.flags, raw.reserved), (0, [0; 4]));
 
         assert!(create(&"n".repeat(31)).request().is_ok());
         for name in ["n".repeat(32), "a\0b".into()] {

@@ -36,7 +36,9 @@ pub struct Record<'a> {
     pub realtime_ns: u64,
     /// Time that the message was queued, in nanoseconds, excluding system suspend.
     pub age_ns: u64,
-    /// Number of messages that the pipe lost to overflow since a message was last delivered to any reader.
+    /// Number of messages that were lost just before this one. In a queue, they were lost to overflow since a
+    /// message was last delivered to any of its readers. In a subscription or when browsing, they left the pipe
+    /// before the file had read them. 0 in a [`Dump`](crate::Dump).
     pub lost: u64,
     /// Real user ID of the sender, in the caller's user namespace.
     pub uid: u32,

@@ -88,8 +88,9 @@ impl RecordPipe {
     /// A read returns as many records as fit, so this reads into a buffer that is too small for two. A
     /// message of more than 72 bytes does not fit either: its length is queried, and the read repeated with
     /// exactly that size. If another reader takes the message or it expires in between, several shorter
-    /// messages may be returned instead. They stay in `batch` for the next calls: [`ReceiveBatch::len`]
-    /// returns their number. [`RecordPipe::receive_batch`] is faster for many messages.
+    /// messages may be returned instead, and also if the file reads a subscription or browses
+    /// ([`Attach`](crate::Attach)), where the length of its next message is not known. They stay in `batch` for
+    /// the next calls: [`ReceiveBatch::len`] returns their number. [`RecordPipe::receive_batch`] is faster for many messages.
     ///
     /// # Errors
     ///
@@ -294,16 +295,25 @@ impl RecordPipe {
     /// Returns a read size for the next record, which did not fit into `room` bytes. The record stays queued,
     /// unless another reader takes it.
     fn room_for_next(&self, amount: Amount, room: usize) -> Result<usize> {
+        if room >= ANY {
+            return Err(self.pipe.failed(Action::Receive, Errno::EMSGSIZE));
+        }
         let stats = self.pipe.stats()?;
-        match amount {
-            Amount::One => Ok(stats.head.map_or(ONE, |head| record_len(head.len)).max(ONE)),
-            Amount::Many if room >= ANY => Err(self.pipe.failed(Action::Receive, Errno::EMSGSIZE)),
+        Ok(match amount {
+            Amount::One => {
+                let oldest = stats.head.map_or(0, |head| record_len(head.len));
+                room_for(oldest, room)
+            }
             Amount::Many => {
                 // The message may predate a reduction of the pipe's maximum message size.
                 let longest = record_len(stats.msg_size);
-                Ok(if room < longest { longest } else { ANY })
+                if room < longest {
+                    longest
+                } else {
+                    ANY
+                }
             }
-        }
+        })
     }
 
     /// Returns the next message of a batch that is not empty.
@@ -343,6 +353,19 @@ impl RecordPipe {
             Err(Errno::EMSGSIZE) => Err(self.pipe.too_long(batch.longest().into())),
             Err(errno) => Err(self.pipe.failed(Action::Send, errno)),
         }
+    }
+}
+
+/// Returns a read size for a record that did not fit into `room` bytes, where the record of the oldest message
+/// of the pipe has `oldest` bytes.
+///
+/// If that would have fitted, another message is next: another reader took the one that did not fit, or the file
+/// reads a subscription or browses. The length of the next one is not known then, so the size is doubled.
+fn room_for(oldest: usize, room: usize) -> usize {
+    if oldest > room {
+        oldest
+    } else {
+        room.saturating_mul(2).min(ANY)
     }
 }
 
@@ -395,6 +418,25 @@ mod tests {
             (records | eof, records | eof),
         ] {
             assert_eq!(modes(default), expected, "{default}");
+        }
+    }
+
+    #[test]
+    fn room_grows_until_every_record_fits() {
+        // The oldest message is the one that did not fit.
+        assert_eq!(room_for(record_len(73), ONE), record_len(73));
+        assert_eq!(room_for(ANY, ONE), ANY);
+        // Another one is next, or there is none.
+        for oldest in [0, record_len(1), ONE] {
+            let mut room = ONE;
+            let mut reads = 0;
+            while room < ANY {
+                let next = room_for(oldest, room);
+                assert!(next > room && next <= ANY);
+                room = next;
+                reads += 1;
+            }
+            assert!(reads <= 14, "{reads}");
         }
     }
 

@@ -10,15 +10,16 @@ use std::{
 
 /// Arguments and results of ioctls and records, as defined in the header.
 pub(crate) use kmsgpipe_sys::raw::{
-    kmsgpipe_create as RawCreate, kmsgpipe_dump as RawDump, kmsgpipe_flush as RawFlush,
-    kmsgpipe_params as RawParams, kmsgpipe_record as RawRecord, kmsgpipe_send as RawSend,
-    kmsgpipe_stats as RawStats,
+    kmsgpipe_attach as RawAttach, kmsgpipe_create as RawCreate, kmsgpipe_dump as RawDump,
+    kmsgpipe_flush as RawFlush, kmsgpipe_params as RawParams, kmsgpipe_record as RawRecord,
+    kmsgpipe_send as RawSend, kmsgpipe_stats as RawStats,
 };
 
 /// The ioctls as unsafe functions.
 mod request {
     use super::{
-        ioctl_num_type as number, libc, RawCreate, RawDump, RawFlush, RawParams, RawStats,
+        ioctl_num_type as number, libc, RawAttach, RawCreate, RawDump, RawFlush, RawParams,
+        RawStats,
     };
     use kmsgpipe_sys as sys;
 
@@ -33,6 +34,7 @@ mod request {
     nix::ioctl_readwrite_bad!(dump, sys::DUMP as number, RawDump);
     nix::ioctl_write_ptr_bad!(set_mode, sys::SET_MODE as number, u32);
     nix::ioctl_read_bad!(get_mode, sys::GET_MODE as number, u32);
+    nix::ioctl_write_ptr_bad!(attach, sys::ATTACH as number, RawAttach);
     nix::ioctl_read_bad!(next_len, libc::FIONREAD, libc::c_int);
     nix::ioctl_write_ptr_bad!(set_nonblocking, libc::FIONBIO, libc::c_int);
 }
@@ -125,6 +127,13 @@ pub(crate) fn get_mode(fd: BorrowedFd<'_>) -> nix::Result<u32> {
     Ok(modes)
 }
 
+/// Chooses what the open file reads.
+pub(crate) fn attach(fd: BorrowedFd<'_>, attach: &RawAttach) -> nix::Result<()> {
+    // SAFETY: The descriptor is open, and the request reads exactly this structure.
+    unsafe { request::attach(fd.as_raw_fd(), attach) }?;
+    Ok(())
+}
+
 /// Returns the length of the next message; 0 if there is none.
 pub(crate) fn next_len(fd: BorrowedFd<'_>) -> nix::Result<u32> {
     let mut len = 0;
@@ -141,7 +150,7 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> nix::Result<()> {
 }
 
 /// Requests that can be probed without side effects: those that take an argument.
-pub(crate) const PROBED: [(&str, u32); 8] = [
+pub(crate) const PROBED: [(&str, u32); 9] = [
     ("KMSGPIPE_GET_STATS", kmsgpipe_sys::GET_STATS),
     ("KMSGPIPE_SET_PARAMS", kmsgpipe_sys::SET_PARAMS),
     ("KMSGPIPE_GET_PARAMS", kmsgpipe_sys::GET_PARAMS),
@@ -150,6 +159,7 @@ pub(crate) const PROBED: [(&str, u32); 8] = [
     ("KMSGPIPE_DUMP", kmsgpipe_sys::DUMP),
     ("KMSGPIPE_SET_MODE", kmsgpipe_sys::SET_MODE),
     ("KMSGPIPE_GET_MODE", kmsgpipe_sys::GET_MODE),
+    ("KMSGPIPE_ATTACH", kmsgpipe_sys::ATTACH),
 ];
 
 /// Returns whether the module supports a request of [`PROBED`]. The caller needs no privilege.

@@ -2,7 +2,7 @@
 
 //! The attributes of pipes in `/sys/class/kmsgpipe`.
 
-use crate::{ident::number, modes::Modes, overflow::Overflow, stats::Stats};
+use crate::{ident::number, kind::Kind, modes::Modes, overflow::Overflow, stats::Stats};
 use kmsgpipe_sys::raw::KMSGPIPE_STATS_FLUSH;
 use std::{
     fs,
@@ -88,6 +88,19 @@ impl Class<'_> {
     /// Reads the overflow policy of a pipe.
     pub(crate) fn overflow(self, id: u32) -> io::Result<Overflow> {
         self.values(id).get("overflow")
+    }
+
+    /// Reads the kind of a pipe.
+    pub(crate) fn kind(self, id: u32) -> io::Result<Kind> {
+        self.values(id).get("kind")
+    }
+
+    /// Reads how many messages a broadcast pipe keeps for later subscriptions. A queue keeps none.
+    pub(crate) fn history(self, id: u32) -> io::Result<u32> {
+        match self.kind(id)? {
+            Kind::Queue => Ok(0),
+            Kind::Broadcast => self.values(id).get("history"),
+        }
     }
 
     /// Reads the statistics of a pipe, one attribute after the other.
@@ -241,6 +254,26 @@ mod tests {
         let error = class.overflow(3).unwrap_err().to_string();
         assert_eq!(error, "overflow is \"drop\", which cannot be parsed");
         assert!(class.overflow(4).is_err());
+    }
+
+    #[test]
+    fn kind_and_history_are_parsed() {
+        let fake = FakeClass::new("kind");
+        let class = fake.class();
+        fake.write(3, "kind", Kind::Queue.word());
+        assert_eq!(class.kind(3).unwrap(), Kind::Queue);
+        // A queue does not have the file.
+        assert_eq!(class.history(3).unwrap(), 0);
+        fake.write(3, "kind", Kind::Broadcast.word());
+        assert!(class.history(3).is_err());
+        fake.write(3, "history", "65536");
+        assert_eq!(class.kind(3).unwrap(), Kind::Broadcast);
+        assert_eq!(class.history(3).unwrap(), 65_536);
+        fake.write(3, "kind", "1");
+        let error = class.kind(3).unwrap_err().to_string();
+        assert_eq!(error, "kind is \"1\", which cannot be parsed");
+        // An older module does not have the files.
+        assert!(class.kind(4).is_err() && class.history(4).is_err());
     }
 
     #[cfg(feature = "serde")]

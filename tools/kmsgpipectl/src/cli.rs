@@ -185,6 +185,7 @@ mod tests {
             "recv 0 --all --follow",
             "recv 0 --all --timeout 1s",
             "recv 0 --all --nonblock",
+            "recv 0 --lines 1 --since now",
             "recv 0 --json --raw",
             "--json recv 0 --raw",
             "recv 0 --json --format verbose",
@@ -204,6 +205,9 @@ mod tests {
             "send 0 --count 0",
             "recv 0 --timeout x",
             "recv a:b",
+            "recv 0 --since yesterday",
+            "recv 0 --lines -1",
+            "create --history 65537",
             "stats gr\u{fc}n",
             "watch --interval 0",
             "watch --count 0",
@@ -234,6 +238,7 @@ mod tests {
             "ioctl 0 KMSGPIPE_FROBNICATE",
             "send 0 --too-long cry",
             "recv 0 --format json",
+            "create --kind topic",
         ] {
             assert_eq!(parse(args).err(), Some(ErrorKind::InvalidValue), "{args}");
         }
@@ -266,6 +271,27 @@ mod tests {
                 panic!("{args}");
             };
             assert_eq!(ioctl.request, Request::GetStats, "{args}");
+        }
+    }
+
+    #[test]
+    fn options_limit_the_number_of_messages() {
+        for (args, most) in [
+            ("recv 0", 1),
+            ("recv 0 -n 7", 7),
+            ("recv 0 -n 0", u64::MAX),
+            ("recv 0 --follow", u64::MAX),
+            ("recv 0 --all", u64::MAX),
+            ("recv 0 --since oldest", 1),
+            ("recv 0 --browse", u64::MAX),
+            ("recv 0 --browse -n 2", 2),
+            ("recv 0 --browse --lines 3", u64::MAX),
+            ("recv 0 --browse --all", u64::MAX),
+        ] {
+            let Some(Command::Recv(recv)) = parse(args).unwrap().command else {
+                panic!("{args}");
+            };
+            assert_eq!(recv.most(), most, "{args}");
         }
     }
 

@@ -4,7 +4,7 @@
 
 use nix::fcntl::OFlag;
 use serde::Serialize;
-use std::str::FromStr;
+use std::{fs, io, os::fd::AsRawFd, str::FromStr};
 
 /// An open file of a pipe: its access, its mode and its counters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -18,6 +18,17 @@ pub struct Fdinfo {
     pub mode: String,
     /// Whether the file has `O_NONBLOCK` set.
     pub nonblock: bool,
+    /// What the file reads: `nothing`, `queue`, `own` or `browse`. It stays text, so that what a newer module
+    /// shows is shown as well. An older module does not show this or the position.
+    pub reads: Option<String>,
+    /// Sequence number of the message that the file reads next, if it has a position of its own.
+    pub next_seq: Option<u64>,
+    /// Stored messages that the file has yet to read, if it has a position of its own.
+    pub lag_msgs: Option<u64>,
+    /// Messages that left the pipe before the file had read them, if it has a position of its own.
+    pub lost_msgs: Option<u64>,
+    /// Messages that expired before the file had read them, if it has a position of its own.
+    pub expired_msgs: Option<u64>,
     /// Messages that were sent through the file.
     pub sent_msgs: u64,
     /// Bytes that were sent through the file.
@@ -33,6 +44,16 @@ pub struct Fdinfo {
 }
 
 impl Fdinfo {
+    /// Reads the contents for an open file of this process.
+    ///
+    /// # Errors
+    ///
+    /// Errors of reading a file in `/proc`; the file is not a pipe.
+    pub fn of(file: &impl AsRawFd) -> io::Result<Self> {
+        let text = fs::read_to_string(format!("/proc/self/fdinfo/{}", file.as_raw_fd()))?;
+        Self::parse(&text).ok_or_else(|| io::Error::other("it does not describe a pipe"))
+    }
+
     /// Parses the contents of a file in `/proc/PID/fdinfo`. Returns `None` if they are those of another file
     /// than a pipe's.
     pub fn parse(text: &str) -> Option<Self> {
@@ -45,6 +66,11 @@ impl Fdinfo {
             access: fields.text("kmsgpipe-mode")?.into(),
             mode: fields.text("kmsgpipe-modes")?.into(),
             nonblock: OFlag::from_bits_retain(flags).contains(OFlag::O_NONBLOCK),
+            reads: fields.text("kmsgpipe-reads").map(str::to_string),
+            next_seq: fields.number("kmsgpipe-next-seq"),
+            lag_msgs: fields.number("kmsgpipe-lag-msgs"),
+            lost_msgs: fields.number("kmsgpipe-lost-msgs"),
+            expired_msgs: fields.number("kmsgpipe-expired-msgs"),
             sent_msgs: fields.number("kmsgpipe-sent-msgs")?,
             sent_bytes: fields.number("kmsgpipe-sent-bytes")?,
             received_msgs: fields.number("kmsgpipe-received-msgs")?,
@@ -87,6 +113,36 @@ pub mod tests {
         )
     }
 
+    /// Returns the contents for a file with a position of its own.
+    pub fn text_with_position(id: u32, reads: &str) -> String {
+        text(id, "r")
+            + &format!(
+                "kmsgpipe-reads:\t{reads}\nkmsgpipe-next-seq:\t18446744073709551615\n\
+                 kmsgpipe-lag-msgs:\t7\nkmsgpipe-lost-msgs:\t8\nkmsgpipe-expired-msgs:\t9\n"
+            )
+    }
+
+    #[test]
+    fn position_is_parsed() {
+        let info = Fdinfo::parse(&text_with_position(7, "own")).unwrap();
+        assert_eq!(info.reads.as_deref(), Some("own"));
+        assert_eq!((info.next_seq, info.lag_msgs), (Some(u64::MAX), Some(7)));
+        assert_eq!((info.lost_msgs, info.expired_msgs), (Some(8), Some(9)));
+        let info = Fdinfo::parse(&(text(7, "w") + "kmsgpipe-reads:\tnothing\n")).unwrap();
+        assert_eq!(
+            (info.reads.as_deref(), info.lag_msgs),
+            (Some("nothing"), None)
+        );
+    }
+
+    #[test]
+    fn other_files_of_this_process_are_not_pipes() {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let error = Fdinfo::of(&file).unwrap_err();
+        assert_eq!(error.to_string(), "it does not describe a pipe");
+        assert_eq!(Fdinfo::of(&-1).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
     #[test]
     fn every_field_is_parsed() {
         let info = Fdinfo {
@@ -94,6 +150,11 @@ pub mod tests {
             access: "rw".into(),
             mode: "eof,lines".into(),
             nonblock: false,
+            reads: None,
+            next_seq: None,
+            lag_msgs: None,
+            lost_msgs: None,
+            expired_msgs: None,
             sent_msgs: 3,
             sent_bytes: 17,
             received_msgs: u64::MAX,

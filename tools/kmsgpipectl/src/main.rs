@@ -26,6 +26,7 @@ mod stdio;
 mod style;
 mod table;
 mod usage;
+mod when;
 mod width;
 
 use cli::{Cli, Command};

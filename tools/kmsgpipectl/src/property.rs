@@ -3,9 +3,9 @@
 //! Property tests of the parsers.
 
 use crate::{
-    duration,
+    clock, duration,
     framing::{Input, Messages, Output},
-    size,
+    size, when,
 };
 use kmsgpipe::{is_name, PipeName};
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -55,6 +55,18 @@ fn split(stream: &[u8], framing: Input, limit: usize, step: usize) -> (Vec<Vec<u
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn time_is_parsed_as_it_is_formatted(seconds in 0..16_725_225_600u64, nanos in 0..1_000_000_000u32) {
+        let at = Duration::new(seconds, nanos);
+        let micros = Duration::new(seconds, nanos / 1000 * 1000);
+        prop_assert_eq!(when::rfc3339(&clock::iso(at)), Some(micros));
+    }
+
+    #[test]
+    fn any_text_is_parsed_or_rejected(text in "[-+0-9@.:sqTZ ]{0,30}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}.{0,8}") {
+        let _ = when::parse(&text);
+    }
 
     #[test]
     fn size_matches_the_reference(text in quantity()) {

@@ -31,6 +31,7 @@ pub enum Format {
 #[derive(Serialize)]
 pub struct Object<'a> {
     seq: u64,
+    lost: u64,
     age_ns: u64,
     monotonic_ns: u64,
     realtime_ns: u64,
@@ -56,6 +57,7 @@ impl<'a> Object<'a> {
     pub fn of(record: &Record<'a>, hex: bool) -> Self {
         Self {
             seq: record.seq,
+            lost: record.lost,
             age_ns: record.age_ns,
             monotonic_ns: record.monotonic_ns,
             realtime_ns: record.realtime_ns,
@@ -160,7 +162,7 @@ pub mod tests {
             monotonic_ns: 12_345_678_901,
             realtime_ns: 1_700_000_000_123_456_789,
             age_ns: 1_500_000_000,
-            lost: 0,
+            lost: 3,
             uid: 1000,
             gid: 100,
             pid: 42,
@@ -174,7 +176,7 @@ pub mod tests {
     #[test]
     fn json_payload_is_text_or_hexadecimal() {
         let json = |payload: &[u8]| Format::Json.text(&record(payload)).unwrap();
-        let known = "{\"schema\":1,\"seq\":7,\"age_ns\":1500000000,\"monotonic_ns\":12345678901,\
+        let known = "{\"schema\":1,\"seq\":7,\"lost\":3,\"age_ns\":1500000000,\"monotonic_ns\":12345678901,\
             \"realtime_ns\":1700000000123456789,\"uid\":1000,\"gid\":100,\"pid\":42,\"privileged\":false";
         assert_eq!(
             json("gr\u{fc}n \"\n\0".as_bytes()),
@@ -233,7 +235,7 @@ pub mod tests {
             privileged  yes\n\
             priority    0\n\
             deliveries  1\n\
-            lost        0\n\
+            lost        3\n\
             len         9\n\
             data        two\\nlines\n\
             \n";

@@ -8,23 +8,24 @@ use crate::{
     open::open_any,
     table::{self, Column},
 };
-use kmsgpipe::{Access, Class, Modes, Node, Overflow, PipeName, Result, Stats};
+use kmsgpipe::{Access, Class, Kind, Modes, Node, Overflow, PipeName, Result, Stats};
 use serde::Serialize;
 use std::time::Duration;
 
 /// Columns of [`list`].
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     Column::new("PIPE", 0),
-    Column::new("ID", 3),
+    Column::new("ID", 4),
     Column::new("DEPTH", 0),
-    Column::new("MAX", 9),
-    Column::new("MSGSIZE", 8),
-    Column::new("BYTES", 6),
-    Column::new("EXPIRY", 7),
-    Column::new("RD", 5),
-    Column::new("WR", 4),
-    Column::new("ENQUEUED", 2),
-    Column::new("DEQUEUED", 1),
+    Column::new("MAX", 10),
+    Column::new("MSGSIZE", 9),
+    Column::new("BYTES", 7),
+    Column::new("EXPIRY", 8),
+    Column::new("KIND", 1),
+    Column::new("RD", 6),
+    Column::new("WR", 5),
+    Column::new("ENQUEUED", 3),
+    Column::new("DEQUEUED", 2),
 ];
 
 /// Where statistics come from.
@@ -43,6 +44,31 @@ pub struct Report {
     /// The pipe's node.
     pub node: Node,
     result: Result<(Stats, Source)>,
+}
+
+/// Settings of a pipe that sysfs shows; each is `None` if it does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Settings {
+    /// Which readers get a message.
+    pub kind: Option<Kind>,
+    /// Number of the newest messages that stay for later subscriptions.
+    pub history: Option<u32>,
+    /// Mode in which files are opened.
+    pub default_mode: Option<Modes>,
+    /// What a write to the full pipe does.
+    pub overflow: Option<Overflow>,
+}
+
+impl Settings {
+    /// Reads the settings of a pipe.
+    pub fn of(node: &Node) -> Self {
+        Self {
+            kind: node.kind().ok(),
+            history: node.history().ok(),
+            default_mode: node.default_mode().ok(),
+            overflow: node.overflow().ok(),
+        }
+    }
 }
 
 /// The JSON form of all reports.
@@ -71,10 +97,9 @@ enum Outcome {
         /// Statistics, flattened into the report.
         #[serde(flatten)]
         stats: Stats,
-        /// Default mode of the pipe's files, if sysfs has it.
-        default_mode: Option<Modes>,
-        /// Overflow policy of the pipe, if sysfs has it.
-        overflow: Option<Overflow>,
+        /// Settings, flattened into the report.
+        #[serde(flatten)]
+        settings: Settings,
         /// Where the statistics come from.
         source: Source,
     },
@@ -148,8 +173,7 @@ impl Report {
             result: match &self.result {
                 Ok((stats, source)) => Outcome::Known {
                     stats: stats.clone(),
-                    default_mode: self.node.default_mode().ok(),
-                    overflow: self.node.overflow().ok(),
+                    settings: Settings::of(&self.node),
                     source: *source,
                 },
                 Err(error) => Outcome::Unknown {
@@ -184,6 +208,7 @@ impl Report {
                 stats.msg_size.to_string(),
                 stats.depth_bytes.to_string(),
                 expiry(stats),
+                self.node.kind().map_or("-".into(), |kind| kind.to_string()),
                 stats.readers.to_string(),
                 stats.writers.to_string(),
                 stats.enqueued_msgs.to_string(),
@@ -342,8 +367,8 @@ pub mod tests {
     fn list_has_a_row_for_each_pipe() {
         assert_eq!(
             list(&reports(), None),
-            "PIPE  ID  DEPTH  MAX  MSGSIZE  BYTES  EXPIRY  RD  WR  ENQUEUED  DEQUEUED\n\
-             3      3      4  128      256     20       -   1   2      1000       996\n\
+            "PIPE  ID  DEPTH  MAX  MSGSIZE  BYTES  EXPIRY  KIND  RD  WR  ENQUEUED  DEQUEUED\n\
+             3      3      4  128      256     20       -     -   1   2      1000       996\n\
              log   EAGAIN: Try again\n"
         );
     }
@@ -448,6 +473,8 @@ pub mod tests {
                             "seq": 997, "age_ns": 1500, "len": 5,
                             "uid": 1000, "gid": 100, "pid": 4711, "privileged": false,
                         },
+                        "kind": null,
+                        "history": null,
                         "default_mode": null,
                         "overflow": null,
                         "source": "ioctl",

@@ -37,6 +37,12 @@ pub fn max_msgs(text: &str) -> Result<u32, String> {
     within(text, MAX_MSGS_MIN..=MAX_MSGS_MAX, &limit)
 }
 
+/// Parses how many messages a pipe keeps for later readers.
+pub fn history(text: &str) -> Result<u32, String> {
+    let limit = format!("expected 0 to {MAX_MSGS_MAX} messages");
+    within(text, 0..=MAX_MSGS_MAX, &limit)
+}
+
 /// Parses a number of repetitions, which is at least 1.
 pub fn times(text: &str) -> Result<u64, String> {
     within(text, 1..=u64::MAX, "expected 1 or more")
@@ -128,6 +134,8 @@ mod tests {
             assert!(max_msgs(text).is_err());
         }
         assert_eq!(max_msgs("0"), Err("expected 1 to 65536 messages".into()));
+        assert_eq!(history("65537"), Err("expected 0 to 65536 messages".into()));
+        assert_eq!((history("0"), history("64K")), (Ok(0), Ok(65_536)));
         assert_eq!(msg_size("1MB"), Ok(1_048_576));
         assert_eq!(max_msgs("64K"), Ok(65_536));
         for text in ["-1", "4G", "4294967296", "18446744073709551615K"] {

@@ -10,6 +10,12 @@ pub(crate) mod mm {
     #[path = "../../../../src/kernel_ext/mm/chain_tests.rs"]
     #[rustfmt::skip]
     mod chain_tests;
+    #[path = "../../../../src/kernel_ext/mm/indexed.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod indexed;
+    #[path = "../../../../src/kernel_ext/mm/indexed_tests.rs"]
+    #[rustfmt::skip]
+    mod indexed_tests;
     #[path = "../../../../src/kernel_ext/mm/pieces.rs"]
     #[rustfmt::skip]
     pub(crate) mod pieces;

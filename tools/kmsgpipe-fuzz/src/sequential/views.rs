@@ -170,11 +170,13 @@ impl World {
             (false, true) => "w",
             (false, false) => "-",
         };
+        let reads = if open.read { "queue" } else { "nothing" };
         let want = format!(
             "kmsgpipe-id:\t{id}\nkmsgpipe-mode:\t{mode}\n\
              kmsgpipe-sent-msgs:\t{}\nkmsgpipe-sent-bytes:\t{}\n\
              kmsgpipe-received-msgs:\t{}\nkmsgpipe-received-bytes:\t{}\n\
-             kmsgpipe-modes:\twhole\nkmsgpipe-rest-bytes:\t0\nkmsgpipe-line-bytes:\t0\n",
+             kmsgpipe-modes:\twhole\nkmsgpipe-rest-bytes:\t0\nkmsgpipe-line-bytes:\t0\n\
+             kmsgpipe-reads:\t{reads}\n",
             open.sent.0, open.sent.1, open.received.0, open.received.1
         );
         let text = self.text_of(trace, "fdinfo", &format!("/proc/self/fdinfo/{}", file.fd))?;

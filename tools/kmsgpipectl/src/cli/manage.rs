@@ -7,7 +7,7 @@ use clap::{
     builder::{PossibleValue, PossibleValuesParser, StringValueParser, TypedValueParser},
     Arg, Args, Command, Subcommand, ValueHint,
 };
-use kmsgpipe::{Modes, Overflow, Params, PipeName};
+use kmsgpipe::{Error, Kind, Modes, Overflow, Params, PipeName};
 use std::{ffi::OsStr, str::FromStr};
 
 /// Arguments of `clear`.
@@ -126,14 +126,24 @@ pub struct Create {
     pub default_mode: Modes,
 
     /// What a write to the full pipe does: wait, drop the oldest message, or discard its own
-    #[arg(
-        long,
-        value_name = "POLICY",
-        default_value_t,
-        value_parser = PossibleValuesParser::new(Overflow::ALL.map(Overflow::word))
-            .try_map(|word| Overflow::from_str(&word))
-    )]
+    #[arg(long, value_name = "POLICY", default_value_t, value_parser = one_of::<Overflow>(&Overflow::ALL.map(Overflow::word)))]
     pub overflow: Overflow,
+
+    /// Which readers get a message: one of all, or each
+    #[arg(long, default_value_t, value_parser = one_of::<Kind>(&Kind::ALL.map(Kind::word)))]
+    pub kind: Kind,
+
+    /// Number of the newest messages that a broadcast pipe keeps for readers that open it later, at most --max-msgs
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = size::history, allow_hyphen_values = true)]
+    pub history: u32,
+}
+
+/// Parses one of several words, and lists them for completion.
+fn one_of<T>(words: &[&'static str]) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = Error> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words.iter().copied()).try_map(|word| word.parse::<T>())
 }
 
 /// Parses modes, and lists the words for completion.

@@ -2,9 +2,9 @@
 
 //! Arguments of the commands that send and receive.
 
-use crate::{duration, framing, record, size};
+use crate::{duration, framing, record, size, when};
 use clap::{Args, ValueEnum, ValueHint};
-use kmsgpipe::PipeName;
+use kmsgpipe::{PipeName, Start};
 use std::{ffi::OsString, time::Duration};
 
 /// How long a command waits for a pipe.
@@ -110,7 +110,10 @@ impl InputFraming {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Without --line, --null, --length-prefixed, --raw, --format or --json, messages are written
-unchanged, and a newline is appended to those that do not end with one.")]
+unchanged, and a newline is appended to those that do not end with one.
+
+WHEN is oldest, now, seq:NUMBER, a time before now such as 10s, 5m or 2h, a time such as
+2026-11-30T08:15:00+01:00, or @ and the seconds since 1970.")]
 pub struct Recv {
     /// The pipe
     #[arg(value_hint = ValueHint::FilePath)]
@@ -120,9 +123,9 @@ pub struct Recv {
     #[command(flatten)]
     pub output: Output,
 
-    /// Receive N messages; 0 means no limit
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 1, value_parser = size::count, allow_hyphen_values = true)]
-    pub count: u64,
+    /// Receive N messages; 0 means no limit [default: 1, and no limit with --browse]
+    #[arg(long, short = 'n', value_name = "N", value_parser = size::count, allow_hyphen_values = true)]
+    pub count: Option<u64>,
 
     /// Receive without a limit, like --count 0
     #[arg(long, short, conflicts_with = "count")]
@@ -132,9 +135,33 @@ pub struct Recv {
     #[arg(long, short, conflicts_with_all = ["count", "follow", "timeout", "nonblock"])]
     pub all: bool,
 
+    /// Read copies of the stored messages, oldest first, then of those that are sent; consume nothing
+    #[arg(long)]
+    pub browse: bool,
+
+    /// Begin with the first stored message from WHEN on; in a queue, only with --browse
+    #[arg(long, value_name = "WHEN", value_parser = when::parse, allow_hyphen_values = true)]
+    pub since: Option<Start>,
+
+    /// Begin with the newest N stored messages; in a queue, only with --browse
+    #[arg(long, value_name = "N", value_parser = size::count, conflicts_with = "since", allow_hyphen_values = true)]
+    pub lines: Option<u64>,
+
     /// How long to wait for a message.
     #[command(flatten)]
     pub wait: WaitOptions,
+}
+
+impl Recv {
+    /// Returns the maximum number of messages.
+    pub fn most(&self) -> u64 {
+        match self.count {
+            Some(0) => u64::MAX,
+            Some(count) => count,
+            None if self.follow || self.all || self.browse => u64::MAX,
+            None => 1,
+        }
+    }
 }
 
 /// How messages are written to standard output.

@@ -14,6 +14,7 @@ Arguments of the requests:
   KMSGPIPE_CREATE_NEW      [MSG_SIZE MAX_MSGS [MODE [NAME]]]
   KMSGPIPE_DUMP            [SIZE]
   KMSGPIPE_SET_MODE        MODES, as create --default-mode
+  KMSGPIPE_ATTACH          own [WHEN] | group | browse [WHEN], where WHEN is as recv --since
   FIONBIO                  0 | 1
 Other requests take no arguments. The prefix KMSGPIPE_ is optional, and case does not matter.")]
 pub struct Ioctl {
@@ -66,6 +67,9 @@ pub enum Request {
     /// Read the mode of the open file
     #[value(name = "KMSGPIPE_GET_MODE", alias = "GET_MODE")]
     GetMode,
+    /// Choose what the open file reads
+    #[value(name = "KMSGPIPE_ATTACH", alias = "ATTACH")]
+    Attach,
     /// Read the maximum number of bytes that the next read can return
     #[value(name = "FIONREAD")]
     NextLen,
@@ -84,6 +88,7 @@ impl Request {
                 | Self::FlushPeriodic
                 | Self::Destroy
                 | Self::SetMode
+                | Self::Attach
         )
     }
 

@@ -27,6 +27,8 @@ pub fn create(args: &cli::Create, json: bool) -> Result<(), Failure> {
         name: args.name.clone(),
         default_mode: args.default_mode,
         overflow: args.overflow,
+        kind: args.kind,
+        history: args.history,
     })?;
 
     let node = match &args.name {

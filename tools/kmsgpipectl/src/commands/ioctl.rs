@@ -11,9 +11,9 @@ use crate::{
     report::fields,
     size, stdio,
     style::Paint,
-    table,
+    table, when,
 };
-use kmsgpipe::{Create, Dump, Flush, Modes, Node, Params, Pipe, PipeName, Stats};
+use kmsgpipe::{Attach, Create, Dump, Flush, Modes, Node, Params, Pipe, PipeName, Start, Stats};
 use serde_json::{json, Value};
 use std::{
     ffi::OsStr,
@@ -73,6 +73,7 @@ enum Call {
     Dump(Option<u32>),
     SetMode(Modes),
     GetMode,
+    Attach(Attach),
     NextLen,
     SetNonblocking(bool),
 }
@@ -95,6 +96,10 @@ impl Call {
                 msg_size: number(msg_size)?,
                 max_msgs: number(max_msgs)?,
             })
+        };
+        let start = |rest: &[&str]| match rest {
+            [] => Ok(Start::Now),
+            [text, ..] => when::parse(text).map_err(|why| bad(&format!("{text:?}: {why}"))),
         };
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
 
@@ -136,6 +141,13 @@ impl Call {
                 Ok(modes) => Ok(Self::SetMode(modes)),
                 Err(error) => Err(bad(&error.to_string())),
             },
+            (Request::Attach, ["own", rest @ ..]) if rest.len() <= 1 => {
+                Ok(Self::Attach(Attach::Own(start(rest)?)))
+            }
+            (Request::Attach, ["browse", rest @ ..]) if rest.len() <= 1 => {
+                Ok(Self::Attach(Attach::Browse(start(rest)?)))
+            }
+            (Request::Attach, ["group"]) => Ok(Self::Attach(Attach::Group)),
             (Request::SetNonblocking, ["0"]) => Ok(Self::SetNonblocking(false)),
             (Request::SetNonblocking, ["1"]) => Ok(Self::SetNonblocking(true)),
             (_, []) => Err(bad("an argument is missing")),
@@ -158,6 +170,7 @@ impl Call {
             Self::FlushPeriodic(flush) => pipe.flush_periodic(flush).map(|()| Outcome::Nothing),
             Self::Destroy => pipe.destroy().map(|()| Outcome::Nothing),
             Self::SetMode(modes) => pipe.set_mode(modes).map(|()| Outcome::Nothing),
+            Self::Attach(attach) => pipe.attach(attach).map(|()| Outcome::Nothing),
             Self::ToggleBlock => {
                 pipe.toggle_block()?;
                 pipe.is_nonblocking().map(Outcome::Nonblocking)
@@ -291,6 +304,17 @@ mod tests {
                 Call::SetMode(Modes::EOF | Modes::RECORDS),
             ),
             (Request::GetMode, "", Call::GetMode),
+            (Request::Attach, "group", Call::Attach(Attach::Group)),
+            (
+                Request::Attach,
+                "own",
+                Call::Attach(Attach::Own(Start::Now)),
+            ),
+            (
+                Request::Attach,
+                "browse seq:7",
+                Call::Attach(Attach::Browse(Start::Seq(7))),
+            ),
             (Request::SetNonblocking, "1", Call::SetNonblocking(true)),
         ] {
             assert_eq!(parse(request, args), Ok(call), "{request:?} {args}");
@@ -320,6 +344,11 @@ mod tests {
             (Request::SetMode, "1"),
             (Request::SetMode, "records,lines"),
             (Request::GetMode, "whole"),
+            (Request::Attach, ""),
+            (Request::Attach, "other"),
+            (Request::Attach, "group now"),
+            (Request::Attach, "own yesterday"),
+            (Request::Attach, "browse now 1"),
             (Request::SetNonblocking, "2"),
         ] {
             let failure = parse(request, args).unwrap_err();

@@ -16,9 +16,10 @@ use crate::{
 };
 use kmsgpipe::Node;
 use serde::Serialize;
+use std::ops::Range;
 
 /// Columns of the table.
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 14] = [
     Column::new("COMMAND", 0),
     Column::new("PID", 0),
     Column::new("USER", 6),
@@ -27,10 +28,16 @@ const COLUMNS: [Column; 11] = [
     Column::new("MODE", 7),
     Column::new("SENT", 5),
     Column::new("RECEIVED", 4),
+    Column::new("READS", 11),
+    Column::new("LAG", 9),
+    Column::new("LOST", 10),
     Column::new("REST", 2),
     Column::new("LINE", 1),
     Column::new("ALSO", 8),
 ];
+
+/// Columns of [`COLUMNS`] that a table has only if a file of the pipe has a position of its own.
+const POSITION: Range<usize> = 8..11;
 
 /// The JSON form of the peers of a pipe.
 #[derive(Serialize)]
@@ -93,7 +100,15 @@ fn json(node: &Node, id: u32, peers: &Peers) -> Result<String, Failure> {
 
 /// Formats the open files as a table for lines of `width` characters.
 fn text(files: &[OpenFile], width: Option<usize>) -> String {
-    table::fitting(&COLUMNS, files.iter().filter_map(row).collect(), width)
+    let mut columns = COLUMNS.to_vec();
+    let mut rows: Vec<Vec<String>> = files.iter().filter_map(row).collect();
+    if files.iter().all(|file| file.info.next_seq.is_none()) {
+        columns.drain(POSITION);
+        for row in &mut rows {
+            row.drain(POSITION);
+        }
+    }
+    table::fitting(&columns, rows, width)
 }
 
 /// Returns the row of an open file, which has at least one process.
@@ -110,10 +125,21 @@ fn row(file: &OpenFile) -> Option<Vec<String>> {
         info.mode.clone(),
         info.sent_msgs.to_string(),
         info.received_msgs.to_string(),
+        match info.reads.as_deref() {
+            None | Some("nothing") => "-".into(),
+            Some(reads) => payload::escaped(reads.as_bytes()),
+        },
+        count(info.lag_msgs),
+        count(info.lost_msgs),
         info.rest_bytes.to_string(),
         info.line_bytes.to_string(),
         numbers(&others),
     ])
+}
+
+/// Formats a number, or a dash if it is not known.
+fn count(number: Option<u64>) -> String {
+    number.map_or("-".into(), |number| number.to_string())
 }
 
 /// Formats numbers with commas between them, or a dash if there are none.
@@ -129,7 +155,10 @@ fn numbers(numbers: &[u32]) -> String {
 mod tests {
     use super::*;
     use crate::{
-        fdinfo::{tests::text as fdinfo, Fdinfo},
+        fdinfo::{
+            tests::{text as fdinfo, text_with_position},
+            Fdinfo,
+        },
         peers::Process,
     };
     use serde_json::{json, Value};
@@ -176,6 +205,28 @@ mod tests {
     }
 
     #[test]
+    fn table_has_positions_if_a_file_has_one() {
+        let mut files = files();
+        for (file, reads) in files.iter_mut().zip(["own", "nothing"]) {
+            file.info = Fdinfo::parse(&text_with_position(3, reads)).unwrap();
+            file.info.received_msgs = 4;
+        }
+        files[1].info.next_seq = None;
+        files[1].info.lag_msgs = None;
+        files[1].info.lost_msgs = None;
+        files[1].processes[0].user = Some("two".into());
+        assert_eq!(
+            text(&files, None),
+            "COMMAND          PID  USER    FD  ACCESS       MODE  SENT  RECEIVED  READS  LAG  LOST  REST  LINE     ALSO\n\
+             a\\u{1b}[31m       87  root  3,10       r  eof,lines     3         4    own    7     8     5     6  90,1234\n\
+             two words    4194304   two     0       r  eof,lines     3         4      -    -     -     5     6        -\n"
+        );
+        let narrow = text(&files, Some(50));
+        let words: Vec<&str> = narrow.lines().next().unwrap().split_whitespace().collect();
+        assert_eq!(words, ["COMMAND", "PID", "ACCESS", "READS", "LAG", "LOST"]);
+    }
+
+    #[test]
     fn narrow_table_keeps_process_and_access() {
         let narrow = text(&files(), Some(1));
         assert!(
@@ -201,7 +252,8 @@ mod tests {
         let line = json(&node, 3, &peers).unwrap();
         let value: Value = serde_json::from_str(&line).unwrap();
         let counters = json!({
-            "mode": "eof,lines", "nonblock": false, "sent_msgs": 3, "sent_bytes": 17,
+            "mode": "eof,lines", "nonblock": false, "reads": null, "next_seq": null, "lag_msgs": null,
+            "lost_msgs": null, "expired_msgs": null, "sent_msgs": 3, "sent_bytes": 17,
             "received_msgs": u64::MAX, "received_bytes": 4, "rest_bytes": 5, "line_bytes": 6,
         });
         let file = |access: &str, processes: Value| {

@@ -6,14 +6,15 @@ use super::unwritable;
 use crate::{
     cli::{self, OutputFormat, WaitOptions},
     count::messages,
-    failure::Failure,
+    failure::{warn, Failure},
+    fdinfo::Fdinfo,
     framing,
     record::Format,
     signals::{self, BlockedSignals},
 };
 use kmsgpipe::{
-    Access, Action, Class, Deadline, Error, Modes, Pipe, PipeName, ReceiveBatch, Record,
-    RecordPipe, Result,
+    Access, Action, Attach, Class, Deadline, Error, Kind, Modes, Overflow, Pipe, PipeName,
+    ReceiveBatch, Record, RecordPipe, Result, Start,
 };
 use nix::poll::{PollFd, PollFlags};
 use std::{
@@ -25,9 +26,10 @@ use std::{
 
 /// Receives messages, and writes each before receiving the next.
 pub fn recv(args: &cli::Recv, json: bool) -> Result<(), Failure> {
-    let source = Source::open(&args.pipe, args.output.selected(json))?;
-    // The options decide whether to wait, not the default mode of the pipe.
+    let source = Source::open(&args.pipe, args.output.selected(json), args.browse)?;
     let pipe = source.pipe();
+    attach(pipe, args)?;
+    // The options decide whether to wait, not the default mode of the pipe.
     pipe.set_mode(pipe.mode()? - Modes::EOF)?;
     let mut receiver = Receiver {
         source,
@@ -41,16 +43,13 @@ pub fn recv(args: &cli::Recv, json: bool) -> Result<(), Failure> {
             .try_clone_to_owned()
             .map_err(|error| Failure::io("use standard output", &error))?
             .into(),
-        encoded: Vec::new(),
+        encoded: Encoded::default(),
+        browses: args.browse,
     };
-    let most = match args.count {
-        0 => u64::MAX,
-        _ if args.follow || args.all => u64::MAX,
-        count => count,
-    };
+    let most = args.most();
     let mut received = 0;
     while received < most {
-        let failure = match receiver.receive() {
+        let failure = match receiver.receive(most - received) {
             // Everything was received.
             Ok(0) if args.all => break,
             Ok(0) => receiver.no_message().into(),
@@ -68,6 +67,52 @@ pub fn recv(args: &cli::Recv, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Chooses what the pipe reads, and from where, unless that is what an open file reads anyway.
+fn attach(pipe: &Pipe, args: &cli::Recv) -> Result<(), Failure> {
+    let from = |start| match args.browse {
+        true => Attach::Browse(start),
+        false => Attach::Own(start),
+    };
+    let to = |start| {
+        pipe.attach(from(start))
+            .map_err(|error| match error.class() {
+                Class::Usage if !args.browse => {
+                    Failure::from(error).also("--since and --lines need --browse there")
+                }
+                _ => error.into(),
+            })
+    };
+    match (args.since, args.lines) {
+        (Some(start), _) => to(start),
+        (None, Some(lines)) => {
+            // The kernel has no request for the newest messages. Their numbers end at that of the next one to be
+            // sent. Messages that are sent meanwhile come after them.
+            to(Start::Now)?;
+            match lines {
+                0 => Ok(()),
+                _ => to(Start::Seq(next_seq(pipe)?.saturating_sub(lines))),
+            }
+        }
+        (None, None) if args.browse => to(Start::Oldest),
+        (None, None) => Ok(()),
+    }
+}
+
+/// Returns the sequence number of the message that the pipe reads next.
+fn next_seq(pipe: &Pipe) -> Result<u64, Failure> {
+    let shown = Fdinfo::of(pipe).and_then(|info| {
+        let missing = || io::Error::other("it does not show the position of the file");
+        info.next_seq.ok_or_else(missing)
+    });
+    shown.map_err(|error| {
+        Failure::io(
+            "read the number of the next message in /proc/self/fdinfo",
+            &error,
+        )
+        .also("is procfs mounted there? Without it, use --since")
+    })
+}
+
 /// Source of messages, and how they are written.
 enum Source {
     /// Payloads only.
@@ -80,24 +125,87 @@ enum Source {
     Records {
         pipe: RecordPipe,
         batch: ReceiveBatch,
-        format: Format,
+        format: OutputFormat,
+        /// Whether no other file gets the messages, so that those beyond the requested count may be left unwritten.
+        is_alone: bool,
     },
 }
 
+/// Messages as they are written.
+#[derive(Debug, Default)]
+struct Encoded {
+    bytes: Vec<u8>,
+    /// Losses before a message: where its output begins, and how many messages were lost.
+    losses: Vec<(usize, u64)>,
+}
+
+impl Encoded {
+    /// Discards all messages.
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.losses.clear();
+    }
+
+    /// Adds a message with its metadata.
+    fn add(&mut self, record: &Record<'_>, format: OutputFormat) -> Result<(), Failure> {
+        // JSON has the number in the object.
+        if record.lost > 0 && format != OutputFormat::Records(Format::Json) {
+            self.losses.push((self.bytes.len(), record.lost));
+        }
+        match format {
+            OutputFormat::Messages(framing) => self.add_payload(record.payload, framing),
+            OutputFormat::Records(format) => {
+                let text = format.text(record).map_err(unwritable)?;
+                self.bytes.extend_from_slice(text.as_bytes());
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds a message without its metadata.
+    fn add_payload(&mut self, payload: &[u8], framing: framing::Output) -> Result<(), Failure> {
+        framing
+            .encode(payload, &mut self.bytes)
+            .map_err(|why| Failure::new(Class::Failed, why))
+    }
+
+    /// Writes the messages in a single write, except that each loss is reported before the message it precedes.
+    fn write(&self, output: &mut impl Write, mut report: impl FnMut(u64)) -> io::Result<()> {
+        let mut begin = 0;
+        for (at, lost) in &self.losses {
+            output.write_all(&self.bytes[begin..*at])?;
+            report(*lost);
+            begin = *at;
+        }
+        output.write_all(&self.bytes[begin..])
+    }
+}
+
+/// Warns that messages were lost.
+fn warn_of_loss(lost: u64) {
+    warn(&format!("lost {} before this one", messages(lost)));
+}
+
 impl Source {
-    /// Opens a pipe for the format output. Records are received only if the output needs metadata, because only
-    /// without records is a message always received alone.
-    fn open(name: &PipeName, format: OutputFormat) -> Result<Self> {
+    /// Opens a pipe for the format of the output. Records are received only if the output needs metadata or the
+    /// pipe may lose messages, which only records tell: only without records is a message always received alone.
+    fn open(name: &PipeName, format: OutputFormat, browses: bool) -> Result<Self> {
+        let node = name.locate();
+        let is_alone = browses || node.kind().is_ok_and(|kind| kind == Kind::Broadcast);
+        let drops = node
+            .overflow()
+            .is_ok_and(|policy| policy != Overflow::Block);
         Ok(match format {
-            OutputFormat::Messages(framing) => Self::Messages {
+            OutputFormat::Messages(framing) if !is_alone && !drops => Self::Messages {
                 pipe: Pipe::open(name, Access::Read)?,
                 message: Vec::new(),
                 framing,
             },
-            OutputFormat::Records(format) => Self::Records {
+            format => Self::Records {
                 pipe: RecordPipe::open(name, Access::Read)?,
                 batch: ReceiveBatch::new(),
                 format,
+                is_alone,
             },
         })
     }
@@ -110,39 +218,36 @@ impl Source {
         }
     }
 
-    /// Receives a message, if there is one, and appends its output to `out`. Returns the number of messages
-    /// received.
+    /// Receives a message, if there is one, and adds it to `out`. Returns the number of messages received.
     ///
     /// With records, this can be more than one, as described at [`RecordPipe::receive_record`]: a message of
     /// more than 72 bytes needs two calls, one for its length and one to read it. If another reader takes the
     /// message in between, the second call may return several shorter messages instead. They are no longer
-    /// queued, so all of them are written, even if that exceeds the requested count: no message is lost.
-    fn take(&mut self, out: &mut Vec<u8>) -> Result<u64, Failure> {
+    /// queued, so all of them are written, even if that exceeds `most`: no message is lost. If no other file gets
+    /// them, `most` is kept.
+    fn take(&mut self, most: u64, out: &mut Encoded) -> Result<u64, Failure> {
         match self {
             Self::Messages {
                 pipe,
                 message,
                 framing,
             } => {
-                framing
-                    .encode(pipe.try_receive(message)?, out)
-                    .map_err(|why| Failure::new(Class::Failed, why))?;
+                out.add_payload(pipe.try_receive(message)?, *framing)?;
                 Ok(1)
             }
             Self::Records {
                 pipe,
                 batch,
                 format,
+                is_alone,
             } => {
-                let mut add = |record: Record<'_>| -> Result<(), Failure> {
-                    let text = format.text(&record).map_err(unwritable)?;
-                    out.extend_from_slice(text.as_bytes());
-                    Ok(())
-                };
-                add(pipe.try_receive_record(batch)?)?;
+                out.add(&pipe.try_receive_record(batch)?, *format)?;
                 let mut taken = 1;
-                for record in batch.records() {
-                    add(record)?;
+                while taken < most || !*is_alone {
+                    let Some(record) = batch.records().next() else {
+                        break;
+                    };
+                    out.add(&record, *format)?;
                     taken += 1;
                 }
                 Ok(taken)
@@ -156,16 +261,18 @@ struct Receiver {
     source: Source,
     wait_options: WaitOptions,
     output: File,
-    encoded: Vec<u8>,
+    encoded: Encoded,
+    /// Whether the messages stay in the pipe.
+    browses: bool,
 }
 
 impl Receiver {
-    /// Receives a message and writes it. Returns the number of messages as [`Source::take`] does, or 0 if the
-    /// timeout expired.
+    /// Receives a message, if possible at most `most`, and writes it. Returns the number of messages as
+    /// [`Source::take`] does, or 0 if the timeout expired.
     ///
     /// No message is lost: while the program waits, it holds no message, and while it holds one, the signals
     /// that would end it are blocked.
-    fn receive(&mut self) -> Result<u64, Failure> {
+    fn receive(&mut self, most: u64) -> Result<u64, Failure> {
         let wait_options = self.wait_options;
         let deadline = match wait_options {
             WaitOptions { nonblock: true, .. } => Deadline::after(Duration::ZERO),
@@ -180,7 +287,7 @@ impl Receiver {
             let held = BlockedSignals::begin()
                 .map_err(|errno| Failure::io("hold signals", &errno.into()))?;
             // Tried once more at the deadline, because a message may just have arrived.
-            let taken = self.take_one()?;
+            let taken = self.take_one(most)?;
             drop(held);
             if taken > 0 {
                 return Ok(taken);
@@ -213,15 +320,19 @@ impl Receiver {
     }
 
     /// Receives a message and writes it, if there is one. Returns the number of messages.
-    fn take_one(&mut self) -> Result<u64, Failure> {
+    fn take_one(&mut self, most: u64) -> Result<u64, Failure> {
         self.encoded.clear();
-        let taken = match self.source.take(&mut self.encoded) {
+        let taken = match self.source.take(most, &mut self.encoded) {
             Err(failure) if failure.class() == Class::WouldBlock => return Ok(0),
             result => result?,
         };
-        self.output.write_all(&self.encoded).map_err(|error| {
-            Failure::io("write to standard output", &error)
-                .also("the message that was to be written is lost")
+        let written = self.encoded.write(&mut self.output, warn_of_loss);
+        written.map_err(|error| {
+            let failure = Failure::io("write to standard output", &error);
+            match self.browses {
+                true => failure,
+                false => failure.also("the message that was to be written is lost"),
+            }
         })?;
         Ok(taken)
     }
@@ -260,7 +371,8 @@ mod tests {
                 nonblock: false,
             },
             output: output.into(),
-            encoded: Vec::new(),
+            encoded: Encoded::default(),
+            browses: false,
         };
         (sender, receiver)
     }
@@ -279,13 +391,20 @@ mod tests {
         Source::Records {
             pipe: fd.into(),
             batch: ReceiveBatch::new(),
-            format: Format::Short,
+            format: OutputFormat::Records(Format::Short),
+            is_alone: false,
         }
     }
 
-    /// Returns a record in the kernel's format.
+    /// Returns a record in the kernel's format, before which no message was lost.
     fn record(pid: u32, payload: &[u8; 8]) -> Vec<u8> {
-        let mut bytes = vec![0; 32];
+        record_after(0, pid, payload)
+    }
+
+    /// Returns a record in the kernel's format, before which messages were lost.
+    fn record_after(lost: u64, pid: u32, payload: &[u8; 8]) -> Vec<u8> {
+        let mut bytes = vec![0; 24];
+        bytes.extend(lost.to_ne_bytes());
         for value in [8, 1000, 100, pid, 0, 0, 1, 0] {
             bytes.extend(value.to_ne_bytes());
         }
@@ -301,10 +420,10 @@ mod tests {
         // The test harness ignores SIGPIPE, so this returns.
         for output in [OwnedFd::from(socket), pipe] {
             let (sender, mut receiver) = receiver(output, messages);
-            let failure = receiver.receive().unwrap_err();
+            let failure = receiver.receive(1).unwrap_err();
             assert!(failure.message().contains("(EPIPE)"), "{failure:?}");
             sender.send(b"kept").unwrap();
-            let failure = receiver.receive().unwrap_err();
+            let failure = receiver.receive(1).unwrap_err();
             assert!(failure.message().contains("(EPIPE)"), "{failure:?}");
             let mut buffer = vec![0; 16];
             let pipe = receiver.source.pipe();
@@ -317,12 +436,12 @@ mod tests {
         let (ours, theirs) = UnixDatagram::pair().unwrap();
         let (sender, mut receiver) = receiver(theirs.into(), messages);
         sender.send(b"one").unwrap();
-        assert_eq!(receiver.receive(), Ok(1));
+        assert_eq!(receiver.receive(1), Ok(1));
         let mut buffer = [0; 16];
         assert_eq!(ours.recv(&mut buffer).unwrap(), 4);
         assert_eq!(&buffer[..4], b"one\n");
         receiver.wait_options = WaitOptions::NONE;
-        assert_eq!(receiver.receive(), Ok(0));
+        assert_eq!(receiver.receive(1), Ok(0));
     }
 
     #[test]
@@ -331,7 +450,12 @@ mod tests {
         let (sender, mut receiver) = receiver(theirs.into(), records);
         // The case in which another reader takes a message longer than 72 bytes.
         receiver.source = match receiver.source {
-            Source::Records { pipe, format, .. } => {
+            Source::Records {
+                pipe,
+                format,
+                is_alone,
+                ..
+            } => {
                 let mut batch = ReceiveBatch::new();
                 sender
                     .send(&[record(1, b"one     "), record(2, b"two     ")].concat())
@@ -341,15 +465,16 @@ mod tests {
                     pipe,
                     batch,
                     format,
+                    is_alone,
                 }
             }
             other => other,
         };
         sender.send(&record(3, b"three   ")).unwrap();
-        assert_eq!(receiver.receive(), Ok(2));
-        assert_eq!(receiver.receive(), Ok(1));
+        assert_eq!(receiver.receive(1), Ok(2));
+        assert_eq!(receiver.receive(1), Ok(1));
         receiver.wait_options = WaitOptions::NONE;
-        assert_eq!(receiver.receive(), Ok(0));
+        assert_eq!(receiver.receive(1), Ok(0));
 
         let mut buffer = [0; 256];
         let time = clock::short(Duration::ZERO);
@@ -359,6 +484,65 @@ mod tests {
         ] {
             let len = ours.recv(&mut buffer).unwrap();
             assert_eq!(String::from_utf8_lossy(&buffer[..len]), expected);
+        }
+    }
+
+    #[test]
+    fn files_that_read_alone_keep_the_count() {
+        let (sender, pipe) = UnixDatagram::pair().unwrap();
+        let three = [
+            record(1, b"one     "),
+            record(2, b"two     "),
+            record(3, b"three   "),
+        ];
+        sender.send(&three.concat()).unwrap();
+        let mut source = Source::Records {
+            pipe: OwnedFd::from(pipe).into(),
+            batch: ReceiveBatch::new(),
+            format: OutputFormat::Messages(framing::Output::Text),
+            is_alone: true,
+        };
+        // One read returns all of them, as for a file whose next length is not known.
+        let Source::Records { pipe, batch, .. } = &mut source else {
+            unreachable!();
+        };
+        assert_eq!(pipe.receive_batch(batch), Ok(3));
+        for (most, taken, text) in [(2, 2, "one     \ntwo     \n"), (1, 1, "three   \n")] {
+            let mut encoded = Encoded::default();
+            assert_eq!(source.take(most, &mut encoded), Ok(taken));
+            assert_eq!(String::from_utf8_lossy(&encoded.bytes), text);
+        }
+    }
+
+    #[test]
+    fn losses_are_reported_before_their_message() {
+        let bytes = [
+            record_after(3, 1, b"one     "),
+            record(2, b"two     "),
+            record_after(1, 3, b"three   "),
+        ];
+        let (sender, pipe) = UnixDatagram::pair().unwrap();
+        let pipe = RecordPipe::from(OwnedFd::from(pipe));
+        let text = OutputFormat::Messages(framing::Output::Raw);
+        let json = OutputFormat::Records(Format::Json);
+        for (format, losses) in [(text, &[(0, 3), (16, 1)][..]), (json, &[])] {
+            sender.send(&bytes.concat()).unwrap();
+            let mut batch = ReceiveBatch::new();
+            assert_eq!(pipe.receive_batch(&mut batch), Ok(3));
+            let mut encoded = Encoded::default();
+            for record in batch.records() {
+                encoded.add(&record, format).unwrap();
+            }
+            assert_eq!(encoded.losses, losses);
+            let (mut written, mut reported) = (Vec::new(), Vec::new());
+            encoded
+                .write(&mut written, |lost| reported.push(lost))
+                .unwrap();
+            assert_eq!(written, encoded.bytes);
+            let expected: Vec<u64> = losses.iter().map(|(_, lost)| *lost).collect();
+            assert_eq!(reported, expected);
+            encoded.clear();
+            assert!(encoded.bytes.is_empty() && encoded.losses.is_empty());
         }
     }
 }

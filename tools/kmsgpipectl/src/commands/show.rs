@@ -9,10 +9,10 @@ use crate::{
     duration,
     failure::Failure,
     passwd,
-    report::{json_line, Object, Report},
+    report::{json_line, Object, Report, Settings},
     table, width,
 };
-use kmsgpipe::{Modes, Node, Overflow, Stats, Stray};
+use kmsgpipe::{Kind, Modes, Node, Overflow, Stats, Stray};
 use nix::sys::stat::{major, minor};
 use serde::Serialize;
 use std::{fs, os::unix::fs::MetadataExt, time::Duration};
@@ -82,8 +82,7 @@ fn format(reports: &[Report], json: bool) -> Result<String, Failure> {
             node.as_ref(),
             stray.as_ref(),
             report.stats()?,
-            report.node.default_mode().ok(),
-            report.node.overflow().ok(),
+            &Settings::of(&report.node),
             width,
         ))
     };
@@ -97,8 +96,7 @@ fn block(
     device: Option<&DeviceNode>,
     stray: Option<&Stray>,
     stats: &Stats,
-    default_mode: Option<Modes>,
-    overflow: Option<Overflow>,
+    settings: &Settings,
     width: Option<usize>,
 ) -> String {
     let mut rows = vec![
@@ -118,9 +116,19 @@ fn block(
             ("group", passwd::describe_group(device.gid)),
         ]);
     }
+    rows.extend(settings.kind.map(|kind| ("kind", about(kind).into())));
+    // A queue cannot have a history.
+    let history = settings
+        .history
+        .filter(|_| settings.kind != Some(Kind::Queue));
+    rows.extend(history.map(|count| ("history", kept(count))));
     rows.extend([("limits", limits(stats)), ("expiry", expiry(stats))]);
-    rows.extend(overflow.map(|policy| ("full", full(policy).into())));
-    rows.extend(default_mode.map(|modes| ("files", files(modes))));
+    rows.extend(
+        settings
+            .overflow
+            .map(|policy| ("full", full(policy).into())),
+    );
+    rows.extend(settings.default_mode.map(|modes| ("files", files(modes))));
     rows.extend([
         (
             "queued",
@@ -221,6 +229,25 @@ fn expiry(stats: &Stats) -> String {
     )
 }
 
+/// Formats which readers get a message.
+fn about(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Broadcast => "broadcast: each reader gets each message",
+        _ => "queue: each message goes to one reader",
+    }
+}
+
+/// Formats how many messages stay for later readers.
+fn kept(history: u32) -> String {
+    match history {
+        0 => "none".into(),
+        _ => format!(
+            "{}, for readers that open the pipe later",
+            messages(history.into())
+        ),
+    }
+}
+
 /// Formats what a write to the full pipe does.
 fn full(overflow: Overflow) -> &'static str {
     match overflow {
@@ -290,9 +317,13 @@ mod tests {
         stats.flush_interval_ms = 250;
         stats.flush_expiry_ms = 10_000;
         let node = Node::at(Path::new("/dev/kmsgpipe/log"));
-        let modes = Some(Modes::WHOLE | Modes::EOF);
-        let overflow = Some(Overflow::DropOldest);
-        let text = block(&node, Some(&device()), None, &stats, modes, overflow, None);
+        let settings = Settings {
+            kind: Some(Kind::Broadcast),
+            history: Some(16),
+            default_mode: Some(Modes::WHOLE | Modes::EOF),
+            overflow: Some(Overflow::DropOldest),
+        };
+        let text = block(&node, Some(&device()), None, &stats, &settings, None);
         let text = text.replace("root (0)", "0");
         assert_eq!(
             text,
@@ -304,6 +335,8 @@ mod tests {
              mode      0640\n\
              owner     0\n\
              group     4000000000\n\
+             kind      broadcast: each reader gets each message\n\
+             history   16 messages, for readers that open the pipe later\n\
              limits    128 messages of at most 256 bytes\n\
              expiry    after 10s, looked for every 250ms\n\
              full      drops the oldest message\n\
@@ -329,10 +362,16 @@ mod tests {
         stats.dropped_bytes = 1;
         stats.max_msgs = 1;
         stats.msg_size = 1;
-        let (modes, policy) = (Some(Modes::empty()), Some(Overflow::Block));
-        let text = block(&Node::of(3), None, None, &stats, modes, policy, None);
+        let settings = Settings {
+            kind: Some(Kind::Broadcast),
+            history: Some(1),
+            default_mode: Some(Modes::empty()),
+            overflow: Some(Overflow::Block),
+        };
+        let text = block(&Node::of(3), None, None, &stats, &settings, None);
         for row in [
             "full      lets writers wait\n",
+            "history   1 message, for readers that open the pipe later\n",
             "limits    1 message of at most 1 byte\n",
             "files     opened in no mode\n",
             "open      1 reader, 2 writers\n",
@@ -344,6 +383,23 @@ mod tests {
     }
 
     #[test]
+    fn only_a_broadcast_pipe_has_a_history() {
+        let shown = |kind, history| {
+            let settings = Settings {
+                kind: Some(kind),
+                history: Some(history),
+                ..Settings::default()
+            };
+            block(&Node::of(3), None, None, &stats(None), &settings, None)
+        };
+        let text = shown(Kind::Queue, 0);
+        let row = "\nkind      queue: each message goes to one reader\nlimits ";
+        assert!(text.contains(row), "{text}");
+        let text = shown(Kind::Broadcast, 0);
+        assert!(text.contains("\nhistory   none\n"), "{text}");
+    }
+
+    #[test]
     fn unknown_fields_are_omitted() {
         let node = Node::of(3);
         let stray = Stray {
@@ -351,7 +407,8 @@ mod tests {
             device: (240, 3),
             blocker: Some((node.path().into(), "a regular file")),
         };
-        let text = block(&node, None, Some(&stray), &stats(None), None, None, None);
+        let unknown = Settings::default();
+        let text = block(&node, None, Some(&stray), &stats(None), &unknown, None);
         assert!(
             text.contains("wrong     a regular file stands at /dev/kmsgpipe3\n"),
             "{text}"
@@ -359,6 +416,8 @@ mod tests {
         assert!(!text.contains("owner"), "{text}");
         assert!(!text.contains("files"), "{text}");
         assert!(!text.contains("\nfull "), "{text}");
+        assert!(!text.contains("\nkind "), "{text}");
+        assert!(!text.contains("\nhistory "), "{text}");
         assert!(text.contains("expiry    never\n"), "{text}");
         assert!(
             text.contains("oldest    hidden (needs read access)\n"),
@@ -366,7 +425,7 @@ mod tests {
         );
         let mut empty = stats(None);
         empty.depth_msgs = 0;
-        let text = block(&node, None, None, &empty, None, None, None);
+        let text = block(&node, None, None, &empty, &unknown, None);
         assert!(text.contains("oldest    none\n"), "{text}");
     }
 

@@ -110,6 +110,8 @@ fn bad_usage_ends_with_2() {
         &["create", "--name", "a.peer"],
         &["create", "--mode", "0"],
         &["create", "--default-mode", ""],
+        &["create", "--kind", "topic"],
+        &["create", "--history", "-1"],
         &["create", "--owner", "nobody-has-this-name"],
         &["create", "--owner", "0", "--group", "0"],
         &["watch", "--interval", "0"],
@@ -121,6 +123,8 @@ fn bad_usage_ends_with_2() {
         &["send", "0", "--timeout", "1y"],
         &["recv", "0", "--timeout", "1s", "--nonblock"],
         &["recv", "0", "--format", "long"],
+        &["recv", "0", "--since", "yesterday"],
+        &["recv", "0", "--since", "now", "--lines", "1"],
         &["recv", "0", "--format", "iso", "--null"],
         &["completions", "tcsh"],
     ] {
@@ -163,6 +167,18 @@ fn out_of_range_error_names_the_range() {
         (
             &["watch", "-n", "-1"],
             "'-1' for '--count <N>': expected 1 or more",
+        ),
+        (
+            &["recv", "0", "--lines", "-1"],
+            "'-1' for '--lines <N>': expected 0 or more",
+        ),
+        (
+            &["recv", "0", "--since", "-5m"],
+            "'-5m' for '--since <WHEN>': expected oldest, now, seq:NUMBER, ",
+        ),
+        (
+            &["create", "--history", "65537"],
+            "'65537' for '--history <N>': expected 0 to 65536 messages",
         ),
         (
             &["create", "--mode", "-1"],

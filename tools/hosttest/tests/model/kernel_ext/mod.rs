@@ -10,6 +10,9 @@ pub(crate) mod mm {
     #[path = "../../../../../src/kernel_ext/mm/chain.rs"]
     #[rustfmt::skip]
     pub(crate) mod chain;
+    #[path = "../../../../../src/kernel_ext/mm/indexed.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod indexed;
     #[path = "../../../../../src/kernel_ext/mm/pieces.rs"]
     #[rustfmt::skip]
     pub(crate) mod pieces;

@@ -61,7 +61,7 @@ fn the_last_close_takes_the_spare_segments() {
 }
 
 /// Dumps all messages, a few bytes at a time. Returns the sequence number and the tag of each.
-fn dump(pipe: &Arc<Pipe>) -> Result<Vec<(u64, u8)>> {
+pub(super) fn dump(pipe: &Arc<Pipe>) -> Result<Vec<(u64, u8)>> {
     let mut dump = pipe.dump()?;
     let mut all = Vec::new();
     let mut room = u64::MAX;

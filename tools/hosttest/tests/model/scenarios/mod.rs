@@ -5,6 +5,8 @@
 //! Each scenario checks the state in which all tasks have ended or sleep, whatever their order was.
 //! [`Bench::settle`] and [`Bench::finish`] check what holds in all scenarios.
 
+mod broadcast;
+mod browse;
 mod changes;
 mod expiry;
 mod memory;
@@ -19,10 +21,11 @@ mod writers;
 
 use crate::{
     kernel_ext::{cred::Opener, mm::segment::SEGMENT_SIZE, uaccess::call::Call},
-    log::{counters::Tally, limits::Limits},
+    log::{counters::Tally, limits::Limits, subscription::Start},
     page,
     pipe::{
-        mode::Modes, node::Node, overflow::Overflow, Access, Exclusivity, Handle, Pipe, Snapshot,
+        kind::Kind, mode::Modes, node::Node, overflow::Overflow, Access, Exclusivity, Handle, Pipe,
+        Reads, Snapshot, Spec,
     },
 };
 use kernel::{
@@ -32,7 +35,7 @@ use kernel::{
     sync::Arc,
     workqueue,
 };
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
 /// Maximum length of a message in bytes.
 const LONGEST: u32 = 256;
@@ -60,6 +63,17 @@ fn limits(max_msgs: u32) -> Limits {
     }
 }
 
+/// Returns the properties of a pipe for `max_msgs` messages.
+fn spec(kind: Kind, max_msgs: u32) -> Spec {
+    Spec {
+        limits: limits(max_msgs),
+        kind,
+        default_modes: Modes::NONE,
+        overflow: Overflow::Block,
+        node: NODE,
+    }
+}
+
 /// Number of calls that have begun and not ended.
 #[derive(Default)]
 struct Calls {
@@ -77,22 +91,26 @@ struct Bench {
 }
 
 impl Bench {
-    /// Makes a pipe for `max_msgs` messages that holds one for each tag in `queued`, and leaves
-    /// memory for `memory` more segments.
-    fn with_memory(max_msgs: u32, queued: &[u8], memory: usize) -> Self {
+    /// Makes an empty pipe of this kind for `max_msgs` messages.
+    fn of_kind(kind: Kind, max_msgs: u32) -> Self {
         page::reset();
-        let pipe =
-            Pipe::new(7, limits(max_msgs), NODE, Modes::NONE, Overflow::Block).expect("a pipe");
+        let pipe = Pipe::new(7, &spec(kind, max_msgs)).expect("a pipe");
         let handle = pipe
             .attach(BOTH, Opener, Exclusivity::Ignored)
             .expect("a file");
         // The shared file must not count as open, or the pipe would never be idle.
         Pipe::detach(&pipe, &handle);
-        let this = Self {
+        Self {
             handle: Arc::new(handle),
             pipe,
             calls: Arc::default(),
-        };
+        }
+    }
+
+    /// Makes a queue for `max_msgs` messages that holds one for each tag in `queued`, and leaves
+    /// memory for `memory` more segments.
+    fn with_memory(max_msgs: u32, queued: &[u8], memory: usize) -> Self {
+        let this = Self::of_kind(Kind::Queue, max_msgs);
         for tag in queued {
             assert_eq!(this.user().send(*tag), Ok(()));
         }
@@ -100,7 +118,7 @@ impl Bench {
         this
     }
 
-    /// Makes a pipe for `max_msgs` messages that holds one for each tag in `queued`.
+    /// Makes a queue for `max_msgs` messages that holds one for each tag in `queued`.
     fn new(max_msgs: u32, queued: &[u8]) -> Self {
         Self::with_memory(max_msgs, queued, usize::MAX)
     }
@@ -317,19 +335,27 @@ struct Opened {
     handle: Arc<Handle>,
     /// The file is in the mode `RECORDS`.
     records: bool,
+    /// The file reads from a position of its own.
+    own: Arc<AtomicBool>,
     behaviour: Behaviour,
 }
 
 impl Opened {
     /// Opens a file, and sets its modes.
     fn new(bench: &Bench, modes: Modes) -> Self {
-        let pipe = bench.pipe.clone();
+        Self::of_pipe(bench.pipe.clone(), modes)
+    }
+
+    /// Opens a file of `pipe`, and sets its modes.
+    fn of_pipe(pipe: Arc<Pipe>, modes: Modes) -> Self {
         let handle = Arc::new(
             pipe.attach(BOTH, Opener, Exclusivity::Ignored)
                 .expect("a file"),
         );
-        assert_eq!(pipe.set_modes(&handle, modes, || ()), Ok(()));
+        assert_eq!(pipe.set_modes(&handle, modes, |_| ()), Ok(()));
+        let own = pipe.show(&handle).subscription.is_some();
         Self {
+            own: Arc::new(own.into()),
             pipe,
             handle,
             records: modes.contains(Modes::RECORDS),
@@ -344,11 +370,20 @@ impl Opened {
         this
     }
 
+    /// Makes the file read from `start` on as `reads` says.
+    fn attach(&self, reads: Reads, start: Start) -> Result {
+        Pipe::read_from(&self.pipe, &self.handle, reads, start, |file| {
+            self.own.store(file.subscription.is_some(), Relaxed);
+        })
+    }
+
     /// Reads up to `room` bytes.
     fn read(&self, room: usize) -> Result<Vec<u8>> {
         let mut dest = IovIterDest::new(room, self.behaviour);
         let len = if self.records {
             Pipe::receive_records(&self.pipe, &self.handle, &mut dest, || false)
+        } else if self.own.load(Relaxed) {
+            Pipe::receive_own(&self.pipe, &self.handle, &mut dest, || false)
         } else {
             Pipe::receive(&self.pipe, &self.handle, &mut dest, || false)
         }?;

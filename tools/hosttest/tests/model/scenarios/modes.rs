@@ -198,7 +198,7 @@ fn no_line_stays_in_a_file_that_has_left_the_mode() {
         }
         let left = model::spawn({
             let file = file.clone();
-            move || file.pipe.set_modes(&file.handle, Modes::NONE, || ())
+            move || file.pipe.set_modes(&file.handle, Modes::NONE, |_| ())
         });
         model::join();
         let view = file.pipe.show(&file.handle);

@@ -68,7 +68,7 @@ fn another_one_gets_it(name: &str, change: fn(User) -> User, errors: &'static [E
     model::check(name, 3, move || {
         let bench = Bench::new(1, b"");
         assert_eq!(
-            bench.pipe.set_modes(&bench.handle, Modes::WHOLE, || ()),
+            bench.pipe.set_modes(&bench.handle, Modes::WHOLE, |_| ()),
             Ok(())
         );
         let bad = change(bench.user());

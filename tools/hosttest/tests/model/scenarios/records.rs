@@ -22,6 +22,7 @@ pub(super) fn records(bytes: &[u8]) -> Vec<(Record, Vec<u8>)> {
             seq: u64::from_ne_bytes(number(rest, std::mem::offset_of!(Record, seq))),
             len: u32::from_ne_bytes(number(rest, std::mem::offset_of!(Record, len))),
             deliveries: u32::from_ne_bytes(number(rest, std::mem::offset_of!(Record, deliveries))),
+            lost: u64::from_ne_bytes(number(rest, std::mem::offset_of!(Record, lost))),
             ..Record::default()
         };
         let (this, behind) = rest.split_at(wire::record_len(record.len));
@@ -211,7 +212,7 @@ fn a_signal_ends_a_read_of_records_beside_a_rest() {
         plain.records = false;
         model::spawn(move || {
             assert_eq!(
-                plain.pipe.set_modes(&plain.handle, Modes::NONE, || ()),
+                plain.pipe.set_modes(&plain.handle, Modes::NONE, |_| ()),
                 Ok(())
             );
             assert_eq!(plain.write(b"aa", &user), Ok(2));

@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Open files that read from a position of their own: the subscriptions of a broadcast pipe, and
+//! files that browse.
+//!
+//! The reads of such files have a fast path of their own, [`Pipe::receive_own`], so those of other
+//! files cost no more. [`Flag::Subscribed`] tells the slow paths that there are such files. Tasks
+//! that wait for a message of such a file have a wait list of their own. Each message wakes all of
+//! them, as each of their files gets it: no wakeup is passed on.
+
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+use super::{
+    kind::Kind,
+    waiters::Waiters,
+    FileSnapshot,
+    Flag,
+    Handle,
+    Pipe,
+    State, //
+};
+
+use crate::{
+    kernel_ext::sync::lock::StateGuard,
+    log::{
+        fanout::Fanout,
+        iter::Run,
+        limits::Limits,
+        message::Record,
+        store::{
+            Place,
+            StoreIndex, //
+        },
+        stream::Segments,
+        subscription::{
+            self,
+            Search,
+            Start,
+            Subscription, //
+        }, //
+    }, //
+};
+
+/// Maximum number of messages, and of segments, that are looked at in one critical section.
+const BATCH: u32 = 256;
+
+/// What an open file reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// The messages of a queue, each of which goes to one file.
+    Queue,
+    /// A subscription of its own, or messages that stay.
+    Position(subscription::Kind),
+}
+
+/// Next message that an open file reads.
+#[derive(Clone, Copy)]
+pub(super) struct Next {
+    /// Where it is in the store.
+    pub(super) place: Place,
+    /// Its sequence number.
+    pub(super) seq: u64,
+    /// Number of messages that were lost just before it.
+    pub(super) lost: u64,
+    /// Maximum number of messages that a read of several gets together: others were lost behind
+    /// them.
+    pub(super) most: usize,
+}
+
+/// Memory that a pipe with files that read from a position of their own needs.
+pub(super) struct LogMemory {
+    index: StoreIndex,
+    fanout: Option<KBox<Fanout>>,
+}
+
+impl LogMemory {
+    /// Allocates what a pipe of this kind needs from its creation on, which for a queue is nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    pub(super) fn of_kind(kind: Kind, limits: Limits) -> Result<Option<Self>> {
+        match kind {
+            Kind::Queue => Ok(None),
+            Kind::Broadcast { history } => Ok(Some(Self {
+                index: Self::index(limits, history)?,
+                fanout: Some(Fanout::new(limits.max_msgs(), history)?),
+            })),
+        }
+    }
+
+    /// Allocates the index of a pipe with these limits, which retains at most `history` messages
+    /// beyond them.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    fn index(limits: Limits, history: u32) -> Result<StoreIndex> {
+        let msgs = (limits.max_msgs() as usize).saturating_add(history as usize);
+        StoreIndex::new(msgs, limits.msg_size())
+    }
+}
+
+impl State {
+    /// Gives the pipe the memory that it needs by its limits. The queue must be empty. Returns the
+    /// memory that the pipe had, to be freed after the lock is released.
+    pub(super) fn keep_log_memory(&mut self, memory: LogMemory) -> impl Sized {
+        let index = self.queue.replace_index(Some(memory.index));
+        // An empty queue has at most a few segments.
+        self.index_more();
+        let fanout = memory
+            .fanout
+            .and_then(|fanout| self.queue.set_fanout(fanout));
+        (index, fanout)
+    }
+
+    /// Takes out the index of a queue, which is needed only while files browse. There must be no
+    /// such file.
+    pub(super) fn take_unused_index(&mut self) -> Option<StoreIndex> {
+        match self.kind() {
+            Kind::Queue => self.queue.replace_index(None),
+            Kind::Broadcast { .. } => None,
+        }
+    }
+
+    /// Takes out the messages that stay for subscriptions still to come. The queue must be empty.
+    pub(super) fn take_history(&mut self) -> Option<Segments> {
+        let is_broadcast = self.queue.fanout().is_some();
+        is_broadcast.then(|| self.queue.clear())
+    }
+
+    /// Extends the index by a bounded number of segments. Returns whether it covers all.
+    fn index_more(&mut self) -> bool {
+        self.queue.store_mut().index_more(BATCH as usize)
+    }
+
+    /// Returns the kind of the pipe.
+    pub(super) fn kind(&self) -> Kind {
+        match self.queue.fanout() {
+            Some(fanout) => Kind::Broadcast {
+                history: fanout.history(),
+            },
+            None => Kind::Queue,
+        }
+    }
+
+    /// Returns the subscription of the file of `handle`, if it has one, and moves it over what has
+    /// left the store.
+    #[inline]
+    pub(super) fn subscription(&mut self, handle: &Handle) -> Option<Subscription> {
+        if !self.flags.contains(Flag::Subscribed) {
+            return None;
+        }
+        let mut subscription = *handle.state(self).subscription.as_deref()?;
+        self.queue.catch_up(&mut subscription);
+        self.store_subscription(handle, subscription);
+        Some(subscription)
+    }
+
+    /// Makes the file of `handle` begin at the oldest stored message if it has lost messages, and
+    /// forgets these.
+    fn forget_losses(&mut self, handle: &Handle) {
+        if let Some(mut subscription) = self.subscription(handle) {
+            subscription.forget_losses();
+            self.store_subscription(handle, subscription);
+        }
+    }
+
+    /// Stores the changed subscription of the file of `handle`.
+    #[inline]
+    fn store_subscription(&mut self, handle: &Handle, subscription: Subscription) {
+        if let Some(place) = handle.state(self).subscription.as_deref_mut() {
+            *place = subscription;
+        }
+    }
+
+    /// Returns the next message that the file of `handle` reads, if there is one.
+    #[inline]
+    pub(super) fn next_of(&mut self, handle: &Handle) -> Option<Next> {
+        match self.subscription(handle) {
+            Some(subscription) => Some(Next {
+                place: self.queue.next_place(&subscription)?,
+                seq: subscription.next_seq(),
+                lost: subscription.unreported(),
+                most: self.queue.most_together(&subscription),
+            }),
+            None if self.queue.is_empty() => None,
+            None => Some(Next {
+                place: Place::Front,
+                seq: self.queue.first_seq(),
+                lost: self.lost,
+                most: usize::MAX,
+            }),
+        }
+    }
+
+    /// Returns the record of the next message that the file of `handle` reads.
+    pub(super) fn next_record(&mut self, handle: &Handle) -> Option<Record> {
+        let next = self.next_of(handle)?;
+        self.queue.store().record_at(next.place)
+    }
+
+    /// Returns whether there is a message for the file of `handle`.
+    #[inline]
+    pub(super) fn has_message(&mut self, handle: &Handle) -> bool {
+        match self.subscription(handle) {
+            Some(subscription) => self.queue.lag(&subscription) > 0,
+            None => !self.queue.is_empty(),
+        }
+    }
+
+    /// Returns whether there is a message for the file of `handle`, and whether the file has lost
+    /// messages that it has not reported.
+    #[inline]
+    pub(super) fn pending(&mut self, handle: &Handle) -> (bool, bool) {
+        if !self.flags.contains(Flag::Subscribed) {
+            return (!self.queue.is_empty(), self.flags.contains(Flag::Lost));
+        }
+        match self.subscription(handle) {
+            Some(subscription) => {
+                let has_message = self.queue.lag(&subscription) > 0;
+                (has_message, subscription.unreported() > 0)
+            }
+            None => (!self.queue.is_empty(), self.flags.contains(Flag::Lost)),
+        }
+    }
+
+    /// Consumes the next messages of the file of `handle`, which must be those of `run` and not
+    /// none, after they and what was lost before were delivered. Returns the number of slots that
+    /// are free now.
+    #[inline]
+    pub(super) fn consume(&mut self, handle: &Handle, run: Run) -> u64 {
+        match self.subscription(handle) {
+            Some(mut subscription) => self.advance(handle, &mut subscription, run),
+            None => {
+                self.queue.deliver_all(run);
+                self.report_lost();
+                run.tally.msgs
+            }
+        }
+    }
+
+    /// Moves the `subscription` of the file of `handle` over its next messages, which must be those
+    /// of `run`. Returns the number of slots that are free now.
+    #[inline]
+    pub(super) fn advance(
+        &mut self,
+        handle: &Handle,
+        subscription: &mut Subscription,
+        run: Run,
+    ) -> u64 {
+        let freed = self.queue.advance(subscription, run);
+        self.store_subscription(handle, *subscription);
+        freed
+    }
+
+    /// Returns the number of bytes that all messages take which the file of `handle` can read now:
+    /// their payloads with padding, and a header of `header` bytes each.
+    pub(super) fn span_of(&mut self, handle: &Handle, header: usize) -> usize {
+        match self.subscription(handle) {
+            Some(subscription) => {
+                let headers = self.queue.lag(&subscription) as usize * header;
+                headers.saturating_add(self.queue.span_behind(&subscription))
+            }
+            None => {
+                let headers = self.queue.depth().msgs as usize * header;
+                headers.saturating_add(self.queue.store().payload_span())
+            }
+        }
+    }
+
+    /// Makes the file of `handle` read from the position that `search` has found. `memory` has the
+    /// memory for it, or gets that of the position from which the file has read.
+    pub(super) fn subscribe(
+        &mut self,
+        handle: &Handle,
+        kind: subscription::Kind,
+        search: &Search,
+        memory: &mut Option<KBox<Subscription>>,
+    ) {
+        let Some(mut place) = memory.take() else {
+            return;
+        };
+        self.unsubscribe(handle, memory);
+        *place = self.queue.subscribe(kind, search);
+        handle.state(self).subscription = Some(place);
+        self.count_subscriptions(1);
+    }
+
+    /// Makes the file of `handle` read from no position of its own. The memory for it moves to
+    /// `memory`.
+    pub(super) fn unsubscribe(&mut self, handle: &Handle, memory: &mut Option<KBox<Subscription>>) {
+        let Some(place) = handle.state(self).subscription.take() else {
+            return;
+        };
+        self.queue.unsubscribe(&place);
+        self.count_subscriptions(-1);
+        *memory = Some(place);
+    }
+}
+
+impl Reads {
+    /// Returns the word for it that `fdinfo` shows.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Position(subscription::Kind::Own) => "own",
+            Self::Position(subscription::Kind::Browse) => "browse",
+        }
+    }
+}
+
+impl Pipe {
+    /// Returns the wait list of the readers of the file of `handle`.
+    pub(super) fn readers_of(&self, state: &mut State, handle: &Handle) -> &Waiters {
+        if handle.state(state).subscription.is_some() {
+            &self.subscribers
+        } else {
+            &self.readers
+        }
+    }
+
+    /// Returns the kind of the pipe.
+    pub(crate) fn kind(&self) -> Kind {
+        self.state.lock().kind()
+    }
+
+    /// Allocates what the pipe needs to get these limits.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: the history of the pipe does not fit.
+    /// - [`ENOMEM`].
+    pub(super) fn log_memory_for(&self, limits: Limits) -> Result<Option<LogMemory>> {
+        let (kind, is_indexed) = {
+            let state = self.state.lock();
+            (state.kind(), state.queue.store().is_indexed())
+        };
+        if kind.history() > limits.max_msgs() {
+            return Err(EINVAL);
+        }
+        match LogMemory::of_kind(kind, limits)? {
+            None if is_indexed => Ok(Some(LogMemory {
+                index: LogMemory::index(limits, 0)?,
+                fanout: None,
+            })),
+            memory => Ok(memory),
+        }
+    }
+
+    /// Lets the messages leave the backlog that no subscription has yet to read, after a
+    /// subscription has ended or moved, and announces the slots. Releases the lock after each
+    /// batch.
+    pub(super) fn settle<'a>(self: &'a Arc<Self>, mut state: StateGuard<'a, State>) {
+        loop {
+            let freed = state.queue.settle(BATCH);
+            self.announce_room(state, freed);
+            if freed < BATCH.into() {
+                return;
+            }
+            state = self.state.lock();
+        }
+    }
+
+    /// Gives the pipe an index that covers all segments, if it has none.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`]: the pipe is destroyed.
+    /// - [`ENOMEM`].
+    fn provide_index(&self) -> Result {
+        let mut memory: Option<(Limits, StoreIndex)> = None;
+        loop {
+            let mut state = self.state.lock();
+            state.alive()?;
+            let limits = state.queue.limits();
+            if state.queue.store().is_indexed() {
+                if state.index_more() {
+                    return Ok(());
+                }
+                continue;
+            }
+            // The limits may have changed while the memory was allocated.
+            let fitting = memory.take_if(|(allocated, _)| *allocated == limits);
+            if let Some((_, index)) = fitting {
+                state.queue.replace_index(Some(index));
+                continue;
+            }
+            drop(state);
+            memory = Some((limits, LogMemory::index(limits, 0)?));
+        }
+    }
+
+    /// Takes the lock at the end of `search`, which goes on in batches.
+    pub(super) fn lock_at(&self, search: &mut Search) -> StateGuard<'_, State> {
+        loop {
+            let state = self.state.lock();
+            if state.queue.search(search, BATCH) {
+                return state;
+            }
+        }
+    }
+
+    /// Makes the file of `handle`, which must be open for reading, read from `start` on as `reads`
+    /// says, from the next call on. Calls `switch` with the new state of the file and the lock
+    /// held, which serializes concurrent changes.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: the pipe is of the wrong kind: only a queue is read with others, and only a
+    ///   broadcast pipe has subscriptions.
+    /// - [`EBUSY`]: the file keeps the rest of a message.
+    /// - [`ENODEV`]: the pipe is destroyed.
+    /// - [`ENOMEM`].
+    pub(crate) fn read_from(
+        this: &Arc<Self>,
+        handle: &Handle,
+        reads: Reads,
+        start: Start,
+        switch: impl FnOnce(FileSnapshot),
+    ) -> Result {
+        let kind = this.kind();
+        match reads {
+            Reads::Queue if kind == Kind::Queue => return this.read_queue(handle, switch),
+            Reads::Position(subscription::Kind::Own) if kind != Kind::Queue => {}
+            Reads::Position(subscription::Kind::Browse) => {}
+            _ => return Err(EINVAL),
+        }
+        let Reads::Position(reads) = reads else {
+            return Err(EINVAL);
+        };
+        this.provide_index()?;
+        let mut search = Search::new(start);
+        // Declared before the guard: memory that is not needed is freed without the lock.
+        let mut memory = Some(KBox::new(Subscription::default(), GFP_KERNEL_ACCOUNT)?);
+        let mut state = this.lock_at(&mut search);
+        state.alive()?;
+        if handle.state(&mut state).rest_len() > 0 {
+            return Err(EBUSY);
+        }
+        state.subscribe(handle, reads, &search, &mut memory);
+        switch(state.show(handle));
+        this.settle(state);
+        if reads == subscription::Kind::Browse {
+            // The subscription of the file may have been the last one to wait for some messages,
+            // which are gone with it.
+            this.state.lock().forget_losses(handle);
+        }
+        this.announce_move(handle);
+        Ok(())
+    }
+
+    /// Makes the file of `handle` read with the other files of a queue.
+    ///
+    /// # Errors
+    ///
+    /// - [`EBUSY`]: the file keeps the rest of a message.
+    /// - [`ENODEV`]: the pipe is destroyed.
+    fn read_queue(&self, handle: &Handle, switch: impl FnOnce(FileSnapshot)) -> Result {
+        let mut memory = None;
+        let mut state = self.state.lock();
+        state.alive()?;
+        if handle.state(&mut state).rest_len() > 0 {
+            return Err(EBUSY);
+        }
+        state.unsubscribe(handle, &mut memory);
+        switch(state.show(handle));
+        drop(state);
+        drop(memory);
+        self.announce_move(handle);
+        Ok(())
+    }
+
+    /// Wakes the tasks that wait for messages of the file of `handle`, and notifies pollers, after
+    /// the file has begun to read elsewhere: there may be messages for it now.
+    fn announce_move(&self, handle: &Handle) {
+        self.readers.wake_all_of(&self.state, handle);
+        self.subscribers.wake_all_of(&self.state, handle);
+        let is_readable = self.state.lock().has_message(handle);
+        if is_readable {
+            self.notifier.readable(true);
+        }
+    }
+}
