@@ -4,14 +4,18 @@
 //! to any machine.
 
 use crate::mechanism::Mechanism;
-use Against::{AboveFloor, BestOfAll, BestPeer, ItsLeast, Nothing, Peer};
-use Mechanism::{Kmsgpipe, Mq, Pipe, PipeDirect, Records, RecordsBatch, RecordsRead, SeqPacket};
+use Against::{AboveFloor, BestOfAll, BestPeer, Case, ItsLeast, Nothing, Peer};
+use Mechanism::{
+    Dgram, Kmsgpipe, Mq, Netlink, Pipe, PipeDirect, Records, RecordsBatch, RecordsRead, SeqPacket,
+};
 
 /// The reference of a bar.
 #[derive(Clone, Copy, Debug)]
 pub enum Against {
     /// The figure of another mechanism in the case of the bar.
     Peer(Mechanism),
+    /// The figure of the same mechanism and size in another case of the group.
+    Case(&'static str),
     /// The best peer that keeps messages of this size whole.
     BestPeer,
     /// The best of all peers.
@@ -101,9 +105,22 @@ pub const BARS: &[Bar] = &[
     cost("epoll", 64, Peer(Pipe), 0.90),
     cost("io_uring", 64, Peer(PipeDirect), 0.95),
     cost("io_uring at once", 64, Peer(PipeDirect), 0.76),
+    cost("broadcast 1:8", 64, Peer(Netlink), 0.40),
+    cost("broadcast 1:8", 64, Peer(SeqPacket), 0.28),
+    cost("broadcast 1:8", 64, Peer(Dgram), 0.28),
+    cost("broadcast 1:8", 1024, Peer(Netlink), 0.40),
+    cost("broadcast 1:8", 1024, Peer(SeqPacket), 0.28),
+    cost("broadcast 1:8", 1024, Peer(Dgram), 0.28),
+    cost("read broadcast", 64, Case("read queue"), 1.15),
+    cost("read broadcast", 1024, Case("read queue"), 1.15),
+    cost("read browse", 64, Case("read queue"), 1.25),
+    cost("read browse", 1024, Case("read queue"), 1.25),
     cost("scale depth", 64, ItsLeast, 1.05),
+    cost("scale depth of broadcast", 64, ItsLeast, 1.05),
+    cost("scale depth of browse", 64, ItsLeast, 1.05),
     cost("scale pipes", 64, ItsLeast, 1.05),
     cost("scale descriptors", 64, ItsLeast, 1.05),
+    cost("scale subscriptions", 64, ItsLeast, 1.02),
     cost("memory message", 16, Nothing, 128.0),
     cost("memory message", 64, Nothing, 128.0),
     cost("memory message", 256, Nothing, 128.0),

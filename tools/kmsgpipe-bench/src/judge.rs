@@ -4,7 +4,7 @@
 
 use crate::{
     bars::{
-        Against::{AboveFloor, BestOfAll, BestPeer, ItsLeast, Nothing, Peer},
+        Against::{AboveFloor, BestOfAll, BestPeer, Case, ItsLeast, Nothing, Peer},
         Bar, Side, BARS,
     },
     mechanism::Mechanism,
@@ -65,6 +65,7 @@ impl Bar {
         }
         text + &match self.against {
             Peer(peer) => format!(": against {}", peer.name()),
+            Case(case) => format!(": against {case}"),
             BestPeer => ": against the best peer that keeps it whole".into(),
             BestOfAll => ": against the best of all".into(),
             AboveFloor(peer) => format!(": above the floor, against {}", peer.name()),
@@ -79,8 +80,18 @@ impl Bar {
         records: &'a [Record],
         mechanism: Mechanism,
     ) -> impl Iterator<Item = &'a Record> + 'a {
+        self.records_in(records, mechanism, self.case)
+    }
+
+    /// Returns the figures of a mechanism for a case and the bar's size.
+    fn records_in<'a>(
+        &'a self,
+        records: &'a [Record],
+        mechanism: Mechanism,
+        case: &'a str,
+    ) -> impl Iterator<Item = &'a Record> + 'a {
         records.iter().filter(move |record| {
-            record.mechanism == mechanism && record.case == self.case && record.size == self.size
+            record.mechanism == mechanism && record.case == case && record.size == self.size
         })
     }
 
@@ -118,6 +129,11 @@ impl Bar {
         match self.against {
             Nothing => Ok((own, String::new())),
             Peer(peer) => Ok((own / of(peer)?, String::new())),
+            Case(case) => {
+                let other = self.records_in(records, self.of, case).next();
+                let other = other.ok_or(case)?;
+                Ok((own / other.value, String::new()))
+            }
             BestPeer => ratio_to(self.best(records, |peer| peer.keeps_whole(self.size))),
             BestOfAll => {
                 ratio_to(self.best(records, |peer| !peer.is_own() && peer != Mechanism::Floor))
@@ -368,6 +384,26 @@ mod tests {
             verdict(&[at(16, 100.0)], "scale depth").judgement,
             Judgement::Missed
         );
+    }
+
+    #[test]
+    fn case_may_be_compared_with_another() {
+        let of = |case, size, value| counted(Mechanism::Kmsgpipe, case, size, value);
+        let subject = "read browse, 64 B";
+        let mut records = vec![of("read browse", 64, 500.0), of("read queue", 64, 400.0)];
+        let at = verdict(&records, subject);
+        assert_eq!(at.judgement, Judgement::Met);
+        assert_eq!(
+            at.text,
+            format!("{subject}: against read queue: 1.250 (at most 1.25)")
+        );
+        records[0].value = 502.0;
+        assert_eq!(verdict(&records, subject).judgement, Judgement::Missed);
+        // The reference must have the same size.
+        records[1].size = 1024;
+        let missing = verdict(&records, subject);
+        assert_eq!(missing.judgement, Judgement::Missed);
+        assert!(missing.text.ends_with("no figure of read queue"));
     }
 
     #[test]

@@ -80,12 +80,25 @@ fn overhead() -> f64 {
 
 /// Measures one iteration of `work`, after a warm-up call for costs that occur only once.
 pub fn measure(plan: Plan, mut work: impl FnMut(u32) -> Result<()>) -> Result<Figure> {
+    measure_after(plan, &mut (), |()| Ok(()), |(), count| work(count))
+}
+
+/// Measures one iteration of `work` like [`measure`], and calls `prepare` before each call of `work`. The cost
+/// of `prepare` is not included.
+pub fn measure_after<T>(
+    plan: Plan,
+    on: &mut T,
+    mut prepare: impl FnMut(&mut T) -> Result<()>,
+    mut work: impl FnMut(&mut T, u32) -> Result<()>,
+) -> Result<Figure> {
     let overhead = overhead();
-    work(plan.iterations)?;
+    prepare(on)?;
+    work(on, plan.iterations)?;
     let mut values = Vec::with_capacity(plan.batches);
     for _ in 0..plan.batches {
+        prepare(on)?;
         let start = now();
-        work(plan.iterations)?;
+        work(on, plan.iterations)?;
         let took = (now() - start) as f64 - overhead;
         values.push(took / f64::from(plan.iterations));
     }
@@ -95,6 +108,7 @@ pub fn measure(plan: Plan, mut work: impl FnMut(u32) -> Result<()>) -> Result<Fi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{thread, time::Duration};
 
     #[test]
     fn figure_summarizes_all_batches() {
@@ -123,6 +137,31 @@ mod tests {
         });
         assert_eq!(calls, [10; 5]);
         assert_eq!(figure.unwrap().batches, 4);
+    }
+
+    #[test]
+    fn preparation_is_not_measured() {
+        let plan = Plan {
+            batches: 3,
+            iterations: 2,
+        };
+        let pause = Duration::from_millis(20);
+        let mut calls = Vec::new();
+        let figure = measure_after(
+            plan,
+            &mut calls,
+            |calls| {
+                thread::sleep(pause);
+                calls.push(("prepare", 0));
+                Ok(())
+            },
+            |calls, count| {
+                calls.push(("work", count));
+                Ok(())
+            },
+        );
+        assert_eq!(calls, [("prepare", 0), ("work", 2)].repeat(4));
+        assert!(figure.unwrap().least < pause.as_nanos() as f64 / 4.0);
     }
 
     #[test]

@@ -24,12 +24,16 @@ const NAMES: i32 = 180;
 /// Space to the right of the longest bar, for its figure.
 const FIGURES: i32 = 150;
 
-/// Bar pictures: case, message size and file name.
-const BAR_PICTURES: [(&str, usize, &str); 7] = [
+/// Bar pictures: case or group of cases, message size and file name.
+const BAR_PICTURES: [(&str, usize, &str); 11] = [
     ("pair", 64, "pair-64"),
     ("pingpong 1 cpu", 64, "pingpong-64"),
     ("poll", 64, "poll-64"),
     ("epoll", 64, "epoll-64"),
+    ("broadcast 1:8", 64, "broadcast-64"),
+    ("broadcast 1:8", 1024, "broadcast-1024"),
+    ("read", 64, "read-64"),
+    ("scale subscriptions", 64, "subscriptions-64"),
     ("stream 1:1", 64, "stream-1-1-64"),
     ("stream 4:1", 64, "stream-4-1-64"),
     ("stream 4:4", 64, "stream-4-4-64"),
@@ -92,10 +96,33 @@ fn scatters(record: &Record) -> bool {
     matches!(record.unit, Unit::Rate | Unit::Nanoseconds)
 }
 
-/// Draws the bars of one case, best first. A line shows the range from the least to the most of all batches.
+/// Returns the name of each bar: that in which the figures differ, which is the mechanism, the count that the
+/// case varies, or the case.
+fn names(records: &[&Record]) -> Vec<String> {
+    let [first, others @ ..] = records else {
+        return Vec::new();
+    };
+    let same = others
+        .iter()
+        .all(|record| record.mechanism == first.mechanism);
+    let name = |record: &&Record| match record.at {
+        _ if !same || others.is_empty() => record.mechanism.name().into(),
+        Some(at) => at.to_string(),
+        None => record.case.clone(),
+    };
+    records.iter().map(name).collect()
+}
+
+/// Returns whether a case is that of a picture, or one of its group.
+fn shows(wanted: &str, case: &str) -> bool {
+    let rest = case.strip_prefix(wanted);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+}
+
+/// Draws the bars of one case or group, best first, or by the count that the case varies. A line shows the range from the least to the most of all batches.
 fn bars(records: &[&Record], title: &str) -> Result<String> {
     let mut records = records.to_vec();
-    records.sort_by(|a, b| a.value.total_cmp(&b.value));
+    records.sort_by(|a, b| a.at.cmp(&b.at).then(a.value.total_cmp(&b.value)));
     if records.iter().any(|record| record.unit == Unit::Rate) {
         records.reverse();
     }
@@ -113,7 +140,7 @@ fn bars(records: &[&Record], title: &str) -> Result<String> {
     let height = HEADING + each * records.len() as u32 + 10;
     svg((width, height), |area| {
         heading(area, &records, title)?;
-        for (i, record) in (0..).zip(&records) {
+        for ((i, record), name) in (0..).zip(&records).zip(names(&records)) {
             let y = (HEADING + each * i) as i32;
             let room = f64::from(width as i32 - NAMES - FIGURES);
             let end_of = |value: f64| NAMES + (room * value / most) as i32;
@@ -123,7 +150,7 @@ fn bars(records: &[&Record], title: &str) -> Result<String> {
                 Mechanism::Floor => LEAST,
                 _ => OTHERS,
             };
-            write(area, record.mechanism.name(), (10, y + 2), 16)?;
+            write(area, &name, (10, y + 2), 16)?;
             let bar = [(NAMES, y), (end, y + each as i32 - 8)];
             area.draw(&Rectangle::new(bar, colour.filled()))
                 .map_err(failed)?;
@@ -148,8 +175,9 @@ pub fn draw(records: &[Record], directory: &Path) -> Result<()> {
         fs::write(&file, svg).with_context(|| file.display().to_string())
     };
     let of = |case: &str, size: Option<usize>| -> Vec<&Record> {
-        let wanted =
-            |record: &&Record| record.case == case && size.is_none_or(|size| record.size == size);
+        let wanted = |record: &&Record| {
+            shows(case, &record.case) && size.is_none_or(|size| record.size == size)
+        };
         records.iter().filter(wanted).collect()
     };
     for (case, size, name) in BAR_PICTURES {

@@ -3,11 +3,13 @@
 //! Groups of cases.
 
 pub mod allocations;
+pub mod broadcast;
 pub mod events;
 pub mod management;
 pub mod memory;
 pub mod pair;
 pub mod pingpong;
+pub mod read;
 pub mod scale;
 pub mod stream;
 
@@ -26,9 +28,13 @@ pub enum Case {
     Pingpong,
     /// poll, epoll and io_uring
     Events,
+    /// Sending to eight receivers, and receiving at each
+    Broadcast,
+    /// Receiving from a queue, by subscriptions and by browsing
+    Read,
     /// Kernel memory of queued messages and idle pipes
     Memory,
-    /// Cost of a message with many messages, pipes or open files
+    /// Cost of a message with many messages, pipes, open files or subscriptions
     Scale,
     /// Expiring messages; creating, destroying and listing pipes
     Management,
@@ -65,6 +71,8 @@ impl Case {
             Self::Pair => pair::measure(sink),
             Self::Pingpong => pingpong::measure(sink),
             Self::Events => events::measure(sink),
+            Self::Broadcast => broadcast::measure(sink),
+            Self::Read => read::measure(sink),
             Self::Memory => memory::measure(sink),
             Self::Scale => scale::measure(sink),
             Self::Management => management::measure(sink),

@@ -93,6 +93,11 @@ impl<T: Open, C: Call> End<T, C> {
         }
     }
 
+    /// Returns the file.
+    pub fn file(&self) -> &T {
+        &self.file
+    }
+
     /// Returns the descriptor.
     pub fn fd(&self) -> i32 {
         self.fd

@@ -7,7 +7,7 @@ use super::{
     Channel, Shape,
 };
 use crate::mechanism::Mechanism;
-use ::kmsgpipe::{Access, Create, Modes, Params, Pipe};
+use ::kmsgpipe::{Access, Attach, Create, Kind, Modes, Params, Pipe};
 use anyhow::{Context, Result};
 use std::{
     fs::{File, OpenOptions},
@@ -20,7 +20,7 @@ use std::{
 pub struct OwnedPipe {
     /// Number of the pipe.
     pub id: u32,
-    /// An open file with read and write access.
+    /// An open file that cannot read, and so has no subscription.
     pub pipe: Pipe,
 }
 
@@ -32,8 +32,9 @@ impl Drop for OwnedPipe {
 }
 
 /// Returns the attributes for a channel.
-fn request(shape: Shape) -> Result<Create> {
+fn request(shape: Shape, kind: Kind) -> Result<Create> {
     Ok(Create {
+        kind,
         params: Params {
             msg_size: shape.size.try_into()?,
             max_msgs: shape.depth.try_into()?,
@@ -42,10 +43,15 @@ fn request(shape: Shape) -> Result<Create> {
     })
 }
 
-/// Creates a pipe for `depth` messages of `size` bytes.
+/// Creates a queue for `depth` messages of `size` bytes.
 pub fn make(shape: Shape) -> Result<Arc<OwnedPipe>> {
-    let id = Pipe::open("0", Access::Read)?.create(&request(shape)?)?;
-    let pipe = Pipe::open(id.to_string(), Access::ReadWrite)
+    make_kind(shape, Kind::Queue)
+}
+
+/// Creates a pipe of a kind for `depth` messages of `size` bytes.
+fn make_kind(shape: Shape, kind: Kind) -> Result<Arc<OwnedPipe>> {
+    let id = Pipe::open("0", Access::Read)?.create(&request(shape, kind)?)?;
+    let pipe = Pipe::open(id.to_string(), Access::Write)
         .with_context(|| format!("opening pipe {id}, which was just created"))?;
     Ok(Arc::new(OwnedPipe { id, pipe }))
 }
@@ -65,12 +71,15 @@ impl End {
             _pipe: Arc::clone(made),
         })
     }
-}
 
-impl End {
     /// Changes the mode of the file.
     pub fn set_mode(&self, modes: Modes) -> Result<()> {
         Ok(self.file.set_mode(modes)?)
+    }
+
+    /// Changes what the file reads.
+    pub fn attach(&self, attach: Attach) -> Result<()> {
+        Ok(self.file.attach(attach)?)
     }
 }
 
@@ -86,6 +95,23 @@ pub fn ends(shape: Shape) -> Result<(End, End)> {
     Ok((
         End::open(&made, Access::Write)?,
         End::open(&made, Access::Read)?,
+    ))
+}
+
+/// Creates a pipe of a kind, and opens it once for writing and by a number of files for reading.
+pub fn fan(
+    shape: Shape,
+    kind: Kind,
+    readers: usize,
+) -> Result<(FileSender<End>, Vec<FileReceiver<End>>)> {
+    let made = make_kind(shape, kind)?;
+    let reader = || {
+        let file = End::open(&made, Access::Read)?;
+        Ok(FileReceiver::new(file, shape.size))
+    };
+    Ok((
+        FileSender::new(End::open(&made, Access::Write)?, shape.size),
+        (0..readers).map(|_| reader()).collect::<Result<_>>()?,
     ))
 }
 

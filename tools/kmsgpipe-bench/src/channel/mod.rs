@@ -97,12 +97,16 @@ pub fn with<J: Job>(mechanism: Mechanism, job: J) -> Result<J::Output> {
     }
 }
 
-/// Returns the error for a transfer that just failed.
+/// Returns the error for a transfer through a channel that just failed.
 pub fn broken<C: Channel>(what: &str, shape: Shape) -> anyhow::Error {
+    broken_by(C::MECHANISM, what, shape.size)
+}
+
+/// Returns the error for a transfer of `size` bytes by a mechanism that just failed.
+pub fn broken_by(mechanism: Mechanism, what: &str, size: usize) -> anyhow::Error {
     anyhow::anyhow!(
-        "{}: {what} of {} bytes failed, or was incomplete; the last error was: {}",
-        C::MECHANISM.name(),
-        shape.size,
+        "{}: {what} of {size} bytes failed, or was incomplete; the last error was: {}",
+        mechanism.name(),
         io::Error::last_os_error()
     )
 }
@@ -126,6 +130,13 @@ pub fn pairs<C: Channel>(
     Ok(())
 }
 
+/// Fills a message with bytes that depend on their position and on `turn`.
+pub fn fill(message: &mut [u8], turn: usize) {
+    for (i, byte) in message.iter_mut().enumerate() {
+        *byte = (i / 7 + turn) as u8;
+    }
+}
+
 /// Verifies that messages are received as they were sent.
 pub fn verify<C: Channel>(
     sender: &mut C::Sender,
@@ -133,9 +144,7 @@ pub fn verify<C: Channel>(
     shape: Shape,
 ) -> Result<()> {
     for turn in 1..4 {
-        for (i, byte) in sender.message().iter_mut().enumerate() {
-            *byte = (i / 7 + turn) as u8;
-        }
+        fill(sender.message(), turn);
         pairs::<C>(sender, receiver, shape, 1)?;
         if C::MECHANISM.delivers() && receiver.message() != sender.message() {
             bail!(

@@ -162,6 +162,60 @@ fn best_bar_is_first() {
 }
 
 #[test]
+fn bars_are_named_by_what_differs() {
+    let of = |mechanism, case, at| {
+        let mut record = counted(mechanism, case, 64, 900.0);
+        record.at = at;
+        record
+    };
+    let (own, peer) = (Mechanism::Kmsgpipe, Mechanism::Netlink);
+    for (records, expected) in [
+        (
+            [of(own, "pair", None), of(peer, "pair", None)],
+            ["kmsgpipe", "netlink"],
+        ),
+        (
+            [of(own, "read queue", None), of(own, "read browse", None)],
+            ["read queue", "read browse"],
+        ),
+        (
+            [
+                of(own, "scale depth", Some(16)),
+                of(own, "scale depth", Some(256)),
+            ],
+            ["16", "256"],
+        ),
+    ] {
+        let svg = bars(&records.each_ref(), "64 B").unwrap();
+        let labels = labels(&svg);
+        // Each name is followed by the figure.
+        assert_eq!([labels[2].0, labels[4].0], expected);
+    }
+    let one = of(own, "scale depth", Some(16));
+    assert_eq!(names(&[&one]), ["kmsgpipe"]);
+    assert!(names(&[]).is_empty());
+}
+
+#[test]
+fn bars_of_counts_are_in_their_order() {
+    let mut records = [100.0, 99.0].map(|value| counted(Mechanism::Kmsgpipe, "x", 64, value));
+    (records[0].at, records[1].at) = (Some(1), Some(1024));
+    let svg = bars(&records.each_ref(), "x, 64 B").unwrap();
+    assert_eq!(labels(&svg)[2].0, "1");
+    records[1].at = Some(1);
+    let svg = bars(&records.each_ref(), "x, 64 B").unwrap();
+    assert_eq!(labels(&svg)[3].0, "99.00");
+}
+
+#[test]
+fn picture_shows_a_case_or_its_group() {
+    assert!(shows("pair", "pair"));
+    assert!(shows("read", "read queue"));
+    assert!(!shows("read", "readers"));
+    assert!(!shows("scale depth of browse", "scale depth"));
+}
+
+#[test]
 fn bar_of_a_time_has_a_line_from_least_to_most() {
     let mut record = counted(Mechanism::Kmsgpipe, "stream 1:1", 64, 200.0);
     (record.least, record.most) = (100.0, 500.0);
