@@ -4,7 +4,10 @@
 
 #[kernel::macros::kunit_tests(kmsgpipe_chain)]
 mod tests {
-    use core::ptr::NonNull;
+    use core::{
+        cell::Cell,
+        ptr::NonNull, //
+    };
     use kernel::prelude::*;
 
     use crate::kernel_ext::mm::chain::{
@@ -18,11 +21,33 @@ mod tests {
     struct Node {
         value: u32,
         next: Option<NonNull<Node>>,
+        /// Counts the nodes that were dropped. It outlives the node.
+        dropped: Option<NonNull<Cell<u32>>>,
+    }
+
+    impl Drop for Node {
+        fn drop(&mut self) {
+            if let Some(dropped) = self.dropped {
+                // SAFETY: The counter outlives the node.
+                let dropped = unsafe { dropped.as_ref() };
+                dropped.set(dropped.get() + 1);
+            }
+        }
     }
 
     impl Number {
         fn new(value: u32) -> Result<Self> {
-            Ok(Self(KBox::new(Node { value, next: None }, GFP_KERNEL)?))
+            Self::counted(value, None)
+        }
+
+        /// Makes a number that counts its end in `dropped`, which must outlive it.
+        fn counted(value: u32, dropped: Option<NonNull<Cell<u32>>>) -> Result<Self> {
+            let node = Node {
+                value,
+                next: None,
+                dropped,
+            };
+            Ok(Self(KBox::new(node, GFP_KERNEL)?))
         }
     }
 
@@ -77,6 +102,20 @@ mod tests {
             assert_eq!(chain.front(), Some(value));
             assert_eq!(chain.pop_front().map(|number| number.0.value), Some(*value));
         }
+    }
+
+    #[test]
+    fn a_chain_drops_its_elements() -> Result {
+        let dropped = Cell::new(0);
+        let mut numbers = Chain::new();
+        for value in 0..3 {
+            numbers.push_back(Number::counted(value, Some(NonNull::from(&dropped)))?);
+        }
+        drop(numbers.pop_front());
+        assert_eq!(dropped.get(), 1);
+        drop(numbers);
+        assert_eq!(dropped.get(), 3);
+        Ok(())
     }
 
     #[test]
