@@ -370,11 +370,14 @@ impl<P: Linked> Iter<'_, P> {
     /// A chain must own `raw`, and must be borrowed for the lifetime of the result.
     #[inline]
     pub(super) unsafe fn behind(raw: Option<P::Raw>) -> Self {
-        // INVARIANT: The link of an element is `None` or an element of the same chain.
-        Self {
+        let next = raw.and_then(|raw| {
             // SAFETY: By the safety requirements a chain owns `raw`, and its link was set when it
             // was added.
-            next: raw.and_then(|raw| unsafe { P::next(raw) }),
+            unsafe { P::next(raw) }
+        });
+        // INVARIANT: The link of an element is `None` or an element of the same chain.
+        Self {
+            next,
             _chain: PhantomData,
         }
     }

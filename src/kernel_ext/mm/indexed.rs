@@ -148,11 +148,14 @@ impl<P: Linked> IndexedChain<P> {
             }
             let next = match index.len.checked_sub(1) {
                 None => self.chain.first_raw(),
-                // SAFETY: By the type invariants the chain owns the last element that the index
-                // covers, and its link was set when it was added.
-                Some(last) => index
-                    .get(self.first, self.first.wrapping_add(last as u64))
-                    .and_then(|raw| unsafe { P::next(raw) }),
+                Some(last) => {
+                    let raw = index.get(self.first, self.first.wrapping_add(last as u64));
+                    raw.and_then(|raw| {
+                        // SAFETY: By the type invariants the chain owns the last element that the
+                        // index covers, and its link was set when it was added.
+                        unsafe { P::next(raw) }
+                    })
+                }
             };
             let Some(next) = next else {
                 break;

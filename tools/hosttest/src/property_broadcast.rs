@@ -832,3 +832,28 @@ proptest! {
         run(max_msgs, None, &ops);
     }
 }
+
+/// The fast path and the slow path give the same, so the random operations do not miss the former.
+#[test]
+fn the_fast_path_finds_a_message_in_one_piece() {
+    let mut bench = Bench::new(2, Some(0));
+    bench.step(&Op::Search(Kind::Own, From::Now, 1));
+    bench.step(&Op::Push(8));
+    let payload = bench
+        .queue
+        .next_contiguous(&bench.subscriptions[0].ticket());
+    assert_eq!(payload.map(<[u8]>::len), Some(8));
+}
+
+/// The model of a file that is attached again begins anew.
+#[test]
+fn losses_can_be_forgotten() {
+    let mut bench = Bench::new(2, Some(0));
+    bench.step(&Op::Search(Kind::Browse, From::Now, 1));
+    bench.step(&Op::Push(8));
+    let mut subscription = bench.subscriptions[0];
+    bench.queue.catch_up(&mut subscription);
+    assert_eq!((subscription.lost(), subscription.unreported()), (1, 1));
+    subscription.forget_losses();
+    assert_eq!((subscription.lost(), subscription.unreported()), (0, 0));
+}
