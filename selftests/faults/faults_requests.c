@@ -213,11 +213,15 @@ static int dumped(struct stage *stage)
 	       is_content(stage->in + 3 * head + 8 + MSG_SIZE, 2, 6) && kept_messages(stage);
 }
 
-/* Copies the argument, allocates memory for a batch, copies two batches, and copies the result. */
+/*
+ * Copies the argument, allocates memory for a batch and for the position in each of the two streams, copies two batches,
+ * and copies the result.
+ */
 FIXTURE_VARIANT_ADD(call, dump) {
 	.prepare = three_messages, .run = dump, .finished = dumped,
-	.error = { [PAGE] = ENOMEM, [COPY] = EFAULT }, .points = { [PAGE] = 1, [COPY] = 4 },
-	.failures = { [PAGE] = 1, [COPY] = 4 },
+	.error = { [SLAB] = ENOMEM, [PAGE] = ENOMEM, [COPY] = EFAULT },
+	.points = { [SLAB] = 2, [PAGE] = 1, [COPY] = 4 },
+	.failures = { [SLAB] = 2, [PAGE] = 1, [COPY] = 4 },
 };
 
 /* ---- Creating and destroying pipes ---- */
