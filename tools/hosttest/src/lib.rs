@@ -106,5 +106,9 @@ mod property;
 #[cfg(all(test, not(miri)))]
 mod property_broadcast;
 #[cfg(all(test, not(miri)))]
+mod property_broadcast_model;
+#[cfg(all(test, not(miri)))]
+mod property_broadcast_ops;
+#[cfg(all(test, not(miri)))]
 mod property_values;
 mod uapi;

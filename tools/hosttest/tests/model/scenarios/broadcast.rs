@@ -3,43 +3,16 @@
 //! Broadcast pipes: each subscription gets each message once or has lost it, no subscriber sleeps
 //! through a message, and no writer waits beside a slot.
 
+use super::positions::{account, drain, finish, reader, send, settle, OWN};
 use super::records::records;
 use super::*;
 use crate::{kernel_ext::sync::notify::events, log::subscription, pipe::Expiry};
-
-/// What a subscription reads.
-pub(super) const OWN: Reads = Reads::Position(subscription::Kind::Own);
 
 /// Makes a broadcast pipe for `max_msgs` messages, with this history and policy.
 fn bench(max_msgs: u32, history: u32, overflow: Overflow) -> Bench {
     let bench = Bench::of_kind(Kind::Broadcast { history }, max_msgs);
     assert_eq!(Pipe::set_overflow(&bench.pipe, overflow), Ok(()));
     bench
-}
-
-/// Sends one message for each tag.
-pub(super) fn send(bench: &Bench, tags: &[u8]) {
-    for tag in tags {
-        assert_eq!(bench.user().send(*tag), Ok(()));
-    }
-}
-
-/// Starts a task that reads one message through `file`, and returns its tag.
-pub(super) fn reader(file: &Opened) -> model::Spawned<Result<u8>> {
-    let file = file.clone();
-    model::spawn(move || file.read(LONGEST as usize).map(|bytes| bytes[0]))
-}
-
-/// Returns the tags of all messages that `file`, which is in the mode `EOF`, reads without waiting.
-pub(super) fn drain(file: &Opened) -> Vec<u8> {
-    let mut tags = Vec::new();
-    loop {
-        let bytes = file.read(LONGEST as usize).expect("a message or the end");
-        let Some(tag) = bytes.first() else {
-            return tags;
-        };
-        tags.push(*tag);
-    }
 }
 
 /// Returns the tags of all messages that `file`, which is in the modes `RECORDS` and `EOF`, reads
@@ -56,47 +29,6 @@ fn drain_records(file: &Opened) -> Vec<(u8, u64)> {
 /// Returns the mode of a file that reads records without waiting.
 fn records_to_the_end() -> Modes {
     Modes::from_bits(Modes::RECORDS.bits() | Modes::EOF.bits()).expect("a mode")
-}
-
-/// Returns how many messages `file` has yet to read, has lost, and that have expired before it read
-/// them.
-pub(super) fn account(file: &Opened) -> [u64; 3] {
-    let shown = file.pipe.show(&file.handle).subscription;
-    let (subscription, lag) = shown.expect("a position");
-    [lag, subscription.lost(), subscription.expired()]
-}
-
-/// Waits until all tasks sleep or have ended. Checks that messages and segments are counted, and
-/// that no writer waits beside a slot.
-pub(super) fn settle(bench: &Bench) -> Snapshot {
-    model::settle();
-    let view = bench.pipe.snapshot();
-    bench.check_accounting(&view);
-    let waiting = bench.calls.writers.load(Relaxed);
-    assert_eq!(view.waiting_writers as usize, waiting, "waiting writers");
-    if bench.pipe.alive().is_ok() {
-        assert!(
-            waiting == 0 || view.depth.msgs >= view.limits.max_msgs().into(),
-            "a writer waits, and there is room"
-        );
-    }
-    view
-}
-
-/// Closes `files`, which leaves no message in the backlog. Destroys the pipe, and checks that
-/// nothing is left.
-pub(super) fn finish<const N: usize>(bench: Bench, files: [Opened; N]) {
-    let is_broadcast = bench.pipe.kind() != Kind::Queue;
-    for file in files {
-        file.close();
-    }
-    let view = settle(&bench);
-    assert!(
-        view.depth.msgs == 0 || !is_broadcast,
-        "a message for nobody"
-    );
-    Pipe::shutdown(&bench.pipe);
-    bench.dead();
 }
 
 #[test]
@@ -407,14 +339,7 @@ fn a_poller_of_a_subscription_gets_a_message() {
     model::check("a_poller_of_a_subscription_gets_a_message", 4, || {
         let bench = bench(1, 0, Overflow::Block);
         let files = [(); 2].map(|()| Opened::new(&bench, Modes::NONE));
-        let pollers = files.each_ref().map(|file| {
-            let file = file.clone();
-            model::spawn(move || {
-                file.pipe
-                    .notifier()
-                    .poll(events::IN, || file.pipe.poll(&file.handle))
-            })
-        });
+        let pollers = files.each_ref().map(|file| file.poller(events::IN));
         bench.sender(b'a');
         settle(&bench);
         assert_eq!(pollers.map(|poller| poller.result()), [Some(events::IN); 2]);
@@ -432,14 +357,7 @@ fn a_poller_of_a_subscription_learns_of_a_loss() {
                 let bench = bench(1, 0, overflow);
                 let file = Opened::new(&bench, Modes::EOF);
                 send(&bench, b"x");
-                let poller = model::spawn({
-                    let file = file.clone();
-                    move || {
-                        file.pipe
-                            .notifier()
-                            .poll(events::LOST, || file.pipe.poll(&file.handle))
-                    }
-                });
+                let poller = file.poller(events::LOST);
                 bench.sender(b'a');
                 settle(&bench);
                 if overflow == Overflow::DropNewest {
@@ -461,14 +379,7 @@ fn a_poller_of_a_broadcast_pipe_gets_room() {
         let bench = bench(1, 0, Overflow::Block);
         let [fast, slow] = [(); 2].map(|()| Opened::new(&bench, Modes::NONE));
         send(&bench, b"a");
-        let poller = model::spawn({
-            let file = fast.clone();
-            move || {
-                file.pipe
-                    .notifier()
-                    .poll(events::OUT, || file.pipe.poll(&file.handle))
-            }
-        });
+        let poller = fast.poller(events::OUT);
         reader(&fast);
         model::spawn(move || slow.close());
         settle(&bench);
@@ -585,13 +496,7 @@ fn a_poller_learns_that_its_subscription_has_moved() {
             file.pipe.set_modes(&file.handle, Modes::NONE, |_| ()),
             Ok(())
         );
-        let polled = file.clone();
-        let poller = model::spawn(move || {
-            polled
-                .pipe
-                .notifier()
-                .poll(events::IN, || polled.pipe.poll(&polled.handle))
-        });
+        let poller = file.poller(events::IN);
         let moved = file.clone();
         model::spawn(move || {
             let result = moved.attach(OWN, Start::Oldest);

@@ -2,7 +2,7 @@
 
 //! Files that browse a queue: they take nothing from its readers, and hold nothing back.
 
-use super::broadcast::{account, drain, finish, reader, send, settle};
+use super::positions::{account, drain, finish, reader, send, settle};
 use super::*;
 use crate::{kernel_ext::sync::notify::events, log::subscription};
 
@@ -226,13 +226,7 @@ fn a_poller_that_browses_gets_a_message() {
     model::check("a_poller_that_browses_gets_a_message", 4, || {
         let bench = Bench::new(1, b"");
         let file = browser(&bench);
-        let polled = file.clone();
-        let poller = model::spawn(move || {
-            polled
-                .pipe
-                .notifier()
-                .poll(events::IN, || polled.pipe.poll(&polled.handle))
-        });
+        let poller = file.poller(events::IN);
         bench.sender(b'a');
         settle(&bench);
         assert_eq!(poller.result(), Some(events::IN));
@@ -253,13 +247,7 @@ fn a_poller_that_browses_learns_of_each_loss() {
         send(&bench, b"ab");
         assert_eq!(file.read(9), Ok(b"b".to_vec()));
         send(&bench, b"c");
-        let polled = file.clone();
-        let poller = model::spawn(move || {
-            polled
-                .pipe
-                .notifier()
-                .poll(events::LOST, || polled.pipe.poll(&polled.handle))
-        });
+        let poller = file.poller(events::LOST);
         bench.sender(b'd');
         settle(&bench);
         assert_eq!(poller.result(), Some(events::LOST));

@@ -13,6 +13,7 @@ mod memory;
 mod modes;
 mod overflow;
 mod polling;
+mod positions;
 mod readers;
 mod records;
 mod signals;
@@ -91,6 +92,11 @@ struct Bench {
 }
 
 impl Bench {
+    /// Starts a task that polls the file of this bench for these events.
+    fn poller(&self, wanted: u32) -> model::Spawned<u32> {
+        poller(&self.pipe, &self.handle, wanted)
+    }
+
     /// Makes an empty pipe of this kind for `max_msgs` messages.
     fn of_kind(kind: Kind, max_msgs: u32) -> Self {
         page::reset();
@@ -328,6 +334,12 @@ impl Call for User {
     }
 }
 
+/// Starts a task that polls the file of `handle` for these events.
+fn poller(pipe: &Arc<Pipe>, handle: &Arc<Handle>, wanted: u32) -> model::Spawned<u32> {
+    let (pipe, handle) = (pipe.clone(), handle.clone());
+    model::spawn(move || pipe.notifier().poll(wanted, || pipe.poll(&handle)))
+}
+
 /// A file that is not shared with [`Bench`].
 #[derive(Clone)]
 struct Opened {
@@ -361,6 +373,11 @@ impl Opened {
             records: modes.contains(Modes::RECORDS),
             behaviour: Behaviour::default(),
         }
+    }
+
+    /// Starts a task that polls the file for these events.
+    fn poller(&self, wanted: u32) -> model::Spawned<u32> {
+        poller(&self.pipe, &self.handle, wanted)
     }
 
     /// Returns the same file, used with memory that is absent for the next `times` copies.

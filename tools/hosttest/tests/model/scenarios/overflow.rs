@@ -175,9 +175,7 @@ fn a_new_poller_learns_of_a_loss() {
     for overflow in [Overflow::DropOldest, Overflow::DropNewest] {
         model::check("a_new_poller_learns_of_a_loss", 4, move || {
             let bench = bench(overflow, 1, b"x");
-            let (pipe, handle) = (bench.pipe.clone(), bench.handle.clone());
-            let poller =
-                model::spawn(move || pipe.notifier().poll(events::LOST, || pipe.poll(&handle)));
+            let poller = bench.poller(events::LOST);
             bench.sender(b'a');
             settle(&bench);
             assert_eq!(poller.result(), Some(events::LOST));
@@ -190,8 +188,7 @@ fn a_new_poller_learns_of_a_loss() {
 fn a_new_poller_learns_of_a_change() {
     model::check("a_new_poller_learns_of_a_change", 4, || {
         let bench = bench(Overflow::Block, 1, b"x");
-        let (pipe, handle) = (bench.pipe.clone(), bench.handle.clone());
-        let poller = model::spawn(move || pipe.notifier().poll(events::OUT, || pipe.poll(&handle)));
+        let poller = bench.poller(events::OUT);
         change(&bench, Overflow::DropNewest);
         settle(&bench);
         assert_eq!(poller.result(), Some(events::OUT));
@@ -206,9 +203,7 @@ fn a_poller_of_a_pipe_that_stops_dropping_gets_room() {
         4,
         || {
             let bench = bench(Overflow::DropNewest, 1, b"x");
-            let (pipe, handle) = (bench.pipe.clone(), bench.handle.clone());
-            let poller =
-                model::spawn(move || pipe.notifier().poll(events::OUT, || pipe.poll(&handle)));
+            let poller = bench.poller(events::OUT);
             change(&bench, Overflow::Block);
             bench.receiver();
             settle(&bench);
