@@ -254,7 +254,7 @@ TEST_F(own, a_rest_of_a_browser_holds_no_slot)
 	EXPECT_STREQ("0123", read_text(look, 4));
 	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "x"));
 	EXPECT_STREQ("01234", read_text(self->nonblocking, 5));
-	/* That of a reader holds the slot of its message, whoever browses. */
+	/* The rest of a message of the queue holds its slot, also while a file browses. */
 	EXPECT_EQ(-EAGAIN, write_text(self->nonblocking, "x"));
 	EXPECT_EQ(POLLIN, poll_now(self->nonblocking));
 	EXPECT_STREQ("56789", read_text(self->nonblocking, 256));

@@ -94,10 +94,16 @@ impl Queue {
         left.into()
     }
 
-    /// Removes the first message from the backlog of a broadcast pipe, which must not be empty, and
-    /// counts it: as dequeued if a subscription has read it, otherwise by `reason`. It stays in the
-    /// store if it belongs to the history and has not expired.
+    /// Removes the first message from the backlog of a broadcast pipe, and from the store unless it
+    /// belongs to the history.
     fn leave(&mut self, reason: Leave) {
+        self.retire(reason);
+        self.remove_surplus();
+    }
+
+    /// Retains the first message of the backlog of a broadcast pipe, which must not be empty, and
+    /// counts it: as dequeued if a subscription has read it, otherwise by `reason`.
+    fn retire(&mut self, reason: Leave) {
         let next = self.next_seq();
         let (Some(record), Some(fanout)) = (self.head(), &mut self.fanout) else {
             return;
@@ -114,7 +120,6 @@ impl Queue {
                 Leave::Expired => self.counted.count_expired(len),
             }
         }
-        self.remove_surplus();
     }
 
     /// Removes the first message from the backlog of a broadcast pipe, of `len` bytes, which all
@@ -161,15 +166,9 @@ impl Queue {
 
     /// Removes the oldest stored message of a broadcast pipe, which has expired.
     pub(super) fn expire_published(&mut self) {
-        if self
-            .fanout()
-            .is_some_and(|fanout| fanout.retained().msgs == 0)
-        {
-            let stored = self.store.depth().msgs;
-            self.leave(Leave::Expired);
-            if self.store.depth().msgs < stored {
-                return;
-            }
+        let retained = self.fanout().map_or(0, |fanout| fanout.retained().msgs);
+        if retained == 0 {
+            self.retire(Leave::Expired);
         }
         self.remove_retained();
         self.update_cached();

@@ -195,13 +195,6 @@ impl Fanout {
         self.count(seq, next, -1);
     }
 
-    /// Moves a subscription from message `from` to message `to`.
-    #[inline]
-    pub(crate) fn advance(&mut self, from: u64, to: u64, next: u64) {
-        self.count(from, next, -1);
-        self.count(to, next, 1);
-    }
-
     /// Adds `by` to the number of subscriptions that wait at message `seq`. If the message has left
     /// the backlog, they wait at the first one of the backlog instead. `next` is the number of the
     /// message to be published next.
@@ -212,21 +205,6 @@ impl Fanout {
             self.at_end = self.at_end.wrapping_add_signed(by);
         } else if let Some(entry) = self.entry_mut(seq) {
             entry.waiting = entry.waiting.wrapping_add_signed(by);
-        }
-    }
-
-    /// Notes that a subscription has read the message `seq`, of `len` bytes.
-    #[inline]
-    pub(crate) fn mark_read(&mut self, seq: u64, len: usize) {
-        if seq < self.first {
-            return;
-        }
-        let Some(entry) = self.entry_mut(seq) else {
-            return;
-        };
-        if entry.waiting & WAS_READ == 0 {
-            entry.waiting |= WAS_READ;
-            self.unread = self.unread.without(Tally::one(len));
         }
     }
 

@@ -8,22 +8,20 @@ pub(super) mod tests {
     use kernel::prelude::*;
 
     use crate::{
-        kernel_ext::mm::segment::{
-            Segment,
-            SEGMENT_SIZE, //
-        },
+        kernel_ext::mm::segment::SEGMENT_SIZE,
         log::{
             counters::Tally,
             fanout::Fanout,
             iter::Run,
             limits::Limits,
-            message::{
-                Sender,
-                Stamp, //
-            },
+            message::Sender,
             queue::Queue,
+            queue_tests::tests::{
+                pattern,
+                push_slow,
+                stamp, //
+            },
             store::StoreIndex,
-            stream::Segments,
             subscription::{
                 Kind,
                 Search,
@@ -53,56 +51,21 @@ pub(super) mod tests {
         Ok(queue)
     }
 
-    /// Returns byte `at` of the payload of message `seq`.
-    fn pattern(seq: u64, at: usize) -> u8 {
-        (seq as usize).wrapping_mul(37).wrapping_add(at) as u8
-    }
-
-    /// Returns the time of message `seq`.
-    fn stamp(seq: u64) -> Stamp {
-        Stamp {
-            monotonic: seq,
-            realtime: seq as i64 * 10,
-        }
-    }
-
-    /// Sends a message of `len` bytes, over the oldest one if `over_oldest`. Returns whether it was
-    /// accepted.
-    fn try_push(queue: &mut Queue, len: u32, over_oldest: bool) -> Result<bool> {
-        let seq = queue.next_seq();
-        let mut fresh = Segments::new();
-        for _ in 0..queue.store_mut().provide(&mut fresh, len as usize) {
-            fresh.push_back(Segment::new()?);
-        }
-        let mut at = 0;
-        let copy = |piece: &mut [u8]| {
-            for byte in piece {
-                *byte = pattern(seq, at);
-                at += 1;
-            }
-            true
-        };
-        let accepted = queue.push(
-            len,
-            Sender::default(),
-            stamp(seq),
-            over_oldest,
-            &mut fresh,
-            copy,
-        );
-        queue.store_mut().preallocate(&mut fresh, 1);
+    /// Sends a message of `len` bytes, over the oldest one if `over_oldest`.
+    fn push_to(queue: &mut Queue, len: u32, over_oldest: bool) -> Result {
+        let accepted = push_slow(queue, len, over_oldest, true)?;
         check(queue);
-        Ok(accepted)
+        accepted.then_some(()).ok_or(EAGAIN)
     }
 
     /// Sends a message of `len` bytes.
     pub(crate) fn push(queue: &mut Queue, len: u32) -> Result {
-        try_push(queue, len, false)?.then_some(()).ok_or(EAGAIN)
+        push_to(queue, len, false)
     }
 
     /// Sends a message of `len` bytes over the oldest one.
     fn push_over_oldest(queue: &mut Queue, len: u32) -> Result {
-        try_push(queue, len, true)?.then_some(()).ok_or(EAGAIN)
+        push_to(queue, len, true)
     }
 
     /// Checks what holds between any two calls.

@@ -3,7 +3,7 @@
 //! Tests of [`Queue`](super::queue::Queue), with the store and the streams below it.
 
 #[kernel::macros::kunit_tests(kmsgpipe_queue)]
-mod tests {
+pub(super) mod tests {
     use kernel::prelude::*;
 
     use crate::{
@@ -38,7 +38,7 @@ mod tests {
     }
 
     /// Returns byte `at` of the payload of message `seq`.
-    fn pattern(seq: u64, at: usize) -> u8 {
+    pub(crate) fn pattern(seq: u64, at: usize) -> u8 {
         (seq as usize).wrapping_mul(31).wrapping_add(at) as u8
     }
 
@@ -49,31 +49,40 @@ mod tests {
         if seq % 2 == 0 && try_push_contiguous(queue, len as usize) {
             return Ok(());
         }
+        push_slow(queue, len, false, true)?
+            .then_some(())
+            .ok_or(EAGAIN)
+    }
+
+    /// Sends a message of `len` bytes on the slow path, over the oldest one if `over_oldest`. Its
+    /// time is its sequence number. The copy succeeds if `readable`. Returns whether the message
+    /// was accepted.
+    pub(crate) fn push_slow(
+        queue: &mut Queue,
+        len: u32,
+        over_oldest: bool,
+        readable: bool,
+    ) -> Result<bool> {
+        let seq = queue.next_seq();
         let mut fresh = Segments::new();
-        let missing = queue.store_mut().provide(&mut fresh, len as usize);
-        for _ in 0..missing {
+        for _ in 0..queue.store_mut().provide(&mut fresh, len as usize) {
             fresh.push_back(Segment::new()?);
         }
         let mut at = 0;
-        let accepted = queue.push(
-            len,
-            Sender::default(),
-            stamp(seq),
-            false,
-            &mut fresh,
-            |piece| {
-                for byte in piece {
-                    *byte = pattern(seq, at);
-                    at += 1;
-                }
-                true
-            },
-        );
+        let copy = |piece: &mut [u8]| {
+            for byte in piece {
+                *byte = pattern(seq, at);
+                at += 1;
+            }
+            readable
+        };
+        let (sender, stamp) = (Sender::default(), stamp(seq));
+        let accepted = queue.push(len, sender, stamp, over_oldest, &mut fresh, copy);
         if accepted {
             assert_eq!(at, len as usize);
             assert!(fresh.is_empty());
         }
-        accepted.then_some(()).ok_or(EAGAIN)
+        Ok(accepted)
     }
 
     /// Sends a message of `len` bytes on the fast path, and returns whether that was possible.
@@ -119,10 +128,10 @@ mod tests {
         Some((seq, record.len))
     }
 
-    fn stamp(monotonic: u64) -> Stamp {
+    pub(crate) fn stamp(monotonic: u64) -> Stamp {
         Stamp {
             monotonic,
-            realtime: 0,
+            realtime: monotonic as i64 * 10,
         }
     }
 
@@ -130,35 +139,16 @@ mod tests {
         Tally { msgs, bytes }
     }
 
-    /// Sends a message of `len` bytes over the oldest one, whose time is its sequence number. The
-    /// copy succeeds if `readable`. Returns whether the message was accepted.
-    fn push_over_oldest(queue: &mut Queue, len: u32, readable: bool) -> Result<bool> {
-        let seq = queue.last_seq() + 1;
-        let mut fresh = Segments::new();
-        for _ in 0..queue.store_mut().provide(&mut fresh, len as usize) {
-            fresh.push_back(Segment::new()?);
-        }
-        let mut at = 0;
-        let copy = |piece: &mut [u8]| {
-            for byte in piece {
-                *byte = pattern(seq, at);
-                at += 1;
-            }
-            readable
-        };
-        Ok(queue.push(len, Sender::default(), stamp(seq), true, &mut fresh, copy))
-    }
-
     #[test]
     fn a_message_takes_the_place_of_the_oldest() -> Result {
         let mut queue = queue(8192, 2)?;
         push(&mut queue, 3)?;
         push(&mut queue, 5)?;
-        assert!(!push_over_oldest(&mut queue, 5000, false)?);
+        assert!(!push_slow(&mut queue, 5000, true, false)?);
         assert_eq!(queue.first_seq(), 1);
         assert_eq!(queue.counters().dropped, Tally::NONE);
 
-        assert!(push_over_oldest(&mut queue, 5000, true)?);
+        assert!(push_slow(&mut queue, 5000, true, true)?);
         assert_eq!(queue.depth(), tally(2, 5005));
         assert_eq!(queue.first_seq(), 2);
         assert_eq!(queue.counters().dropped, tally(1, 3));

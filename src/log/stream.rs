@@ -266,18 +266,7 @@ impl Stream {
     pub(crate) fn read(&self, len: usize) -> Pieces<'_> {
         let mut segments = self.segments.iter();
         segments.next();
-        match self.first() {
-            Some(current) => Pieces {
-                current,
-                segments,
-                left: len,
-            },
-            None => Pieces {
-                current: &[],
-                segments,
-                left: 0,
-            },
-        }
+        Pieces::new(self.first(), segments, len)
     }
 
     /// Gives the stream another index, or none, and returns the one it had, to be freed after the
@@ -335,18 +324,7 @@ impl Stream {
     pub(crate) fn read_at(&self, at: u64, len: usize) -> Pieces<'_> {
         let (number, _) = split(at);
         let segments = self.segments.iter_behind(number);
-        match self.rest_at(at) {
-            Some(current) => Pieces {
-                current,
-                segments,
-                left: len,
-            },
-            None => Pieces {
-                current: &[],
-                segments,
-                left: 0,
-            },
-        }
+        Pieces::new(self.rest_at(at), segments, len)
     }
 
     /// Returns the number of bytes in the stream, including padding.
@@ -509,7 +487,18 @@ pub(crate) struct Pieces<'a> {
     left: usize,
 }
 
-impl Pieces<'_> {
+impl<'a> Pieces<'a> {
+    /// Creates an iterator over `len` bytes that begin with those of `current` and continue in
+    /// `segments`. Without `current` there are none.
+    #[inline(always)]
+    fn new(current: Option<&'a [u8]>, segments: Iter<'a, Segment>, len: usize) -> Self {
+        Self {
+            left: current.map_or(0, |_| len),
+            current: current.unwrap_or_default(),
+            segments,
+        }
+    }
+
     /// Skips the padding behind the last `len` bytes, up to a multiple of `align`, and continues
     /// with the next `more` bytes. The iterator must have returned all bytes before. It ends if the
     /// padding is not there.

@@ -214,30 +214,25 @@ impl Queue {
             Start::Time(time) => u64::try_from(record.stamp.realtime).is_ok_and(|at| at >= time),
             _ => position.seq >= first,
         };
-        let mut position = search.position;
-        if position.seq <= self.stored_seq() {
-            position = self.oldest();
-        }
-        let mut has_ended = first >= next;
-        for _ in 0..limit {
-            let Some(record) = self.store().record_at(self.place_of(position)) else {
-                has_ended = true;
-                break;
-            };
-            if has_ended || is_found(position, &record) {
-                has_ended = true;
-                break;
-            }
-            position = position.behind(1, record.len as usize);
-        }
         if first >= next {
-            position = Position {
+            search.position = Position {
                 seq: next,
                 payload: self.store().next_payload(),
             };
+            return true;
         }
-        search.position = position;
-        has_ended
+        if search.position.seq <= self.stored_seq() {
+            search.position = self.oldest();
+        }
+        for _ in 0..limit {
+            match self.store().record_at(self.place_of(search.position)) {
+                Some(record) if !is_found(search.position, &record) => {
+                    search.position = search.position.behind(1, record.len as usize);
+                }
+                _ => return true,
+            }
+        }
+        false
     }
 
     /// Makes a file read from the position that `search` has found. The queue must not have changed
@@ -350,14 +345,16 @@ impl Queue {
         if subscription.ticket.kind == Kind::Browse {
             return 0;
         }
-        if run.tally.msgs == 1 {
-            self.mark_read(position.seq, run.tally.bytes as usize);
-        } else {
-            self.mark_all_read(position.seq, behind.seq);
-        }
         let next = self.next_seq();
-        if let Some(fanout) = self.fanout_mut() {
-            fanout.advance(position.seq, behind.seq, next);
+        let stored = self.stored_seq();
+        for seq in position.seq..behind.seq {
+            let place = Place::nth(seq.wrapping_sub(stored));
+            let Some(record) = self.store().record_at(place) else {
+                break;
+            };
+            if let Some(fanout) = self.fanout_mut() {
+                fanout.read_one(seq, next, record.len as usize);
+            }
         }
         // CAST: A critical section delivers at most as many messages as fit in a page.
         self.settle(run.tally.msgs as u32)
@@ -403,26 +400,6 @@ impl Queue {
     pub(crate) fn has_no_discard(&self, ticket: &Ticket) -> bool {
         let fanout = self.fanout();
         fanout.is_none_or(|fanout| fanout.discards() == ticket.discards)
-    }
-
-    /// Notes that a subscription has read the message `seq`, of `len` bytes.
-    #[inline]
-    fn mark_read(&mut self, seq: u64, len: usize) {
-        if let Some(fanout) = self.fanout_mut() {
-            fanout.mark_read(seq, len);
-        }
-    }
-
-    /// Notes that a subscription has read the messages from `seq` to the one before `end`.
-    fn mark_all_read(&mut self, seq: u64, end: u64) {
-        let stored = self.stored_seq();
-        for seq in seq..end {
-            let place = Place::nth(seq.wrapping_sub(stored));
-            let Some(record) = self.store().record_at(place) else {
-                break;
-            };
-            self.mark_read(seq, record.len as usize);
-        }
     }
 }
 

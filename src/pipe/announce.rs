@@ -61,7 +61,7 @@ impl Pipe {
     #[inline(never)]
     fn announce_messages_to_subscribers(&self, flags: Flags) {
         if flags.contains(Flag::SubscribersWait) {
-            self.subscribers.wake_waiting(&self.state);
+            self.subscribers.wake_all(&self.state);
         }
         if flags.contains(Flag::Signalled) {
             self.notifier.signal_readers();

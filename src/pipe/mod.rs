@@ -58,6 +58,7 @@ pub(crate) use self::{
 };
 use self::{
     flags::Flag,
+    kind::Kind,
     mode::Modes,
     node::Node,
     state::State,
@@ -112,6 +113,7 @@ const MAX_FAULT_INS: u32 = 4;
 #[pin_data]
 pub(crate) struct Pipe {
     id: u32,
+    kind: Kind,
     node: Node,
     #[pin]
     state: StateLock<State>,
@@ -156,6 +158,7 @@ impl Pipe {
         Arc::pin_init(
             pin_init!(Self {
                 id,
+                kind: spec.kind,
                 node: spec.node,
                 state <- new_state_lock!(State::new(spec, memory), "Pipe::state"),
                 readers: Waiters::new(&state, Flag::ReadersWait),
@@ -173,6 +176,11 @@ impl Pipe {
     /// Returns the number of the pipe.
     pub(crate) fn id(&self) -> u32 {
         self.id
+    }
+
+    /// Returns the kind of the pipe.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Returns the properties of the device node.

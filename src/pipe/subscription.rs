@@ -120,10 +120,8 @@ impl State {
     /// Takes out the index of a queue, which is needed only while files browse. There must be no
     /// such file.
     pub(super) fn take_unused_index(&mut self) -> Option<StoreIndex> {
-        match self.kind() {
-            Kind::Queue => self.queue.replace_index(None),
-            Kind::Broadcast { .. } => None,
-        }
+        let is_queue = self.queue.fanout().is_none();
+        is_queue.then(|| self.queue.replace_index(None)).flatten()
     }
 
     /// Takes out the messages that stay for subscriptions still to come. The queue must be empty.
@@ -137,23 +135,21 @@ impl State {
         self.queue.store_mut().index_more(BATCH as usize)
     }
 
-    /// Returns the kind of the pipe.
-    pub(super) fn kind(&self) -> Kind {
-        match self.queue.fanout() {
-            Some(fanout) => Kind::Broadcast {
-                history: fanout.history(),
-            },
-            None => Kind::Queue,
+    /// Returns the subscription of the file of `handle`, if it has one, and moves it over what has
+    /// left the store.
+    #[inline(always)]
+    pub(super) fn subscription(&mut self, handle: &Handle) -> Option<Subscription> {
+        if self.flags.contains(Flag::Subscribed) {
+            self.subscription_beside_others(handle)
+        } else {
+            None
         }
     }
 
-    /// Returns the subscription of the file of `handle`, if it has one, and moves it over what has
-    /// left the store.
-    #[inline]
-    pub(super) fn subscription(&mut self, handle: &Handle) -> Option<Subscription> {
-        if !self.flags.contains(Flag::Subscribed) {
-            return None;
-        }
+    /// Does the same as [`State::subscription`] in a pipe with files that read from a position of
+    /// their own.
+    #[inline(never)]
+    fn subscription_beside_others(&mut self, handle: &Handle) -> Option<Subscription> {
         let mut subscription = *handle.state(self).subscription.as_deref()?;
         self.queue.catch_up(&mut subscription);
         self.store_subscription(handle, subscription);
@@ -206,19 +202,13 @@ impl State {
     /// Returns whether there is a message for the file of `handle`.
     #[inline]
     pub(super) fn has_message(&mut self, handle: &Handle) -> bool {
-        match self.subscription(handle) {
-            Some(subscription) => self.queue.lag(&subscription) > 0,
-            None => !self.queue.is_empty(),
-        }
+        self.pending(handle).0
     }
 
     /// Returns whether there is a message for the file of `handle`, and whether the file has lost
     /// messages that it has not reported.
     #[inline]
     pub(super) fn pending(&mut self, handle: &Handle) -> (bool, bool) {
-        if !self.flags.contains(Flag::Subscribed) {
-            return (!self.queue.is_empty(), self.flags.contains(Flag::Lost));
-        }
         match self.subscription(handle) {
             Some(subscription) => {
                 let has_message = self.queue.lag(&subscription) > 0;
@@ -323,11 +313,6 @@ impl Pipe {
         }
     }
 
-    /// Returns the kind of the pipe.
-    pub(crate) fn kind(&self) -> Kind {
-        self.state.lock().kind()
-    }
-
     /// Allocates what the pipe needs to get these limits.
     ///
     /// # Errors
@@ -335,14 +320,11 @@ impl Pipe {
     /// - [`EINVAL`]: the history of the pipe does not fit.
     /// - [`ENOMEM`].
     pub(super) fn log_memory_for(&self, limits: Limits) -> Result<Option<LogMemory>> {
-        let (kind, is_indexed) = {
-            let state = self.state.lock();
-            (state.kind(), state.queue.store().is_indexed())
-        };
-        if kind.history() > limits.max_msgs() {
+        if self.kind.history() > limits.max_msgs() {
             return Err(EINVAL);
         }
-        match LogMemory::of_kind(kind, limits)? {
+        let is_indexed = self.state.lock().queue.store().is_indexed();
+        match LogMemory::of_kind(self.kind, limits)? {
             None if is_indexed => Ok(Some(LogMemory {
                 index: LogMemory::index(limits, 0)?,
                 fanout: None,
@@ -422,15 +404,12 @@ impl Pipe {
         start: Start,
         switch: impl FnOnce(FileSnapshot),
     ) -> Result {
-        let kind = this.kind();
-        match reads {
-            Reads::Queue if kind == Kind::Queue => return this.read_queue(handle, switch),
-            Reads::Position(subscription::Kind::Own) if kind != Kind::Queue => {}
-            Reads::Position(subscription::Kind::Browse) => {}
-            _ => return Err(EINVAL),
-        }
-        let Reads::Position(reads) = reads else {
-            return Err(EINVAL);
+        let is_queue = this.kind == Kind::Queue;
+        let reads = match reads {
+            Reads::Queue if is_queue => return this.read_queue(handle, switch),
+            Reads::Queue => return Err(EINVAL),
+            Reads::Position(subscription::Kind::Own) if is_queue => return Err(EINVAL),
+            Reads::Position(reads) => reads,
         };
         this.provide_index()?;
         let mut search = Search::new(start);

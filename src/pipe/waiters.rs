@@ -137,45 +137,31 @@ impl Waiters {
         }
     }
 
-    /// Wakes all tasks that wait now. Takes the lock for each of them.
-    pub(super) fn wake_waiting(&self, lock: &StateLock<State>) {
-        let mut state = lock.lock();
-        state.flags.set(self.may_wake, false);
-        let mut chosen = self.list.take_next(&mut state);
-        // A task that waits again is behind those that wait now.
-        let mut left = self.list.len(&state);
-        drop(state);
-        while let Some(task) = chosen {
-            task.wake_up();
-            if left == 0 {
-                break;
-            }
-            left -= 1;
-            chosen = self.list.take_next(&mut lock.lock());
-        }
+    /// Wakes all tasks that wait now.
+    pub(super) fn wake_all(&self, lock: &StateLock<State>) {
+        lock.lock().flags.set(self.may_wake, false);
+        self.wake_each(lock, |state| self.list.take_next(state));
     }
 
-    /// Wakes all tasks that wait now for messages of the file of `handle`. Takes the lock for each
-    /// of them. They pass the baton like any woken task.
+    /// Wakes all tasks that wait now for messages of the file of `handle`. They pass the baton like
+    /// any woken task.
     pub(super) fn wake_all_of(&self, lock: &StateLock<State>, handle: &Handle) {
         for wait_for in [WaitFor::MessageOrRest(handle), WaitFor::Message(handle)] {
-            // A task that waits again is behind those that wait now.
-            let mut left = self.list.len(&lock.lock());
-            while left > 0 {
-                let chosen = self.list.take_next_tagged(&mut lock.lock(), wait_for.tag());
-                let Some(task) = chosen else {
-                    break;
-                };
-                task.wake_up();
-                left -= 1;
-            }
+            let tag = wait_for.tag();
+            self.wake_each(lock, |state| self.list.take_next_tagged(state, tag));
         }
     }
 
-    /// Wakes all waiters, and releases the lock between them.
-    pub(super) fn wake_all(&self, lock: &StateLock<State>) {
-        loop {
-            let chosen = self.list.take_next(&mut lock.lock());
+    /// Wakes the tasks that `take_next` takes off the list, at most as many as wait now: a task
+    /// that waits again is behind those. Takes the lock for each of them.
+    fn wake_each(
+        &self,
+        lock: &StateLock<State>,
+        take_next: impl Fn(&mut State) -> Option<ARef<Task>>,
+    ) {
+        let waiting = self.list.len(&lock.lock());
+        for _ in 0..waiting {
+            let chosen = take_next(&mut lock.lock());
             let Some(task) = chosen else {
                 break;
             };

@@ -152,6 +152,72 @@ unsafe impl<T> Send for CdevRegistration<T> {}
 // SAFETY: No method takes a shared reference.
 unsafe impl<T> Sync for CdevRegistration<T> {}
 
+/// Defines the operation `read` that calls `$method` of [`StreamDevice`]. Each path has code of its
+/// own, into which the method is inlined.
+macro_rules! read_operation {
+    ($name:ident, $method:ident) => {
+        /// # Safety
+        ///
+        /// `file` must be a valid file that was opened by [`Self::open`].
+        unsafe extern "C" fn $name(
+            file: *mut bindings::file,
+            buf: *mut c_char,
+            len: usize,
+            _pos: *mut bindings::loff_t,
+        ) -> isize {
+            // SAFETY: The file was opened by `Self::open`, so its private data is a foreign
+            // `T::Ptr`. It is taken back on release only.
+            let open = unsafe { T::Ptr::borrow((*file).private_data) };
+            // SAFETY: By the safety requirements `file` is valid for the duration of this call.
+            let nonblocking = move || unsafe { is_file_nonblocking(file) };
+            to_ret(T::$method(open, UserDest::new(buf, len), nonblocking))
+        }
+    };
+}
+
+/// Defines the operation `write` that calls `$method` of [`StreamDevice`].
+macro_rules! write_operation {
+    ($name:ident, $method:ident) => {
+        /// # Safety
+        ///
+        /// `file` must be a valid file that was opened by [`Self::open`].
+        unsafe extern "C" fn $name(
+            file: *mut bindings::file,
+            buf: *const c_char,
+            len: usize,
+            _pos: *mut bindings::loff_t,
+        ) -> isize {
+            // SAFETY: The file was opened by `Self::open`, so its private data is a foreign
+            // `T::Ptr`. It is taken back on release only.
+            let open = unsafe { T::Ptr::borrow((*file).private_data) };
+            // SAFETY: By the safety requirements `file` is valid for the duration of this call.
+            let call = unsafe { FileCall::new(file) };
+            to_ret(T::$method(open, UserSource::new(buf, len), &call))
+        }
+    };
+}
+
+/// Defines the operation `read_iter` that calls `$method` of [`StreamDevice`].
+macro_rules! read_iter_operation {
+    ($name:ident, $method:ident) => {
+        /// # Safety
+        ///
+        /// The arguments must be those of a `file_operations::read_iter` call for a file that was
+        /// opened by [`Self::open`].
+        unsafe extern "C" fn $name(
+            kiocb: *mut bindings::kiocb,
+            iter: *mut bindings::iov_iter,
+        ) -> isize {
+            // SAFETY: By the safety requirements `kiocb` is valid, and the private data of its file
+            // is a foreign `T::Ptr`.
+            let kiocb = unsafe { Kiocb::<T::Ptr>::from_raw(kiocb) };
+            // SAFETY: By the safety requirements `iter` is a valid I/O vector to write to.
+            let iov = unsafe { IovIterDest::from_raw(iter) };
+            to_ret(T::$method(kiocb.file(), iov, || is_nonblocking(&kiocb)))
+        }
+    };
+}
+
 impl<T: StreamDevice> CdevRegistration<T> {
     /// File operations of the crate, with what they lack.
     const FOPS: &'static bindings::file_operations = &{
@@ -280,122 +346,13 @@ impl<T: StreamDevice> CdevRegistration<T> {
         Ok(open)
     }
 
-    /// # Safety
-    ///
-    /// `file` must be a valid file that was opened by [`Self::open`].
-    unsafe extern "C" fn read(
-        file: *mut bindings::file,
-        buf: *mut c_char,
-        len: usize,
-        _pos: *mut bindings::loff_t,
-    ) -> isize {
-        // SAFETY: The file was opened by `Self::open`, so its private data is a foreign `T::Ptr`.
-        // It is taken back on release only.
-        let open = unsafe { T::Ptr::borrow((*file).private_data) };
-        // SAFETY: By the safety requirements `file` is valid for the duration of this call.
-        let nonblocking = move || unsafe { is_file_nonblocking(file) };
-        to_ret(T::read(open, UserDest::new(buf, len), nonblocking))
-    }
-
-    /// # Safety
-    ///
-    /// `file` must be a valid file that was opened by [`Self::open`].
-    unsafe extern "C" fn read_own(
-        file: *mut bindings::file,
-        buf: *mut c_char,
-        len: usize,
-        _pos: *mut bindings::loff_t,
-    ) -> isize {
-        // SAFETY: The file was opened by `Self::open`, so its private data is a foreign `T::Ptr`.
-        // It is taken back on release only.
-        let open = unsafe { T::Ptr::borrow((*file).private_data) };
-        // SAFETY: By the safety requirements `file` is valid for the duration of this call.
-        let nonblocking = move || unsafe { is_file_nonblocking(file) };
-        to_ret(T::read_own(open, UserDest::new(buf, len), nonblocking))
-    }
-
-    /// # Safety
-    ///
-    /// `file` must be a valid file that was opened by [`Self::open`].
-    unsafe extern "C" fn read_framed(
-        file: *mut bindings::file,
-        buf: *mut c_char,
-        len: usize,
-        _pos: *mut bindings::loff_t,
-    ) -> isize {
-        // SAFETY: The file was opened by `Self::open`, so its private data is a foreign `T::Ptr`.
-        // It is taken back on release only.
-        let open = unsafe { T::Ptr::borrow((*file).private_data) };
-        // SAFETY: By the safety requirements `file` is valid for the duration of this call.
-        let nonblocking = move || unsafe { is_file_nonblocking(file) };
-        to_ret(T::read_framed(open, UserDest::new(buf, len), nonblocking))
-    }
-
-    /// # Safety
-    ///
-    /// `file` must be a valid file that was opened by [`Self::open`].
-    unsafe extern "C" fn write(
-        file: *mut bindings::file,
-        buf: *const c_char,
-        len: usize,
-        _pos: *mut bindings::loff_t,
-    ) -> isize {
-        // SAFETY: The file was opened by `Self::open`, so its private data is a foreign `T::Ptr`.
-        // It is taken back on release only.
-        let open = unsafe { T::Ptr::borrow((*file).private_data) };
-        // SAFETY: By the safety requirements `file` is valid for the duration of this call.
-        let call = unsafe { FileCall::new(file) };
-        to_ret(T::write(open, UserSource::new(buf, len), &call))
-    }
-
-    /// # Safety
-    ///
-    /// `file` must be a valid file that was opened by [`Self::open`].
-    unsafe extern "C" fn write_framed(
-        file: *mut bindings::file,
-        buf: *const c_char,
-        len: usize,
-        _pos: *mut bindings::loff_t,
-    ) -> isize {
-        // SAFETY: The file was opened by `Self::open`, so its private data is a foreign `T::Ptr`.
-        // It is taken back on release only.
-        let open = unsafe { T::Ptr::borrow((*file).private_data) };
-        // SAFETY: By the safety requirements `file` is valid for the duration of this call.
-        let call = unsafe { FileCall::new(file) };
-        to_ret(T::write_framed(open, UserSource::new(buf, len), &call))
-    }
-
-    /// # Safety
-    ///
-    /// The arguments must be those of a `file_operations::read_iter` call for a file that was
-    /// opened by [`Self::open`].
-    unsafe extern "C" fn read_iter_own(
-        kiocb: *mut bindings::kiocb,
-        iter: *mut bindings::iov_iter,
-    ) -> isize {
-        // SAFETY: By the safety requirements `kiocb` is valid, and the private data of its file is
-        // a foreign `T::Ptr`.
-        let kiocb = unsafe { Kiocb::<T::Ptr>::from_raw(kiocb) };
-        // SAFETY: By the safety requirements `iter` is a valid I/O vector to write to.
-        let iov = unsafe { IovIterDest::from_raw(iter) };
-        to_ret(T::read_own(kiocb.file(), iov, || is_nonblocking(&kiocb)))
-    }
-
-    /// # Safety
-    ///
-    /// The arguments must be those of a `file_operations::read_iter` call for a file that was
-    /// opened by [`Self::open`].
-    unsafe extern "C" fn read_iter_framed(
-        kiocb: *mut bindings::kiocb,
-        iter: *mut bindings::iov_iter,
-    ) -> isize {
-        // SAFETY: By the safety requirements `kiocb` is valid, and the private data of its file is
-        // a foreign `T::Ptr`.
-        let kiocb = unsafe { Kiocb::<T::Ptr>::from_raw(kiocb) };
-        // SAFETY: By the safety requirements `iter` is a valid I/O vector to write to.
-        let iov = unsafe { IovIterDest::from_raw(iter) };
-        to_ret(T::read_framed(kiocb.file(), iov, || is_nonblocking(&kiocb)))
-    }
+    read_operation!(read, read);
+    read_operation!(read_own, read_own);
+    read_operation!(read_framed, read_framed);
+    write_operation!(write, write);
+    write_operation!(write_framed, write_framed);
+    read_iter_operation!(read_iter_own, read_own);
+    read_iter_operation!(read_iter_framed, read_framed);
 
     /// # Safety
     ///
