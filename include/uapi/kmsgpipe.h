@@ -44,6 +44,8 @@
  * sets it; such a program may write what its caller chose.
  */
 #define KMSGPIPE_RECORD_PRIVILEGED	(1U << 0)
+/* The message was delivered before, and came back. */
+#define KMSGPIPE_RECORD_REDELIVERED	(1U << 1)
 
 /*
  * The mode of an open file, as bits of a __u32. Without any bit, a write is one
@@ -96,7 +98,12 @@
 
 /* What an open file reads: in a broadcast pipe, a subscription of its own. */
 #define KMSGPIPE_ATTACH_OWN	0
-/* The messages of a queue, each of which goes to one of all such files. */
+/*
+ * The messages of a queue, each of which goes to one of all such files. With a lease, a
+ * file has each message on trust: it stays in the queue, and counts there, until
+ * KMSGPIPE_ACK. KMSGPIPE_NACK, the end of the lease and the close of the file give it back
+ * to the queue, to be delivered again before all newer ones.
+ */
 #define KMSGPIPE_ATTACH_GROUP	1
 /*
  * Copies of the stored messages, which stay. Messages that leave the pipe before the
@@ -266,6 +273,11 @@ struct kmsgpipe_create {
  * @at: a sequence number for KMSGPIPE_START_SEQ, nanoseconds for KMSGPIPE_START_TIME,
  *	0 otherwise
  * @flags: zero
+ * @lease_ms: for KMSGPIPE_ATTACH_GROUP: how long the file has a message that it has read
+ *	on trust, in milliseconds; 0 if it consumes messages by reading them
+ * @max_deliveries: with a lease: the number of deliveries after which a message that comes
+ *	back is dropped; 0 is any number
+ * @group: zeroes: the one group of a queue has no name
  * @reserved: zero
  */
 struct kmsgpipe_attach {
@@ -273,7 +285,27 @@ struct kmsgpipe_attach {
 	__u32 start;
 	__u64 at;
 	__u32 flags;
-	__u32 reserved[11];
+	__u32 lease_ms;
+	__u32 max_deliveries;
+	char group[KMSGPIPE_NAME_SIZE];
+	__u32 reserved;
+};
+
+/**
+ * struct kmsgpipe_ack - messages that a file has on trust
+ * @first: sequence number of the first message
+ * @last: sequence number of the last message, at least @first
+ * @delay_ms: for KMSGPIPE_NACK: how long to wait before they are delivered again, in
+ *	milliseconds; 0 for KMSGPIPE_ACK
+ * @reserved: zero
+ *
+ * Those in the range count that this open file has.
+ */
+struct kmsgpipe_ack {
+	__u64 first;
+	__u64 last;
+	__u32 delay_ms;
+	__u32 reserved;
 };
 
 /**
@@ -293,8 +325,8 @@ struct kmsgpipe_attach {
  *	namespace
  * @flags: KMSGPIPE_RECORD_*
  * @priority: zero
- * @deliveries: how often the message was delivered, this time included: 1 for a read,
- *	0 for KMSGPIPE_DUMP, which delivers nothing
+ * @deliveries: how often the message was delivered, this time included: 1 for a read
+ *	of a message that did not come back, 0 for KMSGPIPE_DUMP, which delivers nothing
  * @reserved: zero
  *
  * The payload follows, then zeroes up to a multiple of 8 bytes.
@@ -401,5 +433,17 @@ struct kmsgpipe_dump {
  * begins. EBUSY while the file keeps the rest of a message that was read in part.
  */
 #define KMSGPIPE_ATTACH		_IOW(KMSGPIPE_IOC_MAGIC, 0x0b, struct kmsgpipe_attach)
+
+/*
+ * A descriptor that is open for reading: consume messages that the open file has on
+ * trust. ENOENT if it has none of them.
+ */
+#define KMSGPIPE_ACK		_IOW(KMSGPIPE_IOC_MAGIC, 0x0c, struct kmsgpipe_ack)
+
+/*
+ * A descriptor that is open for reading: give back messages that the open file has on
+ * trust. ENOENT if it has none of them.
+ */
+#define KMSGPIPE_NACK		_IOW(KMSGPIPE_IOC_MAGIC, 0x0d, struct kmsgpipe_ack)
 
 #endif /* _UAPI_LINUX_KMSGPIPE_H */

@@ -96,7 +96,15 @@ static void layout(void)
 	FIELD(kmsgpipe_attach, start);
 	FIELD(kmsgpipe_attach, at);
 	FIELD(kmsgpipe_attach, flags);
+	FIELD(kmsgpipe_attach, lease_ms);
+	FIELD(kmsgpipe_attach, max_deliveries);
+	FIELD(kmsgpipe_attach, group);
 	FIELD(kmsgpipe_attach, reserved);
+	SIZE(struct kmsgpipe_ack);
+	FIELD(kmsgpipe_ack, first);
+	FIELD(kmsgpipe_ack, last);
+	FIELD(kmsgpipe_ack, delay_ms);
+	FIELD(kmsgpipe_ack, reserved);
 	SIZE(struct kmsgpipe_record);
 	FIELD(kmsgpipe_record, seq);
 	FIELD(kmsgpipe_record, monotonic_ns);
@@ -135,6 +143,8 @@ static void layout(void)
 	REQUEST(KMSGPIPE_SET_MODE);
 	REQUEST(KMSGPIPE_GET_MODE);
 	REQUEST(KMSGPIPE_ATTACH);
+	REQUEST(KMSGPIPE_ACK);
+	REQUEST(KMSGPIPE_NACK);
 }
 
 static int stats_and_clear(int fd)
@@ -263,6 +273,37 @@ static void dumping(int fd)
 }
 
 /* Sets what a file of an empty queue reads; it has O_NONBLOCK. */
+/* `attach` says that the file reads the messages of a queue. */
+static void leases(int fd, struct kmsgpipe_attach *attach)
+{
+	struct kmsgpipe_stats stats = {};
+	struct kmsgpipe_ack ack = {};
+	char bytes[8];
+	int got;
+
+	if (try(fd, KMSGPIPE_GET_STATS, &stats) || write(fd, "trust", 5) != 5)
+		printf("not sent\n");
+	ack.first = ack.last = stats.enqueued_msgs + 1;
+	attach->max_deliveries = 2;
+	printf("value attach max_deliveries %d\n", try(fd, KMSGPIPE_ATTACH, attach));
+	attach->lease_ms = 3600000;
+	printf("value attach lease %d: ", try(fd, KMSGPIPE_ATTACH, attach));
+	got = read(fd, bytes, sizeof(bytes));
+	printf("read %d\n", got);
+	printf("value nack %d: ", try(fd, KMSGPIPE_NACK, &ack));
+	got = read(fd, bytes, sizeof(bytes));
+	printf("read %d\n", got);
+	/* The lower half of this number is that of the message. */
+	ack.last = ack.first += 1ULL << 32;
+	printf("value ack 2^32 %d\n", try(fd, KMSGPIPE_ACK, &ack));
+	ack.last = ack.first -= 1ULL << 32;
+	printf("value ack %d\n", try(fd, KMSGPIPE_ACK, &ack));
+	printf("value ack again %d\n", try(fd, KMSGPIPE_ACK, &ack));
+	printf("value ack bad pointer %d\n", try(fd, KMSGPIPE_ACK, (void *)-1));
+	attach->lease_ms = attach->max_deliveries = 0;
+	printf("value attach group again %d\n", try(fd, KMSGPIPE_ATTACH, attach));
+}
+
 static void attaching(int fd)
 {
 	struct kmsgpipe_attach attach = { .kind = KMSGPIPE_ATTACH_BROWSE, .start = KMSGPIPE_START_OLDEST };
@@ -289,8 +330,10 @@ static void attaching(int fd)
 	printf("value attach group %d: ", try(fd, KMSGPIPE_ATTACH, &attach));
 	got = read(fd, bytes, sizeof(bytes));
 	printf("read %d\n", got);
-	attach.reserved[10] = 1;
+	attach.reserved = 1;
 	printf("value attach reserved %d\n", try(fd, KMSGPIPE_ATTACH, &attach));
+	attach.reserved = 0;
+	leases(fd, &attach);
 	printf("value attach bad pointer %d\n", try(fd, KMSGPIPE_ATTACH, (void *)-1));
 }
 

@@ -55,6 +55,14 @@ value attach at -22
 value attach own -22
 value attach group 0: read 4
 value attach reserved -22
+value attach max_deliveries -22
+value attach lease 0: read 5
+value nack 0: read 5
+value ack 2^32 -2
+value ack 0
+value ack again -2
+value ack bad pointer -14
+value attach group again 0
 value attach bad pointer -14
 value get_mode 0: 1
 value set_mode 4: -22

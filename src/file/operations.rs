@@ -74,7 +74,7 @@ use crate::{
 fn show_position(m: &SeqFile, access: Access, position: Option<(Subscription, u64)>) {
     let reads = match position {
         _ if !access.read => "nothing",
-        None => Reads::Queue.as_str(),
+        None => "queue",
         Some((subscription, _)) => Reads::Position(subscription.kind()).as_str(),
     };
     seq_print!(m, "kmsgpipe-reads:\t{reads}\n");
@@ -123,6 +123,12 @@ impl MiscDevice for OpenPipe {
         seq_print!(m, "kmsgpipe-rest-bytes:\t{}\n", shown.rest);
         seq_print!(m, "kmsgpipe-line-bytes:\t{}\n", shown.line);
         show_position(m, open.access(), shown.subscription);
+        let lease_ms = shown.terms.lease_ms;
+        if lease_ms > 0 {
+            seq_print!(m, "kmsgpipe-lease-ms:\t{lease_ms}\n");
+            let leases = open.pipe.leases_of(&open.handle);
+            seq_print!(m, "kmsgpipe-leased-msgs:\t{leases}\n");
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     },
     fanout::Fanout,
     iter::Run,
+    leases::Leases,
     limits::Limits,
     message::{
         Record,
@@ -43,6 +44,8 @@ pub(crate) struct Queue {
     newest_time: u64,
     /// In a broadcast pipe, which messages its subscriptions have yet to read.
     pub(super) fanout: Option<KBox<Fanout>>,
+    /// Messages that were delivered on trust, in a queue with readers that have leases.
+    pub(super) leases: Option<KBox<Leases>>,
     /// Slots in use by partly read messages, which have left the queue.
     reserved: u32,
     /// Whether the fast path is closed for new messages.
@@ -64,6 +67,7 @@ impl Queue {
             counted: RawCounters::new(),
             newest_time: 0,
             fanout: None,
+            leases: None,
             reserved: 0,
             fast_path_closed: false,
             capacity: limits.max_msgs() as u64,
@@ -75,8 +79,13 @@ impl Queue {
     pub(super) fn update_cached(&mut self) {
         let retained = self.fanout().map_or(0, |fanout| fanout.retained().msgs);
         let slots = u64::from(self.limits.max_msgs().saturating_sub(self.reserved));
-        self.capacity = slots.wrapping_add(retained);
-        self.fast_max_len = if self.fast_path_closed {
+        self.capacity = match &self.leases {
+            None => slots.wrapping_add(retained),
+            Some(leases) => slots
+                .wrapping_add(leases.consumed().msgs)
+                .min(leases.span_max()),
+        };
+        self.fast_max_len = if self.fast_path_closed || self.leases.is_some() {
             0
         } else {
             self.limits.msg_size()
@@ -163,9 +172,10 @@ impl Queue {
     #[inline]
     pub(crate) fn depth(&self) -> Tally {
         let stored = self.store.depth();
-        match &self.fanout {
-            Some(fanout) => stored.without(fanout.retained()),
-            None => stored,
+        match (&self.fanout, &self.leases) {
+            (None, None) => stored,
+            (Some(fanout), _) => stored.without(fanout.retained()),
+            (None, Some(leases)) => stored.without(leases.consumed()),
         }
     }
 
@@ -175,9 +185,12 @@ impl Queue {
     }
 
     /// Returns the sequence number of the oldest queued message, or of the next one if the queue is
-    /// empty. It is not kept: messages leave in order, so the queued ones have consecutive numbers.
+    /// empty. It is not kept: all messages from that one on are stored.
     pub(crate) fn first_seq(&self) -> u64 {
-        self.next_seq().wrapping_sub(self.depth().msgs)
+        match &self.fanout {
+            Some(fanout) => self.stored_seq().wrapping_add(fanout.retained().msgs),
+            None => self.stored_seq(),
+        }
     }
 
     /// Returns the record of the oldest queued message.
@@ -192,19 +205,24 @@ impl Queue {
         self.store.depth().msgs >= self.capacity
     }
 
-    /// Returns whether no message is queued.
+    /// Returns whether no message is queued that a reader could get: messages on trust do not
+    /// count.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        match (self.store.depth().msgs, &self.fanout) {
-            (0, _) => true,
-            (_, None) => false,
-            (stored, Some(fanout)) => fanout.retained().msgs == stored,
+        match (self.store.depth().msgs, &self.fanout, &self.leases) {
+            (0, _, _) => true,
+            (_, None, None) => false,
+            (stored, Some(fanout), _) => fanout.retained().msgs == stored,
+            (_, None, Some(_)) => self.next_delivery().is_none(),
         }
     }
 
-    /// Returns the record of the oldest stored message.
+    /// Returns the record of the oldest stored message that no reader has on trust.
     pub(crate) fn front(&self) -> Option<Record> {
-        self.store.front()
+        match &self.leases {
+            None => self.store.front(),
+            Some(_) => self.store.record_at(self.next_delivery()?.place),
+        }
     }
 
     /// Fast path: accepts a message of `len` bytes if a slot is free, the message is not too long,
@@ -286,8 +304,7 @@ impl Queue {
         if self.fanout.is_some() {
             self.publish(run.tally);
         } else {
-            self.counted
-                .count_enqueued_all(run.tally, self.store.depth());
+            self.counted.count_enqueued_all(run.tally, self.depth());
         }
     }
 
@@ -323,12 +340,14 @@ impl Queue {
             self.publish_one(len as usize, over_oldest);
             return true;
         }
+        // Counted first: it has a sequence number, as all stored messages have. What leaves at once
+        // does not raise the peak.
+        self.counted.count_enqueued(len as usize, Tally::NONE);
         if let Some(oldest) = oldest {
-            self.store.pop(oldest.len);
+            self.remove_front(oldest.len);
             self.counted.count_one_dropped(oldest.len as usize);
         }
-        self.counted
-            .count_enqueued(len as usize, self.store.depth());
+        self.counted.update_peak(self.depth());
         true
     }
 
@@ -354,6 +373,16 @@ impl Queue {
         }
         self.store.pop_contiguous_run(Run::one(len));
         Some(len)
+    }
+
+    /// Removes the message whose record [`Queue::front`] returns, of `len` bytes, in a pipe that is
+    /// no broadcast pipe.
+    #[inline]
+    fn remove_front(&mut self, len: u32) {
+        match &self.leases {
+            None => self.store.pop(len),
+            Some(_) => drop(self.deliver_next(Run::one(len), None)),
+        }
     }
 
     /// Removes the oldest message, of `len` bytes, after it was delivered.
@@ -405,7 +434,7 @@ impl Queue {
             if self.fanout.is_some() {
                 self.expire_published();
             } else {
-                self.store.pop(record.len);
+                self.remove_front(record.len);
                 self.counted.count_expired(record.len as usize);
             }
             expired += 1;
@@ -423,10 +452,11 @@ impl Queue {
                 fanout.clear(next);
                 unread
             }
-            None => self.store.depth(),
+            None => self.depth(),
         };
         self.counted.count_dropped(dropped);
         let gone = self.store.clear();
+        self.restart_leases();
         self.update_cached();
         gone
     }

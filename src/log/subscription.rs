@@ -3,9 +3,8 @@
 //! Positions in a queue, from which files read that do not share its oldest message: the
 //! subscriptions of a broadcast pipe, and files that browse.
 //!
-//! A position is a sequence number. The offset of the payload comes along with it, and is used only
-//! while an older message is stored. Otherwise the message at the position is the oldest one, whose
-//! payload is at the start of the store. So a position stays right when the store is emptied.
+//! The message at a position that no stored message precedes is the oldest one. So a position stays
+//! right when the store is emptied.
 
 use super::{
     iter::Run,
@@ -14,6 +13,7 @@ use super::{
         Record,
         ALIGN, //
     },
+    position::Position,
     queue::Queue,
     store::Place, //
 };
@@ -30,29 +30,6 @@ pub(crate) enum Kind {
     Own,
     /// Nothing: messages do not stay for a file that browses.
     Browse,
-}
-
-/// A position in a queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Position {
-    /// The sequence number of the next message to read.
-    seq: u64,
-    /// The offset of its payload. It has a meaning only while an older message is stored.
-    payload: u64,
-}
-
-impl Position {
-    /// Returns the position behind a message whose payload has `len` bytes, or behind several whose
-    /// payloads take `len` bytes.
-    #[inline]
-    fn behind(self, msgs: u64, len: usize) -> Self {
-        let end = self.payload.wrapping_add(len as u64);
-        let align = ALIGN as u64;
-        Self {
-            seq: self.seq.wrapping_add(msgs),
-            payload: end.wrapping_add(align - 1) & align.wrapping_neg(),
-        }
-    }
 }
 
 /// Where a file begins to read.
@@ -179,7 +156,7 @@ impl Queue {
 
     /// Returns the position of the oldest stored message.
     #[inline]
-    fn oldest(&self) -> Position {
+    pub(super) fn oldest(&self) -> Position {
         Position {
             seq: self.stored_seq(),
             payload: self.store().first_payload(),
@@ -188,7 +165,7 @@ impl Queue {
 
     /// Returns where the message at `position` is in the store, which must not have passed it.
     #[inline]
-    fn place_of(&self, position: Position) -> Place {
+    pub(super) fn place_of(&self, position: Position) -> Place {
         match position.seq.wrapping_sub(self.stored_seq()) {
             0 => Place::Front,
             ahead => Place::Behind {

@@ -79,11 +79,14 @@ pub(crate) fn encode_header(
     out: &mut [u8; RECORD],
 ) {
     let Record { stamp, len, sender } = record;
-    let flags = if sender.privileged {
+    let mut flags = if sender.privileged {
         uapi::RECORD_PRIVILEGED
     } else {
         0
     };
+    if deliveries > 1 {
+        flags |= uapi::RECORD_REDELIVERED;
+    }
     put!(out, seq, seq);
     put!(out, monotonic_ns, view.monotonic(stamp.monotonic));
     // Times before 1970 are shown as 1970.

@@ -103,7 +103,8 @@ impl Pipe {
         let polled = state.flags.contains(Flag::WasFull) && !self.notifier.is_unpolled();
         // Clearing the flag misses no poller: one that registers later checks for room itself. With
         // a policy that drops, there is always room.
-        if !polled || state.queue.is_empty() || state.overflow != Overflow::Block {
+        let is_drained = state.queue.depth().msgs == 0;
+        if !polled || is_drained || state.overflow != Overflow::Block {
             state.flags.set(Flag::WasFull, false);
         }
         let signalled = state.flags.contains(Flag::Signalled);

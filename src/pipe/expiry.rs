@@ -10,10 +10,7 @@ use core::mem;
 use kernel::{
     prelude::*,
     sync::Arc,
-    time::{
-        msecs_to_jiffies,
-        Jiffies, //
-    },
+    time::msecs_to_jiffies,
     workqueue::WorkItem, //
 };
 
@@ -42,7 +39,7 @@ use crate::{
 const BATCH: u32 = 64;
 
 /// Nanoseconds in a millisecond.
-const NSEC_PER_MSEC: u64 = 1_000_000;
+pub(super) const NSEC_PER_MSEC: u64 = 1_000_000;
 
 /// Maximum delay of the sweeper, in milliseconds: every kernel accepts it. With longer settings the
 /// sweeper may find nothing to do, and queues itself again.
@@ -106,18 +103,37 @@ impl State {
         }
     }
 
-    /// Returns the delay after which the sweeper must run: its interval, or the time until the
-    /// oldest message expires, whichever is longer. Returns [`None`] if the sweeper is not needed.
-    fn next_sweep(&self, now: u64) -> Option<Jiffies> {
-        if !self.expiry.enabled || self.is_dead() {
+    /// Returns the delay after which the sweeper must run for expiry, in milliseconds: its
+    /// interval, or the time until the oldest message expires, whichever is longer. Returns
+    /// [`None`] if expiry does not need it.
+    fn next_expiry(&self, now: u64) -> Option<u64> {
+        if !self.expiry.enabled {
             return None;
         }
         let record = self.queue.front()?;
         let age = now.saturating_sub(record.stamp.monotonic) / NSEC_PER_MSEC;
         // One more millisecond, because the age was rounded down.
         let left = (u64::from(self.expiry.expiry_ms) + 1).saturating_sub(age);
-        let delay = left.max(self.expiry.interval_ms.into()).min(DELAY_MAX);
-        Some(msecs_to_jiffies(delay as u32))
+        Some(left.max(self.expiry.interval_ms.into()))
+    }
+
+    /// Returns the delay after which the sweeper must run for the end of a lease or a delay, in
+    /// milliseconds. Returns [`None`] if there is none.
+    fn next_lease_sweep(&self, now: u64) -> Option<u64> {
+        let end = self.next_lease_end();
+        // Rounded up, so that the lease has ended then.
+        (end < u64::MAX).then(|| end.saturating_sub(now).div_ceil(NSEC_PER_MSEC))
+    }
+
+    /// Returns the delay after which the sweeper must run, in milliseconds. Returns [`None`] if it
+    /// is not needed.
+    fn next_sweep(&self, now: u64) -> Option<u64> {
+        if self.is_dead() {
+            return None;
+        }
+        let delays = [self.next_expiry(now), self.next_lease_sweep(now)];
+        let delay = delays.into_iter().flatten().min();
+        delay.map(|delay| delay.min(DELAY_MAX))
     }
 }
 
@@ -203,12 +219,27 @@ impl Pipe {
     /// sweeper. This happens with the lock held: of concurrent changes of the settings, the last
     /// one determines the delay.
     fn requeue_sweeper(self: &Arc<Self>, state: &mut State) {
-        let delay = state.next_sweep(clock::monotonic());
+        let now = clock::monotonic();
+        let delay = state.next_sweep(now);
         state.sweeping = delay.is_some();
         if let Some(delay) = delay {
+            state.sweep_at = now.saturating_add(delay * NSEC_PER_MSEC);
             let queue = work::queue();
+            let delay = msecs_to_jiffies(delay as u32);
             // It fails if the sweeper is queued.
             let _ = queue.enqueue_delayed::<_, { work_id::SWEEP }>(self.clone(), delay);
+        }
+    }
+
+    /// Queues the sweeper for the end of the next lease or delay, unless it runs before that.
+    #[inline(never)]
+    pub(super) fn bring_sweeper_forward(self: &Arc<Self>, state: &mut State) {
+        let end = state.next_lease_end();
+        let is_late = !state.sweeping || end < state.sweep_at;
+        if end < u64::MAX && is_late {
+            // This is not the last reference.
+            drop(work::cancel::<Self, { work_id::SWEEP }>(self));
+            self.requeue_sweeper(state);
         }
     }
 }
@@ -216,12 +247,13 @@ impl Pipe {
 impl WorkItem<{ work_id::SWEEP }> for Pipe {
     type Pointer = Arc<Self>;
 
-    /// Removes all messages that have expired by the time at which the run begins, in batches. Logs
-    /// the number of all that have expired since the last run, whichever task removed them.
+    /// Ends the leases that have ended by the time at which the run begins, and removes all messages
+    /// that have expired by then, in batches. Logs the number of all that have expired since the
+    /// last run, whichever task removed them.
     fn run(this: Arc<Self>) {
         let now = clock::monotonic();
         let unlogged = loop {
-            let mut state = this.state.lock();
+            let mut state = this.end_overdue_leases(this.state.lock(), now);
             let freed = u64::from(this.expire(&mut state, now));
             if state.front_expired_at(now) {
                 this.announce_room(state, freed);

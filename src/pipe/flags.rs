@@ -43,6 +43,8 @@ impl_flags!(
         Subscribed = 1 << 11,
         /// Readers of such files may wait for a message, and the next message wakes all of them.
         SubscribersWait = 1 << 12,
+        /// Messages are delivered on trust, or were, and may come back.
+        Leases = 1 << 13,
     }
 );
 

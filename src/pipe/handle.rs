@@ -12,6 +12,7 @@ use kernel::{
 
 use super::{
     kind::Kind,
+    lease::Terms,
     mode::Modes,
     pages::Pages,
     partial_line::PartialLine,
@@ -74,6 +75,10 @@ pub(super) struct Extra {
     pub(super) rest: Rest,
     /// Partial line that the file has begun to write.
     pub(super) line: PartialLine,
+    /// Terms on which the file receives messages of a queue.
+    pub(super) terms: Terms,
+    /// The file has received with a lease.
+    pub(super) has_leased: bool,
 }
 
 impl Extra {
@@ -109,6 +114,8 @@ pub(crate) struct FileSnapshot {
     /// Position from which the file reads, if it has one of its own, and the number of messages
     /// that it has yet to read.
     pub(crate) subscription: Option<(Subscription, u64)>,
+    /// Terms on which the file receives messages of a queue.
+    pub(crate) terms: Terms,
 }
 
 impl HandleState {
@@ -215,13 +222,19 @@ impl Pipe {
         }
         drop(memory);
         if let Some(extra) = extra {
+            if extra.has_leased {
+                this.give_back_all(handle);
+            }
             this.send_at_close(handle, &extra.line);
         }
 
         let mut state = this.state.lock();
         state.open_counts.count(handle.access, -1);
         let is_last = state.open_counts.is_empty();
-        let spare = is_last.then(|| (state.take_spare(), state.take_unused_index()));
+        let spare = is_last.then(|| {
+            let leases = state.take_unused_leases();
+            (state.take_spare(), leases, state.take_unused_index())
+        });
         drop(state);
         drop(spare);
     }
@@ -295,6 +308,10 @@ impl State {
             modes: file.modes,
             rest: file.rest_len(),
             line: file.line_len(),
+            terms: file
+                .extra
+                .as_ref()
+                .map_or(Terms::default(), |extra| extra.terms),
         }
     }
 

@@ -40,8 +40,9 @@ impl State {
         }
         match self.overflow {
             Overflow::Block => Admission::Waits,
-            // Rests may hold all slots. They have left the queue and cannot be dropped.
-            Overflow::DropOldest if !self.queue.is_empty() => Admission::SlotOfOldest,
+            // Rests, which have left the queue, and messages on trust may hold all slots. Neither
+            // can be dropped.
+            Overflow::DropOldest if self.queue.can_replace_front() => Admission::SlotOfOldest,
             Overflow::DropOldest | Overflow::DropNewest => Admission::Discarded,
         }
     }

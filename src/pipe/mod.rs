@@ -21,6 +21,7 @@ mod fast_path;
 mod flags;
 mod handle;
 pub(crate) mod kind;
+mod lease;
 mod loss;
 pub(crate) mod mode;
 pub(crate) mod name;
@@ -52,6 +53,7 @@ pub(crate) use self::{
         FileSnapshot,
         Handle, //
     },
+    lease::Terms,
     snapshot::Snapshot,
     spec::Spec,
     subscription::Reads, //
@@ -257,11 +259,11 @@ impl Pipe {
             let memory = self.log_memory_for(limits)?;
             let state = self.lock_unexpired();
             state.alive()?;
-            if !state.queue.is_empty() {
+            if state.queue.depth().msgs > 0 {
                 return Err(EBUSY);
             }
-            // A file may have begun to browse the queue in the meantime.
-            if memory.is_some() == state.queue.store().is_indexed() {
+            // A file may have begun to browse the queue or to receive with a lease in the meantime.
+            if LogMemory::suits(memory.as_ref(), &state) {
                 break (state, memory);
             }
         };

@@ -47,8 +47,8 @@ use crate::{
 impl State {
     /// Fast path: receives the oldest message if its payload is in one piece and fits into `dest`,
     /// and if no flag asks for more: none of `others` is set, the pipe is not destroyed, no message
-    /// expires, no file keeps a rest, no dump is in progress, and no message was lost. Returns
-    /// the length of the message in bytes. The queue is unchanged otherwise.
+    /// expires, no file keeps a rest, no dump is in progress, no message was lost, and none is on
+    /// trust. Returns the length of the message in bytes. The queue is unchanged otherwise.
     #[inline(always)]
     fn try_take_contiguous(
         &mut self,
@@ -56,7 +56,8 @@ impl State {
         dest: &mut impl Dest,
         task: &CurrentTask,
     ) -> Option<usize> {
-        let not_fast = Flag::Dead | Flag::Expires | Flag::Rests | Flag::Dumping | Flag::Lost;
+        let not_fast = Flag::Dead | Flag::Expires | Flag::Rests | Flag::Dumping;
+        let not_fast = not_fast | Flag::Lost | Flag::Leases;
         if self.flags.contains_any(not_fast | others) {
             return None;
         }
@@ -493,6 +494,7 @@ impl Pipe {
             })
             .flatten();
         let next = self.next_reader(&mut state, woken);
+        self.arm_lease_end(&mut state);
         self.announce_room(state, freed);
         for reader in [next, for_rest].into_iter().flatten() {
             reader.wake_up();

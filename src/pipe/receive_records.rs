@@ -115,6 +115,7 @@ fn assemble(queue: &Queue, next: Next, page: &mut Bytes, room: usize, view: &Vie
         place,
         mut seq,
         mut lost,
+        deliveries,
         most,
     } = next;
     let mut left = prefix_mut(page, room.min(BYTES_AT_ONCE));
@@ -129,7 +130,7 @@ fn assemble(queue: &Queue, next: Next, page: &mut Bytes, room: usize, view: &Vie
         // Decode the record after the copy: before, its fields would have to be saved across the
         // copy.
         let record = Record::decode(packed);
-        wire::encode_header(view, seq, &record, 1, lost, header);
+        wire::encode_header(view, seq, &record, deliveries, lost, header);
         lost = 0;
         if !wire::is_whole(record.len) {
             wire::pad(padded, record.len);
@@ -158,6 +159,7 @@ fn copy_records(
         place,
         mut seq,
         mut lost,
+        deliveries,
         most,
     } = next;
     let mut walk = queue.store().walk_at(place);
@@ -168,7 +170,7 @@ fn copy_records(
             return (run, Stop::Full);
         }
         let mut header = [0; wire::RECORD];
-        wire::encode_header(view, seq, &record, 1, lost, &mut header);
+        wire::encode_header(view, seq, &record, deliveries, lost, &mut header);
         let zeroes = wire::zeroes(payload);
         match copy_record(dest, task, &header, walk.payload(), zeroes) {
             Ok(copied) if copied == payload => {}
@@ -212,10 +214,11 @@ fn copy_record<'a>(
 impl State {
     /// Returns whether the fast paths may receive records for `task`: the pipe is not destroyed,
     /// messages do not expire, no dump is in progress, no loss must be reported, no file
-    /// reads from a position of its own, and `task` sees ids and times as the kernel stores them.
+    /// reads from a position of its own, no message is on trust, and `task` sees ids and times as the kernel stores them.
     #[inline(always)]
     fn is_plain_for(&self, task: &CurrentTask) -> bool {
-        let not_plain = Flag::Dead | Flag::Expires | Flag::Dumping | Flag::Lost | Flag::Subscribed;
+        let not_plain = Flag::Dead | Flag::Expires | Flag::Dumping | Flag::Lost;
+        let not_plain = not_plain | Flag::Subscribed | Flag::Leases;
         !self.flags.contains_any(not_plain) && View::is_initial_for(task)
     }
 
@@ -272,6 +275,7 @@ impl State {
             place: Place::Front,
             seq: self.queue.stored_seq(),
             lost: 0,
+            deliveries: 1,
             most: usize::MAX,
         };
         let run = assemble(&self.queue, next, page, dest.len(), &View::INITIAL);
@@ -487,6 +491,7 @@ impl Pipe {
     ) -> Stop {
         let (run, freed, stop) = state.take_records(handle, &mut incoming.dest, task);
         incoming.count(run);
+        self.arm_lease_end(&mut state);
         if !woken {
             self.announce_room(state, freed);
         } else if run.tally.msgs > 0 {

@@ -48,6 +48,8 @@ pub(super) struct State {
     pub(super) expiry: Expiry,
     /// The sweeper is queued, or runs and has yet to decide whether to queue itself again.
     pub(super) sweeping: bool,
+    /// Time for which the sweeper was queued last, in nanoseconds of `CLOCK_MONOTONIC`.
+    pub(super) sweep_at: u64,
     /// Number of expired messages that are not logged yet.
     pub(super) unlogged: u64,
     /// Number of messages accepted plus number of messages removed, at the last run of the trimmer.
@@ -70,6 +72,7 @@ impl State {
             lost: 0,
             expiry: Expiry::off(),
             sweeping: false,
+            sweep_at: 0,
             unlogged: 0,
             passed_at_trim: 0,
         };

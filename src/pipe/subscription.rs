@@ -15,6 +15,7 @@ use kernel::{
 
 use super::{
     kind::Kind,
+    lease::Terms,
     waiters::Waiters,
     FileSnapshot,
     Flag,
@@ -28,6 +29,7 @@ use crate::{
     log::{
         fanout::Fanout,
         iter::Run,
+        leases::Leases,
         limits::Limits,
         message::Record,
         store::{
@@ -50,8 +52,8 @@ const BATCH: u32 = 256;
 /// What an open file reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reads {
-    /// The messages of a queue, each of which goes to one file.
-    Queue,
+    /// The messages of a queue, each of which goes to one file, on these terms.
+    Queue(Terms),
     /// A subscription of its own, or messages that stay.
     Position(subscription::Kind),
 }
@@ -65,6 +67,8 @@ pub(super) struct Next {
     pub(super) seq: u64,
     /// Number of messages that were lost just before it.
     pub(super) lost: u64,
+    /// How often it will have been delivered.
+    pub(super) deliveries: u32,
     /// Maximum number of messages that a read of several gets together: others were lost behind
     /// them.
     pub(super) most: usize,
@@ -74,6 +78,7 @@ pub(super) struct Next {
 pub(super) struct LogMemory {
     index: StoreIndex,
     fanout: Option<KBox<Fanout>>,
+    leases: Option<KBox<Leases>>,
 }
 
 impl LogMemory {
@@ -86,21 +91,39 @@ impl LogMemory {
         match kind {
             Kind::Queue => Ok(None),
             Kind::Broadcast { history } => Ok(Some(Self {
-                index: Self::index(limits, history)?,
+                index: Self::index(
+                    limits,
+                    (limits.max_msgs() as usize).saturating_add(history as usize),
+                )?,
                 fanout: Some(Fanout::new(limits.max_msgs(), history)?),
+                leases: None,
             })),
         }
     }
 
-    /// Allocates the index of a pipe with these limits, which retains at most `history` messages
-    /// beyond them.
+    /// Returns whether `memory` replaces all that a pipe with this state has, and nothing else.
+    pub(super) fn suits(memory: Option<&Self>, state: &State) -> bool {
+        let has_leases = memory.is_some_and(|memory| memory.leases.is_some());
+        let queue = &state.queue;
+        (memory.is_some(), has_leases) == (queue.store().is_indexed(), queue.leases().is_some())
+    }
+
+    /// Allocates the index of a pipe with these limits, which may store `msgs` messages.
     ///
     /// # Errors
     ///
     /// [`ENOMEM`].
-    fn index(limits: Limits, history: u32) -> Result<StoreIndex> {
-        let msgs = (limits.max_msgs() as usize).saturating_add(history as usize);
+    fn index(limits: Limits, msgs: usize) -> Result<StoreIndex> {
         StoreIndex::new(msgs, limits.msg_size())
+    }
+
+    /// Allocates the index of a queue with these limits, which suffices while messages are leased.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    fn queue_index(limits: Limits) -> Result<StoreIndex> {
+        Self::index(limits, Leases::span_max_of(limits.max_msgs()))
     }
 }
 
@@ -114,14 +137,15 @@ impl State {
         let fanout = memory
             .fanout
             .and_then(|fanout| self.queue.set_fanout(fanout));
-        (index, fanout)
+        let leases = memory.leases.and_then(|leases| self.keep_leases(leases));
+        (index, fanout, leases)
     }
 
-    /// Takes out the index of a queue, which is needed only while files browse. There must be no
-    /// such file.
+    /// Takes out the index of a queue, which is needed only while files browse or have leases.
+    /// There must be no such file.
     pub(super) fn take_unused_index(&mut self) -> Option<StoreIndex> {
-        let is_queue = self.queue.fanout().is_none();
-        is_queue.then(|| self.queue.replace_index(None)).flatten()
+        let is_unused = self.queue.fanout().is_none() && self.queue.leases().is_none();
+        is_unused.then(|| self.queue.replace_index(None)).flatten()
     }
 
     /// Takes out the messages that stay for subscriptions still to come. The queue must be empty.
@@ -181,13 +205,25 @@ impl State {
                 place: self.queue.next_place(&subscription)?,
                 seq: subscription.next_seq(),
                 lost: subscription.unreported(),
+                deliveries: 1,
                 most: self.queue.most_together(&subscription),
             }),
             None if self.queue.is_empty() => None,
+            None if self.flags.contains(Flag::Leases) => {
+                let delivery = self.queue.next_delivery()?;
+                Some(Next {
+                    place: delivery.place,
+                    seq: delivery.seq,
+                    lost: self.lost,
+                    deliveries: delivery.deliveries,
+                    most: delivery.most,
+                })
+            }
             None => Some(Next {
                 place: Place::Front,
                 seq: self.queue.first_seq(),
                 lost: self.lost,
+                deliveries: 1,
                 most: usize::MAX,
             }),
         }
@@ -225,6 +261,10 @@ impl State {
     pub(super) fn consume(&mut self, handle: &Handle, run: Run) -> u64 {
         match self.subscription(handle) {
             Some(mut subscription) => self.advance(handle, &mut subscription, run),
+            None if self.flags.contains(Flag::Leases) => {
+                self.report_lost();
+                self.deliver_on_terms(handle, run)
+            }
             None => {
                 self.queue.deliver_all(run);
                 self.report_lost();
@@ -255,6 +295,7 @@ impl State {
                 let headers = self.queue.lag(&subscription) as usize * header;
                 headers.saturating_add(self.queue.span_behind(&subscription))
             }
+            None if self.flags.contains(Flag::Leases) => self.queue.deliverable_span(header),
             None => {
                 let headers = self.queue.depth().msgs as usize * header;
                 headers.saturating_add(self.queue.store().payload_span())
@@ -296,7 +337,7 @@ impl Reads {
     /// Returns the word for it that `fdinfo` shows.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Self::Queue => "queue",
+            Self::Queue(_) => "queue",
             Self::Position(subscription::Kind::Own) => "own",
             Self::Position(subscription::Kind::Browse) => "browse",
         }
@@ -323,12 +364,22 @@ impl Pipe {
         if self.kind.history() > limits.max_msgs() {
             return Err(EINVAL);
         }
-        let is_indexed = self.state.lock().queue.store().is_indexed();
+        let (is_indexed, has_leases) = {
+            let state = self.state.lock();
+            (
+                state.queue.store().is_indexed(),
+                state.queue.leases().is_some(),
+            )
+        };
         match LogMemory::of_kind(self.kind, limits)? {
-            None if is_indexed => Ok(Some(LogMemory {
-                index: LogMemory::index(limits, 0)?,
-                fanout: None,
-            })),
+            None if is_indexed => {
+                let leases = has_leases.then(|| Leases::new(limits.max_msgs()));
+                Ok(Some(LogMemory {
+                    index: LogMemory::queue_index(limits)?,
+                    fanout: None,
+                    leases: leases.transpose()?,
+                }))
+            }
             memory => Ok(memory),
         }
     }
@@ -353,7 +404,7 @@ impl Pipe {
     ///
     /// - [`ENODEV`]: the pipe is destroyed.
     /// - [`ENOMEM`].
-    fn provide_index(&self) -> Result {
+    pub(super) fn provide_index(&self) -> Result {
         let mut memory: Option<(Limits, StoreIndex)> = None;
         loop {
             let mut state = self.state.lock();
@@ -372,7 +423,7 @@ impl Pipe {
                 continue;
             }
             drop(state);
-            memory = Some((limits, LogMemory::index(limits, 0)?));
+            memory = Some((limits, LogMemory::queue_index(limits)?));
         }
     }
 
@@ -406,8 +457,7 @@ impl Pipe {
     ) -> Result {
         let is_queue = this.kind == Kind::Queue;
         let reads = match reads {
-            Reads::Queue if is_queue => return this.read_queue(handle, switch),
-            Reads::Queue => return Err(EINVAL),
+            Reads::Queue(terms) => return this.read_queue(handle, terms, switch),
             Reads::Position(subscription::Kind::Own) if is_queue => return Err(EINVAL),
             Reads::Position(reads) => reads,
         };
@@ -432,30 +482,9 @@ impl Pipe {
         Ok(())
     }
 
-    /// Makes the file of `handle` read with the other files of a queue.
-    ///
-    /// # Errors
-    ///
-    /// - [`EBUSY`]: the file keeps the rest of a message.
-    /// - [`ENODEV`]: the pipe is destroyed.
-    fn read_queue(&self, handle: &Handle, switch: impl FnOnce(FileSnapshot)) -> Result {
-        let mut memory = None;
-        let mut state = self.state.lock();
-        state.alive()?;
-        if handle.state(&mut state).rest_len() > 0 {
-            return Err(EBUSY);
-        }
-        state.unsubscribe(handle, &mut memory);
-        switch(state.show(handle));
-        drop(state);
-        drop(memory);
-        self.announce_move(handle);
-        Ok(())
-    }
-
     /// Wakes the tasks that wait for messages of the file of `handle`, and notifies pollers, after
     /// the file has begun to read elsewhere: there may be messages for it now.
-    fn announce_move(&self, handle: &Handle) {
+    pub(super) fn announce_move(&self, handle: &Handle) {
         self.readers.wake_all_of(&self.state, handle);
         self.subscribers.wake_all_of(&self.state, handle);
         let is_readable = self.state.lock().has_message(handle);

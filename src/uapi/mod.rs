@@ -34,12 +34,14 @@ mod raw {
 }
 
 pub(crate) use raw::{
+    kmsgpipe_ack as Ack,
     kmsgpipe_attach as Attach,
     kmsgpipe_create as Create,
     kmsgpipe_dump as Dump,
     kmsgpipe_flush as Flush,
     kmsgpipe_params as Params,
     kmsgpipe_record as Record,
+    kmsgpipe_request_REQUEST_ACK as ACK,
     kmsgpipe_request_REQUEST_ATTACH as ATTACH,
     kmsgpipe_request_REQUEST_CLEAR_QUEUE as CLEAR_QUEUE,
     kmsgpipe_request_REQUEST_CREATE_NEW as CREATE_NEW,
@@ -49,6 +51,7 @@ pub(crate) use raw::{
     kmsgpipe_request_REQUEST_GET_MODE as GET_MODE,
     kmsgpipe_request_REQUEST_GET_PARAMS as GET_PARAMS,
     kmsgpipe_request_REQUEST_GET_STATS as GET_STATS,
+    kmsgpipe_request_REQUEST_NACK as NACK,
     kmsgpipe_request_REQUEST_SET_MODE as SET_MODE,
     kmsgpipe_request_REQUEST_SET_PARAMS as SET_PARAMS,
     kmsgpipe_request_REQUEST_TOGGLE_BLOCK as TOGGLE_BLOCK,
@@ -76,6 +79,7 @@ pub(crate) use raw::{
     KMSGPIPE_OVERFLOW_DROP_NEWEST as OVERFLOW_DROP_NEWEST,
     KMSGPIPE_OVERFLOW_DROP_OLDEST as OVERFLOW_DROP_OLDEST,
     KMSGPIPE_RECORD_PRIVILEGED as RECORD_PRIVILEGED,
+    KMSGPIPE_RECORD_REDELIVERED as RECORD_REDELIVERED,
     KMSGPIPE_START_NOW as START_NOW,
     KMSGPIPE_START_OLDEST as START_OLDEST,
     KMSGPIPE_START_SEQ as START_SEQ,
@@ -111,7 +115,8 @@ plain! {
     Stats = 14 * u32 + 25 * u64;
     Params = 4 * u32 + 0 * u64;
     Flush = 4 * u32 + 0 * u64;
-    Attach = 14 * u32 + 1 * u64;
+    Ack = 2 * u32 + 2 * u64;
+    Attach = 6 * u32 + 1 * u64 + NAME_SIZE;
     Create = 14 * u32 + 0 * u64 + NAME_SIZE;
     Record = 8 * u32 + 4 * u64;
     Send = 4 * u32 + 1 * u64;

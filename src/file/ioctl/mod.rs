@@ -4,6 +4,7 @@
 //!
 //! No code outside of this module copies ioctl structures from or to user memory.
 
+mod attach;
 mod dump;
 mod stats;
 
@@ -31,10 +32,6 @@ use crate::{
             file, //
         }, //
     },
-    log::subscription::{
-        self,
-        Start, //
-    },
     pipe::{
         kind::Kind,
         mode::Modes,
@@ -43,7 +40,6 @@ use crate::{
         overflow::Overflow,
         Expiry,
         Pipe,
-        Reads,
         Spec, //
     },
     uapi, //
@@ -75,7 +71,9 @@ pub(crate) fn dispatch(
         | uapi::CREATE_NEW
         | uapi::DESTROY
         | uapi::DUMP => cred::require_admin()?,
-        uapi::ATTACH
+        uapi::ACK
+        | uapi::NACK
+        | uapi::ATTACH
         | uapi::GET_STATS
         | uapi::GET_PARAMS
         | uapi::TOGGLE_BLOCK
@@ -98,7 +96,9 @@ pub(crate) fn dispatch(
         uapi::DUMP => dump::dump(pipe, arg)?,
         uapi::SET_MODE => open.set_modes(file, modes(read(arg)?)?)?,
         uapi::GET_MODE => write(arg, &pipe.modes(open.handle())?.bits())?,
-        uapi::ATTACH => attach(open, file, &read(arg)?)?,
+        uapi::ATTACH => attach::attach(open, file, &read(arg)?)?,
+        uapi::ACK => attach::ack(open, &read(arg)?)?,
+        uapi::NACK => attach::nack(open, &read(arg)?)?,
         file::FIONREAD => write(arg, &next_len(open)?)?,
         _ => return Err(ENOTTY),
     }
@@ -189,35 +189,6 @@ fn create_new(create: &uapi::Create) -> Result<u32> {
         overflow: Overflow::from_number(create.overflow).ok_or(EINVAL)?,
         node: Node::new(create.mode, create.uid, create.gid, name).ok_or(EINVAL)?,
     })
-}
-
-/// Changes what the file reads, and where it begins.
-///
-/// # Errors
-///
-/// - [`EBADF`]: the file is not open for reading.
-/// - [`EINVAL`]: the request is invalid, or the pipe is of the wrong kind for it.
-/// - Those of [`Pipe::read_from`].
-fn attach(open: &OpenFile<OpenPipe>, file: &File, attach: &uapi::Attach) -> Result {
-    if !open.access().read {
-        return Err(EBADF);
-    }
-    require_zero(&attach.reserved.map(u64::from))?;
-    require_zero(&[attach.flags.into()])?;
-    let start = match attach.start {
-        uapi::START_NOW if attach.at == 0 => Start::Now,
-        uapi::START_OLDEST if attach.at == 0 => Start::Oldest,
-        uapi::START_SEQ => Start::Seq(attach.at),
-        uapi::START_TIME => Start::Time(attach.at),
-        _ => return Err(EINVAL),
-    };
-    let reads = match attach.kind {
-        uapi::ATTACH_OWN => Reads::Position(subscription::Kind::Own),
-        uapi::ATTACH_GROUP if start == Start::Now => Reads::Queue,
-        uapi::ATTACH_BROWSE => Reads::Position(subscription::Kind::Browse),
-        _ => return Err(EINVAL),
-    };
-    open.read_from(file, reads, start)
 }
 
 /// Decodes a set of modes.

@@ -47,6 +47,15 @@ mod log {
     #[path = "../../../src/log/cursor.rs"]
     #[rustfmt::skip]
     pub(crate) mod cursor;
+    #[path = "../../../src/log/leased_queue.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod leased_queue;
+    #[path = "../../../src/log/leases.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod leases;
+    #[path = "../../../src/log/position.rs"]
+    #[rustfmt::skip]
+    mod position;
     #[path = "../../../src/log/limits.rs"]
     #[rustfmt::skip]
     pub(crate) mod limits;
@@ -109,6 +118,8 @@ mod property_broadcast;
 mod property_broadcast_model;
 #[cfg(all(test, not(miri)))]
 mod property_broadcast_ops;
+#[cfg(all(test, not(miri)))]
+mod property_leases;
 #[cfg(all(test, not(miri)))]
 mod property_values;
 mod uapi;

@@ -9,6 +9,7 @@ mod broadcast;
 mod browse;
 mod changes;
 mod expiry;
+mod leases;
 mod memory;
 mod modes;
 mod overflow;
