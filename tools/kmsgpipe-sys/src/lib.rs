@@ -67,6 +67,9 @@ pub const OVERFLOW_DROP_OLDEST: u32 = raw::KMSGPIPE_OVERFLOW_DROP_OLDEST;
 /// Overflow policy: a write to a full pipe discards its own message, and succeeds.
 pub const OVERFLOW_DROP_NEWEST: u32 = raw::KMSGPIPE_OVERFLOW_DROP_NEWEST;
 
+/// Flag of a record: the message was delivered before, and came back.
+pub const RECORD_REDELIVERED: u32 = raw::KMSGPIPE_RECORD_REDELIVERED;
+
 /// Kind of a pipe: each message goes to one reader.
 pub const KIND_QUEUE: u32 = raw::KMSGPIPE_KIND_QUEUE;
 
@@ -129,3 +132,9 @@ pub const GET_MODE: u32 = raw::kmsgpipe_request_REQUEST_GET_MODE;
 
 /// Request to choose what an open file reads.
 pub const ATTACH: u32 = raw::kmsgpipe_request_REQUEST_ATTACH;
+
+/// Request to consume messages that an open file has on trust.
+pub const ACK: u32 = raw::kmsgpipe_request_REQUEST_ACK;
+
+/// Request to give back messages that an open file has on trust.
+pub const NACK: u32 = raw::kmsgpipe_request_REQUEST_NACK;

@@ -68,6 +68,7 @@ fn width(kind: &str) -> (u32, u32) {
     };
     let last = arguments.rsplit(',').next().unwrap_or_default().trim();
     match name {
+        "int8" => (1, 1),
         "int32" | "uid" | "gid" => (4, 1),
         "int64" | "ptr64" => (8, 1),
         "const" | "flags" | "bytesize" => width(last),
@@ -178,6 +179,7 @@ fn values() -> BTreeMap<&'static str, u32> {
         ),
         ("KMSGPIPE_NAME_SIZE", KMSGPIPE_NAME_SIZE),
         ("KMSGPIPE_RECORD_PRIVILEGED", KMSGPIPE_RECORD_PRIVILEGED),
+        ("KMSGPIPE_RECORD_REDELIVERED", sys::RECORD_REDELIVERED),
         ("KMSGPIPE_MODE_WHOLE", sys::MODE_WHOLE),
         ("KMSGPIPE_MODE_EOF", sys::MODE_EOF),
         ("KMSGPIPE_MODE_LINES", sys::MODE_LINES),
@@ -212,20 +214,22 @@ fn values() -> BTreeMap<&'static str, u32> {
         ("KMSGPIPE_SET_MODE", sys::SET_MODE),
         ("KMSGPIPE_GET_MODE", sys::GET_MODE),
         ("KMSGPIPE_ATTACH", sys::ATTACH),
+        ("KMSGPIPE_ACK", sys::ACK),
+        ("KMSGPIPE_NACK", sys::NACK),
     ])
 }
 
 #[test]
 fn structures_match_the_header() {
     let structs = structs_of_header();
-    assert_eq!(structs.len(), 8);
+    assert_eq!(structs.len(), 9);
     assert_eq!(structs_of_description(), structs);
 }
 
 #[test]
 fn requests_match_the_header() {
     let requests = requests_of_header();
-    assert_eq!(requests.len(), 12);
+    assert_eq!(requests.len(), 14);
     assert_eq!(requests_of_description(), requests);
 }
 

@@ -41,6 +41,10 @@ pub enum Action {
     SetMode,
     /// Choosing what the open file reads.
     Attach,
+    /// Acknowledging messages.
+    Ack,
+    /// Giving back messages.
+    Nack,
 }
 
 impl Action {
@@ -73,6 +77,8 @@ impl fmt::Display for Action {
             Self::Mode => "read the mode of the open file",
             Self::SetMode => "change the mode of the open file",
             Self::Attach => "choose what to read from",
+            Self::Ack => "acknowledge messages of",
+            Self::Nack => "give back messages of",
         })
     }
 }

@@ -4,20 +4,20 @@
 
 use crate::{
     action::Action,
-    attach::Attach,
+    attach::{milliseconds, Attach},
     error::{Error, Result},
     hint,
     modes::Modes,
     params::{Create, Flush, Params},
     pipe::Pipe,
     stats::Stats,
-    sys,
+    sys::{self, RawAck},
 };
 use nix::{
     errno::Errno,
     fcntl::{fcntl, FcntlArg, OFlag},
 };
-use std::os::fd::AsFd;
+use std::{ops::RangeInclusive, os::fd::AsFd, time::Duration};
 
 impl Pipe {
     /// Takes a consistent snapshot of the statistics.
@@ -180,14 +180,38 @@ impl Pipe {
     ///
     /// # Errors
     ///
-    /// [`Error::System`]: `EINVAL` for [`Attach::Own`] on a queue and [`Attach::Group`] on a broadcast pipe,
-    /// `EBADF` unless the file is open for reading, `EBUSY` while it holds the rest of a message, `ENOTTY` if
+    /// [`Error::System`]: `EINVAL` for [`Attach::Own`] on a queue, and for [`Attach::Group`] and
+    /// [`Attach::Lease`] on a broadcast pipe, `EBADF` unless the file is open for reading, `EBUSY` while it holds the rest of a message, `ENOTTY` if
     /// the module is another version.
     pub fn attach(&self, attach: Attach) -> Result<()> {
         sys::attach(self.as_fd(), &attach.request()).map_err(|errno| match errno {
             Errno::EINVAL => self.invalid(Action::Attach, hint::rejected_attach(attach).into()),
             errno => self.failed(Action::Attach, errno),
         })
+    }
+
+    /// Acknowledges the messages with these sequence numbers that the open file has on trust, as
+    /// [`Attach::Lease`] describes: they are consumed. Other messages in the range stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::System`]: `ENOENT` if the file has none of them on trust, for example because its lease has
+    /// ended, `EINVAL` for an empty range, `EBADF` unless the file is open for reading, `ENOTTY` if the module
+    /// is another version.
+    pub fn ack(&self, seqs: RangeInclusive<u64>) -> Result<()> {
+        sys::ack(self.as_fd(), &range(seqs, 0)).map_err(|errno| self.failed(Action::Ack, errno))
+    }
+
+    /// Gives back the messages with these sequence numbers that the open file has on trust, as
+    /// [`Attach::Lease`] describes: they are delivered again after the `delay`, which is rounded up to whole
+    /// milliseconds, and is at most 49 days. Other messages in the range stay as they are.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Pipe::ack`].
+    pub fn nack(&self, seqs: RangeInclusive<u64>, delay: Duration) -> Result<()> {
+        let request = range(seqs, milliseconds(delay));
+        sys::nack(self.as_fd(), &request).map_err(|errno| self.failed(Action::Nack, errno))
     }
 
     /// Returns the maximum that the next read can return, in bytes: the length of the next message, or of the
@@ -207,6 +231,17 @@ impl Pipe {
         let unknown = |&&(_, request): &&(&str, u32)| !sys::is_known(self.as_fd(), request);
         let requests = sys::PROBED.iter().filter(unknown);
         requests.map(|(name, _)| *name).collect()
+    }
+}
+
+/// Returns the request for the messages with these sequence numbers.
+fn range(seqs: RangeInclusive<u64>, delay_ms: u32) -> RawAck {
+    let (first, last) = seqs.into_inner();
+    RawAck {
+        first,
+        last,
+        delay_ms,
+        ..RawAck::default()
     }
 }
 
@@ -236,6 +271,8 @@ mod tests {
             pipe.mode().unwrap_err(),
             pipe.set_mode(Modes::WHOLE).unwrap_err(),
             pipe.attach(Attach::Group).unwrap_err(),
+            pipe.ack(1..=1).unwrap_err(),
+            pipe.nack(1..=1, Duration::ZERO).unwrap_err(),
         ];
         for error in errors {
             assert_eq!(error.errno(), Some(Errno::ENOTTY), "{error}");
@@ -243,6 +280,13 @@ mod tests {
         }
         let names: Vec<&str> = sys::PROBED.iter().map(|(name, _)| *name).collect();
         assert_eq!(pipe.unknown_requests(), names);
+    }
+
+    #[test]
+    fn range_has_both_ends() {
+        let request = range(7..=u64::MAX, 9);
+        assert_eq!((request.first, request.last), (7, u64::MAX));
+        assert_eq!((request.delay_ms, request.reserved), (9, 0));
     }
 
     #[test]

@@ -154,7 +154,9 @@ impl Error {
                     | Action::Create
                     | Action::Flush
                     | Action::SetMode
-                    | Action::Attach,
+                    | Action::Attach
+                    | Action::Ack
+                    | Action::Nack,
                 errno: Errno::EINVAL,
                 ..
             } => Class::Usage,
@@ -323,6 +325,8 @@ mod tests {
             Action::Flush,
             Action::SetMode,
             Action::Attach,
+            Action::Ack,
+            Action::Nack,
         ] {
             let error = Error::system(action, path, Errno::EINVAL);
             assert_eq!(error.class(), Class::Usage);

@@ -93,7 +93,15 @@ pub(crate) fn after(action: Action, object: &Path, errno: Errno) -> String {
         (Action::Flush, Errno::EINVAL) => {
             "an interval or an age limit requires that messages expire".into()
         }
-        (Action::NextLen | Action::Attach, Errno::EBADF) => "it is not open for reading".into(),
+        (Action::Ack | Action::Nack, Errno::ENOENT) => {
+            "this open file has none of them on trust: it never received them, has acknowledged them or given \
+             them back already, or its lease has ended, and they will be delivered again"
+                .into()
+        }
+        (Action::Ack | Action::Nack, Errno::EINVAL) => {
+            "the first sequence number is higher than the last".into()
+        }
+        (Action::NextLen | Action::Attach | Action::Ack | Action::Nack, Errno::EBADF) => "it is not open for reading".into(),
         (Action::Send | Action::Receive, Errno::EBADF) => {
             "the access mode does not match: receiving requires read access, sending write access".into()
         }
@@ -188,6 +196,9 @@ pub(crate) fn rejected_attach(attach: Attach) -> &'static str {
         Attach::Group => {
             "in a broadcast pipe each file has a subscription: attach to that, or browse"
         }
+        Attach::Lease { .. } => {
+            "a broadcast pipe has no leases: only the messages of a queue can be acknowledged"
+        }
         Attach::Browse(_) => {
             "the module does not support this; install it and this program from the same release"
         }
@@ -256,6 +267,20 @@ mod tests {
             }
         }
         assert_eq!(after(Action::Send, Path::new("x"), Errno::EPERM), "");
+    }
+
+    #[test]
+    fn lease_hints_say_why_there_is_no_such_message() {
+        for action in [Action::Ack, Action::Nack] {
+            for (errno, why) in [
+                (Errno::ENOENT, "its lease has ended"),
+                (Errno::EINVAL, "higher than the last"),
+                (Errno::EBADF, "not open for reading"),
+            ] {
+                let hint = after(action, Path::new("/dev/kmsgpipe0"), errno);
+                assert!(hint.contains(why), "{hint}");
+            }
+        }
     }
 
     #[test]

@@ -24,7 +24,8 @@
 //! A [`RecordPipe`] receives messages with their metadata, and sends and receives several in one system call.
 //!
 //! In a broadcast pipe ([`Kind::Broadcast`]), each open file that may read receives each message. [`Pipe::attach`]
-//! chooses where it begins, or to read copies of the stored messages of any pipe.
+//! chooses where it begins, or to read copies of the stored messages of any pipe, or to have messages of a queue on
+//! trust until they are acknowledged ([`Attach::Lease`]).
 
 #![deny(missing_docs, unsafe_op_in_unsafe_fn)]
 

@@ -51,10 +51,18 @@ pub struct Record<'a> {
     pub privileged: bool,
     /// Priority; 0, because all messages have the same.
     pub priority: u32,
-    /// Number of deliveries: 1 for a received message, 0 in a [`Dump`](crate::Dump).
+    /// Number of deliveries, this one included: 1 for a received message, more if it was received with a lease
+    /// before and came back ([`Attach::Lease`](crate::Attach::Lease)), 0 in a [`Dump`](crate::Dump).
     pub deliveries: u32,
     /// The payload.
     pub payload: &'a [u8],
+}
+
+impl Record<'_> {
+    /// Returns whether the message was delivered before, and came back.
+    pub fn is_redelivered(&self) -> bool {
+        self.deliveries > 1
+    }
 }
 
 /// Iterator over the messages of a [`Dump`](crate::Dump).
@@ -167,6 +175,13 @@ pub(crate) mod tests {
             }
         );
         assert!(!read[2].privileged);
+        for (deliveries, is_redelivered) in [(0, false), (1, false), (2, true)] {
+            let record = Record {
+                deliveries,
+                ..read[1]
+            };
+            assert_eq!(record.is_redelivered(), is_redelivered);
+        }
         // A clock that appears to run backwards results in age 0.
         assert_eq!(read[3].age_ns, 0);
     }

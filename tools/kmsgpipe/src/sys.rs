@@ -10,15 +10,15 @@ use std::{
 
 /// Arguments and results of ioctls and records, as defined in the header.
 pub(crate) use kmsgpipe_sys::raw::{
-    kmsgpipe_attach as RawAttach, kmsgpipe_create as RawCreate, kmsgpipe_dump as RawDump,
-    kmsgpipe_flush as RawFlush, kmsgpipe_params as RawParams, kmsgpipe_record as RawRecord,
-    kmsgpipe_send as RawSend, kmsgpipe_stats as RawStats,
+    kmsgpipe_ack as RawAck, kmsgpipe_attach as RawAttach, kmsgpipe_create as RawCreate,
+    kmsgpipe_dump as RawDump, kmsgpipe_flush as RawFlush, kmsgpipe_params as RawParams,
+    kmsgpipe_record as RawRecord, kmsgpipe_send as RawSend, kmsgpipe_stats as RawStats,
 };
 
 /// The ioctls as unsafe functions.
 mod request {
     use super::{
-        ioctl_num_type as number, libc, RawAttach, RawCreate, RawDump, RawFlush, RawParams,
+        ioctl_num_type as number, libc, RawAck, RawAttach, RawCreate, RawDump, RawFlush, RawParams,
         RawStats,
     };
     use kmsgpipe_sys as sys;
@@ -35,6 +35,8 @@ mod request {
     nix::ioctl_write_ptr_bad!(set_mode, sys::SET_MODE as number, u32);
     nix::ioctl_read_bad!(get_mode, sys::GET_MODE as number, u32);
     nix::ioctl_write_ptr_bad!(attach, sys::ATTACH as number, RawAttach);
+    nix::ioctl_write_ptr_bad!(ack, sys::ACK as number, RawAck);
+    nix::ioctl_write_ptr_bad!(nack, sys::NACK as number, RawAck);
     nix::ioctl_read_bad!(next_len, libc::FIONREAD, libc::c_int);
     nix::ioctl_write_ptr_bad!(set_nonblocking, libc::FIONBIO, libc::c_int);
 }
@@ -134,6 +136,20 @@ pub(crate) fn attach(fd: BorrowedFd<'_>, attach: &RawAttach) -> nix::Result<()> 
     Ok(())
 }
 
+/// Consumes messages that the open file has on trust.
+pub(crate) fn ack(fd: BorrowedFd<'_>, ack: &RawAck) -> nix::Result<()> {
+    // SAFETY: The descriptor is open, and the request reads exactly this structure.
+    unsafe { request::ack(fd.as_raw_fd(), ack) }?;
+    Ok(())
+}
+
+/// Gives back messages that the open file has on trust.
+pub(crate) fn nack(fd: BorrowedFd<'_>, ack: &RawAck) -> nix::Result<()> {
+    // SAFETY: The descriptor is open, and the request reads exactly this structure.
+    unsafe { request::nack(fd.as_raw_fd(), ack) }?;
+    Ok(())
+}
+
 /// Returns the length of the next message; 0 if there is none.
 pub(crate) fn next_len(fd: BorrowedFd<'_>) -> nix::Result<u32> {
     let mut len = 0;
@@ -150,7 +166,7 @@ pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> nix::Result<()> {
 }
 
 /// Requests that can be probed without side effects: those that take an argument.
-pub(crate) const PROBED: [(&str, u32); 9] = [
+pub(crate) const PROBED: [(&str, u32); 11] = [
     ("KMSGPIPE_GET_STATS", kmsgpipe_sys::GET_STATS),
     ("KMSGPIPE_SET_PARAMS", kmsgpipe_sys::SET_PARAMS),
     ("KMSGPIPE_GET_PARAMS", kmsgpipe_sys::GET_PARAMS),
@@ -160,6 +176,8 @@ pub(crate) const PROBED: [(&str, u32); 9] = [
     ("KMSGPIPE_SET_MODE", kmsgpipe_sys::SET_MODE),
     ("KMSGPIPE_GET_MODE", kmsgpipe_sys::GET_MODE),
     ("KMSGPIPE_ATTACH", kmsgpipe_sys::ATTACH),
+    ("KMSGPIPE_ACK", kmsgpipe_sys::ACK),
+    ("KMSGPIPE_NACK", kmsgpipe_sys::NACK),
 ];
 
 /// Returns whether the module supports a request of [`PROBED`]. The caller needs no privilege.
