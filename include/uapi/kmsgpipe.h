@@ -57,6 +57,12 @@
 /* A read that would have to wait for a message returns 0. */
 #define KMSGPIPE_MODE_EOF	(1U << 1)
 /*
+ * Once a file was open for writing and the last such file was closed, a read of the
+ * empty pipe returns 0, and poll() says POLLHUP, as in a pipe(7). Files count that were
+ * open for writing when this one was opened, or since.
+ */
+#define KMSGPIPE_MODE_HUP	(1U << 2)
+/*
  * Each line of a write is a message, including its newline. The open file keeps the
  * partial line behind the last newline. It is put before the next write of the same
  * open file, or sent when the file is closed.
@@ -66,7 +72,7 @@
  * A read returns as many whole records as fit, each a struct kmsgpipe_record and the
  * message, or fails with EMSGSIZE if the first one does not fit. A write is one or
  * more messages, each after a struct kmsgpipe_send. Can be combined with
- * KMSGPIPE_MODE_EOF only.
+ * KMSGPIPE_MODE_EOF and KMSGPIPE_MODE_HUP only.
  */
 #define KMSGPIPE_MODE_RECORDS	(1U << 4)
 

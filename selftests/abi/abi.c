@@ -351,7 +351,7 @@ static void modes(int fd)
 
 	printf("value get_mode %d: ", try(fd, KMSGPIPE_GET_MODE, &mode));
 	printf("%d\n", mode);
-	printf("value set_mode 4: %d\n", set_mode(fd, 4));
+	printf("value set_mode 32: %d\n", set_mode(fd, 32));
 	printf("value set_mode 2^31: %d\n", set_mode(fd, 1U << 31));
 	printf("value set_mode bad pointer %d\n", try(fd, KMSGPIPE_SET_MODE, (void *)-1));
 	printf("value get_mode bad pointer %d\n", try(fd, KMSGPIPE_GET_MODE, (void *)-1));
@@ -425,7 +425,7 @@ int main(int argc, char **argv)
 	create.reserved[1] = 1U << 31;
 	printf("value create reserved %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
 	create.reserved[1] = 0;
-	create.default_mode = 4;
+	create.default_mode = 32;
 	printf("value create default_mode %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
 	create.default_mode = KMSGPIPE_MODE_WHOLE;
 	create.overflow = 3;

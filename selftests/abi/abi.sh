@@ -65,7 +65,7 @@ value ack bad pointer -14
 value attach group again 0
 value attach bad pointer -14
 value get_mode 0: 1
-value set_mode 4: -22
+value set_mode 32: -22
 value set_mode 2^31: -22
 value set_mode bad pointer -14
 value get_mode bad pointer -14

@@ -124,7 +124,7 @@ like "a device that is not a pipe is rejected" "[37]:*null*" "$(run kmsgpipectl 
 like "a usage error ends with 2" "2:*" "$(run kmsgpipectl recv --count x 0)"
 like "completion scripts are printed" "0:*kmsgpipectl*" "$(run kmsgpipectl completions bash)"
 is "completion offers existing pipes" "0" "$(offered recv "")"
-is "completion offers modes" "none whole eof lines records" "$(offered create --default-mode "")"
+is "completion offers modes" "none whole eof hup lines records" "$(offered create --default-mode "")"
 is "completion offers formats" "short iso verbose" "$(offered recv --format "")"
 is "completion offers requests" "KMSGPIPE_SET_PARAMS KMSGPIPE_SET_MODE" "$(offered ioctl 0 KMSGPIPE_SET_)"
 is "recv ends quietly when the reader of its output has gone" "x:" "$(seq 20 | kmsgpipectl send 0 && kmsgpipectl recv -f 0 2>errors | head -n 1 >first &&
@@ -375,9 +375,9 @@ kmsgpipectl destroy "$n1"
 modal=/dev/kmsgpipe/modal
 is "create sets the default mode" "0:$modal" "$(run kmsgpipectl create --name modal --default-mode lines,eof)"
 default_mode=/sys/class/kmsgpipe/pipe$(field id modal)/default_mode
-like "create with an unknown mode lists the modes" "2:*eof,hup*none, or some of whole, eof, lines, records *" \
-	"$(run kmsgpipectl create --default-mode eof,hup)"
-like "create refuses modes that exclude each other" "2:*\"records,whole\"*records goes with eof alone*" \
+like "create with an unknown mode lists the modes" "2:*eof,hangup*none, or some of whole, eof, hup, lines, records *" \
+	"$(run kmsgpipectl create --default-mode eof,hangup)"
+like "create refuses modes that exclude each other" "2:*\"records,whole\"*records goes with eof and hup alone*" \
 	"$(run kmsgpipectl create --default-mode records,whole)"
 is "show prints the default mode" "opened in no mode/opened in the mode eof,lines" \
 	"$(kmsgpipectl show 0 | sed -n 's/^files *//p')/$(kmsgpipectl show modal | sed -n 's/^files *//p')"
@@ -423,7 +423,7 @@ is "ioctl KMSGPIPE_SET_MODE sets the mode records" "0:/0:eof,records" \
 	"$(run kmsgpipectl ioctl - SET_MODE records,eof <&6)/$(run kmsgpipectl ioctl - GET_MODE <&6)"
 exec 6>&-
 is "ioctl KMSGPIPE_SET_MODE needs no privilege" "0:" "$(nobody kmsgpipectl ioctl 0 SET_MODE whole)"
-like "ioctl --json with an unknown mode prints the error as JSON" '2:*KMSGPIPE_SET_MODE: \\"hup\\" is not a mode *"exit":2}}' "$(run kmsgpipectl --json ioctl 0 SET_MODE hup)"
+like "ioctl --json with an unknown mode prints the error as JSON" '2:*KMSGPIPE_SET_MODE: \\"hangup\\" is not a mode *"exit":2}}' "$(run kmsgpipectl --json ioctl 0 SET_MODE hangup)"
 printf 'a\nb\n' >$modal
 is "send sends one message in a pipe with the default mode lines" "2/0:a
 b/0:/1/0:a
@@ -431,6 +431,13 @@ b" "$(field depth_msgs modal)/$(run kmsgpipectl recv --all modal)/$(run kmsgpipe
 	field depth_msgs modal)/$(run kmsgpipectl recv modal)"
 like "recv waits in a pipe with the default mode eof" "0:/6:*stayed empty*ETIMEDOUT*/5:*EAGAIN*/0:" "$(run timeout 60 cat $modal)/$(
 	run kmsgpipectl recv --timeout 50ms modal)/$(run kmsgpipectl recv --nonblock modal)/$(run kmsgpipectl recv --all modal)"
+echo hup >"$default_mode"
+exec 6<$modal
+: >$modal
+like "recv waits in a pipe with the default mode hup" "0:/6:*stayed empty*ETIMEDOUT*/5:*EAGAIN*/0:" "$(run timeout 60 cat <&6)/$(
+	run kmsgpipectl recv --timeout 50ms modal)/$(run kmsgpipectl recv --nonblock modal)/$(run kmsgpipectl recv --all modal)"
+exec 6<&-
+echo eof,lines >"$default_mode"
 kmsgpipectl recv -n 2 modal >grown &
 until [[ $(field readers modal) == 1 ]]; do sleep 0.05; done
 kmsgpipectl send modal first

@@ -24,7 +24,7 @@ static const char *const names[2][SITUATIONS] = {
 		[DESTROYED] = "the pipe is destroyed",
 		[NOTHING] = "there is room for no bytes",
 		[TOO_LONG] = "the message does not fit, in a mode that keeps it whole",
-		[AT_THE_END] = "the pipe is empty, and the mode has EOF",
+		[AT_THE_END] = "the pipe is empty, and the file is at its end",
 		[WOULD_WAIT] = "the pipe is empty, and the call must not wait",
 		[BAD_MEMORY] = "the memory cannot be written to",
 	}, {

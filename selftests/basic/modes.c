@@ -23,9 +23,11 @@ static const struct {
 	{ 0, "none" },
 	{ KMSGPIPE_MODE_WHOLE, "whole" },
 	{ KMSGPIPE_MODE_EOF, "eof" },
+	{ KMSGPIPE_MODE_HUP, "hup" },
 	{ KMSGPIPE_MODE_LINES, "lines" },
 	{ KMSGPIPE_MODE_RECORDS, "records" },
 	{ KMSGPIPE_MODE_EOF | KMSGPIPE_MODE_RECORDS, "eof,records" },
+	{ KMSGPIPE_MODE_EOF | KMSGPIPE_MODE_HUP | KMSGPIPE_MODE_RECORDS, "eof,hup,records" },
 	{ KMSGPIPE_MODE_WHOLE | KMSGPIPE_MODE_EOF, "whole,eof" },
 	{ KMSGPIPE_MODE_WHOLE | KMSGPIPE_MODE_LINES, "whole,lines" },
 	{ KMSGPIPE_MODE_EOF | KMSGPIPE_MODE_LINES, "eof,lines" },
@@ -34,7 +36,7 @@ static const struct {
 
 #define MODES ARRAY_SIZE(modes)
 /* All modes that can be combined, and all modes. */
-#define TOGETHER (KMSGPIPE_MODE_WHOLE | KMSGPIPE_MODE_EOF | KMSGPIPE_MODE_LINES)
+#define TOGETHER (KMSGPIPE_MODE_WHOLE | KMSGPIPE_MODE_EOF | KMSGPIPE_MODE_HUP | KMSGPIPE_MODE_LINES)
 #define KNOWN (TOGETHER | KMSGPIPE_MODE_RECORDS)
 
 /* Modes that cannot be combined with RECORDS. */
@@ -257,7 +259,7 @@ TEST_F(own, sysfs_sets_the_default_mode)
 TEST_F(own, sysfs_refuses_an_invalid_mode)
 {
 	static const char *const bad[] = {
-		"\n", " ", ",", "x", "hup", "records,lines", "whole,records", "EOF", "eo", "eoff", "eof,", ",eof", "eof,,lines", "eof lines",
+		"\n", " ", ",", "x", "hangup", "records,lines", "whole,records", "EOF", "eo", "eoff", "eof,", ",eof", "eof,,lines", "eof lines",
 		"eof,lines,x", "eof;lines", " eof", "eof ", "eof\n\n", "eof\nlines", "none,eof", "eof,none", "0", "1", "2",
 	};
 	size_t i;

@@ -354,6 +354,7 @@ TEST_F(registry, sysfs_creates_a_pipe_with_settings)
 		{ "logs uid=1234", "256 128 none 0600 1234 0" },
 		{ "logs gid=4294967294", "256 128 none 0600 0 4294967294" },
 		{ "logs default_mode=lines,eof", "256 128 eof,lines 0600 0 0" },
+		{ "logs default_mode=hup", "256 128 hup 0600 0 0" },
 		{ "logs default_mode=none", "256 128 none 0600 0 0" },
 		{ "logs msg_size=1 max_msgs=65536 default_mode=records mode=0001 uid=5 gid=6", "1 65536 records 0001 5 6" },
 		{ "logs gid=6 uid=5 mode=0001 default_mode=records max_msgs=1 msg_size=1048576", "1048576 1 records 0001 5 6" },
@@ -384,7 +385,7 @@ TEST_F(registry, sysfs_creates_no_pipe_with_bad_settings)
 		"a msg_size=0", "a msg_size=1048577", "a msg_size=4294967297", "a msg_size=-1", "a msg_size=+1", "a msg_size=1k",
 		"a max_msgs=0", "a max_msgs=65537", "a msg_size=1048576 max_msgs=65", "a mode=01000", "a mode=8", "a mode=rw",
 		"a mode=-1", "a uid=4294967295", "a uid=-1", "a uid=root", "a gid=4294967295", "a gid=4294967296",
-		"a default_mode=", "a default_mode=hup", "a default_mode=eof,", "a default_mode=records,lines",
+		"a default_mode=", "a default_mode=hangup", "a default_mode=eof,", "a default_mode=records,lines",
 	};
 	size_t i;
 

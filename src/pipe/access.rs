@@ -34,6 +34,8 @@ pub(crate) struct OpenCounts {
     pub(crate) writers: u32,
     /// Files open for exclusive reading.
     pub(crate) exclusive: u32,
+    /// Files that were ever open for writing. It wraps.
+    pub(super) ever_writing: u32,
 }
 
 impl OpenCounts {
@@ -46,6 +48,9 @@ impl OpenCounts {
         }
         if access.write {
             self.writers = self.writers.wrapping_add_signed(by);
+            if by > 0 {
+                self.ever_writing = self.ever_writing.wrapping_add(1);
+            }
         }
         if access.exclusive {
             self.exclusive = self.exclusive.wrapping_add_signed(by);

@@ -24,12 +24,19 @@ pub(super) struct FastPathBlockers {
     line_writers: u32,
     /// Number of files that read from a position of their own.
     subscriptions: u32,
+    /// Number of files that read in the mode `HUP`. They close no fast path.
+    hup_readers: u32,
 }
 
 impl FastPathBlockers {
     /// Returns the number of open files that keep the rest of a message.
     pub(super) fn rests(&self) -> u32 {
         self.rests
+    }
+
+    /// Returns the number of open files that read in the mode `HUP`.
+    pub(super) fn hup_readers(&self) -> u32 {
+        self.hup_readers
     }
 }
 
@@ -48,6 +55,11 @@ impl State {
             self.queue.set_reserved_slots(*slots);
         }
         has_slot.into()
+    }
+
+    /// Adds `by` to the number of open files that read in the mode `HUP`.
+    pub(super) fn count_hup_readers(&mut self, by: i32) {
+        self.blockers.hup_readers = self.blockers.hup_readers.wrapping_add_signed(by);
     }
 
     /// Adds `by` to the number of open files that read from a position of their own.

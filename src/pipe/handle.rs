@@ -59,6 +59,8 @@ pub(super) struct HandleState {
     pub(super) stats: FileStats,
     /// Mode of the file.
     pub(super) modes: Modes,
+    /// Number of writers that had come and gone when the file was opened. It wraps.
+    pub(super) gone_at_open: u32,
     /// A write of lines is in progress. The next one waits for its end, and begins with the partial
     /// line that it leaves.
     pub(super) writing_lines: bool,
@@ -173,6 +175,7 @@ impl Pipe {
                 received: Tally::NONE,
             },
             modes: Modes::NONE,
+            gone_at_open: 0,
             writing_lines: false,
             subscription: None,
             extra: None,
@@ -191,6 +194,8 @@ impl Pipe {
         if exclusivity == Exclusivity::Enforced && state.open_counts.excludes(access) {
             return Err(EBUSY);
         }
+        let gone = state.gone_writers();
+        handle.state(&mut state).gone_at_open = gone;
         state.open_counts.count(access, 1);
         state.subscribe(&handle, subscription::Kind::Own, &search, &mut subscription);
         let modes = state.default_modes;
@@ -230,6 +235,9 @@ impl Pipe {
 
         let mut state = this.state.lock();
         state.open_counts.count(handle.access, -1);
+        let hangs_up = handle.access.write
+            && state.open_counts.writers == 0
+            && state.blockers.hup_readers() > 0;
         let is_last = state.open_counts.is_empty();
         let spare = is_last.then(|| {
             let leases = state.take_unused_leases();
@@ -237,6 +245,9 @@ impl Pipe {
         });
         drop(state);
         drop(spare);
+        if hangs_up {
+            this.announce_hang_up();
+        }
     }
 
     /// Returns the mode of an open file.
@@ -320,5 +331,7 @@ impl State {
         let splits = |modes: Modes| handle.access.write && modes.contains(Modes::LINES);
         let before = core::mem::replace(&mut handle.state(self).modes, modes);
         self.count_line_writers(i32::from(splits(modes)) - i32::from(splits(before)));
+        let hangs_up = |modes: Modes| handle.access.read && modes.contains(Modes::HUP);
+        self.count_hup_readers(i32::from(hangs_up(modes)) - i32::from(hangs_up(before)));
     }
 }

@@ -20,6 +20,7 @@ mod expiry;
 mod fast_path;
 mod flags;
 mod handle;
+mod hang_up;
 pub(crate) mod kind;
 mod lease;
 mod loss;
@@ -295,6 +296,9 @@ impl Pipe {
         let mut answer = 0;
         let file = handle.state(&mut state);
         let readable = file.rest_len() > 0 || file.modes.contains(Modes::EOF);
+        if state.is_hung_up(handle) {
+            answer |= events::HUNG_UP;
+        }
         let (has_message, has_lost) = state.pending(handle);
         if access.read && (readable || has_message) {
             answer |= events::IN;

@@ -6,15 +6,17 @@ use kernel::fmt;
 
 use crate::uapi::{
     MODE_EOF,
+    MODE_HUP,
     MODE_LINES,
     MODE_RECORDS,
     MODE_WHOLE, //
 };
 
 /// Words for the bits of a mode, in the order in which they are shown.
-const WORDS: [(&str, Modes); 4] = [
+const WORDS: [(&str, Modes); 5] = [
     ("whole", Modes::WHOLE),
     ("eof", Modes::EOF),
+    ("hup", Modes::HUP),
     ("lines", Modes::LINES),
     ("records", Modes::RECORDS),
 ];
@@ -41,6 +43,9 @@ impl Modes {
     /// A read of an empty pipe reports the end of the file.
     pub(crate) const EOF: Self = Self(MODE_EOF);
 
+    /// A read of an empty pipe reports the end of the file once all writers have gone.
+    pub(crate) const HUP: Self = Self(MODE_HUP);
+
     /// Each line of a write is a message.
     pub(crate) const LINES: Self = Self(MODE_LINES);
 
@@ -59,6 +64,12 @@ impl Modes {
     /// Returns the bits of the UAPI header.
     pub(crate) fn bits(self) -> u32 {
         self.0
+    }
+
+    /// Returns whether a read of an empty pipe may report the end of the file.
+    #[inline]
+    pub(crate) fn has_end(self) -> bool {
+        self.0 & (MODE_EOF | MODE_HUP) != 0
     }
 
     /// Returns whether all bits of `other` are set.
@@ -111,8 +122,9 @@ mod tests {
     #[test]
     fn only_bits_with_a_meaning_make_a_mode() {
         for bits in 0..64 {
-            let records = bits & !(MODE_RECORDS | MODE_EOF) == 0;
-            let known = records || bits & !(MODE_WHOLE | MODE_EOF | MODE_LINES) == 0;
+            let records = bits & !(MODE_RECORDS | MODE_EOF | MODE_HUP) == 0;
+            let lines = bits & !(MODE_WHOLE | MODE_EOF | MODE_HUP | MODE_LINES) == 0;
+            let known = records || lines;
             assert_eq!(Modes::from_bits(bits).is_some(), known);
             assert_eq!(
                 Modes::from_bits(bits).map(Modes::bits),
@@ -132,6 +144,8 @@ mod tests {
             ("eof,eof", Some(MODE_EOF)),
             ("whole,eof,lines", Some(MODE_WHOLE | MODE_EOF | MODE_LINES)),
             ("records,eof", Some(MODE_RECORDS | MODE_EOF)),
+            ("hup", Some(MODE_HUP)),
+            ("records,hup,eof", Some(MODE_RECORDS | MODE_HUP | MODE_EOF)),
             ("records,lines", None),
             ("whole,eof,records", None),
             ("", None),
@@ -139,7 +153,7 @@ mod tests {
             ("eof,", None),
             ("eof,none", None),
             ("EOF", None),
-            ("hup", None),
+            ("hangup", None),
         ] {
             assert_eq!(Modes::parse(text.as_bytes()).map(Modes::bits), mode);
         }
@@ -152,6 +166,7 @@ mod tests {
             (Modes::EOF, "eof"),
             (Modes(MODE_EOF | MODE_RECORDS), "eof,records"),
             (Modes(MODE_WHOLE | MODE_EOF | MODE_LINES), "whole,eof,lines"),
+            (Modes(MODE_HUP | MODE_EOF), "eof,hup"),
         ] {
             let mut shown = Text::default();
             assert!(mode.write_to(&mut shown).is_ok());

@@ -248,8 +248,8 @@ impl Pipe {
     /// many bytes as fit. An empty `dest` receives nothing. `nonblocking` returns whether the call
     /// must not wait.
     ///
-    /// In the mode `EOF`, zero also means that there is no message. A file in the mode `RECORDS`
-    /// uses [`Pipe::receive_records`].
+    /// In the modes `EOF` and `HUP`, zero also means that there is no message. A file in the mode
+    /// `RECORDS` uses [`Pipe::receive_records`].
     ///
     /// # Errors
     ///
@@ -314,7 +314,7 @@ impl Pipe {
                 .flags
                 .contains_any(Flag::Dead | Flag::Rests | Flag::Subscribed)
             && dest.len() > 0
-            && !handle.state(&mut state).modes.contains(Modes::EOF);
+            && !handle.state(&mut state).modes.has_end();
         if must_wait && !nonblocking() {
             (state, woken) = self.wait_for_message(state, handle, true, task)?;
             // The file may have begun to read from a position of its own.
@@ -372,7 +372,7 @@ impl Pipe {
                     state = self.state.lock();
                 }
                 Step::Empty => {
-                    if handle.state(&mut state).modes.contains(Modes::EOF) {
+                    if state.is_at_end(handle) {
                         return Ok(0);
                     }
                     if nonblocking() {

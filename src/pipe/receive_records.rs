@@ -11,7 +11,6 @@ use kernel::{
 };
 
 use super::{
-    mode::Modes,
     partial_call::done_or,
     receive::fault_in_dest,
     subscription::Next,
@@ -330,8 +329,9 @@ impl State {
 impl Pipe {
     /// Receives into `dest` through the file of `handle`, in the mode `RECORDS`: the records of as
     /// many messages as fit. Returns their length in bytes. The lock is released in between: other
-    /// tasks may send and receive, and the sequence numbers may have gaps. In the mode `EOF`, zero
-    /// means that there is no message. `nonblocking` returns whether the call must not wait.
+    /// tasks may send and receive, and the sequence numbers may have gaps. In the modes `EOF` and
+    /// `HUP`, zero means that there is no message. `nonblocking` returns whether the call must not
+    /// wait.
     ///
     /// # Errors
     ///
@@ -467,7 +467,7 @@ impl Pipe {
                 state = self.state.lock();
                 continue;
             }
-            if incoming.received > 0 || handle.state(&mut state).modes.contains(Modes::EOF) {
+            if incoming.received > 0 || state.is_at_end(handle) {
                 return Ok(None);
             }
             if nonblocking() {

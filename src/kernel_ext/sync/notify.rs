@@ -36,6 +36,9 @@ pub(crate) mod events {
     /// Data was lost.
     pub(crate) const LOST: u32 = bindings::POLLPRI;
 
+    /// All writers have gone.
+    pub(crate) const HUNG_UP: u32 = bindings::POLLHUP;
+
     /// The device was removed.
     pub(crate) const GONE: u32 = bindings::POLLHUP | bindings::POLLERR;
 }
@@ -131,6 +134,13 @@ impl Notifier {
     /// Wakes all pollers that wait to learn that data was lost.
     pub(crate) fn lost(&self) {
         self.wake(events::LOST, 0);
+    }
+
+    /// Wakes all pollers that wait for data to read, and signals the owners of the `fasync` files
+    /// that are open for reading, as all writers have gone.
+    pub(crate) fn hung_up(&self) {
+        self.wake(events::HUNG_UP | events::IN, 0);
+        self.signal_readers();
     }
 
     /// Sends `SIGIO` for data to the owner of each `fasync` file that is open for reading.

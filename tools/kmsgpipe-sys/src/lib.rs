@@ -52,6 +52,9 @@ pub const MODE_WHOLE: u32 = raw::KMSGPIPE_MODE_WHOLE;
 /// Mode flag: a read of an empty pipe returns 0 instead of blocking.
 pub const MODE_EOF: u32 = raw::KMSGPIPE_MODE_EOF;
 
+/// Mode flag: a read of an empty pipe returns 0 once all writers have gone.
+pub const MODE_HUP: u32 = raw::KMSGPIPE_MODE_HUP;
+
 /// Mode flag: each line of a write is a message.
 pub const MODE_LINES: u32 = raw::KMSGPIPE_MODE_LINES;
 

@@ -182,6 +182,7 @@ fn values() -> BTreeMap<&'static str, u32> {
         ("KMSGPIPE_RECORD_REDELIVERED", sys::RECORD_REDELIVERED),
         ("KMSGPIPE_MODE_WHOLE", sys::MODE_WHOLE),
         ("KMSGPIPE_MODE_EOF", sys::MODE_EOF),
+        ("KMSGPIPE_MODE_HUP", sys::MODE_HUP),
         ("KMSGPIPE_MODE_LINES", sys::MODE_LINES),
         ("KMSGPIPE_MODE_RECORDS", sys::MODE_RECORDS),
         ("KMSGPIPE_OVERFLOW_BLOCK", sys::OVERFLOW_BLOCK),

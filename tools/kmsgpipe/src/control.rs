@@ -162,7 +162,7 @@ impl Pipe {
     /// is too small receives a part of a message. With [`Modes::LINES`], a message is split into lines. Both
     /// are for programs that read and write the descriptor directly. [`Modes::RECORDS`] changes the format of
     /// reads and writes, which only [`RecordPipe`](crate::RecordPipe) supports. With [`Modes::EOF`], receiving
-    /// never blocks.
+    /// never blocks; with [`Modes::HUP`], not after all writers have gone.
     ///
     /// # Errors
     ///

@@ -88,8 +88,8 @@ pub enum Error {
         msg_size: u32,
     },
 
-    /// The operation would block: the pipe is full or empty, and the call does not wait or the open file is in
-    /// [`Modes::EOF`].
+    /// The operation would block: the pipe is full or empty, and the call does not wait or the open file is at
+    /// its end by [`Modes::END`].
     #[error(
         "cannot {action} {} without waiting: it is {} (EAGAIN)",
         object.display(), state(*action)

@@ -317,15 +317,15 @@ mod tests {
             violated_limit_of_create(&create),
             "history is at most max_msgs: it is 1, and max_msgs 0"
         );
-        create.default_mode = Modes::from_bits_retain(4);
+        create.default_mode = Modes::from_bits_retain(32);
         assert_eq!(
             violated_limit_of_create(&create),
-            "the module does not support every mode in 0x4; install it and this program from the same release"
+            "the module does not support every mode in 0x20; install it and this program from the same release"
         );
         create.default_mode = Modes::EOF | Modes::RECORDS | Modes::LINES;
         assert_eq!(
             violated_limit_of_create(&create),
-            "of eof,lines,records, records goes with eof alone"
+            "of eof,lines,records, records goes with eof and hup alone"
         );
         create.gid = u32::MAX;
         assert!(violated_limit_of_create(&create).starts_with("4294967295 is not a valid user"));

@@ -55,12 +55,12 @@ impl Pipe {
     /// is at its start.
     ///
     /// An open file in [`Modes::EOF`](crate::Modes::EOF) never blocks: while the pipe is empty, the error is
-    /// [`Error::WouldBlock`].
+    /// [`Error::WouldBlock`]. In [`Modes::HUP`](crate::Modes::HUP) this is so when all writers have gone.
     ///
     /// # Errors
     ///
-    /// No message was consumed. [`Error::WouldBlock`] in [`Modes::EOF`](crate::Modes::EOF), and
-    /// [`Error::System`]: `EINTR` if a signal was caught, `ENOTTY` at the end of a file that is not a pipe.
+    /// No message was consumed. [`Error::WouldBlock`] at the end of the file, by
+    /// [`Modes::END`](crate::Modes::END). [`Error::System`]: `EINTR` if a signal was caught, `ENOTTY` at the end of a file that is not a pipe.
     pub fn receive<'b>(&self, buffer: &'b mut Vec<u8>) -> Result<&'b [u8]> {
         let len = self.receive_len(buffer)?;
         Ok(&buffer[..len])
@@ -142,7 +142,7 @@ impl Pipe {
     }
 
     /// Reads one message with `call`, and grows the buffer if necessary. Returns 0 if the pipe is empty and the
-    /// open file is in `Modes::EOF`.
+    /// open file is at its end by `Modes::END`.
     fn read(
         &self,
         buffer: &mut Vec<u8>,
@@ -153,7 +153,7 @@ impl Pipe {
         }
         loop {
             match call(self.as_fd(), buffer) {
-                // Messages are never empty: this is a pipe in `Modes::EOF`, or not a pipe, which has no mode.
+                // Messages are never empty: this is the end of a pipe, by `Modes::END`, or not a pipe, which has no mode.
                 Ok(0) => return self.mode().map(|_| 0),
                 Ok(len) => return Ok(len),
                 // The message stays queued. The maximum message size may also have grown since.
@@ -171,8 +171,8 @@ impl Pipe {
         }
     }
 
-    /// Converts the length of a message, which is 0 if the pipe was empty and the open file is in
-    /// `Modes::EOF`.
+    /// Converts the length of a message, which is 0 if the pipe was empty and the open file is at its end by
+    /// `Modes::END`.
     ///
     /// The caller must not wait in this case: `poll(2)` reports such a file as readable, so it would spin.
     pub(crate) fn received(&self, len: usize) -> Result<usize> {

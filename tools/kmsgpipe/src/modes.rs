@@ -3,7 +3,7 @@
 //! Mode flags of an open file.
 
 use bitflags::bitflags;
-use kmsgpipe_sys::{MODE_EOF, MODE_LINES, MODE_RECORDS, MODE_WHOLE};
+use kmsgpipe_sys::{MODE_EOF, MODE_HUP, MODE_LINES, MODE_RECORDS, MODE_WHOLE};
 use std::fmt;
 
 bitflags! {
@@ -26,11 +26,14 @@ bitflags! {
         const WHOLE = MODE_WHOLE;
         /// A read of an empty pipe returns 0 instead of blocking.
         const EOF = MODE_EOF;
+        /// A read of an empty pipe returns 0 once all writers have gone that were there when the file was opened,
+        /// or came later. An open file that may also write is a writer.
+        const HUP = MODE_HUP;
         /// Each line of a write is a message. An incomplete last line is kept for the next write through the
         /// same open file, and sent when the file is closed.
         const LINES = MODE_LINES;
         /// A read returns as many whole records as fit: messages with their metadata. A write queues one or
-        /// more messages, each preceded by a header. Only [`Modes::EOF`] can be combined with it.
+        /// more messages, each preceded by a header. Only [`Modes::EOF`] and [`Modes::HUP`] can be combined with it.
         /// [`RecordPipe`] uses this mode.
         ///
         /// [`RecordPipe`]: crate::RecordPipe
@@ -42,17 +45,21 @@ bitflags! {
 const NONE: &str = "none";
 
 /// The word for each flag, in the kernel's order.
-const WORDS: [(&str, Modes); 4] = [
+const WORDS: [(&str, Modes); 5] = [
     ("whole", Modes::WHOLE),
     ("eof", Modes::EOF),
+    ("hup", Modes::HUP),
     ("lines", Modes::LINES),
     ("records", Modes::RECORDS),
 ];
 
 /// The rule on flags that conflict.
-pub(crate) const CONFLICT: &str = "records goes with eof alone";
+pub(crate) const CONFLICT: &str = "records goes with eof and hup alone";
 
 impl Modes {
+    /// The modes in which a read of an empty pipe may return 0.
+    pub const END: Self = Self::EOF.union(Self::HUP);
+
     /// Returns the word for the empty set and the word for each flag.
     pub fn words() -> impl Iterator<Item = &'static str> {
         std::iter::once(NONE).chain(WORDS.iter().map(|(word, _)| *word))
@@ -114,9 +121,9 @@ mod tests {
     fn every_mode_has_a_word() {
         let modes: Modes = WORDS.iter().map(|(_, mode)| *mode).collect();
         assert_eq!(modes, Modes::all());
-        assert_eq!(modes.to_string(), "whole,eof,lines,records");
+        assert_eq!(modes.to_string(), "whole,eof,hup,lines,records");
         let words: Vec<&str> = Modes::words().collect();
-        assert_eq!(words, ["none", "whole", "eof", "lines", "records"]);
+        assert_eq!(words, ["none", "whole", "eof", "hup", "lines", "records"]);
     }
 
     #[test]
@@ -144,7 +151,7 @@ mod tests {
             "Whole",
             " eof",
             "eof\n",
-            "hup",
+            "hangup",
             "1",
             "0x4",
             "records,whole",
@@ -153,19 +160,19 @@ mod tests {
             let error = text.parse::<Modes>().unwrap_err();
             assert_eq!(error, Error::BadModes { text: text.into() });
         }
-        let error = "hup".parse::<Modes>().unwrap_err();
+        let error = "hangup".parse::<Modes>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "\"hup\" is not a mode of an open file; give none, or some of whole, eof, lines, records with \
-             commas between them; records goes with eof alone"
+            "\"hangup\" is not a mode of an open file; give none, or some of whole, eof, hup, lines, records with \
+             commas between them; records goes with eof and hup alone"
         );
     }
 
     #[test]
     fn unknown_flags_are_printed_as_a_number() {
         let modes = |bits| Modes::from_bits_retain(bits).to_string();
-        assert_eq!(modes(1 << 2), "0x4");
-        assert_eq!(modes((1 << 2) | 1), "whole,0x4");
+        assert_eq!(modes(1 << 5), "0x20");
+        assert_eq!(modes((1 << 5) | 1), "whole,0x20");
     }
 
     #[cfg(feature = "serde")]

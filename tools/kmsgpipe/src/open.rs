@@ -127,7 +127,7 @@ mod tests {
             (Access::Write, eof | Modes::RECORDS, eof),
             (Access::Read, eof | lines, whole | eof | lines),
             (Access::Write, Modes::empty(), Modes::empty()),
-            (Access::Write, Modes::all(), whole | eof),
+            (Access::Write, Modes::all(), whole | eof | Modes::HUP),
             (Access::ReadWrite, eof | lines, whole | eof),
         ] {
             assert_eq!(access.modes(default), modes, "{access:?} {default}");

@@ -61,7 +61,7 @@ impl RecordPipe {
     /// Opens a pipe by its name, number or path, as [`Pipe::open`] does.
     ///
     /// The file is in blocking mode and has close-on-exec set. Its mode is [`Modes::RECORDS`], plus
-    /// [`Modes::EOF`] if that is set in the default mode of the pipe.
+    /// [`Modes::EOF`] and [`Modes::HUP`] if these are set in the default mode of the pipe.
     ///
     /// # Errors
     ///
@@ -94,8 +94,8 @@ impl RecordPipe {
     ///
     /// # Errors
     ///
-    /// No message was consumed. [`Error::WouldBlock`] in [`Modes::EOF`], and [`Error::System`]: `EINTR` if a
-    /// signal was caught, `ENOTTY` if the file is not a pipe.
+    /// No message was consumed. [`Error::WouldBlock`] in [`Modes::EOF`], and in [`Modes::HUP`] when all writers
+    /// have gone. [`Error::System`]: `EINTR` if a signal was caught, `ENOTTY` if the file is not a pipe.
     pub fn receive_record<'b>(&self, batch: &'b mut ReceiveBatch) -> Result<Record<'b>> {
         self.receive(batch, Amount::One)?;
         self.next(batch)
@@ -264,7 +264,7 @@ impl RecordPipe {
     }
 
     /// Receives messages with `call` if `batch` is empty, and returns the number of messages in it: 0 if the
-    /// pipe is empty and the open file is in [`Modes::EOF`].
+    /// pipe is empty and the open file is at its end by [`Modes::END`].
     fn read(
         &self,
         batch: &mut ReceiveBatch,
@@ -285,7 +285,7 @@ impl RecordPipe {
             Err(errno) => Err(self.pipe.failed(Action::Receive, errno)),
         };
         match batch.fill(room, read, |room| self.room_for_next(amount, room))? {
-            // Records are never empty: this is a pipe in `Modes::EOF`, or not a pipe, which has no mode.
+            // Records are never empty: this is the end of a pipe, by `Modes::END`, or not a pipe, which has no mode.
             Some(0) => self.pipe.mode().map(|_| 0),
             Some(len) => Ok(len),
             None => Err(self.not_a_record()),
@@ -369,9 +369,9 @@ fn room_for(oldest: usize, room: usize) -> usize {
     }
 }
 
-/// Returns the records mode, plus [`Modes::EOF`] if `default` has it.
+/// Returns the records mode, plus those of [`Modes::END`] that `default` has.
 fn modes(default: Modes) -> Modes {
-    Modes::RECORDS | (default & Modes::EOF)
+    Modes::RECORDS | (default & Modes::END)
 }
 
 impl From<OwnedFd> for RecordPipe {
@@ -409,13 +409,15 @@ mod tests {
     use std::{fs::File, path::Path};
 
     #[test]
-    fn records_mode_keeps_only_eof() {
-        let (records, eof) = (Modes::RECORDS, Modes::EOF);
+    fn records_mode_keeps_only_the_end() {
+        let (records, eof, hup) = (Modes::RECORDS, Modes::EOF, Modes::HUP);
         for (default, expected) in [
             (Modes::empty(), records),
             (Modes::WHOLE | Modes::LINES, records),
             (Modes::WHOLE | eof, records | eof),
             (records | eof, records | eof),
+            (Modes::LINES | hup, records | hup),
+            (eof | hup, records | eof | hup),
         ] {
             assert_eq!(modes(default), expected, "{default}");
         }

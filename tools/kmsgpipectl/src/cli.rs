@@ -218,7 +218,7 @@ mod tests {
             "create --mode 8",
             "create --msg-size 4G",
             "create --owner nobody-has-this-name",
-            "create --default-mode hup",
+            "create --default-mode hangup",
             "create --default-mode none,eof",
             "create --default-mode records,whole",
             "flush enable 0 --interval 1us",

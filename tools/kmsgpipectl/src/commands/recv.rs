@@ -30,7 +30,7 @@ pub fn recv(args: &cli::Recv, json: bool) -> Result<(), Failure> {
     let pipe = source.pipe();
     attach(pipe, args)?;
     // The options decide whether to wait, not the default mode of the pipe.
-    pipe.set_mode(pipe.mode()? - Modes::EOF)?;
+    pipe.set_mode(pipe.mode()? - Modes::END)?;
     let mut receiver = Receiver {
         source,
         wait_options: match args.all {

@@ -202,13 +202,13 @@ fn out_of_range_error_names_the_range() {
 
 #[test]
 fn unknown_mode_error_lists_the_modes() {
-    let choice = "is not a mode of an open file; give none, or some of whole, eof, lines, records with commas between them; \
-        records goes with eof alone";
-    let text = fails(&["create", "--default-mode", "eof,hup"], 2);
-    let start = "'eof,hup' for '--default-mode <MODES>': \"eof,hup\" ";
+    let choice = "is not a mode of an open file; give none, or some of whole, eof, hup, lines, records with commas between them; \
+        records goes with eof and hup alone";
+    let text = fails(&["create", "--default-mode", "eof,hangup"], 2);
+    let start = "'eof,hangup' for '--default-mode <MODES>': \"eof,hangup\" ";
     assert!(text.contains(&format!("{start}{choice}")), "{text}");
-    let text = fails(&["ioctl", "0", "SET_MODE", "hup"], 2);
-    let start = "kmsgpipectl: KMSGPIPE_SET_MODE: \"hup\" ";
+    let text = fails(&["ioctl", "0", "SET_MODE", "hangup"], 2);
+    let start = "kmsgpipectl: KMSGPIPE_SET_MODE: \"hangup\" ";
     assert!(text.starts_with(&format!("{start}{choice}; ")), "{text}");
     let text = fails(&["ioctl", "0", "SET_MODE", "records,whole"], 2);
     let start = "kmsgpipectl: KMSGPIPE_SET_MODE: \"records,whole\" ";
@@ -435,6 +435,6 @@ fn bash_completion_offers_pipes() {
         .output()
         .unwrap();
     let expected =
-        "0 log lots\nlog lots\nlog lots\nlog\nrecv\n\n--follow\n\nnone whole eof lines records\nshort iso verbose\nKMSGPIPE_SET_PARAMS KMSGPIPE_SET_MODE\n";
+        "0 log lots\nlog lots\nlog lots\nlog\nrecv\n\n--follow\n\nnone whole eof hup lines records\nshort iso verbose\nKMSGPIPE_SET_PARAMS KMSGPIPE_SET_MODE\n";
     assert_eq!(stdout(&output), expected, "{}", stderr(&output));
 }

@@ -16,6 +16,9 @@ pub(crate) mod events {
     /// The device was removed.
     pub(crate) const GONE: u32 = 4;
 
+    /// All writers have gone.
+    pub(crate) const HUNG_UP: u32 = 16;
+
     /// Messages were lost.
     pub(crate) const LOST: u32 = 8;
 }
@@ -54,6 +57,11 @@ impl Notifier {
     /// Wakes pollers that wait to learn that messages were lost.
     pub(crate) fn lost(&self) {
         self.wake(events::LOST);
+    }
+
+    /// Tells pollers that all writers have gone.
+    pub(crate) fn hung_up(&self) {
+        self.wake(events::HUNG_UP | events::IN);
     }
 
     /// Sends `SIGIO` for a message, for which no process has asked.

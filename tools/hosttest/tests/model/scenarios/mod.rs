@@ -9,6 +9,7 @@ mod broadcast;
 mod browse;
 mod changes;
 mod expiry;
+mod hang_up;
 mod leases;
 mod memory;
 mod modes;
@@ -359,10 +360,15 @@ impl Opened {
         Self::of_pipe(bench.pipe.clone(), modes)
     }
 
-    /// Opens a file of `pipe`, and sets its modes.
+    /// Opens a file of `pipe` for reading and writing, and sets its modes.
     fn of_pipe(pipe: Arc<Pipe>, modes: Modes) -> Self {
+        Self::with_access(pipe, BOTH, modes)
+    }
+
+    /// Opens a file of `pipe` with these rights, and sets its modes.
+    fn with_access(pipe: Arc<Pipe>, access: Access, modes: Modes) -> Self {
         let handle = Arc::new(
-            pipe.attach(BOTH, Opener, Exclusivity::Ignored)
+            pipe.attach(access, Opener, Exclusivity::Ignored)
                 .expect("a file"),
         );
         assert_eq!(pipe.set_modes(&handle, modes, |_| ()), Ok(()));
