@@ -12,6 +12,7 @@ pub(crate) mod fanout;
 mod fanout_tests;
 pub(crate) mod iter;
 pub(crate) mod leased_queue;
+mod leased_tests;
 pub(crate) mod leases;
 pub(crate) mod limits;
 pub(crate) mod message;

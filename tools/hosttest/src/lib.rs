@@ -50,6 +50,9 @@ mod log {
     #[path = "../../../src/log/leased_queue.rs"]
     #[rustfmt::skip]
     pub(crate) mod leased_queue;
+    #[path = "../../../src/log/leased_tests.rs"]
+    #[rustfmt::skip]
+    mod leased_tests;
     #[path = "../../../src/log/leases.rs"]
     #[rustfmt::skip]
     pub(crate) mod leases;

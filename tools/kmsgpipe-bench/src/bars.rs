@@ -115,6 +115,8 @@ pub const BARS: &[Bar] = &[
     cost("read broadcast", 1024, Case("read queue"), 1.15),
     cost("read browse", 64, Case("read queue"), 1.25),
     cost("read browse", 1024, Case("read queue"), 1.25),
+    cost("read lease", 64, Case("read queue"), 2.2),
+    cost("read lease at once", 64, Case("read queue"), 0.50),
     cost("scale depth", 64, ItsLeast, 1.05),
     cost("scale depth of broadcast", 64, ItsLeast, 1.05),
     cost("scale depth of browse", 64, ItsLeast, 1.05),

@@ -5,6 +5,7 @@
 pub mod allocations;
 pub mod broadcast;
 pub mod events;
+pub mod lease;
 pub mod management;
 pub mod memory;
 pub mod pair;
@@ -30,7 +31,7 @@ pub enum Case {
     Events,
     /// Sending to eight receivers, and receiving at each
     Broadcast,
-    /// Receiving from a queue, by subscriptions and by browsing
+    /// Receiving from a queue, with a lease, by subscriptions and by browsing
     Read,
     /// Kernel memory of queued messages and idle pipes
     Memory,
@@ -72,7 +73,7 @@ impl Case {
             Self::Pingpong => pingpong::measure(sink),
             Self::Events => events::measure(sink),
             Self::Broadcast => broadcast::measure(sink),
-            Self::Read => read::measure(sink),
+            Self::Read => read::measure(sink).and_then(|()| lease::measure(sink)),
             Self::Memory => memory::measure(sink),
             Self::Scale => scale::measure(sink),
             Self::Management => management::measure(sink),

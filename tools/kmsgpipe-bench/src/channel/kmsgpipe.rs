@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use std::{
     fs::{File, OpenOptions},
     io::Write,
+    ops::RangeInclusive,
     os::fd::{AsRawFd, RawFd},
     sync::Arc,
 };
@@ -80,6 +81,12 @@ impl End {
     /// Changes what the file reads.
     pub fn attach(&self, attach: Attach) -> Result<()> {
         Ok(self.file.attach(attach)?)
+    }
+
+    /// Acknowledges messages that the file has on trust.
+    #[inline(always)]
+    pub fn ack(&self, seqs: RangeInclusive<u64>) -> Result<()> {
+        Ok(self.file.ack(seqs)?)
     }
 }
 

@@ -40,7 +40,7 @@ impl<const N: usize, const HEADER: usize> RecordsEnd<N, HEADER> {
     }
 
     /// Creates an end that shares its file, for messages of `size` bytes.
-    fn new(file: Arc<End>, size: usize) -> Self {
+    pub fn new(file: Arc<End>, size: usize) -> Self {
         Self {
             fd: file.as_raw_fd(),
             file,
