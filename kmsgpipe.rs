@@ -145,6 +145,7 @@ impl kernel::Module for Kmsgpipe {
         let spec = Spec {
             limits,
             kind: Kind::Queue,
+            priorities: 1,
             default_modes: Modes::NONE,
             overflow: Overflow::Block,
             node: Node {

@@ -28,6 +28,9 @@
 #define KMSGPIPE_FLUSH_INTERVAL_DEFAULT	1000
 #define KMSGPIPE_FLUSH_EXPIRY_DEFAULT	10000
 
+/* Largest number of priorities of a pipe. */
+#define KMSGPIPE_PRIORITIES_MAX	32
+
 /* Size of a pipe's name, with the terminating zero. */
 #define KMSGPIPE_NAME_SIZE	32
 
@@ -82,8 +85,8 @@
  */
 #define KMSGPIPE_OVERFLOW_BLOCK		0
 /*
- * It drops the oldest queued message, which counts as dropped, and never waits for room.
- * While the rests of messages that were read in part hold all slots, there is none to
+ * It drops the oldest queued message of the lowest priority, which counts as dropped, and
+ * never waits for room. A new message of still lower priority is discarded instead. While the rests of messages that were read in part hold all slots, there is none to
  * drop, and the new message is discarded.
  */
 #define KMSGPIPE_OVERFLOW_DROP_OLDEST	1
@@ -152,7 +155,8 @@
  *	that found no room for the partial line of KMSGPIPE_MODE_LINES. Writes of
  *	io_uring are not counted: io_uring tries without waiting, then again
  * @refused_size: writes that failed with EMSGSIZE
- * @head_seq: sequence number of the oldest message; the first ever sent has 1
+ * @head_seq: sequence number of the oldest message of the highest priority, which is read
+ *	next and which the other head_* fields describe; the first ever sent has 1
  * @head_age_ns: age of the oldest message by CLOCK_MONOTONIC, which stops while the
  *	machine is suspended
  * @head_len: length of the oldest message
@@ -254,6 +258,8 @@ struct kmsgpipe_flush {
  * @kind: KMSGPIPE_KIND_*
  * @history: number of the newest messages that stay for subscriptions that are still to
  *	come, at most @max_msgs; 0 for a queue
+ * @priorities: number of priorities, at most KMSGPIPE_PRIORITIES_MAX; 0 is 1. A broadcast
+ *	pipe has 1
  * @reserved: zero
  */
 struct kmsgpipe_create {
@@ -268,7 +274,8 @@ struct kmsgpipe_create {
 	__u32 overflow;
 	__u32 kind;
 	__u32 history;
-	__u32 reserved[4];
+	__u32 priorities;
+	__u32 reserved[3];
 };
 
 /**
@@ -330,7 +337,7 @@ struct kmsgpipe_ack {
  * @pid: process id of the sender; 0 if the caller is not in the initial pid
  *	namespace
  * @flags: KMSGPIPE_RECORD_*
- * @priority: zero
+ * @priority: priority of the message; a read gets messages of higher priority first
  * @deliveries: how often the message was delivered, this time included: 1 for a read
  *	of a message that did not come back, 0 for KMSGPIPE_DUMP, which delivers nothing
  * @reserved: zero
@@ -357,7 +364,7 @@ struct kmsgpipe_record {
  * @len: length of the message in bytes, at least 1
  * @flags: zero
  * @ttl_ns: zero
- * @priority: zero
+ * @priority: priority of the message, less than the number of priorities of the pipe
  * @reserved: zero
  *
  * The payload follows, then zeroes up to a multiple of 8 bytes. The whole write is
@@ -378,9 +385,10 @@ struct kmsgpipe_send {
  * @buffer: address of the buffer for the records
  * @size: length of the buffer in bytes
  * @used: set to the number of bytes that were written to the buffer
- * @records: set to the number of records in the buffer, oldest message first
- * @missing: set to the number of messages that did not fit, each newer than those
- *	in the buffer
+ * @records: set to the number of records in the buffer, in the order in which messages
+ *	are read: highest priority first, and within one priority oldest first
+ * @missing: set to the number of messages that did not fit, each behind those in the
+ *	buffer
  * @reserved: zero
  */
 struct kmsgpipe_dump {

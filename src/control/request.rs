@@ -18,7 +18,8 @@ use crate::{
     }, //
 };
 
-/// A request to create a pipe. The bounds of the limits and of the history are not checked.
+/// A request to create a pipe. The bounds of the limits, of the history and of
+/// the priorities are not checked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
     /// Maximum length of a message, in bytes.
@@ -29,6 +30,8 @@ pub(crate) struct Request {
     pub(crate) kind: u32,
     /// Number of the newest messages that stay for subscriptions still to come.
     pub(crate) history: u32,
+    /// Number of priorities. Zero stands for one.
+    pub(crate) priorities: u32,
     /// Modes of newly opened files.
     pub(crate) default_modes: Modes,
     /// What a write to the full pipe does.
@@ -55,6 +58,7 @@ impl Request {
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let (mut msg_size, mut max_msgs, mut default_modes) = (None, None, None);
         let (mut kind, mut history, mut overflow) = (None, None, None);
+        let mut priorities = None;
         let (mut mode, mut uid, mut gid) = (None, None, None);
         let mut words = text.split(|byte| *byte == b' ');
         let name = Name::new(words.next()?)?;
@@ -67,6 +71,7 @@ impl Request {
                 b"default_mode" => set(&mut default_modes, Modes::parse(value))?,
                 b"kind" => set(&mut kind, Kind::parse(value))?,
                 b"history" => set(&mut history, number(value, 10))?,
+                b"priorities" => set(&mut priorities, number(value, 10).filter(|n| *n > 0))?,
                 b"overflow" => set(&mut overflow, Overflow::parse(value))?,
                 b"mode" => set(&mut mode, number(value, 8))?,
                 b"uid" => set(&mut uid, number(value, 10))?,
@@ -79,6 +84,7 @@ impl Request {
             max_msgs: max_msgs.unwrap_or(MAX_MSGS_DEFAULT),
             kind: kind.unwrap_or(KIND_QUEUE),
             history: history.unwrap_or(0),
+            priorities: priorities.unwrap_or(0),
             default_modes: default_modes.unwrap_or(Modes::NONE),
             overflow: overflow.unwrap_or(Overflow::Block),
             node: Node::new(
@@ -106,6 +112,7 @@ mod tests {
             node,
             kind: _,
             history: _,
+            priorities: _,
         } = Request::parse(text)?;
         assert_eq!(node.name, Name::new(b"log"));
         Some((
@@ -189,6 +196,19 @@ mod tests {
     }
 
     #[test]
+    fn priorities_are_parsed() {
+        let priorities = |text| Request::parse(text).map(|request| request.priorities);
+        for (text, expected) in [
+            (&b"log"[..], 0),
+            (b"log priorities=1", 1),
+            (b"log overflow=block priorities=32", 32),
+            (b"log priorities=4294967295", u32::MAX),
+        ] {
+            assert_eq!(priorities(text), Some(expected));
+        }
+    }
+
+    #[test]
     fn other_texts_are_rejected() {
         for text in [
             &b""[..],
@@ -235,6 +255,9 @@ mod tests {
             b"log history=1 history=1",
             b"log history=",
             b"log history=-1",
+            b"log priorities=2 priorities=2",
+            b"log priorities=",
+            b"log priorities=0",
             b"log overflow=",
             b"log overflow=drop",
             b"log overflow=1",

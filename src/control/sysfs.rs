@@ -75,7 +75,7 @@ macro_rules! setting {
 }
 
 /// The files of each pipe.
-pub(crate) static ATTRIBUTES: [DeviceAttribute<Arc<Pipe>>; 28] = [
+pub(crate) static ATTRIBUTES: [DeviceAttribute<Arc<Pipe>>; 29] = [
     DeviceAttribute::read_only(c"node", |pipe, f| {
         f.write_str("/dev/")?;
         pipe.data().write_node_name(f)?;
@@ -108,6 +108,10 @@ pub(crate) static ATTRIBUTES: [DeviceAttribute<Arc<Pipe>>; 28] = [
         writeln!(f, "{}", pipe.data().kind().history())
     })
     .only_in(|pipe| pipe.kind() != Kind::Queue),
+    DeviceAttribute::<Arc<Pipe>>::read_only(c"priorities", |pipe, f| {
+        writeln!(f, "{}", pipe.data().priorities())
+    })
+    .only_in(|pipe| pipe.priorities() > 1),
     DeviceAttribute::read_write(
         c"default_mode",
         |pipe, f| {
@@ -173,9 +177,11 @@ fn create(text: &[u8]) -> Result {
     let request = Request::parse(text).ok_or(EINVAL)?;
     let limits = registry::check_limits(request.msg_size, request.max_msgs)?;
     let Request { kind, history, .. } = request;
+    let kind = Kind::from_number(kind, history, limits.max_msgs()).ok_or(EINVAL)?;
     registry::create(&Spec {
         limits,
-        kind: Kind::from_number(kind, history, limits.max_msgs()).ok_or(EINVAL)?,
+        kind,
+        priorities: kind.priorities(request.priorities).ok_or(EINVAL)?,
         default_modes: request.default_modes,
         overflow: request.overflow,
         node: request.node,

@@ -83,7 +83,13 @@ impl OpenFile<OpenPipe> {
 /// Returns the path of the calls of a file in this state.
 pub(super) fn call_path(shown: &FileSnapshot) -> CallPath {
     if shown.modes.contains(Modes::RECORDS) {
-        CallPath::Framed
+        if shown.is_prioritized {
+            CallPath::PrioritizedFramed
+        } else {
+            CallPath::Framed
+        }
+    } else if shown.is_prioritized {
+        CallPath::Prioritized
     } else if shown.subscription.is_some() {
         CallPath::Own
     } else {

@@ -178,6 +178,15 @@ impl StreamDevice for OpenPipe {
     }
 
     #[inline]
+    fn read_prioritized(
+        open: &OpenFile<Self>,
+        dest: impl Dest,
+        nonblocking: impl Fn() -> bool,
+    ) -> Result<usize> {
+        Pipe::receive_prioritized(&open.pipe, &open.handle, dest, nonblocking)
+    }
+
+    #[inline]
     fn read_framed(
         open: &OpenFile<Self>,
         dest: impl Dest,
@@ -189,6 +198,15 @@ impl StreamDevice for OpenPipe {
     #[inline]
     fn write_framed(open: &OpenFile<Self>, source: impl Source, call: &impl Call) -> Result<usize> {
         Pipe::send_records(&open.pipe, &open.handle, source, call)
+    }
+
+    #[inline]
+    fn write_prioritized(
+        open: &OpenFile<Self>,
+        source: impl Source,
+        call: &impl Call,
+    ) -> Result<usize> {
+        Pipe::send_prioritized(&open.pipe, &open.handle, source, call)
     }
 
     fn poll(&self) -> u32 {

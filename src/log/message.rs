@@ -2,6 +2,8 @@
 
 //! The record of a message, which is stored in addition to its payload, and its packed form.
 
+use crate::uapi::MSG_SIZE_MAX;
+
 /// The alignment of payloads, both in the store and in records, in bytes. It allows them to be
 /// copied word by word.
 pub(crate) const ALIGN: usize = 8;
@@ -49,6 +51,61 @@ pub(crate) struct Stamp {
     pub(crate) monotonic: u64,
     /// Nanoseconds of `CLOCK_REALTIME`, negative before 1970.
     pub(crate) realtime: i64,
+}
+
+/// How a message is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Class {
+    /// The priority. Messages of higher priority are delivered first.
+    pub(crate) priority: u32,
+}
+
+impl Class {
+    /// The class of messages that are sent without a header.
+    pub(crate) const PLAIN: Self = Self { priority: 0 };
+}
+
+/// What a pipe takes of messages to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// The length of the longest message, in bytes.
+    pub(crate) msg_size: u32,
+    /// The number of priorities.
+    pub(crate) priorities: u32,
+}
+
+impl Terms {
+    /// The terms of all pipes together, for messages that were checked before.
+    pub(crate) const ANY: Self = Self {
+        msg_size: MSG_SIZE_MAX,
+        priorities: u32::MAX,
+    };
+}
+
+/// What a reader of records sees of a message beside its record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Label {
+    /// The sequence number.
+    pub(crate) seq: u64,
+    /// The priority.
+    pub(crate) priority: u32,
+}
+
+impl Label {
+    /// Returns the label of a message without priority.
+    #[inline(always)]
+    pub(crate) const fn plain(seq: u64) -> Self {
+        Self { seq, priority: 0 }
+    }
+
+    /// Returns the label of the message behind this one, of the same priority.
+    #[inline(always)]
+    pub(crate) fn next(self) -> Self {
+        Self {
+            seq: self.seq.wrapping_add(1),
+            ..self
+        }
+    }
 }
 
 /// The record of a message, which is stored in addition to its payload.

@@ -8,15 +8,18 @@
 mod broadcast;
 pub(crate) mod counters;
 pub(crate) mod cursor;
+pub(crate) mod dump;
 pub(crate) mod fanout;
 mod fanout_tests;
 pub(crate) mod iter;
+pub(crate) mod lanes;
 pub(crate) mod leased_queue;
 mod leased_tests;
 pub(crate) mod leases;
 pub(crate) mod limits;
 pub(crate) mod message;
 mod position;
+mod prioritized;
 pub(crate) mod queue;
 mod queue_tests;
 pub(crate) mod store;

@@ -13,6 +13,7 @@ use super::{
     },
     fanout::Fanout,
     iter::Run,
+    lanes::Lanes,
     leases::Leases,
     limits::Limits,
     message::{
@@ -41,9 +42,11 @@ pub(crate) struct Queue {
     pub(super) store: Store,
     pub(super) counted: RawCounters,
     /// The time of the newest message that was accepted, in nanoseconds of `CLOCK_MONOTONIC`.
-    newest_time: u64,
+    pub(super) newest_time: u64,
     /// In a broadcast pipe, which messages its subscriptions have yet to read.
     pub(super) fanout: Option<KBox<Fanout>>,
+    /// The messages by priority, in a queue with priorities, whose `store` is then empty.
+    pub(super) lanes: Option<KBox<Lanes>>,
     /// Messages that were delivered on trust, in a queue with readers that have leases.
     pub(super) leases: Option<KBox<Leases>>,
     /// Slots in use by partly read messages, which have left the queue.
@@ -51,7 +54,8 @@ pub(crate) struct Queue {
     /// Whether the fast path is closed for new messages.
     fast_path_closed: bool,
     /// The number of messages that may be stored: `limits.max_msgs()` less `reserved`, and those
-    /// that a broadcast pipe retains. Cached by [`Queue::update_cached`].
+    /// that a broadcast pipe retains. Zero in a queue with lanes or with messages on
+    /// trust. Cached by [`Queue::update_cached`].
     pub(super) capacity: u64,
     /// The longest message that the fast path accepts, in bytes: zero if it is closed. Cached by
     /// [`Queue::update_cached`].
@@ -67,6 +71,7 @@ impl Queue {
             counted: RawCounters::new(),
             newest_time: 0,
             fanout: None,
+            lanes: None,
             leases: None,
             reserved: 0,
             fast_path_closed: false,
@@ -78,18 +83,22 @@ impl Queue {
     /// Updates `capacity` and `fast_max_len` from the fields that they are computed from.
     pub(super) fn update_cached(&mut self) {
         let retained = self.fanout().map_or(0, |fanout| fanout.retained().msgs);
-        let slots = u64::from(self.limits.max_msgs().saturating_sub(self.reserved));
-        self.capacity = match &self.leases {
-            None => slots.wrapping_add(retained),
-            Some(leases) => slots
-                .wrapping_add(leases.consumed().msgs)
-                .min(leases.span_max()),
+        self.capacity = match (&self.lanes, &self.leases) {
+            (None, None) => self.slots().wrapping_add(retained),
+            _ => 0,
         };
-        self.fast_max_len = if self.fast_path_closed || self.leases.is_some() {
+        self.fast_max_len = if self.fast_path_closed || self.capacity == 0 {
             0
         } else {
             self.limits.msg_size()
         };
+    }
+
+    /// Returns the number of messages that may be queued: `max_msgs` less the slots in use by
+    /// partly read messages.
+    #[inline]
+    pub(super) fn slots(&self) -> u64 {
+        self.limits.max_msgs().saturating_sub(self.reserved).into()
     }
 
     /// Returns the limits of the queue.
@@ -172,10 +181,11 @@ impl Queue {
     #[inline]
     pub(crate) fn depth(&self) -> Tally {
         let stored = self.store.depth();
-        match (&self.fanout, &self.leases) {
-            (None, None) => stored,
-            (Some(fanout), _) => stored.without(fanout.retained()),
-            (None, Some(leases)) => stored.without(leases.consumed()),
+        match (&self.fanout, &self.lanes, &self.leases) {
+            (None, None, None) => stored,
+            (Some(fanout), _, _) => stored.without(fanout.retained()),
+            (None, Some(_), _) => self.depth_in_lanes(),
+            (None, None, Some(leases)) => stored.without(leases.consumed()),
         }
     }
 
@@ -185,7 +195,8 @@ impl Queue {
     }
 
     /// Returns the sequence number of the oldest queued message, or of the next one if the queue is
-    /// empty. It is not kept: all messages from that one on are stored.
+    /// empty. It is not kept: all messages from that one on are stored. The queue must have no
+    /// lanes, or be empty.
     pub(crate) fn first_seq(&self) -> u64 {
         match &self.fanout {
             Some(fanout) => self.stored_seq().wrapping_add(fanout.retained().msgs),
@@ -202,6 +213,25 @@ impl Queue {
     /// Returns whether no slot is free.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
+        self.is_store_full() && !self.has_other_slot()
+    }
+
+    /// Returns whether a slot is free in a queue with lanes or with messages on trust, to which the
+    /// fast paths do not add.
+    fn has_other_slot(&self) -> bool {
+        match (&self.lanes, &self.leases) {
+            (None, None) => false,
+            (Some(_), _) => !self.are_lanes_full(),
+            (None, Some(leases)) => {
+                self.store.depth().msgs < leases.span_max() && self.depth().msgs < self.slots()
+            }
+        }
+    }
+
+    /// Returns whether the store takes no message, as no slot is free, or the queue has lanes or
+    /// messages on trust.
+    #[inline]
+    fn is_store_full(&self) -> bool {
         self.store.depth().msgs >= self.capacity
     }
 
@@ -210,7 +240,7 @@ impl Queue {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         match (self.store.depth().msgs, &self.fanout, &self.leases) {
-            (0, _, _) => true,
+            (0, _, _) => self.depth_in_lanes().msgs == 0,
             (_, None, None) => false,
             (stored, Some(fanout), _) => fanout.retained().msgs == stored,
             (_, None, Some(_)) => self.next_delivery().is_none(),
@@ -243,7 +273,7 @@ impl Queue {
         signed: impl FnOnce(u64) -> (Sender, Stamp),
     ) -> bool {
         // A length of zero wraps around and is refused, too.
-        if len.wrapping_sub(1) >= self.fast_max_len as usize || self.is_full() {
+        if len.wrapping_sub(1) >= self.fast_max_len as usize || self.is_store_full() {
             return false;
         }
         let time = self.monotonic_time(now);
@@ -266,7 +296,7 @@ impl Queue {
     /// slot is free and each fits in one piece. The message is not queued before [`Queue::commit`].
     #[inline(always)]
     pub(crate) fn reserve(&mut self, len: usize) -> Option<(&mut [u8; Record::SIZE], &mut [u8])> {
-        if self.is_full() {
+        if self.is_store_full() {
             return None;
         }
         self.store.reserve(len)
@@ -304,7 +334,8 @@ impl Queue {
         if self.fanout.is_some() {
             self.publish(run.tally);
         } else {
-            self.counted.count_enqueued_all(run.tally, self.depth());
+            self.counted
+                .count_enqueued_all(run.tally, self.store.depth());
         }
     }
 
@@ -393,7 +424,10 @@ impl Queue {
     /// Removes the oldest messages, which must be those of `run`, after they were delivered.
     #[inline]
     pub(crate) fn deliver_all(&mut self, run: Run) {
-        self.store.pop_all(run);
+        match self.lanes {
+            None => self.store.pop_all(run),
+            Some(_) => self.deliver_in_lane(run),
+        }
     }
 
     /// Removes the messages of `run` after they were delivered. [`Store::contiguous_messages`] or
@@ -422,6 +456,9 @@ impl Queue {
     /// Stops after `limit` messages or [`EXPIRED_AT_ONCE`] bytes. Returns the number of messages
     /// removed.
     pub(crate) fn expire(&mut self, cutoff: u64, limit: u32) -> u32 {
+        if self.lanes.is_some() {
+            return self.expire_in_lanes(cutoff, limit, EXPIRED_AT_ONCE);
+        }
         let mut expired = 0;
         let mut bytes = 0;
         while expired < limit && bytes < EXPIRED_AT_ONCE {
@@ -455,7 +492,10 @@ impl Queue {
             None => self.depth(),
         };
         self.counted.count_dropped(dropped);
-        let gone = self.store.clear();
+        let mut gone = self.store.clear();
+        if let Some(lanes) = &mut self.lanes {
+            gone.append(&mut lanes.clear());
+        }
         self.restart_leases();
         self.update_cached();
         gone

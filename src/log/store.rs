@@ -162,8 +162,13 @@ impl Store {
     /// `len` bytes takes now. Returns the number of segments that are missing.
     #[inline]
     pub(crate) fn provide(&mut self, fresh: &mut Segments, len: usize) -> usize {
-        let needed = self.records.segments_for(Record::SIZE) + self.payloads.segments_for(len);
-        self.balance(fresh, needed)
+        self.balance(fresh, self.segments_for(len))
+    }
+
+    /// Returns the number of segments that a message of `len` bytes takes now.
+    #[inline]
+    pub(super) fn segments_for(&self, len: usize) -> usize {
+        self.records.segments_for(Record::SIZE) + self.payloads.segments_for(len)
     }
 
     /// Moves spare segments to `fresh`, or from it, until it has those that a message of `len`
@@ -176,7 +181,7 @@ impl Store {
     /// Moves spare segments to `fresh`, or from it, until it has `needed` ones. Returns the number
     /// of segments that are missing.
     #[inline]
-    fn balance(&mut self, fresh: &mut Segments, needed: usize) -> usize {
+    pub(super) fn balance(&mut self, fresh: &mut Segments, needed: usize) -> usize {
         if needed == fresh.len() {
             return 0;
         }

@@ -10,7 +10,10 @@ use super::message::{
     field,
     padded,
     padding,
+    Class,
+    Label,
     Record,
+    Terms,
     ALIGN, //
 };
 use crate::{
@@ -66,13 +69,13 @@ pub(crate) fn pad(padded: &mut [u8], len: u32) {
     }
 }
 
-/// Writes the header of message `seq` to `out`, as a task with this `view` is to see it. A read
+/// Writes the header of a message to `out`, as a task with this `view` is to see it. A read
 /// passes as `deliveries` how often the message was delivered, including this time, and as `lost`
 /// how many messages were lost since the delivery before. A dump passes zero for both.
 #[inline(always)]
 pub(crate) fn encode_header(
     view: &View<'_>,
-    seq: u64,
+    label: Label,
     record: &Record,
     deliveries: u32,
     lost: u64,
@@ -87,7 +90,7 @@ pub(crate) fn encode_header(
     if deliveries > 1 {
         flags |= uapi::RECORD_REDELIVERED;
     }
-    put!(out, seq, seq);
+    put!(out, seq, label.seq);
     put!(out, monotonic_ns, view.monotonic(stamp.monotonic));
     // Times before 1970 are shown as 1970.
     put!(out, realtime_ns, stamp.realtime.max(0) as u64);
@@ -100,7 +103,7 @@ pub(crate) fn encode_header(
     put!(out, deliveries, deliveries);
     put!(out, reserved, 0u32);
     put!(out, flags, flags);
-    put!(out, priority, 0u32);
+    put!(out, priority, label.priority);
 }
 
 /// The parsed header of a message to send.
@@ -108,28 +111,60 @@ pub(crate) fn encode_header(
 pub(crate) struct SendHeader {
     /// The length of the payload, in bytes: at least one.
     pub(crate) len: u32,
+    /// How the message is to be sent.
+    pub(crate) class: Class,
 }
 
 impl SendHeader {
     /// The size of the header, in bytes.
     pub(crate) const HEADER: usize = size_of::<uapi::Send>();
 
-    /// Parses a header for a pipe that takes messages of `msg_size` bytes.
+    /// Parses a header for a pipe with these terms.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: the length is zero, the pipe has no such priority, or another field is not
+    ///   zero.
+    /// - [`EMSGSIZE`]: the message is longer than the pipe allows.
+    #[inline(always)]
+    pub(crate) fn parse(header: &[u8; Self::HEADER], terms: Terms) -> Result<Self> {
+        let word = |at| u32::from_ne_bytes(field(header, at));
+        let len = word(offset_of!(uapi::Send, len));
+        let priority = word(offset_of!(uapi::Send, priority));
+        let others = u64::from_ne_bytes(field(header, offset_of!(uapi::Send, ttl_ns)))
+            | u64::from(word(offset_of!(uapi::Send, flags)))
+            | u64::from(word(offset_of!(uapi::Send, reserved)));
+        if others != 0 || len == 0 || priority >= terms.priorities {
+            Err(EINVAL)
+        } else if len > terms.msg_size {
+            Err(EMSGSIZE)
+        } else {
+            Ok(Self {
+                len,
+                class: Class { priority },
+            })
+        }
+    }
+
+    /// Parses a header that has no field but the length, for a pipe that takes messages of
+    /// `msg_size` bytes.
     ///
     /// # Errors
     ///
     /// - [`EINVAL`]: the length is zero, or another field is not.
     /// - [`EMSGSIZE`]: the message is longer than `msg_size`.
     #[inline(always)]
-    pub(crate) fn parse(header: &[u8; Self::HEADER], msg_size: u32) -> Result<Self> {
+    pub(crate) fn parse_plain(header: &[u8; Self::HEADER], msg_size: u32) -> Result<Self> {
         let word = |at| u32::from_ne_bytes(field(header, at));
         let len = word(offset_of!(uapi::Send, len));
-        // No other field than the length has a meaning yet, so they must be zero.
         let others = u64::from_ne_bytes(field(header, offset_of!(uapi::Send, ttl_ns)))
             | u64::from_ne_bytes(field(header, offset_of!(uapi::Send, priority)))
             | u64::from(word(offset_of!(uapi::Send, flags)));
         if others == 0 && len.wrapping_sub(1) < msg_size {
-            Ok(Self { len })
+            Ok(Self {
+                len,
+                class: Class::PLAIN,
+            })
         } else if others != 0 || len == 0 {
             Err(EINVAL)
         } else {
@@ -162,6 +197,8 @@ fn is_padded(padded: &[u8], len: u32) -> bool {
 pub(crate) struct Message<'a> {
     /// The length of the payload, in bytes: at least one.
     pub(crate) len: u32,
+    /// How it is to be sent.
+    pub(crate) class: Class,
     /// The payload with its padding.
     pub(crate) padded: &'a [u8],
     /// The bytes after the message.
@@ -169,20 +206,34 @@ pub(crate) struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Parses the first message in `bytes`, for a pipe that takes messages of `msg_size` bytes.
+    /// Parses the first message in `bytes`, for a pipe with these terms.
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`]: the message is cut off, its length is zero, or a byte that must be zero is
-    ///   not.
-    /// - [`EMSGSIZE`]: the message is longer than `msg_size`.
+    /// - [`EINVAL`]: the message is cut off, or those of [`SendHeader::parse`].
+    /// - [`EMSGSIZE`]: the message is longer than the pipe allows.
     #[inline(always)]
-    pub(crate) fn first(bytes: &'a [u8], msg_size: u32) -> Result<Self> {
+    pub(crate) fn first(bytes: &'a [u8], terms: Terms) -> Result<Self> {
+        Self::parse(bytes, |header| SendHeader::parse(header, terms))
+    }
+
+    /// Parses the first message in `bytes`, whose header `parse` parses.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: the message is cut off, or a byte of the padding is not zero.
+    /// - Those of `parse`.
+    #[inline(always)]
+    fn parse(
+        bytes: &'a [u8],
+        parse: impl FnOnce(&[u8; SendHeader::HEADER]) -> Result<SendHeader>,
+    ) -> Result<Self> {
         let (header, behind) = bytes.split_first_chunk().ok_or(EINVAL)?;
-        let request = SendHeader::parse(header, msg_size)?;
+        let request = parse(header)?;
         let (padded, behind) = behind.split_at_checked(request.span()).ok_or(EINVAL)?;
         let message = Self {
             len: request.len,
+            class: request.class,
             padded,
             behind,
         };
@@ -194,15 +245,16 @@ impl<'a> Message<'a> {
     }
 
     /// Parses the message in `bytes`, for a pipe that takes messages of `msg_size` bytes. Returns
-    /// [`None`] if it is not valid, or if other bytes follow it.
+    /// [`None`] if it is not valid, if it has a priority, or if other bytes follow it.
     #[inline(always)]
     pub(crate) fn only(bytes: &'a [u8], msg_size: u32) -> Option<Self> {
         let (header, padded) = bytes.split_first_chunk()?;
-        let request = SendHeader::parse(header, msg_size).ok()?;
+        let request = SendHeader::parse_plain(header, msg_size).ok()?;
         let is_only = request.span() == padded.len()
             && (is_whole(request.len) || is_padded(padded, request.len));
         is_only.then_some(Self {
             len: request.len,
+            class: Class::PLAIN,
             padded,
             behind: &[],
         })
@@ -215,7 +267,21 @@ impl<'a> Message<'a> {
     }
 }
 
-/// An iterator over the messages in a buffer, which ends at the first that is not valid.
+/// Checks that `bytes` are valid messages for a pipe with these terms.
+///
+/// # Errors
+///
+/// Those of [`Message::first`].
+pub(crate) fn check(bytes: &[u8], terms: Terms) -> Result {
+    let mut left = bytes;
+    while !left.is_empty() {
+        left = Message::first(left, terms)?.behind;
+    }
+    Ok(())
+}
+
+/// An iterator over the messages in a buffer, which ends at the first that is not valid or has a
+/// priority.
 pub(crate) struct Messages<'a> {
     /// The bytes that are left to be parsed.
     left: &'a [u8],
@@ -232,19 +298,6 @@ impl<'a> Messages<'a> {
             msg_size,
         }
     }
-
-    /// Checks that the buffer consists of valid messages.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Message::first`].
-    pub(crate) fn check(self) -> Result {
-        let mut left = self.left;
-        while !left.is_empty() {
-            left = Message::first(left, self.msg_size)?.behind;
-        }
-        Ok(())
-    }
 }
 
 impl<'a> Iterator for Messages<'a> {
@@ -252,7 +305,9 @@ impl<'a> Iterator for Messages<'a> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Message<'a>> {
-        let message = Message::first(self.left, self.msg_size).ok()?;
+        let msg_size = self.msg_size;
+        let parse = |header: &[u8; SendHeader::HEADER]| SendHeader::parse_plain(header, msg_size);
+        let message = Message::parse(self.left, parse).ok()?;
         self.left = message.behind;
         Some(message)
     }
@@ -278,6 +333,14 @@ mod tests {
         bytes
     }
 
+    /// Returns the terms of a pipe without priorities.
+    fn terms(msg_size: u32) -> Terms {
+        Terms {
+            msg_size,
+            priorities: 1,
+        }
+    }
+
     /// An index for `message` that is outside of every message.
     const NOWHERE: usize = usize::MAX;
 
@@ -299,7 +362,7 @@ mod tests {
         for (len, needed) in [(1, 8), (8, 8), (9, 16), (100, 104)] {
             let bytes: [u8; 200] = message(len, NOWHERE);
             for end in 0..bytes.len() {
-                let found = Message::first(prefix(&bytes, end), 100);
+                let found = Message::first(prefix(&bytes, end), terms(100));
                 if end < SendHeader::HEADER + needed {
                     assert_eq!(found, Err(EINVAL));
                     continue;
@@ -314,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_header_with_a_wrong_length_or_field_is_refused() {
-        let first = |bytes: [u8; 128]| Message::first(&bytes, 100).map(|one| one.len);
+        let first = |bytes: [u8; 128]| Message::first(&bytes, terms(100)).map(|one| one.len);
         assert_eq!(first(message(0, NOWHERE)), Err(EINVAL));
         for at in 4..SendHeader::HEADER {
             assert_eq!(first(message(13, at)), Err(EINVAL));
@@ -332,20 +395,38 @@ mod tests {
     }
 
     #[test]
+    fn a_priority_that_the_pipe_has_is_parsed() {
+        let mut bytes: [u8; SendHeader::HEADER + 8] = message(8, NOWHERE);
+        for (priority, expected) in [(0, Ok(0)), (7, Ok(7)), (8, Err(EINVAL)), (256, Err(EINVAL))] {
+            let at = offset_of!(uapi::Send, priority);
+            bytes[at..at + 4].copy_from_slice(&u32::to_ne_bytes(priority));
+            let terms = Terms {
+                msg_size: 8,
+                priorities: 8,
+            };
+            let found = Message::first(&bytes, terms).map(|one| one.class.priority);
+            assert_eq!(found, expected);
+            // The fast path leaves it to the slow path.
+            assert_eq!(Message::only(&bytes, 8).is_some(), priority == 0);
+            assert_eq!(Messages::new(&bytes, 8).count(), usize::from(priority == 0));
+        }
+    }
+
+    #[test]
     fn iteration_ends_at_the_first_invalid_message() {
         // Two messages of up to eight bytes each.
         let mut bytes = [0; 2 * (SendHeader::HEADER + 8)];
         let (one, two) = bytes.split_at_mut(SendHeader::HEADER + 8);
         one.copy_from_slice(&message::<{ SendHeader::HEADER + 8 }>(8, NOWHERE));
         two.copy_from_slice(&message::<{ SendHeader::HEADER + 8 }>(5, NOWHERE));
-        assert_eq!(Messages::new(&bytes, 8).check(), Ok(()));
+        assert_eq!(check(&bytes, terms(8)), Ok(()));
         let lens = Messages::new(&bytes, 8).map(|message| message.len);
         assert!(lens.eq([8, 5]));
-        assert_eq!(Messages::new(&bytes, 7).check(), Err(EMSGSIZE));
+        assert_eq!(check(&bytes, terms(7)), Err(EMSGSIZE));
         assert_eq!(Messages::new(&bytes, 7).count(), 0);
         let cut = prefix(&bytes, bytes.len() - 1);
-        assert_eq!(Messages::new(cut, 8).check(), Err(EINVAL));
+        assert_eq!(check(cut, terms(8)), Err(EINVAL));
         assert_eq!(Messages::new(cut, 8).count(), 1);
-        assert_eq!(Messages::new(&[], 8).check(), Ok(()));
+        assert_eq!(check(&[], terms(8)), Ok(()));
     }
 }

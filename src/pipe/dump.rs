@@ -2,7 +2,7 @@
 
 //! Copying a snapshot of all messages while other tasks send and receive.
 //!
-//! A dump reads through a cursor of the store: segments that leave the queue are kept until the
+//! A dump reads through a cursor of each store: segments that leave the queue are kept until the
 //! cursor has passed them. A store has one cursor, and a pipe therefore one dump at a time. A
 //! critical section copies at most as much as the caller's buffer holds.
 
@@ -23,8 +23,11 @@ use crate::{
         view::View, //
     },
     log::{
-        cursor::CursorMemory,
-        message::padding,
+        dump::DumpMemory,
+        message::{
+            padding,
+            Label, //
+        },
         wire, //
     }, //
 };
@@ -32,6 +35,7 @@ use crate::{
 /// A dump in progress.
 pub(crate) struct Dump<'a> {
     pipe: &'a Arc<Pipe>,
+    memory: DumpMemory,
     /// Sequence number of the next message.
     seq: u64,
     /// Number of messages in the dump.
@@ -64,12 +68,19 @@ impl Pipe {
     /// - [`ERESTARTSYS`]: a signal arrived while the call waited.
     /// - [`ENOMEM`].
     pub(crate) fn dump(self: &Arc<Self>) -> Result<Dump<'_>> {
-        let memory = CursorMemory::new()?;
+        let mut memory = DumpMemory::new(1)?;
         let mut state = self.lock_unexpired();
         loop {
             state.alive()?;
             if !state.flags.contains(Flag::Dumping) {
-                break;
+                let stores = state.queue.stores_to_dump();
+                if memory.is_enough_for(stores) {
+                    break;
+                }
+                drop(state);
+                memory = DumpMemory::new(stores)?;
+                state = self.lock_unexpired();
+                continue;
             }
             let signalled = self.turns.wait_interruptible(&mut state);
             if signalled && state.flags.contains(Flag::Dumping) && !state.is_dead() {
@@ -80,11 +91,12 @@ impl Pipe {
             state = self.lock_unexpired();
         }
         state.flags |= Flag::Dumping;
-        state.queue.store_mut().cursor_begin(memory);
+        state.queue.dump_begin(&mut memory);
         Ok(Dump {
             pipe: self,
+            memory,
             seq: state.queue.stored_seq(),
-            messages: state.queue.store().cursor_left(),
+            messages: state.queue.dump_left(),
             padding: 0,
         })
     }
@@ -102,14 +114,14 @@ impl Dump<'_> {
         let task = current!();
         let view = View::of(task);
         let mut state = self.pipe.state.lock();
-        let store = state.queue.store_mut();
+        let queue = &mut state.queue;
         let mut filled = 0;
         loop {
             // The rest of the current message, and the zeroes behind it.
             let free = out.get_mut(filled..).ok_or(EIO)?;
-            let copied = store.cursor_payload(free).ok_or(EIO)?;
+            let copied = queue.dump_payload(free).ok_or(EIO)?;
             filled += copied;
-            if store.cursor_payload_left() > 0 {
+            if queue.dump_payload_left() > 0 {
                 return Ok(Progress::More(filled));
             }
             let free = out.get_mut(filled..).ok_or(EIO)?;
@@ -129,20 +141,25 @@ impl Dump<'_> {
                     missing,
                 })
             };
-            if store.cursor_left() == 0 {
+            if queue.dump_left() == 0 {
                 return done(0);
             }
             let free = out.get_mut(filled..).ok_or(EIO)?;
             let Some(header) = free.first_chunk_mut() else {
                 return Ok(Progress::More(filled));
             };
-            let record = store.cursor_next().ok_or(EIO)?;
+            let next = queue.dump_next().ok_or(EIO)?;
+            let (record, seq) = (next.record, next.seq.unwrap_or(self.seq));
             let whole = wire::record_len(record.len);
             if *room < whole as u64 {
-                return done(store.cursor_left().saturating_add(1));
+                return done(queue.dump_left().saturating_add(1));
             }
             // A dump is no delivery, so the number of deliveries is zero, and so are the losses.
-            wire::encode_header(&view, self.seq, &record, 0, 0, header);
+            let label = Label {
+                seq,
+                priority: next.priority,
+            };
+            wire::encode_header(&view, label, &record, 0, 0, header);
             filled += header.len();
             *room -= whole as u64;
             self.seq = self.seq.wrapping_add(1);
@@ -154,7 +171,7 @@ impl Dump<'_> {
 impl Drop for Dump<'_> {
     fn drop(&mut self) {
         let mut state = self.pipe.state.lock();
-        let kept = state.queue.store_mut().cursor_end();
+        let kept = state.queue.dump_end(&mut self.memory);
         state.flags.set(Flag::Dumping, false);
         self.pipe.arm_trimmer(&mut state);
         drop(state);

@@ -97,8 +97,8 @@ impl State {
 
     /// Returns whether the oldest message has expired by `now`.
     fn front_expired_at(&self, now: u64) -> bool {
-        match (self.queue.front(), self.expiry.cutoff(now)) {
-            (Some(record), Some(cutoff)) => record.stamp.monotonic <= cutoff,
+        match (self.queue.oldest_time(), self.expiry.cutoff(now)) {
+            (Some(oldest), Some(cutoff)) => oldest <= cutoff,
             _ => false,
         }
     }
@@ -110,8 +110,8 @@ impl State {
         if !self.expiry.enabled {
             return None;
         }
-        let record = self.queue.front()?;
-        let age = now.saturating_sub(record.stamp.monotonic) / NSEC_PER_MSEC;
+        let oldest = self.queue.oldest_time()?;
+        let age = now.saturating_sub(oldest) / NSEC_PER_MSEC;
         // One more millisecond, because the age was rounded down.
         let left = (u64::from(self.expiry.expiry_ms) + 1).saturating_sub(age);
         Some(left.max(self.expiry.interval_ms.into()))

@@ -12,7 +12,7 @@ use kernel::{
 
 use super::{
     kind::Kind,
-    lease::Terms,
+    lease::LeaseTerms,
     mode::Modes,
     pages::Pages,
     partial_line::PartialLine,
@@ -77,8 +77,8 @@ pub(super) struct Extra {
     pub(super) rest: Rest,
     /// Partial line that the file has begun to write.
     pub(super) line: PartialLine,
-    /// Terms on which the file receives messages of a queue.
-    pub(super) terms: Terms,
+    /// LeaseTerms on which the file receives messages of a queue.
+    pub(super) terms: LeaseTerms,
     /// The file has received with a lease.
     pub(super) has_leased: bool,
 }
@@ -113,11 +113,13 @@ pub(crate) struct FileSnapshot {
     pub(crate) rest: usize,
     /// Length in bytes of the partial line that the file keeps.
     pub(crate) line: usize,
+    /// The pipe has more than one priority.
+    pub(crate) is_prioritized: bool,
     /// Position from which the file reads, if it has one of its own, and the number of messages
     /// that it has yet to read.
     pub(crate) subscription: Option<(Subscription, u64)>,
-    /// Terms on which the file receives messages of a queue.
-    pub(crate) terms: Terms,
+    /// LeaseTerms on which the file receives messages of a queue.
+    pub(crate) terms: LeaseTerms,
 }
 
 impl HandleState {
@@ -312,8 +314,10 @@ impl State {
         let subscription = self.subscription(handle);
         let lag = |subscription| (subscription, self.queue.lag(&subscription));
         let subscription = subscription.map(lag);
+        let is_prioritized = self.queue.priorities() > 1;
         let file = handle.state(self);
         FileSnapshot {
+            is_prioritized,
             subscription,
             stats: file.stats,
             modes: file.modes,
@@ -322,7 +326,7 @@ impl State {
             terms: file
                 .extra
                 .as_ref()
-                .map_or(Terms::default(), |extra| extra.terms),
+                .map_or(LeaseTerms::default(), |extra| extra.terms),
         }
     }
 

@@ -4,7 +4,8 @@
 
 use crate::uapi::{
     KIND_BROADCAST,
-    KIND_QUEUE, //
+    KIND_QUEUE,
+    PRIORITIES_MAX, //
 };
 
 /// Kind of a pipe.
@@ -30,6 +31,17 @@ impl Kind {
         match number {
             KIND_QUEUE if history == 0 => Some(Self::Queue),
             KIND_BROADCAST if history <= max_msgs => Some(Self::Broadcast { history }),
+            _ => None,
+        }
+    }
+
+    /// Returns the number of priorities of a pipe of this kind that is asked to have `number`, for
+    /// which zero stands for one. Returns [`None`] if there are no such pipes: a broadcast pipe has
+    /// one priority.
+    pub(crate) fn priorities(self, number: u32) -> Option<u32> {
+        match (self, number) {
+            (_, 0 | 1) => Some(1),
+            (Self::Queue, 2..=PRIORITIES_MAX) => Some(number),
             _ => None,
         }
     }
@@ -78,6 +90,22 @@ mod tests {
             (u32::MAX, 0, None),
         ] {
             assert_eq!(Kind::from_number(number, history, 4), expected);
+        }
+    }
+
+    #[test]
+    fn a_queue_has_up_to_32_priorities() {
+        let broadcast = Kind::Broadcast { history: 0 };
+        for (number, of_queue, of_broadcast) in [
+            (0, Some(1), Some(1)),
+            (1, Some(1), Some(1)),
+            (2, Some(2), None),
+            (32, Some(32), None),
+            (33, None, None),
+            (u32::MAX, None, None),
+        ] {
+            assert_eq!(Kind::Queue.priorities(number), of_queue);
+            assert_eq!(broadcast.priorities(number), of_broadcast);
         }
     }
 

@@ -45,14 +45,14 @@ const BATCH: u32 = 256;
 
 /// The terms on which an open file receives messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Terms {
+pub(crate) struct LeaseTerms {
     /// How long it has a message on trust, in milliseconds. Zero means that it consumes messages.
     pub(crate) lease_ms: u32,
     /// The number of deliveries after which a message is not given back. Zero means any number.
     pub(crate) max_deliveries: u32,
 }
 
-impl Terms {
+impl LeaseTerms {
     /// Returns the lease of a message that the file with the number `owner` receives at the time
     /// `now`, in nanoseconds of `CLOCK_MONOTONIC`.
     fn lease(self, owner: usize, now: u64) -> Option<Lease> {
@@ -72,9 +72,9 @@ fn owner_of(handle: &Handle) -> usize {
 
 impl State {
     /// Returns the terms of the file of `handle`.
-    fn terms(&mut self, handle: &Handle) -> Terms {
+    fn terms(&mut self, handle: &Handle) -> LeaseTerms {
         let extra = handle.state(self).extra.as_ref();
-        extra.map_or(Terms::default(), |extra| extra.terms)
+        extra.map_or(LeaseTerms::default(), |extra| extra.terms)
     }
 
     /// Returns whether the file of `handle` receives with a lease.
@@ -155,22 +155,23 @@ impl Pipe {
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`]: the pipe is no queue.
+    /// - [`EINVAL`]: the pipe is no queue, or it has priorities and the terms a lease.
     /// - [`EBUSY`]: the file keeps the rest of a message.
     /// - [`ENODEV`]: the pipe is destroyed.
     /// - [`ENOMEM`].
     pub(crate) fn read_queue(
         &self,
         handle: &Handle,
-        terms: Terms,
+        terms: LeaseTerms,
         switch: impl FnOnce(FileSnapshot),
     ) -> Result {
-        if self.kind != Kind::Queue {
+        let has_lease = terms.lease_ms > 0;
+        if self.kind != Kind::Queue || has_lease && self.priorities > 1 {
             return Err(EINVAL);
         }
         // Declared before the guard: memory that is not needed is freed without the lock.
         let mut fresh = None;
-        if terms.lease_ms > 0 {
+        if has_lease {
             self.provide_leases()?;
             fresh = Some(Extra::new()?);
         }

@@ -33,16 +33,16 @@ pub(super) enum Admission {
 }
 
 impl State {
-    /// Returns what happens now to a message that a write has.
-    pub(super) fn admission(&self) -> Admission {
+    /// Returns what happens now to a message of this priority that a write has.
+    pub(super) fn admission(&self, priority: u32) -> Admission {
         if !self.queue.is_full() {
             return Admission::Slot;
         }
         match self.overflow {
             Overflow::Block => Admission::Waits,
             // Rests, which have left the queue, and messages on trust may hold all slots. Neither
-            // can be dropped.
-            Overflow::DropOldest if self.queue.can_replace_front() => Admission::SlotOfOldest,
+            // can be dropped. All queued messages may be of higher priority.
+            Overflow::DropOldest if self.queue.has_oldest_for(priority) => Admission::SlotOfOldest,
             Overflow::DropOldest | Overflow::DropNewest => Admission::Discarded,
         }
     }
@@ -55,7 +55,7 @@ impl State {
 
     /// Returns whether a write has to wait for a slot.
     pub(super) fn must_wait(&self) -> bool {
-        self.admission() == Admission::Waits
+        self.overflow == Overflow::Block && self.queue.is_full()
     }
 
     /// Counts a message as lost. Returns whether pollers must be told, as it is the first one since

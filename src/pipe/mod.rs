@@ -54,7 +54,7 @@ pub(crate) use self::{
         FileSnapshot,
         Handle, //
     },
-    lease::Terms,
+    lease::LeaseTerms,
     snapshot::Snapshot,
     spec::Spec,
     subscription::Reads, //
@@ -98,7 +98,9 @@ use crate::{
         work, //
     },
     log::{
+        lanes::Lanes,
         limits::Limits,
+        message::Terms,
         wire, //
     }, //
 };
@@ -117,6 +119,7 @@ const MAX_FAULT_INS: u32 = 4;
 pub(crate) struct Pipe {
     id: u32,
     kind: Kind,
+    priorities: u32,
     node: Node,
     #[pin]
     state: StateLock<State>,
@@ -158,12 +161,17 @@ impl Pipe {
     /// [`ENOMEM`].
     pub(crate) fn new(id: u32, spec: &Spec) -> Result<Arc<Self>> {
         let memory = LogMemory::of_kind(spec.kind, spec.limits)?;
+        let lanes = match spec.priorities {
+            ..=1 => None,
+            priorities => Some(Lanes::new(priorities)?),
+        };
         Arc::pin_init(
             pin_init!(Self {
                 id,
                 kind: spec.kind,
+                priorities: spec.priorities,
                 node: spec.node,
-                state <- new_state_lock!(State::new(spec, memory), "Pipe::state"),
+                state <- new_state_lock!(State::new(spec, memory, lanes), "Pipe::state"),
                 readers: Waiters::new(&state, Flag::ReadersWait),
                 subscribers: Waiters::new(&state, Flag::SubscribersWait),
                 writers: Waiters::new(&state, Flag::WritersWait),
@@ -184,6 +192,11 @@ impl Pipe {
     /// Returns the kind of the pipe.
     pub(crate) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// Returns the number of priorities.
+    pub(crate) fn priorities(&self) -> u32 {
+        self.priorities
     }
 
     /// Returns the properties of the device node.
@@ -245,6 +258,17 @@ impl Pipe {
         let state = self.state.lock();
         state.alive()?;
         Ok(state.queue.limits())
+    }
+
+    /// Returns what the pipe takes of messages to send.
+    ///
+    /// # Errors
+    ///
+    /// [`ENODEV`]: the pipe is destroyed.
+    fn terms(&self) -> Result<Terms> {
+        let state = self.state.lock();
+        state.alive()?;
+        Ok(state.queue.terms())
     }
 
     /// Changes the limits of the queue.

@@ -44,6 +44,14 @@ use crate::{
     }, //
 };
 
+/// Returns the flags that close the fast paths of reads: the pipe is destroyed, messages expire, a
+/// file keeps a rest, a dump is in progress, messages were lost, or some are on trust.
+#[inline(always)]
+fn not_fast() -> Flags {
+    let not_fast = Flag::Dead | Flag::Expires | Flag::Rests | Flag::Dumping;
+    not_fast | Flag::Lost | Flag::Leases
+}
+
 impl State {
     /// Fast path: receives the oldest message if its payload is in one piece and fits into `dest`,
     /// and if no flag asks for more: none of `others` is set, the pipe is not destroyed, no message
@@ -56,12 +64,23 @@ impl State {
         dest: &mut impl Dest,
         task: &CurrentTask,
     ) -> Option<usize> {
-        let not_fast = Flag::Dead | Flag::Expires | Flag::Rests | Flag::Dumping;
-        let not_fast = not_fast | Flag::Lost | Flag::Leases;
-        if self.flags.contains_any(not_fast | others) {
+        if self.flags.contains_any(not_fast() | others) {
             return None;
         }
         let len = self.queue.pop_contiguous(|payload| {
+            payload.len() <= dest.len() && nofault::deliver_all(dest, task, payload)
+        });
+        len.map(|len| len as usize)
+    }
+
+    /// Fast path for a queue with lanes: receives the next message, as
+    /// [`State::try_take_contiguous`] does.
+    #[inline(always)]
+    fn try_take_in_lane(&mut self, dest: &mut impl Dest, task: &CurrentTask) -> Option<usize> {
+        if self.flags.contains_any(not_fast() | Flag::Subscribed) {
+            return None;
+        }
+        let len = self.queue.try_pop_in_lane(|payload| {
             payload.len() <= dest.len() && nofault::deliver_all(dest, task, payload)
         });
         len.map(|len| len as usize)
@@ -188,7 +207,7 @@ impl<D: Dest> Incoming<D> {
         let Some(next) = state.next_of(handle) else {
             return Step::Empty;
         };
-        let Some((record, pieces)) = state.queue.store().message_at(next.place) else {
+        let Some((record, pieces)) = state.queue.next_store().message_at(next.place) else {
             return Step::Failed(EIO);
         };
         let len = record.len as usize;
@@ -291,6 +310,23 @@ impl Pipe {
         let mut state = this.state.lock();
         if let Some((len, freed)) = state.try_take_own(handle, &mut dest, task) {
             this.announce_room(state, freed);
+            return Ok(len);
+        }
+        this.receive_wait(state, handle, dest, nonblocking, task)
+    }
+
+    /// Does the same as [`Pipe::receive`] in a pipe with priorities.
+    #[inline]
+    pub(crate) fn receive_prioritized<D: Dest>(
+        this: &Arc<Self>,
+        handle: &Handle,
+        mut dest: D,
+        nonblocking: impl Fn() -> bool,
+    ) -> Result<usize> {
+        let task = current!();
+        let mut state = this.state.lock();
+        if let Some(len) = state.try_take_in_lane(&mut dest, task) {
+            this.finish_receive(state, handle, len, 1);
             return Ok(len);
         }
         this.receive_wait(state, handle, dest, nonblocking, task)

@@ -41,9 +41,14 @@ use crate::{
     },
     log::{
         iter::Run,
-        message::Record,
-        queue::Queue,
-        store::Place,
+        message::{
+            Label,
+            Record, //
+        },
+        store::{
+            Place,
+            Store, //
+        },
         wire, //
     }, //
 };
@@ -108,17 +113,17 @@ fn len_of(run: Run) -> usize {
 /// `room` bytes, and only messages in the same segment. The first record reports what was lost.
 /// Returns the messages whose records were assembled.
 #[inline(always)]
-fn assemble(queue: &Queue, next: Next, page: &mut Bytes, room: usize, view: &View<'_>) -> Run {
+fn assemble(store: &Store, next: Next, page: &mut Bytes, room: usize, view: &View<'_>) -> Run {
     let mut run = Run::NONE;
     let Next {
         place,
-        mut seq,
+        mut label,
         mut lost,
         deliveries,
         most,
     } = next;
     let mut left = prefix_mut(page, room.min(BYTES_AT_ONCE));
-    for (packed, payload) in queue.store().contiguous_messages(place).take(most) {
+    for (packed, payload) in store.contiguous_messages(place).take(most) {
         let Some((header, behind)) = left.split_first_chunk_mut() else {
             break;
         };
@@ -129,13 +134,13 @@ fn assemble(queue: &Queue, next: Next, page: &mut Bytes, room: usize, view: &Vie
         // Decode the record after the copy: before, its fields would have to be saved across the
         // copy.
         let record = Record::decode(packed);
-        wire::encode_header(view, seq, &record, deliveries, lost, header);
+        wire::encode_header(view, label, &record, deliveries, lost, header);
         lost = 0;
         if !wire::is_whole(record.len) {
             wire::pad(padded, record.len);
         }
         left = behind;
-        seq = seq.wrapping_add(1);
+        label = label.next();
         run.add(record.len as usize, payload.len());
     }
     run
@@ -147,7 +152,7 @@ fn assemble(queue: &Queue, next: Next, page: &mut Bytes, room: usize, view: &Vie
 #[cold]
 #[inline(never)]
 fn copy_records(
-    queue: &Queue,
+    store: &Store,
     next: Next,
     dest: &mut impl Dest,
     task: &CurrentTask,
@@ -156,12 +161,12 @@ fn copy_records(
     let mut run = Run::NONE;
     let Next {
         place,
-        mut seq,
+        mut label,
         mut lost,
         deliveries,
         most,
     } = next;
-    let mut walk = queue.store().walk_at(place);
+    let mut walk = store.walk_at(place);
     while let Some(record) = walk.record() {
         let payload = record.len as usize;
         let len = wire::record_len(record.len);
@@ -169,7 +174,7 @@ fn copy_records(
             return (run, Stop::Full);
         }
         let mut header = [0; wire::RECORD];
-        wire::encode_header(view, seq, &record, deliveries, lost, &mut header);
+        wire::encode_header(view, label, &record, deliveries, lost, &mut header);
         let zeroes = wire::zeroes(payload);
         match copy_record(dest, task, &header, walk.payload(), zeroes) {
             Ok(copied) if copied == payload => {}
@@ -177,7 +182,7 @@ fn copy_records(
             Err(NotPresent) => return (run, Stop::NotPresent(len)),
         }
         lost = 0;
-        seq = seq.wrapping_add(1);
+        label = label.next();
         run.add(payload, payload.wrapping_add(zeroes.len()));
         if len_of(run) >= BYTES_AT_ONCE || run.tally.msgs >= most as u64 {
             return (run, Stop::Enough);
@@ -248,7 +253,8 @@ impl State {
         // Decode the record after the copy: before, its fields would have to be saved across the
         // copy.
         let record = Record::decode(packed);
-        wire::encode_header(&View::INITIAL, self.queue.last_seq(), &record, 1, 0, header);
+        let label = Label::plain(self.queue.last_seq());
+        wire::encode_header(&View::INITIAL, label, &record, 1, 0, header);
         if !wire::is_whole(payload_len) {
             wire::pad(padded, payload_len);
         }
@@ -272,12 +278,12 @@ impl State {
         };
         let next = Next {
             place: Place::Front,
-            seq: self.queue.stored_seq(),
+            label: Label::plain(self.queue.stored_seq()),
             lost: 0,
             deliveries: 1,
             most: usize::MAX,
         };
-        let run = assemble(&self.queue, next, page, dest.len(), &View::INITIAL);
+        let run = assemble(self.queue.store(), next, page, dest.len(), &View::INITIAL);
         match page.get(..len_of(run)) {
             Some([]) | None => return Run::NONE,
             Some(all) if nofault::deliver(dest, task, [all]).is_err() => return Run::NONE,
@@ -303,14 +309,14 @@ impl State {
         };
         let mut taken = (Run::NONE, Stop::Enough);
         if let Some(page) = &mut self.pages.reading {
-            let run = assemble(&self.queue, next, page, dest.len(), &view);
+            let run = assemble(self.queue.next_store(), next, page, dest.len(), &view);
             let all = page.get(..len_of(run));
             if all.is_some_and(|all| nofault::deliver(dest, task, [all]).is_ok()) {
                 taken.0 = run;
             }
         }
         if taken.0 == Run::NONE {
-            taken = copy_records(&self.queue, next, dest, task, &view);
+            taken = copy_records(self.queue.next_store(), next, dest, task, &view);
         }
         let (run, end) = taken;
         let mut freed = 0;

@@ -125,7 +125,7 @@ impl State {
         first: usize,
         memory: &mut RestMemory,
     ) -> Result<u64> {
-        let (record, pieces) = self.queue.store().message_at(place).ok_or(EIO)?;
+        let (record, pieces) = self.queue.next_store().message_at(place).ok_or(EIO)?;
         let len = record.len as usize;
         let left = len.saturating_sub(first);
         let mut segments = memory.segments.take_front(left.div_ceil(SEGMENT_SIZE));

@@ -43,7 +43,9 @@ use crate::{
         }, //
     },
     log::{
+        lanes::Lane,
         message::{
+            Class,
             Sender,
             Stamp, //
         },
@@ -103,9 +105,12 @@ pub(super) fn sender(task: &CurrentTask, handle: &Handle) -> Sender {
 /// A message that the slow path sends, with the memory that it has obtained.
 struct Outgoing<S> {
     sender: Sender,
+    class: Class,
     source: S,
     /// Segments for the message beyond those of the store.
     fresh: Segments,
+    /// A lane for messages of its priority, until the queue has one.
+    lane: Option<KBox<Lane>>,
     /// Bounce buffer with a copy of the payload, if fault-ins of the source were not enough.
     bounced: Option<Segments>,
     /// Number of attempts to fault in the source.
@@ -116,11 +121,13 @@ struct Outgoing<S> {
 
 impl<S: Source> Outgoing<S> {
     /// Creates a message from `sender` with the payload `source`, which has no memory yet.
-    fn new(sender: Sender, source: S) -> Self {
+    fn new(sender: Sender, class: Class, source: S) -> Self {
         Self {
             sender,
+            class,
             source,
             fresh: Segments::new(),
+            lane: None,
             bounced: None,
             fault_ins: 0,
             woken: false,
@@ -130,32 +137,58 @@ impl<S: Source> Outgoing<S> {
     /// Takes the segments that the message needs now from the spare ones of the store, or returns
     /// surplus ones. Returns the number of segments that are missing.
     fn take_segments(&mut self, state: &mut State) -> usize {
-        let store = state.queue.store_mut();
-        store.provide(&mut self.fresh, self.source.len())
+        let len = self.source.len();
+        let priority = self.class.priority;
+        state.queue.provide(&mut self.fresh, priority, len)
+    }
+
+    /// Gives the queue the lane that the message needs. Returns whether it is still missing.
+    fn lacks_lane(&mut self, state: &mut State) -> bool {
+        let priority = self.class.priority;
+        if state.queue.lacks_lane(priority) {
+            if let Some(lane) = self.lane.take() {
+                self.lane = state.queue.add_lane(priority, lane);
+            }
+        }
+        state.queue.lacks_lane(priority)
+    }
+
+    /// Allocates the `missing` segments, and a lane if it is missing. Must not be called with the
+    /// lock held.
+    ///
+    /// # Errors
+    ///
+    /// [`ENOMEM`].
+    fn allocate(&mut self, missing: usize, lacks_lane: bool) -> Result {
+        if lacks_lane && self.lane.is_none() {
+            self.lane = Some(Lane::new()?);
+        }
+        allocate(&mut self.fresh, missing)
     }
 
     /// Takes the segments that the message needs at most from the spare ones of the store. Returns
     /// the number of segments that are missing.
     fn take_most_segments(&mut self, state: &mut State) -> usize {
-        let store = state.queue.store_mut();
-        store.preallocate(&mut self.fresh, self.source.len())
+        let len = self.source.len();
+        state.queue.preallocate(&mut self.fresh, len)
     }
 
     /// Queues the message, of `len` bytes. With `over_oldest`, it takes the slot of the oldest
     /// message, which is dropped. Returns false, and leaves the queue unchanged, if part of the
     /// source is not present.
     fn push(&mut self, state: &mut State, len: u32, over_oldest: bool) -> bool {
-        let stamp = stamp(clock::monotonic());
+        let signed = (self.sender, stamp(clock::monotonic()));
+        let class = self.class;
         let (queue, fresh) = (&mut state.queue, &mut self.fresh);
         if let Some(bounced) = &self.bounced {
             let mut payload = KernelSource::new(bounced, len as usize);
             let copy = |piece: &mut [u8]| payload.copy(piece) == piece.len();
-            return queue.push(len, self.sender, stamp, over_oldest, fresh, copy);
+            return queue.push_prioritized(class, len, signed, over_oldest, fresh, copy);
         }
         let task = current!();
         let mut reader = nofault::NofaultReader::new(&mut self.source, task);
         let copy = |piece: &mut [u8]| reader.copy(piece);
-        let accepted = queue.push(len, self.sender, stamp, over_oldest, fresh, copy);
+        let accepted = queue.push_prioritized(class, len, signed, over_oldest, fresh, copy);
         if accepted {
             reader.finish();
         }
@@ -284,11 +317,11 @@ impl Pipe {
         if handle.state(&mut state).modes.contains(Modes::LINES) {
             return self.send_lines(state, handle, sender, source, call);
         }
-        self.send_one_slow(state, handle, sender, source, call)
+        self.send_one_slow(state, handle, (sender, Class::PLAIN), source, call)
     }
 
-    /// Slow path: sends all of `source`, which must not be empty, as one message from `sender`, and
-    /// returns its length in bytes. Waits for a slot, allocates segments, and faults in the source.
+    /// Slow path: sends all of `source`, which must not be empty, as one message from `sender` of
+    /// this class, and returns its length in bytes. Waits for a slot, allocates segments, and faults in the source.
     ///
     /// # Errors
     ///
@@ -297,13 +330,13 @@ impl Pipe {
         self: &'a Arc<Self>,
         locked: StateGuard<'a, State>,
         handle: &Handle,
-        sender: Sender,
+        (sender, class): (Sender, Class),
         source: S,
         call: &impl Call,
     ) -> Result<usize> {
         // Declared before the guard: wherever this function returns, the lock is released before
         // the memory of the message is freed.
-        let mut message = Outgoing::new(sender, source);
+        let mut message = Outgoing::new(sender, class, source);
         let mut state = locked;
         loop {
             state.alive()?;
@@ -316,7 +349,7 @@ impl Pipe {
                 state = self.drop_expired(state);
                 continue;
             }
-            let admission = state.admission();
+            let admission = state.admission(class.priority);
             state = match admission {
                 Admission::Waits => self.wait_for_slot(state, &mut message, call)?,
                 Admission::Discarded if message.fault_ins == 0 => {
@@ -332,8 +365,9 @@ impl Pipe {
                 Admission::Slot | Admission::SlotOfOldest => {
                     let over_oldest = admission == Admission::SlotOfOldest;
                     let missing = message.take_segments(&mut state);
-                    if missing > 0 {
-                        self.provide_segments(state, &mut message, missing)?
+                    let lacks_lane = message.lacks_lane(&mut state);
+                    if missing > 0 || lacks_lane {
+                        self.provide_memory(state, &mut message, missing, lacks_lane)?
                     } else if message.push(&mut state, len, over_oldest) {
                         let tell = over_oldest && state.lose();
                         self.finish_send_slow(state, handle, len as usize, message.woken);
@@ -349,8 +383,8 @@ impl Pipe {
         }
     }
 
-    /// Slow path: sends one of the messages of a call that sends several. `partly_done` tells
-    /// whether the call has sent one before.
+    /// Slow path: sends one of the messages of a call that sends several, as
+    /// [`Pipe::send_one_slow`] does. `partly_done` tells whether the call has sent one before.
     ///
     /// # Errors
     ///
@@ -358,16 +392,16 @@ impl Pipe {
     pub(super) fn send_one_of_several<S: Source>(
         self: &Arc<Self>,
         handle: &Handle,
-        sender: Sender,
+        sent_as: (Sender, Class),
         source: S,
         call: &impl Call,
         partly_done: bool,
     ) -> Result<usize> {
         let state = self.state.lock();
         if partly_done {
-            self.send_one_slow(state, handle, sender, source, &PartlyDone(call))
+            self.send_one_slow(state, handle, sent_as, source, &PartlyDone(call))
         } else {
-            self.send_one_slow(state, handle, sender, source, call)
+            self.send_one_slow(state, handle, sent_as, source, call)
         }
     }
 
@@ -395,9 +429,10 @@ impl Pipe {
         // Preallocate and prefault before queueing, so that a woken writer can use its slot at
         // once.
         let missing = message.take_most_segments(&mut state);
-        if missing > 0 || message.fault_ins == 0 {
+        let lacks_lane = message.lacks_lane(&mut state);
+        if missing > 0 || lacks_lane || message.fault_ins == 0 {
             drop(state);
-            allocate(&mut message.fresh, missing)?;
+            message.allocate(missing, lacks_lane)?;
             if message.fault_ins == 0 {
                 message.fault_in()?;
             }
@@ -410,20 +445,22 @@ impl Pipe {
         Ok(state)
     }
 
-    /// Passes the baton, and allocates the `missing` segments of `message` without the lock.
+    /// Passes the baton, and allocates the `missing` segments of `message`, and a lane if it is
+    /// missing, without the lock.
     ///
     /// # Errors
     ///
     /// [`ENOMEM`].
-    fn provide_segments<'a, S: Source>(
+    fn provide_memory<'a, S: Source>(
         self: &'a Arc<Self>,
         state: StateGuard<'a, State>,
         message: &mut Outgoing<S>,
         missing: usize,
+        lacks_lane: bool,
     ) -> Result<StateGuard<'a, State>> {
         self.writers
             .pass_baton(state, mem::take(&mut message.woken));
-        allocate(&mut message.fresh, missing)?;
+        message.allocate(missing, lacks_lane)?;
         Ok(self.state.lock())
     }
 

@@ -38,7 +38,10 @@ use crate::{
             }, //
         }, //
     },
-    log::message::Sender, //
+    log::message::{
+        Class,
+        Sender, //
+    }, //
 };
 
 /// Byte that ends a line, and is part of it.
@@ -89,7 +92,7 @@ impl Pipe {
         let mut line = match self.begin_lines(state, handle, call)? {
             Turn::Lines(line) => line,
             Turn::Message(state) => {
-                return self.send_one_slow(state, handle, sender, source, call);
+                return self.send_one_slow(state, handle, (sender, Class::PLAIN), source, call);
             }
         };
         let result = self.send_each(handle, &mut line, sender, source, call);
@@ -244,7 +247,8 @@ impl Pipe {
         call: &impl Call,
         partly_done: bool,
     ) -> Result {
-        self.send_one_of_several(handle, line.sender(), line.source(), call, partly_done)?;
+        let sent_as = (line.sender(), Class::PLAIN);
+        self.send_one_of_several(handle, sent_as, line.source(), call, partly_done)?;
         Ok(())
     }
 

@@ -56,7 +56,8 @@ use crate::{
             padding,
             Record,
             Sender,
-            Stamp, //
+            Stamp,
+            Terms, //
         },
         queue::Queue,
         store::Placement,
@@ -67,8 +68,7 @@ use crate::{
             Messages,
             SendHeader, //
         }, //
-    },
-    uapi, //
+    }, //
 };
 
 /// Reads the header of the next message of `source` and moves to its payload. Waits for page
@@ -79,13 +79,13 @@ use crate::{
 /// - [`EINVAL`], [`EMSGSIZE`]: those of [`SendHeader::parse`].
 /// - [`EINVAL`]: the message is truncated.
 /// - [`EFAULT`]: part of the memory cannot be read.
-fn read_header(source: &mut impl Source, msg_size: u32) -> Result<SendHeader> {
+fn read_header(source: &mut impl Source, terms: Terms) -> Result<SendHeader> {
     let mut header = [0; SendHeader::HEADER];
     if source.len() < header.len() {
         return Err(EINVAL);
     }
     nofault::read_faulting(source, &mut header)?;
-    let request = SendHeader::parse(&header, msg_size)?;
+    let request = SendHeader::parse(&header, terms)?;
     if request.span() <= source.len() {
         Ok(request)
     } else {
@@ -155,22 +155,10 @@ impl State {
         handle: &Handle,
         task: &CurrentTask,
     ) -> FastSend {
-        let len = source.len();
-        if len.wrapping_sub(1) >= SEGMENT_SIZE {
-            return FastSend::Absent;
-        }
-        // No check for a destroyed pipe: it has no page, and gets none.
-        let Some(bytes) = self
-            .pages
-            .writing
-            .as_mut()
-            .and_then(|page| page.get_mut(..len))
-        else {
+        let Some(bytes) = copy_to_page(&mut self.pages, source, task) else {
             return FastSend::Absent;
         };
-        if !nofault::fill_all(source, task, bytes) {
-            return FastSend::Absent;
-        }
+        let len = bytes.len();
         let msg_size = self.queue.limits().msg_size();
         let Some(message) = Message::only(bytes, msg_size) else {
             return FastSend::InPage(len);
@@ -190,6 +178,55 @@ impl State {
         self.queue.commit(Run::one(message.len), time);
         FastSend::One(message.len as usize)
     }
+
+    /// Fast path for a pipe with priorities: does the same as [`State::try_put_record`], with the
+    /// last segments of the lane of the message.
+    #[inline(always)]
+    fn try_put_in_lane(
+        &mut self,
+        now: u64,
+        source: &mut impl Source,
+        handle: &Handle,
+        task: &CurrentTask,
+    ) -> FastSend {
+        let Some(bytes) = copy_to_page(&mut self.pages, source, task) else {
+            return FastSend::Absent;
+        };
+        let len = bytes.len();
+        let terms = self.queue.terms();
+        let Ok(message) = Message::first(bytes, terms) else {
+            return FastSend::InPage(len);
+        };
+        let time = self.queue.monotonic_time(now);
+        let signed = sign(task, handle, time);
+        let (class, payload) = (message.class, message.len);
+        let put = message.behind.is_empty()
+            && self
+                .queue
+                .try_push_in_lane(class, payload, message.padded, signed);
+        if put {
+            FastSend::One(payload as usize)
+        } else {
+            FastSend::InPage(len)
+        }
+    }
+}
+
+/// Copies all of `source` to the page for writes and returns it, if it fits and its memory is
+/// present.
+#[inline(always)]
+fn copy_to_page<'a>(
+    pages: &'a mut Pages,
+    source: &mut impl Source,
+    task: &CurrentTask,
+) -> Option<&'a mut [u8]> {
+    let len = source.len();
+    if len.wrapping_sub(1) >= SEGMENT_SIZE {
+        return None;
+    }
+    // No check for a destroyed pipe: it has no page, and gets none.
+    let bytes = pages.writing.as_mut()?.get_mut(..len)?;
+    nofault::fill_all(source, task, bytes).then_some(bytes)
 }
 
 /// Accepts messages from `bytes`, which were checked: those of `run`, which [`stage`] has written,
@@ -211,7 +248,7 @@ fn accept_records(
         }
         // The next message did not fit into the last segment, or has no slot. Try a spare segment.
         let left = bytes.get(len_of(accepted)..);
-        let Some(Ok(next)) = left.map(|left| Message::first(left, uapi::MSG_SIZE_MAX)) else {
+        let Some(Ok(next)) = left.map(|left| Message::first(left, Terms::ANY)) else {
             break;
         };
         let put = queue.try_push_contiguous(
@@ -267,6 +304,28 @@ impl Pipe {
         }
     }
 
+    /// Does the same as [`Pipe::send_records`] in a pipe with priorities.
+    #[inline]
+    pub(crate) fn send_prioritized<S: Source>(
+        this: &Arc<Self>,
+        handle: &Handle,
+        mut source: S,
+        call: &impl Call,
+    ) -> Result<usize> {
+        let task = current!();
+        let len = source.len();
+        // Read the clock without the lock, to keep the critical section short.
+        let now = clock::monotonic();
+        let mut state = this.state.lock();
+        match state.try_put_in_lane(now, &mut source, handle, task) {
+            FastSend::One(payload) => {
+                this.finish_send(state, handle, payload);
+                Ok(len)
+            }
+            other => this.send_several(state, handle, other, source, call),
+        }
+    }
+
     /// Sends a write of which nothing was accepted yet.
     #[inline(never)]
     fn send_several<S: Source>(
@@ -293,6 +352,9 @@ impl Pipe {
         len: usize,
         call: &impl Call,
     ) -> Result<usize> {
+        if state.queue.has_lanes() {
+            return self.send_page_in_lanes(state, handle, len, call);
+        }
         let this = &mut *state;
         let stamp = stamp(this.queue.monotonic_time(clock::monotonic()));
         let sender = sender(current!(), handle);
@@ -305,22 +367,74 @@ impl Pipe {
             return Ok(len);
         }
 
-        let msg_size = this.queue.limits().msg_size();
-        if let Err(err) = Messages::new(bytes, msg_size).check() {
+        if let Err(err) = wire::check(bytes, this.queue.terms()) {
             return refuse(state, err, call);
         }
         let (accepted, at) = accept_records(&mut this.queue, bytes, run, sender, stamp);
-        if at == len {
-            self.finish_records(state, handle, accepted);
-            return Ok(len);
+        self.finish_page(state, handle, sender, (accepted, at..len), call)
+    }
+
+    /// Sends the messages in the first `len` bytes of the page to the lanes of the queue.
+    #[inline(never)]
+    fn send_page_in_lanes(
+        self: &Arc<Self>,
+        mut state: StateGuard<'_, State>,
+        handle: &Handle,
+        len: usize,
+        call: &impl Call,
+    ) -> Result<usize> {
+        let this = &mut *state;
+        let terms = this.queue.terms();
+        let page = this.pages.writing.as_ref();
+        let bytes = page.and_then(|page| page.get(..len)).ok_or(EIO)?;
+        let checked = match Message::first(bytes, terms) {
+            Ok(first) => wire::check(first.behind, terms),
+            Err(err) => Err(err),
+        };
+        if let Err(err) = checked {
+            return refuse(state, err, call);
         }
-        let page = this.pages.writing.take();
+        let stamp = stamp(this.queue.monotonic_time(clock::monotonic()));
+        let sender = sender(current!(), handle);
+        let mut accepted = Tally::NONE;
+        let mut left = bytes;
+        while let Ok(next) = Message::first(left, terms) {
+            let signed = (sender, stamp);
+            if !this
+                .queue
+                .try_push_in_lane(next.class, next.len, next.padded, signed)
+            {
+                break;
+            }
+            accepted.add(next.len as usize);
+            left = next.behind;
+        }
+        let at = len - left.len();
+        self.finish_page(state, handle, sender, (accepted, at..len), call)
+    }
+
+    /// Announces the messages of the page that were accepted, and sends the others, which are in
+    /// the given range of the page.
+    #[inline]
+    fn finish_page(
+        self: &Arc<Self>,
+        mut state: StateGuard<'_, State>,
+        handle: &Handle,
+        sender: Sender,
+        (accepted, rest): (Tally, Range<usize>),
+        call: &impl Call,
+    ) -> Result<usize> {
+        if rest.is_empty() {
+            self.finish_records(state, handle, accepted);
+            return Ok(rest.end);
+        }
+        let page = state.pages.writing.take();
         if accepted.msgs > 0 {
             self.finish_records(state, handle, accepted);
         } else {
             drop(state);
         }
-        self.send_rest(handle, sender, page, at..len, call)
+        self.send_rest(handle, sender, page, rest, call)
     }
 
     /// Slow path: sends all messages of `source`, which the page does not hold. Copies a short
@@ -381,8 +495,8 @@ impl Pipe {
         let bytes = page.get_mut(..len).ok_or(EIO)?;
         let read = nofault::read_faulting(&mut source, bytes);
         let state = self.state.lock();
-        let msg_size = state.queue.limits().msg_size();
-        if let Err(err) = read.and_then(|()| Messages::new(bytes, msg_size).check()) {
+        let terms = state.queue.terms();
+        if let Err(err) = read.and_then(|()| wire::check(bytes, terms)) {
             let result = refuse(state, err, call);
             self.return_page(Some(page));
             return result;
@@ -413,12 +527,13 @@ impl Pipe {
             let bytes = chain.front().and_then(|page| page.get(at..range.end));
             result = bytes
                 .ok_or(EIO)
-                .and_then(|bytes| Message::first(bytes, uapi::MSG_SIZE_MAX))
+                .and_then(|bytes| Message::first(bytes, Terms::ANY))
                 .and_then(|message| {
                     let begin = at + SendHeader::HEADER;
                     let payload =
                         KernelSource::part(&chain, begin..begin + message.payload().len());
-                    self.send_one_of_several(handle, sender, payload, call, at > 0)?;
+                    let sent_as = (sender, message.class);
+                    self.send_one_of_several(handle, sent_as, payload, call, at > 0)?;
                     at = begin + message.padded.len();
                     Ok(())
                 });
@@ -449,14 +564,14 @@ impl Pipe {
         mut source: S,
         call: &impl Call,
     ) -> Result<usize> {
-        let msg_size = self.limits()?.msg_size();
+        let terms = self.terms()?;
         let checked = nofault::peek(&mut source, |source| {
             while source.len() > 0 {
                 // A source may hold very many messages: let a signal end the check.
                 if !call.is_attempt() && current!().signal_pending() {
                     return Err(ERESTARTSYS);
                 }
-                let len = read_header(source, msg_size)?.payload();
+                let len = read_header(source, terms)?.payload();
                 source.advance(len);
                 read_zeroes(source, len)?;
             }
@@ -488,11 +603,12 @@ impl Pipe {
         accepted: usize,
         call: &impl Call,
     ) -> Result<usize> {
-        let request = read_header(source, uapi::MSG_SIZE_MAX)?;
+        let request = read_header(source, Terms::ANY)?;
         let len = request.payload();
         let behind = source.len() - len;
         let payload = Take::new(source, len);
-        self.send_one_of_several(handle, sender, payload, call, accepted > 0)?;
+        let sent_as = (sender, request.class);
+        self.send_one_of_several(handle, sent_as, payload, call, accepted > 0)?;
         source.advance(source.len() - behind);
         // Skip the zeroes: the check has read them. A later change does not affect the message.
         source.advance(padding(len));

@@ -46,9 +46,9 @@ pub(crate) struct Snapshot {
     pub(crate) waiting_writers: u32,
     /// Expiry settings.
     pub(crate) expiry: Expiry,
-    /// Record of the oldest message.
+    /// Record of the next message to be delivered: the oldest one of the highest priority.
     pub(crate) head: Option<Record>,
-    /// Sequence number of the oldest message, or of the next one if the queue is empty.
+    /// Sequence number of that message, or of the next one to be sent if the queue is empty.
     pub(crate) first_seq: u64,
     /// Time of the snapshot: nanoseconds of `CLOCK_MONOTONIC`.
     pub(crate) now: u64,
@@ -104,12 +104,12 @@ impl Pipe {
             waiting_readers: self.readers.len(state) + self.subscribers.len(state),
             waiting_writers: self.writers.len(state),
             expiry: state.expiry,
-            head: state.queue.head(),
-            first_seq: state.queue.first_seq(),
+            head: state.queue.next_record(),
+            first_seq: state.queue.next_label().seq,
             now: clock::monotonic(),
             debug: DebugState {
                 last_seq: state.queue.last_seq(),
-                segments: state.queue.store().segments(),
+                segments: state.queue.segments(),
                 spare_segments: state.queue.store().spare_segments() + state.pages.len(),
                 watched: state.flags.contains_any(Flag::Polled | Flag::Signalled),
                 sweeping: state.sweeping,

@@ -17,6 +17,8 @@ pub(crate) struct Spec {
     pub(crate) limits: Limits,
     /// Kind. The history fits the limits.
     pub(crate) kind: Kind,
+    /// Number of priorities, which the kind allows.
+    pub(crate) priorities: u32,
     /// Mode of newly opened files.
     pub(crate) default_modes: Modes,
     /// What a write to the full pipe does.

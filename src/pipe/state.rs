@@ -23,6 +23,7 @@ use crate::{
     kernel_ext::uaccess::call::Call,
     log::{
         counters::Refused,
+        lanes::Lanes,
         queue::Queue,
         stream::Segments, //
     }, //
@@ -58,8 +59,8 @@ pub(super) struct State {
 
 impl State {
     /// Returns the state of a pipe with an empty queue, no open file, and expiry switched off.
-    /// `memory` is what [`LogMemory::of_kind`] returns.
-    pub(super) fn new(spec: &Spec, memory: Option<LogMemory>) -> Self {
+    /// `memory` is what [`LogMemory::of_kind`] returns, and `lanes` the memory for priorities.
+    pub(super) fn new(spec: &Spec, memory: Option<LogMemory>, lanes: Option<KBox<Lanes>>) -> Self {
         let mut state = Self {
             flags: Flag::Untrimmed.into(),
             queue: Queue::new(spec.limits),
@@ -79,6 +80,9 @@ impl State {
         if let Some(memory) = memory {
             drop(state.keep_log_memory(memory));
             state.apply_overflow();
+        }
+        if let Some(lanes) = lanes {
+            state.queue.set_lanes(lanes);
         }
         state
     }
@@ -103,7 +107,7 @@ impl State {
 
     /// Takes out all memory that holds no message. The caller frees it without the lock.
     pub(super) fn take_spare(&mut self) -> Segments {
-        let mut spare = self.queue.store_mut().trim(true);
+        let mut spare = self.queue.trim(true);
         spare.append(&mut self.pages.take());
         spare
     }

@@ -15,7 +15,7 @@ use kernel::{
 
 use super::{
     kind::Kind,
-    lease::Terms,
+    lease::LeaseTerms,
     waiters::Waiters,
     FileSnapshot,
     Flag,
@@ -31,7 +31,10 @@ use crate::{
         iter::Run,
         leases::Leases,
         limits::Limits,
-        message::Record,
+        message::{
+            Label,
+            Record, //
+        },
         store::{
             Place,
             StoreIndex, //
@@ -53,7 +56,7 @@ const BATCH: u32 = 256;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reads {
     /// The messages of a queue, each of which goes to one file, on these terms.
-    Queue(Terms),
+    Queue(LeaseTerms),
     /// A subscription of its own, or messages that stay.
     Position(subscription::Kind),
 }
@@ -63,14 +66,14 @@ pub(crate) enum Reads {
 pub(super) struct Next {
     /// Where it is in the store.
     pub(super) place: Place,
-    /// Its sequence number.
-    pub(super) seq: u64,
+    /// Its sequence number and priority.
+    pub(super) label: Label,
     /// Number of messages that were lost just before it.
     pub(super) lost: u64,
     /// How often it will have been delivered.
     pub(super) deliveries: u32,
     /// Maximum number of messages that a read of several gets together: others were lost behind
-    /// them.
+    /// them, or the next message may be in another lane.
     pub(super) most: usize,
 }
 
@@ -203,7 +206,7 @@ impl State {
         match self.subscription(handle) {
             Some(subscription) => Some(Next {
                 place: self.queue.next_place(&subscription)?,
-                seq: subscription.next_seq(),
+                label: Label::plain(subscription.next_seq()),
                 lost: subscription.unreported(),
                 deliveries: 1,
                 most: self.queue.most_together(&subscription),
@@ -213,7 +216,7 @@ impl State {
                 let delivery = self.queue.next_delivery()?;
                 Some(Next {
                     place: delivery.place,
-                    seq: delivery.seq,
+                    label: Label::plain(delivery.seq),
                     lost: self.lost,
                     deliveries: delivery.deliveries,
                     most: delivery.most,
@@ -221,10 +224,10 @@ impl State {
             }
             None => Some(Next {
                 place: Place::Front,
-                seq: self.queue.first_seq(),
+                label: self.queue.next_label(),
                 lost: self.lost,
                 deliveries: 1,
-                most: usize::MAX,
+                most: self.queue.most_in_order(),
             }),
         }
     }
@@ -232,7 +235,7 @@ impl State {
     /// Returns the record of the next message that the file of `handle` reads.
     pub(super) fn next_record(&mut self, handle: &Handle) -> Option<Record> {
         let next = self.next_of(handle)?;
-        self.queue.store().record_at(next.place)
+        self.queue.next_store().record_at(next.place)
     }
 
     /// Returns whether there is a message for the file of `handle`.
@@ -298,7 +301,7 @@ impl State {
             None if self.flags.contains(Flag::Leases) => self.queue.deliverable_span(header),
             None => {
                 let headers = self.queue.depth().msgs as usize * header;
-                headers.saturating_add(self.queue.store().payload_span())
+                headers.saturating_add(self.queue.payload_span())
             }
         }
     }
@@ -443,8 +446,8 @@ impl Pipe {
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`]: the pipe is of the wrong kind: only a queue is read with others, and only a
-    ///   broadcast pipe has subscriptions.
+    /// - [`EINVAL`]: the pipe is of the wrong kind: only a queue is read with others, only a
+    ///   broadcast pipe has subscriptions, and no file browses a pipe with priorities.
     /// - [`EBUSY`]: the file keeps the rest of a message.
     /// - [`ENODEV`]: the pipe is destroyed.
     /// - [`ENOMEM`].
@@ -459,6 +462,7 @@ impl Pipe {
         let reads = match reads {
             Reads::Queue(terms) => return this.read_queue(handle, terms, switch),
             Reads::Position(subscription::Kind::Own) if is_queue => return Err(EINVAL),
+            Reads::Position(_) if this.priorities > 1 => return Err(EINVAL),
             Reads::Position(reads) => reads,
         };
         this.provide_index()?;

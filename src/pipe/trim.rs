@@ -55,7 +55,7 @@ impl WorkItem<{ work_id::TRIM }> for Pipe {
         let passed = counters.enqueued.msgs.wrapping_add(left);
         let idle = passed == state.passed_at_trim && !state.flags.contains(Flag::Dumping);
         state.passed_at_trim = passed;
-        let surplus = state.queue.store_mut().trim(idle);
+        let surplus = state.queue.trim(idle);
         state.flags.set(Flag::Untrimmed, idle);
         if !idle {
             this.queue_trimmer();

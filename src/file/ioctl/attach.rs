@@ -25,9 +25,9 @@ use crate::{
         }, //
     },
     pipe::{
+        LeaseTerms, //
         Pipe,
         Reads,
-        Terms, //
     },
     uapi, //
 };
@@ -55,7 +55,7 @@ pub(super) fn attach(open: &OpenFile<OpenPipe>, file: &File, attach: &uapi::Atta
         uapi::START_TIME => Start::Time(attach.at),
         _ => return Err(EINVAL),
     };
-    let terms = Terms {
+    let terms = LeaseTerms {
         lease_ms: attach.lease_ms,
         max_deliveries: attach.max_deliveries,
     };

@@ -182,9 +182,11 @@ fn create_new(create: &uapi::Create) -> Result<u32> {
     } else {
         Some(Name::from_field(&create.name).ok_or(EINVAL)?)
     };
+    let kind = Kind::from_number(create.kind, create.history, limits.max_msgs()).ok_or(EINVAL)?;
     registry::create(&Spec {
         limits,
-        kind: Kind::from_number(create.kind, create.history, limits.max_msgs()).ok_or(EINVAL)?,
+        kind,
+        priorities: kind.priorities(create.priorities).ok_or(EINVAL)?,
         default_modes,
         overflow: Overflow::from_number(create.overflow).ok_or(EINVAL)?,
         node: Node::new(create.mode, create.uid, create.gid, name).ok_or(EINVAL)?,

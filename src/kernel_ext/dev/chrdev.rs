@@ -218,6 +218,27 @@ macro_rules! read_iter_operation {
     };
 }
 
+/// Defines the operation `write_iter` of files, which calls a method of [`StreamDevice`].
+macro_rules! write_iter_operation {
+    ($name:ident, $method:ident) => {
+        /// # Safety
+        ///
+        /// The arguments must be those of a `file_operations::write_iter` call for a file that was
+        /// opened by [`Self::open`].
+        unsafe extern "C" fn $name(
+            kiocb: *mut bindings::kiocb,
+            iter: *mut bindings::iov_iter,
+        ) -> isize {
+            // SAFETY: By the safety requirements `kiocb` is valid, and the private data of its file
+            // is a foreign `T::Ptr`.
+            let kiocb = unsafe { Kiocb::<T::Ptr>::from_raw(kiocb) };
+            // SAFETY: By the safety requirements `iter` is a valid I/O vector to read from.
+            let iov = unsafe { IovIterSource::from_raw(iter) };
+            to_ret(T::$method(kiocb.file(), iov, &kiocb))
+        }
+    };
+}
+
 impl<T: StreamDevice> CdevRegistration<T> {
     /// File operations of the crate, with what they lack.
     const FOPS: &'static bindings::file_operations = &{
@@ -243,6 +264,14 @@ impl<T: StreamDevice> CdevRegistration<T> {
         fops
     };
 
+    /// Operations of a file with the path `Prioritized`.
+    const PRIORITIZED: &'static bindings::file_operations = &{
+        let mut fops = *Self::FOPS;
+        fops.read = Some(Self::read_prioritized);
+        fops.read_iter = Some(Self::read_iter_prioritized);
+        fops
+    };
+
     /// Operations of a file with the path `Framed`.
     ///
     /// The functions are separate from those of other paths. One generic function for both
@@ -256,12 +285,22 @@ impl<T: StreamDevice> CdevRegistration<T> {
         fops
     };
 
+    /// Operations of a file with the path `PrioritizedFramed`.
+    const PRIORITIZED_FRAMED: &'static bindings::file_operations = &{
+        let mut fops = *Self::FRAMED;
+        fops.write = Some(Self::write_prioritized);
+        fops.write_iter = Some(Self::write_iter_prioritized);
+        fops
+    };
+
     /// Returns the operations of a file with this path.
     fn operations(path: CallPath) -> &'static bindings::file_operations {
         match path {
             CallPath::Plain => Self::FOPS,
             CallPath::Own => Self::OWN,
+            CallPath::Prioritized => Self::PRIORITIZED,
             CallPath::Framed => Self::FRAMED,
+            CallPath::PrioritizedFramed => Self::PRIORITIZED_FRAMED,
         }
     }
 
@@ -348,27 +387,16 @@ impl<T: StreamDevice> CdevRegistration<T> {
 
     read_operation!(read, read);
     read_operation!(read_own, read_own);
+    read_operation!(read_prioritized, read_prioritized);
     read_operation!(read_framed, read_framed);
     write_operation!(write, write);
     write_operation!(write_framed, write_framed);
+    write_operation!(write_prioritized, write_prioritized);
     read_iter_operation!(read_iter_own, read_own);
+    read_iter_operation!(read_iter_prioritized, read_prioritized);
     read_iter_operation!(read_iter_framed, read_framed);
-
-    /// # Safety
-    ///
-    /// The arguments must be those of a `file_operations::write_iter` call for a file that was
-    /// opened by [`Self::open`].
-    unsafe extern "C" fn write_iter_framed(
-        kiocb: *mut bindings::kiocb,
-        iter: *mut bindings::iov_iter,
-    ) -> isize {
-        // SAFETY: By the safety requirements `kiocb` is valid, and the private data of its file is
-        // a foreign `T::Ptr`.
-        let kiocb = unsafe { Kiocb::<T::Ptr>::from_raw(kiocb) };
-        // SAFETY: By the safety requirements `iter` is a valid I/O vector to read from.
-        let iov = unsafe { IovIterSource::from_raw(iter) };
-        to_ret(T::write_framed(kiocb.file(), iov, &kiocb))
-    }
+    write_iter_operation!(write_iter_framed, write_framed);
+    write_iter_operation!(write_iter_prioritized, write_prioritized);
 
     /// # Safety
     ///

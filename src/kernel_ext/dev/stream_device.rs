@@ -33,8 +33,12 @@ pub(crate) enum CallPath {
     Plain,
     /// [`StreamDevice::read_own`], and the writes of `Plain`.
     Own,
+    /// [`StreamDevice::read_prioritized`], and the writes of `Plain`.
+    Prioritized,
     /// [`StreamDevice::read_framed`] and [`StreamDevice::write_framed`].
     Framed,
+    /// [`StreamDevice::read_framed`] and [`StreamDevice::write_prioritized`].
+    PrioritizedFramed,
 }
 
 /// A device that is read and written in order and can be polled, opened through a [`Region`].
@@ -105,8 +109,8 @@ pub(crate) enum CallPath {
 ///         CallPath::Plain
 ///     }
 ///
-///     // ... `read_own`, `read_framed` and `write_framed`, which are not called: no file has their
-///     // path.
+///     // ... `read_own`, `read_prioritized`, `read_framed`, `write_framed` and `write_prioritized`,
+///     // which are not called: no file has their path.
 ///
 ///     fn notifier(&self) -> &Notifier {
 ///         &self.notifier
@@ -135,8 +139,8 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
     fn read(open: &OpenFile<Self>, dest: UserDest, nonblocking: impl Fn() -> bool)
         -> Result<usize>;
 
-    /// Handles `write(2)` by the paths `Plain` and `Own`. [`MiscDevice::write_iter`] handles other
-    /// writes.
+    /// Handles `write(2)` by the paths `Plain`, `Own` and `Prioritized`.
+    /// [`MiscDevice::write_iter`] handles other writes.
     fn write(open: &OpenFile<Self>, source: UserSource, call: &impl Call) -> Result<usize>;
 
     /// Returns the path of the calls of a file that was just opened. [`OpenFile::set_call_path`]
@@ -150,7 +154,14 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
         nonblocking: impl Fn() -> bool,
     ) -> Result<usize>;
 
-    /// Handles all reads by the path `Framed`.
+    /// Handles all reads by the path `Prioritized`.
+    fn read_prioritized(
+        open: &OpenFile<Self>,
+        dest: impl Dest,
+        nonblocking: impl Fn() -> bool,
+    ) -> Result<usize>;
+
+    /// Handles all reads by the paths `Framed` and `PrioritizedFramed`.
     fn read_framed(
         open: &OpenFile<Self>,
         dest: impl Dest,
@@ -159,6 +170,13 @@ pub(crate) trait StreamDevice: MiscDevice<Ptr = KBox<OpenFile<Self>>> + Send + S
 
     /// Handles all writes by the path `Framed`.
     fn write_framed(open: &OpenFile<Self>, source: impl Source, call: &impl Call) -> Result<usize>;
+
+    /// Handles all writes by the path `PrioritizedFramed`.
+    fn write_prioritized(
+        open: &OpenFile<Self>,
+        source: impl Source,
+        call: &impl Call,
+    ) -> Result<usize>;
 
     /// Opens the device with this minor number, in place of [`MiscDevice::open`]. Returns the
     /// device for `file`.

@@ -47,6 +47,12 @@ mod log {
     #[path = "../../../src/log/cursor.rs"]
     #[rustfmt::skip]
     pub(crate) mod cursor;
+    #[path = "../../../src/log/dump.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod dump;
+    #[path = "../../../src/log/lanes.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod lanes;
     #[path = "../../../src/log/leased_queue.rs"]
     #[rustfmt::skip]
     pub(crate) mod leased_queue;
@@ -65,6 +71,9 @@ mod log {
     #[path = "../../../src/log/message.rs"]
     #[rustfmt::skip]
     pub(crate) mod message;
+    #[path = "../../../src/log/prioritized.rs"]
+    #[rustfmt::skip]
+    mod prioritized;
     #[path = "../../../src/log/queue.rs"]
     #[rustfmt::skip]
     pub(crate) mod queue;

@@ -37,6 +37,9 @@ pub const MAX_MSGS_MAX: u32 = raw::KMSGPIPE_MAX_MSGS_MAX;
 /// Default maximum number of messages.
 pub const MAX_MSGS_DEFAULT: u32 = raw::KMSGPIPE_MAX_MSGS_DEFAULT;
 
+/// Maximum number of priorities of a pipe.
+pub const PRIORITIES_MAX: u32 = raw::KMSGPIPE_PRIORITIES_MAX;
+
 /// Default interval in which expired messages are removed, in milliseconds.
 pub const FLUSH_INTERVAL_DEFAULT: u32 = raw::KMSGPIPE_FLUSH_INTERVAL_DEFAULT;
 

@@ -70,7 +70,7 @@ impl Pipe {
     }
 
     /// Creates an `EINVAL` error whose hint says what the kernel rejected.
-    fn invalid(&self, action: Action, hint: String) -> Error {
+    pub(crate) fn invalid(&self, action: Action, hint: String) -> Error {
         Error::System {
             action,
             object: self.path().to_owned(),
@@ -180,8 +180,9 @@ impl Pipe {
     ///
     /// # Errors
     ///
-    /// [`Error::System`]: `EINVAL` for [`Attach::Own`] on a queue, and for [`Attach::Group`] and
-    /// [`Attach::Lease`] on a broadcast pipe, `EBADF` unless the file is open for reading, `EBUSY` while it holds the rest of a message, `ENOTTY` if
+    /// [`Error::System`]: `EINVAL` for [`Attach::Own`] on a queue, for [`Attach::Group`] and
+    /// [`Attach::Lease`] on a broadcast pipe, and for [`Attach::Browse`] and [`Attach::Lease`] on a pipe with
+    /// priorities, `EBADF` unless the file is open for reading, `EBUSY` while it holds the rest of a message, `ENOTTY` if
     /// the module is another version.
     pub fn attach(&self, attach: Attach) -> Result<()> {
         sys::attach(self.as_fd(), &attach.request()).map_err(|errno| match errno {

@@ -13,7 +13,7 @@ use crate::{
     params::{Create, Params},
     sysfs::{Class, CLASS},
 };
-use kmsgpipe_sys::{MAX_MSGS_MAX, MAX_MSGS_MIN, MSG_SIZE_MAX, MSG_SIZE_MIN};
+use kmsgpipe_sys::{MAX_MSGS_MAX, MAX_MSGS_MIN, MSG_SIZE_MAX, MSG_SIZE_MIN, PRIORITIES_MAX};
 use nix::errno::Errno;
 use std::{
     fs,
@@ -180,6 +180,13 @@ pub(crate) fn violated_limit_of_create(create: &Create) -> String {
              subscriptions",
             create.history
         )
+    } else if create.priorities > PRIORITIES_MAX {
+        format!("a pipe has 1 to {PRIORITIES_MAX} priorities, and not {}", create.priorities)
+    } else if create.priorities > 1 && create.kind == Kind::Broadcast {
+        format!(
+            "a broadcast pipe has one priority, so {} are invalid: only a queue has more",
+            create.priorities
+        )
     } else if let Some(hint) = history_above(create.history, create.params) {
         hint
     } else {
@@ -197,11 +204,9 @@ pub(crate) fn rejected_attach(attach: Attach) -> &'static str {
             "in a broadcast pipe each file has a subscription: attach to that, or browse"
         }
         Attach::Lease { .. } => {
-            "a broadcast pipe has no leases: only the messages of a queue can be acknowledged"
+            "only the messages of a queue without priorities can be acknowledged"
         }
-        Attach::Browse(_) => {
-            "the module does not support this; install it and this program from the same release"
-        }
+        Attach::Browse(_) => "a pipe with priorities cannot be browsed: dump it",
     }
 }
 
@@ -316,6 +321,16 @@ mod tests {
         assert_eq!(
             violated_limit_of_create(&create),
             "history is at most max_msgs: it is 1, and max_msgs 0"
+        );
+        create.priorities = 2;
+        assert_eq!(
+            violated_limit_of_create(&create),
+            "a broadcast pipe has one priority, so 2 are invalid: only a queue has more"
+        );
+        create.priorities = 33;
+        assert_eq!(
+            violated_limit_of_create(&create),
+            "a pipe has 1 to 32 priorities, and not 33"
         );
         create.default_mode = Modes::from_bits_retain(32);
         assert_eq!(

@@ -79,7 +79,7 @@ pub use ident::is_name;
 pub use kind::Kind;
 pub use kmsgpipe_sys::{
     FLUSH_EXPIRY_DEFAULT, FLUSH_INTERVAL_DEFAULT, MAX_MSGS_DEFAULT, MAX_MSGS_MAX, MAX_MSGS_MIN,
-    MSG_SIZE_DEFAULT, MSG_SIZE_MAX, MSG_SIZE_MIN,
+    MSG_SIZE_DEFAULT, MSG_SIZE_MAX, MSG_SIZE_MIN, PRIORITIES_MAX,
 };
 pub use modes::Modes;
 pub use name::PipeName;
@@ -92,7 +92,7 @@ pub use pipe::Pipe;
 pub use receive_batch::{ReceiveBatch, Received};
 pub use record::{Record, Records};
 pub use record_pipe::RecordPipe;
-pub use send_batch::SendBatch;
+pub use send_batch::{MessageOptions, SendBatch};
 pub use stats::{Head, Stats};
 pub use stray::Stray;
 pub use sysfs::CLASS;

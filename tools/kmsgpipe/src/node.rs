@@ -119,6 +119,15 @@ impl Node {
         Class::SYSTEM.history(self.known_id()?)
     }
 
+    /// Reads how many priorities the pipe has from `/sys/class/kmsgpipe`.
+    ///
+    /// # Errors
+    ///
+    /// Errors of reading files; `ENOENT` if the pipe's number is not known.
+    pub fn priorities(&self) -> io::Result<u32> {
+        Class::SYSTEM.priorities(self.known_id()?)
+    }
+
     /// Returns the pipe's number, which is the key in `/sys/class/kmsgpipe`.
     fn known_id(&self) -> io::Result<u32> {
         self.id.ok_or_else(|| Errno::ENOENT.into())
@@ -287,6 +296,7 @@ mod tests {
         assert!(Node::at(Path::new("/dev/null")).overflow().is_err());
         assert!(Node::at(Path::new("/dev/null")).kind().is_err());
         assert!(Node::at(Path::new("/dev/null")).history().is_err());
+        assert!(Node::at(Path::new("/dev/null")).priorities().is_err());
         assert!(!Node::at(Path::new("/dev/null")).is_known());
         assert!(!Node::at(Path::new("/dev/kmsgpipe4000000000")).is_there());
         assert!(!Node::at(Path::new("/proc/self/exe")).is_there());

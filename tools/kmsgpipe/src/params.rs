@@ -99,6 +99,8 @@ pub struct Create {
     pub kind: Kind,
     /// Number of the newest messages that stay for later subscriptions of a broadcast pipe; 0 for a queue.
     pub history: u32,
+    /// Number of priorities, up to 32; 0 selects 1, the only choice for a broadcast pipe.
+    pub priorities: u32,
 }
 
 impl Create {
@@ -128,6 +130,7 @@ impl Create {
             overflow: self.overflow.number(),
             kind: self.kind.number(),
             history: self.history,
+            priorities: self.priorities,
             ..RawCreate::default()
         })
     }
@@ -173,6 +176,7 @@ mod tests {
             overflow: Overflow::DropNewest,
             kind: Kind::Broadcast,
             history: 3,
+            priorities: 4,
             ..Create::default()
         };
         let raw = create("log").request().unwrap();
@@ -182,8 +186,8 @@ mod tests {
         assert_eq!((raw.msg_size, raw.max_msgs), (256, 128));
         assert_eq!(raw.default_mode, 9);
         assert_eq!(raw.overflow, 2);
-        assert_eq!((raw.kind, raw.history), (1, 3));
-        assert_eq!((raw.flags, raw.reserved), (0, [0; 4]));
+        assert_eq!((raw.kind, raw.history, raw.priorities), (1, 3, 4));
+        assert_eq!((raw.flags, raw.reserved), (0, [0; 3]));
 
         assert!(create(&"n".repeat(31)).request().is_ok());
         for name in ["n".repeat(32), "a\0b".into()] {

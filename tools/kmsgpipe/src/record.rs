@@ -49,7 +49,7 @@ pub struct Record<'a> {
     /// Whether the credentials of the sender or of its open file differ from the real IDs, as in a set-user-ID
     /// program.
     pub privileged: bool,
-    /// Priority; 0, because all messages have the same.
+    /// Priority: messages of higher priority are received first.
     pub priority: u32,
     /// Number of deliveries, this one included: 1 for a received message, more if it was received with a lease
     /// before and came back ([`Attach::Lease`](crate::Attach::Lease)), 0 in a [`Dump`](crate::Dump).

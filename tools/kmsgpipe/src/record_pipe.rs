@@ -48,6 +48,11 @@ pub struct RecordPipe {
     pipe: Pipe,
 }
 
+/// Why the kernel rejects a valid sequence of messages.
+const REJECTED: &str =
+    "the pipe has fewer priorities; `kmsgpipectl show` tells how many, and `kmsgpipectl create \
+     --priorities` makes one with more";
+
 /// How many messages a call receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Amount {
@@ -198,7 +203,8 @@ impl RecordPipe {
     /// # Errors
     ///
     /// Nothing was sent, and `batch` is unchanged. [`Error::EmptyMessage`] or [`Error::TooLong`] if a message
-    /// is invalid, and [`Error::System`]: `EINTR` if a signal was caught.
+    /// is invalid, and [`Error::System`]: `EINVAL` if the pipe has fewer priorities, `EINTR` if a signal was
+    /// caught.
     pub fn send_batch(&self, batch: &mut SendBatch) -> Result<usize> {
         self.pipe.retry_blocking(Action::Send, || {
             self.write(batch, |fd, bytes| unistd::write(fd, bytes))
@@ -351,6 +357,7 @@ impl RecordPipe {
                 .sent(written)
                 .ok_or_else(|| self.not_a_pipe("it accepted a part of a message")),
             Err(Errno::EMSGSIZE) => Err(self.pipe.too_long(batch.longest().into())),
+            Err(Errno::EINVAL) => Err(self.pipe.invalid(Action::Send, REJECTED.into())),
             Err(errno) => Err(self.pipe.failed(Action::Send, errno)),
         }
     }

@@ -11,6 +11,13 @@ use std::mem::offset_of;
 /// Length of the header that precedes each payload.
 const HEADER: usize = size_of::<RawSend>();
 
+/// How a message is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MessageOptions {
+    /// Priority, less than the number of priorities of the pipe: messages of higher priority are received first.
+    pub priority: u32,
+}
+
 /// Messages to be sent in one call, in a reusable buffer.
 ///
 /// [`RecordPipe::send_batch`](crate::RecordPipe::send_batch) has an example.
@@ -33,10 +40,20 @@ impl SendBatch {
     /// Appends a message. A message of 0 bytes is invalid: sending a batch that contains one fails until the
     /// batch is cleared.
     pub fn push(&mut self, message: &[u8]) {
+        self.push_with(message, MessageOptions::default());
+    }
+
+    /// Appends a message as [`SendBatch::push`] does, to be sent as `options` says. Sending fails if the pipe does
+    /// not have the priority.
+    pub fn push_with(&mut self, message: &[u8], options: MessageOptions) {
         // Saturation is safe: no pipe accepts a message of u32::MAX bytes either.
         let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
         let mut header = [0; HEADER];
-        header[offset_of!(RawSend, len)..][..size_of_val(&len)].copy_from_slice(&len.to_ne_bytes());
+        let mut put = |at: usize, value: u32| {
+            header[at..][..size_of_val(&value)].copy_from_slice(&value.to_ne_bytes());
+        };
+        put(offset_of!(RawSend, len), len);
+        put(offset_of!(RawSend, priority), options.priority);
         self.bytes.extend_from_slice(&header);
         self.bytes.extend_from_slice(message);
         let end = self.bytes.len().next_multiple_of(ALIGNMENT);
@@ -132,6 +149,15 @@ mod tests {
         assert_eq!((batch.len(), batch.longest()), (1, 5));
         assert_eq!(batch.sent(32), Some(1));
         assert!(batch.is_empty() && batch.bytes().is_empty());
+    }
+
+    #[test]
+    fn options_are_in_the_header() {
+        let mut batch = SendBatch::new();
+        batch.push_with(b"12345678", MessageOptions { priority: 5 });
+        let mut expected = message(b"12345678", 0);
+        expected[16..20].copy_from_slice(&5u32.to_ne_bytes());
+        assert_eq!(batch.bytes(), expected);
     }
 
     #[test]

@@ -103,6 +103,18 @@ impl Class<'_> {
         }
     }
 
+    /// Reads how many priorities a pipe has.
+    pub(crate) fn priorities(self, id: u32) -> io::Result<u32> {
+        let values = self.values(id);
+        match values.get("priorities") {
+            // Only a pipe with more than one has the file.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                values.get::<Kind>("kind").map(|_| 1)
+            }
+            priorities => priorities,
+        }
+    }
+
     /// Reads the statistics of a pipe, one attribute after the other.
     pub(crate) fn stats(self, id: u32) -> io::Result<Stats> {
         let values = self.values(id);
@@ -274,6 +286,18 @@ mod tests {
         assert_eq!(error, "kind is \"1\", which cannot be parsed");
         // An older module does not have the files.
         assert!(class.kind(4).is_err() && class.history(4).is_err());
+    }
+
+    #[test]
+    fn priorities_are_parsed() {
+        let fake = FakeClass::new("priorities");
+        let class = fake.class();
+        fake.write(3, "kind", Kind::Queue.word());
+        assert_eq!(class.priorities(3).unwrap(), 1);
+        fake.write(3, "priorities", "32");
+        assert_eq!(class.priorities(3).unwrap(), 32);
+        fake.write(3, "priorities", "many");
+        assert!(class.priorities(3).is_err() && class.priorities(4).is_err());
     }
 
     #[cfg(feature = "serde")]

@@ -31,6 +31,8 @@ pub enum Format {
 #[derive(Serialize)]
 pub struct Object<'a> {
     seq: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    priority: u32,
     lost: u64,
     age_ns: u64,
     monotonic_ns: u64,
@@ -57,6 +59,7 @@ impl<'a> Object<'a> {
     pub fn of(record: &Record<'a>, hex: bool) -> Self {
         Self {
             seq: record.seq,
+            priority: record.priority,
             lost: record.lost,
             age_ns: record.age_ns,
             monotonic_ns: record.monotonic_ns,
@@ -73,6 +76,12 @@ impl<'a> Object<'a> {
             },
         }
     }
+}
+
+/// Returns whether a number is zero: the priority of most messages, which is then left out.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Formats the sender's user ID, with a star if the sender was privileged.
@@ -105,8 +114,12 @@ impl Format {
 
 /// Formats a message as a line that starts with its time.
 fn line(time: &str, record: &Record<'_>) -> String {
+    let priority = match record.priority {
+        0 => String::new(),
+        priority => format!(" priority {priority}"),
+    };
     format!(
-        "{time} uid {} pid {}: {}\n",
+        "{time} uid {} pid {}{priority}: {}\n",
         user(record),
         record.pid,
         payload::escaped(record.payload)
@@ -190,6 +203,12 @@ pub mod tests {
             json(b"\xc3"),
             format!("{known},\"len\":1,\"data_hex\":\"c3\"}}\n")
         );
+        let urgent = Record {
+            priority: 5,
+            ..record(b"a")
+        };
+        let text = Format::Json.text(&urgent).unwrap();
+        assert!(text.contains("\"seq\":7,\"priority\":5,\"lost\":3,"), "{text}");
         let hex = serde_json::to_string(&Object::of(&record(b"a"), true)).unwrap();
         assert!(hex.ends_with(",\"len\":1,\"data_hex\":\"61\"}"), "{hex}");
     }
@@ -202,8 +221,12 @@ pub mod tests {
             "Nov 29 16:12:11.123456 uid 1000 pid 42: a\\n\\u{1b}[31m\n"
         );
         record.privileged = true;
+        record.priority = 31;
         record.payload = b"\xff";
-        assert_eq!(line("then", &record), "then uid 1000* pid 42: \\xff\n");
+        assert_eq!(
+            line("then", &record),
+            "then uid 1000* pid 42 priority 31: \\xff\n"
+        );
     }
 
     #[test]

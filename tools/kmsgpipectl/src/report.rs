@@ -53,6 +53,8 @@ pub struct Settings {
     pub kind: Option<Kind>,
     /// Number of the newest messages that stay for later subscriptions.
     pub history: Option<u32>,
+    /// Number of priorities of its messages.
+    pub priorities: Option<u32>,
     /// Mode in which files are opened.
     pub default_mode: Option<Modes>,
     /// What a write to the full pipe does.
@@ -65,6 +67,7 @@ impl Settings {
         Self {
             kind: node.kind().ok(),
             history: node.history().ok(),
+            priorities: node.priorities().ok(),
             default_mode: node.default_mode().ok(),
             overflow: node.overflow().ok(),
         }
@@ -475,6 +478,7 @@ pub mod tests {
                         },
                         "kind": null,
                         "history": null,
+                        "priorities": null,
                         "default_mode": null,
                         "overflow": null,
                         "source": "ioctl",

@@ -2,7 +2,7 @@
 
 //! Sizes and counts on the command line.
 
-use kmsgpipe::{MAX_MSGS_MAX, MAX_MSGS_MIN, MSG_SIZE_MAX, MSG_SIZE_MIN};
+use kmsgpipe::{MAX_MSGS_MAX, MAX_MSGS_MIN, MSG_SIZE_MAX, MSG_SIZE_MIN, PRIORITIES_MAX};
 use std::ops::RangeInclusive;
 
 /// Units, in bytes.
@@ -41,6 +41,18 @@ pub fn max_msgs(text: &str) -> Result<u32, String> {
 pub fn history(text: &str) -> Result<u32, String> {
     let limit = format!("expected 0 to {MAX_MSGS_MAX} messages");
     within(text, 0..=MAX_MSGS_MAX, &limit)
+}
+
+/// Parses the number of priorities of a pipe.
+pub fn priorities(text: &str) -> Result<u32, String> {
+    let limit = format!("expected 1 to {PRIORITIES_MAX}");
+    within(text, 1..=PRIORITIES_MAX, &limit)
+}
+
+/// Parses the priority of a message.
+pub fn priority(text: &str) -> Result<u32, String> {
+    let limit = format!("expected 0 to {}", PRIORITIES_MAX - 1);
+    within(text, 0..=PRIORITIES_MAX - 1, &limit)
 }
 
 /// Parses a number of repetitions, which is at least 1.
@@ -136,6 +148,9 @@ mod tests {
         assert_eq!(max_msgs("0"), Err("expected 1 to 65536 messages".into()));
         assert_eq!(history("65537"), Err("expected 0 to 65536 messages".into()));
         assert_eq!((history("0"), history("64K")), (Ok(0), Ok(65_536)));
+        assert_eq!(priorities("0"), Err("expected 1 to 32".into()));
+        assert_eq!((priorities("32"), priority("31")), (Ok(32), Ok(31)));
+        assert_eq!(priority("32"), Err("expected 0 to 31".into()));
         assert_eq!(msg_size("1MB"), Ok(1_048_576));
         assert_eq!(max_msgs("64K"), Ok(65_536));
         for text in ["-1", "4G", "4294967296", "18446744073709551615K"] {

@@ -10,6 +10,7 @@ pub mod management;
 pub mod memory;
 pub mod pair;
 pub mod pingpong;
+pub mod priorities;
 pub mod read;
 pub mod scale;
 pub mod stream;
@@ -31,6 +32,8 @@ pub enum Case {
     Events,
     /// Sending to eight receivers, and receiving at each
     Broadcast,
+    /// Sending with random priorities, and receiving the highest
+    Priorities,
     /// Receiving from a queue, with a lease, by subscriptions and by browsing
     Read,
     /// Kernel memory of queued messages and idle pipes
@@ -73,6 +76,7 @@ impl Case {
             Self::Pingpong => pingpong::measure(sink),
             Self::Events => events::measure(sink),
             Self::Broadcast => broadcast::measure(sink),
+            Self::Priorities => priorities::measure(sink),
             Self::Read => read::measure(sink).and_then(|()| lease::measure(sink)),
             Self::Memory => memory::measure(sink),
             Self::Scale => scale::measure(sink),

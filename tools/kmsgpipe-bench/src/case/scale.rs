@@ -3,6 +3,7 @@
 //! Cost of a message depending on the number of stored messages, of pipes, of open files of the pipe, and of
 //! subscriptions.
 
+use super::priorities::own_with_depth;
 use crate::{
     channel::{
         broken,
@@ -178,6 +179,7 @@ pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
         put("scale depth", depth, with_messages(depth)?)?;
         put("scale depth of broadcast", depth, with_lag(depth)?)?;
         put("scale depth of browse", depth, browsing(depth)?)?;
+        put("scale depth of priorities", depth, own_with_depth(depth)?)?;
     }
     for descriptors in DESCRIPTORS {
         put(

@@ -49,9 +49,22 @@ pub fn make(shape: Shape) -> Result<Arc<OwnedPipe>> {
     make_kind(shape, Kind::Queue)
 }
 
+/// Creates a queue with priorities for `depth` messages of `size` bytes.
+pub fn make_prioritized(shape: Shape, priorities: u32) -> Result<Arc<OwnedPipe>> {
+    create(&Create {
+        priorities,
+        ..request(shape, Kind::Queue)?
+    })
+}
+
 /// Creates a pipe of a kind for `depth` messages of `size` bytes.
 fn make_kind(shape: Shape, kind: Kind) -> Result<Arc<OwnedPipe>> {
-    let id = Pipe::open("0", Access::Read)?.create(&request(shape, kind)?)?;
+    create(&request(shape, kind)?)
+}
+
+/// Creates a pipe.
+fn create(request: &Create) -> Result<Arc<OwnedPipe>> {
+    let id = Pipe::open("0", Access::Read)?.create(request)?;
     let pipe = Pipe::open(id.to_string(), Access::Write)
         .with_context(|| format!("opening pipe {id}, which was just created"))?;
     Ok(Arc::new(OwnedPipe { id, pipe }))

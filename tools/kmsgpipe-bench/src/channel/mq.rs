@@ -15,16 +15,33 @@ use std::{os::fd::AsRawFd, sync::Arc};
 /// Name of the queue, which is unlinked when both ends are open.
 const NAME: &str = "/kmsgpipe-bench";
 
+/// Sends `message` with a priority. Returns whether it was sent.
+#[inline(always)]
+fn send(fd: i32, message: &Message, priority: u32) -> bool {
+    let (at, len) = (message.at(), message.len());
+    // SAFETY: The pointer and length are those of the message.
+    let ret = unsafe { libc::syscall(libc::SYS_mq_timedsend, fd, at, len, priority, NOWHERE) };
+    ret == 0
+}
+
 /// Opens one end.
 fn end(flags: MQ_OFlag, attributes: Option<&MqAttr>) -> Result<MqdT> {
     mq_open(NAME, flags | MQ_OFlag::O_CLOEXEC, Mode::S_IRWXU, attributes).context("mq_open")
 }
 
-/// Sends with `mq_send`, always with the same priority.
+/// Sends with `mq_send`, as a channel with priority 0.
 pub struct MqSender {
     queue: Arc<MqdT>,
     fd: i32,
     message: Message,
+}
+
+impl MqSender {
+    /// Sends with a priority. Returns whether the message was sent.
+    #[inline(always)]
+    pub fn send_prioritized(&mut self, priority: u32) -> bool {
+        send(self.fd, &self.message, priority)
+    }
 }
 
 impl Sender for MqSender {
@@ -34,11 +51,7 @@ impl Sender for MqSender {
 
     #[inline(always)]
     fn send(&mut self) -> bool {
-        let message = &self.message;
-        let (at, len) = (message.at(), message.len());
-        // SAFETY: The pointer and length are those of the message.
-        let ret = unsafe { libc::syscall(libc::SYS_mq_timedsend, self.fd, at, len, 0, NOWHERE) };
-        ret == 0
+        send(self.fd, &self.message, 0)
     }
 
     fn twin(&self) -> Self {

@@ -12,7 +12,7 @@ use crate::mechanism::Mechanism;
 use ::kmsgpipe::Modes;
 use anyhow::Result;
 use kmsgpipe_sys::raw::{kmsgpipe_record, kmsgpipe_send};
-use std::{os::fd::AsRawFd, sync::Arc};
+use std::{mem::offset_of, os::fd::AsRawFd, sync::Arc};
 
 /// Number of messages per call in the batched case.
 const BATCH: usize = 32;
@@ -74,6 +74,19 @@ impl<const N: usize> RecordsSender<N> {
             bytes.copy_within(..stride, i * stride);
         }
         self.changed = false;
+    }
+}
+
+impl RecordsSender<1> {
+    /// Sends with a priority. Returns whether the message was sent.
+    #[inline(always)]
+    pub fn send_prioritized(&mut self, priority: u32) -> bool {
+        if self.changed {
+            self.spread();
+        }
+        let at = offset_of!(kmsgpipe_send, priority);
+        self.buffer.bytes_mut()[at..at + 4].copy_from_slice(&priority.to_ne_bytes());
+        self.go::<WriteCall>()
     }
 }
 

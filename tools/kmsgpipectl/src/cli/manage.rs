@@ -136,6 +136,10 @@ pub struct Create {
     /// Number of the newest messages that a broadcast pipe keeps for readers that open it later, at most --max-msgs
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = size::history, allow_hyphen_values = true)]
     pub history: u32,
+
+    /// Number of priorities that messages of a queue may have; those of higher priority are received first
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = size::priorities, allow_hyphen_values = true)]
+    pub priorities: u32,
 }
 
 /// Parses one of several words, and lists them for completion.

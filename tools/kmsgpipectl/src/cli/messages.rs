@@ -4,7 +4,7 @@
 
 use crate::{duration, framing, record, size, when};
 use clap::{Args, ValueEnum, ValueHint};
-use kmsgpipe::{PipeName, Start};
+use kmsgpipe::{MessageOptions, PipeName, Start};
 use std::{ffi::OsString, time::Duration};
 
 /// How long a command waits for a pipe.
@@ -54,9 +54,23 @@ pub struct Send {
     #[arg(long, value_name = "WHAT", default_value = "stop")]
     pub too_long: TooLong,
 
+    /// Priority of the messages, from 0 to one less than the number of priorities of the pipe; higher ones are
+    /// received first
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = size::priority, allow_hyphen_values = true)]
+    pub priority: u32,
+
     /// How long to wait for space.
     #[command(flatten)]
     pub wait: WaitOptions,
+}
+
+impl Send {
+    /// Returns how each message is sent.
+    pub fn options(&self) -> MessageOptions {
+        MessageOptions {
+            priority: self.priority,
+        }
+    }
 }
 
 /// What to do with a message that exceeds the pipe's maximum size.

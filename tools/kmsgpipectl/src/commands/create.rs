@@ -29,6 +29,7 @@ pub fn create(args: &cli::Create, json: bool) -> Result<(), Failure> {
         overflow: args.overflow,
         kind: args.kind,
         history: args.history,
+        priorities: args.priorities,
     })?;
 
     let node = match &args.name {

@@ -81,6 +81,7 @@ fn contents(dump: &Dump, hex: bool) -> Contents<'_> {
 /// Formats a dump as a table, with payloads at the end of the line or in the lines below it.
 pub fn text(dump: &Dump, hex: bool, paint: Paint) -> String {
     let mut rows = vec![COLUMNS.map(str::to_string).to_vec()];
+    let has_priorities = dump.records().any(|record| record.priority > 0);
     rows.extend(dump.records().map(|record| {
         vec![
             record.seq.to_string(),
@@ -91,6 +92,14 @@ pub fn text(dump: &Dump, hex: bool, paint: Paint) -> String {
             record.payload.len().to_string(),
         ]
     }));
+
+    if has_priorities {
+        let priorities = dump.records().map(|record| record.priority.to_string());
+        let column = std::iter::once("PRIO".to_string()).chain(priorities);
+        for (row, priority) in rows.iter_mut().zip(column) {
+            row.insert(1, priority);
+        }
+    }
 
     let table = table::columns(&rows);
     let mut lines = table.lines();
@@ -111,7 +120,7 @@ pub fn text(dump: &Dump, hex: bool, paint: Paint) -> String {
 pub fn warn_of_missing(dump: &Dump) {
     if dump.missing() > 0 {
         warn(&format!(
-            "{} did not fit, newer than those shown",
+            "{} did not fit, behind those shown",
             messages(dump.missing().into())
         ));
     }

@@ -10,7 +10,9 @@ use crate::{
     framing::{self, Messages},
     stdio,
 };
-use kmsgpipe::{Access, Class, Error, Node, Pipe, MSG_SIZE_MAX};
+use kmsgpipe::{
+    Access, Class, Error, MessageOptions, Node, Pipe, RecordPipe, SendBatch, MSG_SIZE_MAX,
+};
 use serde_json::json;
 use std::{io, os::unix::ffi::OsStrExt};
 
@@ -20,7 +22,7 @@ pub fn send(args: &cli::Send, json: bool) -> Result<(), Failure> {
         stdio::check_input()?;
     }
     let mut sender = Sender {
-        pipe: Pipe::open(&args.pipe, Access::Write)?,
+        target: Target::open(args)?,
         wait: args.wait,
         number: 0,
         sent: 0,
@@ -40,7 +42,7 @@ pub fn send(args: &cli::Send, json: bool) -> Result<(), Failure> {
     if json {
         let summary = json!({
             "schema": 1,
-            "pipe": Node::at(sender.pipe.path()).to_string(),
+            "pipe": Node::at(sender.target.pipe().path()).to_string(),
             "sent_msgs": sender.sent,
             "sent_bytes": sender.bytes,
             "empty_msgs": sender.empty,
@@ -52,9 +54,65 @@ pub fn send(args: &cli::Send, json: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Where messages are sent.
+enum Target {
+    /// A pipe, without options.
+    Plain(Pipe),
+    /// A pipe, with these options for each message.
+    WithOptions(RecordPipe, MessageOptions),
+}
+
+impl Target {
+    /// Opens the pipe.
+    fn open(args: &cli::Send) -> Result<Self, Error> {
+        let options = args.options();
+        Ok(if options == MessageOptions::default() {
+            Self::Plain(Pipe::open(&args.pipe, Access::Write)?)
+        } else {
+            Self::WithOptions(RecordPipe::open(&args.pipe, Access::Write)?, options)
+        })
+    }
+
+    /// Returns the pipe.
+    fn pipe(&self) -> &Pipe {
+        match self {
+            Self::Plain(pipe) => pipe,
+            Self::WithOptions(pipe, _) => pipe.pipe(),
+        }
+    }
+
+    /// Sends a message, and waits as the options say.
+    fn send(&self, message: &[u8], wait: WaitOptions) -> Result<(), Error> {
+        let (pipe, options) = match self {
+            Self::Plain(pipe) => {
+                return match wait {
+                    WaitOptions { nonblock: true, .. } => pipe.try_send(message),
+                    WaitOptions {
+                        timeout: Some(timeout),
+                        ..
+                    } => pipe.send_timeout(message, timeout),
+                    _ => pipe.send(message),
+                }
+            }
+            Self::WithOptions(pipe, options) => (pipe, *options),
+        };
+        let mut batch = SendBatch::new();
+        batch.push_with(message, options);
+        let sent = match wait {
+            WaitOptions { nonblock: true, .. } => pipe.try_send_batch(&mut batch),
+            WaitOptions {
+                timeout: Some(timeout),
+                ..
+            } => pipe.send_batch_timeout(&mut batch, timeout),
+            _ => pipe.send_batch(&mut batch),
+        };
+        sent.map(drop)
+    }
+}
+
 /// Sends messages and counts them.
 struct Sender {
-    pipe: Pipe,
+    target: Target,
     wait: WaitOptions,
     /// Number of messages so far, sent or not.
     number: u64,
@@ -131,7 +189,7 @@ impl Sender {
     fn deliver(&mut self, message: &[u8], len: u64) -> Result<(), Failure> {
         let mut part = message;
         loop {
-            match self.send_part(part) {
+            match self.target.send(part, self.wait) {
                 Ok(()) => break,
                 Err(Error::TooLong { .. }) if self.policy == TooLong::Skip => {
                     self.skip(len);
@@ -150,18 +208,6 @@ impl Sender {
             self.count_too_long(len, &format!("cut to {}", part.len()));
         }
         Ok(())
-    }
-
-    /// Sends a message, and waits as the options say.
-    fn send_part(&self, message: &[u8]) -> Result<(), Error> {
-        match self.wait {
-            WaitOptions { nonblock: true, .. } => self.pipe.try_send(message),
-            WaitOptions {
-                timeout: Some(timeout),
-                ..
-            } => self.pipe.send_timeout(message, timeout),
-            _ => self.pipe.send(message),
-        }
     }
 
     /// Skips an overlong message of `len` bytes.
@@ -184,7 +230,7 @@ impl Sender {
     fn bad_input(&mut self, error: framing::Error) -> Failure {
         self.number += 1;
         let failure = match error {
-            framing::Error::TooLong { len } => self.pipe.too_long(len).into(),
+            framing::Error::TooLong { len } => self.target.pipe().too_long(len).into(),
             framing::Error::Io(error) => Failure::io("read standard input", &error),
             error => Failure::new(Class::Failed, error.to_string()),
         };

@@ -122,6 +122,8 @@ fn block(
         .history
         .filter(|_| settings.kind != Some(Kind::Queue));
     rows.extend(history.map(|count| ("history", kept(count))));
+    let priorities = settings.priorities.filter(|count| *count > 1);
+    rows.extend(priorities.map(|count| ("order", order(count))));
     rows.extend([("limits", limits(stats)), ("expiry", expiry(stats))]);
     rows.extend(
         settings
@@ -237,6 +239,11 @@ fn about(kind: Kind) -> &'static str {
     }
 }
 
+/// Formats the order of messages with priorities.
+fn order(priorities: u32) -> String {
+    format!("by priority, from {} down to 0", priorities - 1)
+}
+
 /// Formats how many messages stay for later readers.
 fn kept(history: u32) -> String {
     match history {
@@ -320,6 +327,7 @@ mod tests {
         let settings = Settings {
             kind: Some(Kind::Broadcast),
             history: Some(16),
+            priorities: Some(1),
             default_mode: Some(Modes::WHOLE | Modes::EOF),
             overflow: Some(Overflow::DropOldest),
         };
@@ -365,6 +373,7 @@ mod tests {
         let settings = Settings {
             kind: Some(Kind::Broadcast),
             history: Some(1),
+            priorities: Some(32),
             default_mode: Some(Modes::empty()),
             overflow: Some(Overflow::Block),
         };
@@ -372,6 +381,7 @@ mod tests {
         for row in [
             "full      lets writers wait\n",
             "history   1 message, for readers that open the pipe later\n",
+            "order     by priority, from 31 down to 0\n",
             "limits    1 message of at most 1 byte\n",
             "files     opened in no mode\n",
             "open      1 reader, 2 writers\n",

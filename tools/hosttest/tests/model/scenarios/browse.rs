@@ -4,7 +4,7 @@
 
 use super::positions::{account, drain, finish, reader, send, settle};
 use super::*;
-use crate::{kernel_ext::sync::notify::events, log::subscription, pipe::Terms};
+use crate::{kernel_ext::sync::notify::events, log::subscription, pipe::LeaseTerms};
 
 /// Makes `file` browse from `start` on.
 fn browse(file: &Opened, start: Start) -> Result {
@@ -14,7 +14,7 @@ fn browse(file: &Opened, start: Start) -> Result {
 
 /// Makes `file` read the queue with the other files.
 fn unbrowse(file: &Opened) -> Result {
-    file.attach(Reads::Queue(Terms::default()), Start::Now)
+    file.attach(Reads::Queue(LeaseTerms::default()), Start::Now)
 }
 
 /// Opens a file that browses what is sent from now on.

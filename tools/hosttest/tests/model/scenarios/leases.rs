@@ -4,7 +4,7 @@
 
 use super::positions::{finish, reader, send, settle};
 use super::*;
-use crate::{kernel_ext::sync::notify::events, log::leased_queue::Verdict, pipe::Terms};
+use crate::{kernel_ext::sync::notify::events, log::leased_queue::Verdict, pipe::LeaseTerms};
 
 /// Nanoseconds after which a lease of these scenarios has ended.
 const LEASE: u64 = 2_000_000;
@@ -14,7 +14,7 @@ const BACK: Verdict = Verdict::GiveBack { later: None };
 
 /// Makes `file` receive with a lease of a millisecond.
 fn lease(file: &Opened, max_deliveries: u32) -> Result {
-    let terms = Terms {
+    let terms = LeaseTerms {
         lease_ms: 1,
         max_deliveries,
     };

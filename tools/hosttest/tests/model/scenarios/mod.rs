@@ -71,6 +71,7 @@ fn spec(kind: Kind, max_msgs: u32) -> Spec {
     Spec {
         limits: limits(max_msgs),
         kind,
+        priorities: 1,
         default_modes: Modes::NONE,
         overflow: Overflow::Block,
         node: NODE,
