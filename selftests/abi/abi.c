@@ -90,6 +90,7 @@ static void layout(void)
 	FIELD(kmsgpipe_create, overflow);
 	FIELD(kmsgpipe_create, kind);
 	FIELD(kmsgpipe_create, history);
+	FIELD(kmsgpipe_create, priorities);
 	FIELD(kmsgpipe_create, reserved);
 	SIZE(struct kmsgpipe_attach);
 	FIELD(kmsgpipe_attach, kind);
@@ -437,6 +438,9 @@ int main(int argc, char **argv)
 	create.history = 1;
 	printf("value create history %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
 	create.history = 0;
+	create.priorities = 33;
+	printf("value create priorities %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));
+	create.priorities = 0;
 	id = ioctl(fd, KMSGPIPE_CREATE_NEW, &create);
 	printf("value create %d\n", id > 0);
 	printf("value create again %d\n", try(fd, KMSGPIPE_CREATE_NEW, &create));

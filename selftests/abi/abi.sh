@@ -20,6 +20,7 @@ value create default_mode -22
 value create overflow -22
 value create kind -22
 value create history -22
+value create priorities -22
 value create 1
 value create again -17
 value destroy 0: -16

@@ -133,5 +133,7 @@ mod property_broadcast_ops;
 #[cfg(all(test, not(miri)))]
 mod property_leases;
 #[cfg(all(test, not(miri)))]
+mod property_priorities;
+#[cfg(all(test, not(miri)))]
 mod property_values;
 mod uapi;

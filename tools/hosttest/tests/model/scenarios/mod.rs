@@ -16,6 +16,7 @@ mod modes;
 mod overflow;
 mod polling;
 mod positions;
+mod priorities;
 mod readers;
 mod records;
 mod signals;
@@ -102,8 +103,13 @@ impl Bench {
 
     /// Makes an empty pipe of this kind for `max_msgs` messages.
     fn of_kind(kind: Kind, max_msgs: u32) -> Self {
+        Self::of(&spec(kind, max_msgs))
+    }
+
+    /// Makes an empty pipe with these properties.
+    fn of(spec: &Spec) -> Self {
         page::reset();
-        let pipe = Pipe::new(7, &spec(kind, max_msgs)).expect("a pipe");
+        let pipe = Pipe::new(7, spec).expect("a pipe");
         let handle = pipe
             .attach(BOTH, Opener, Exclusivity::Ignored)
             .expect("a file");
@@ -407,6 +413,8 @@ impl Opened {
         let mut dest = IovIterDest::new(room, self.behaviour);
         let len = if self.records {
             Pipe::receive_records(&self.pipe, &self.handle, &mut dest, || false)
+        } else if self.pipe.priorities() > 1 {
+            Pipe::receive_prioritized(&self.pipe, &self.handle, &mut dest, || false)
         } else if self.own.load(Relaxed) {
             Pipe::receive_own(&self.pipe, &self.handle, &mut dest, || false)
         } else {
@@ -419,7 +427,9 @@ impl Opened {
     /// Writes `bytes`, with the call properties of `user`.
     fn write(&self, bytes: &[u8], user: &User) -> Result<usize> {
         let mut source = IovIterSource::new(bytes, self.behaviour);
-        if self.records {
+        if self.records && self.pipe.priorities() > 1 {
+            Pipe::send_prioritized(&self.pipe, &self.handle, &mut source, user)
+        } else if self.records {
             Pipe::send_records(&self.pipe, &self.handle, &mut source, user)
         } else {
             Pipe::send(&self.pipe, &self.handle, &mut source, user)
