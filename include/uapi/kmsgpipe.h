@@ -363,7 +363,8 @@ struct kmsgpipe_record {
  * struct kmsgpipe_send - a message that is written in KMSGPIPE_MODE_RECORDS
  * @len: length of the message in bytes, at least 1
  * @flags: zero
- * @ttl_ns: zero
+ * @ttl_ns: time after which the message expires, if the pipe does not let it expire earlier;
+ *	0 for none. EINVAL in a broadcast pipe, and while a file browses the pipe
  * @priority: priority of the message, less than the number of priorities of the pipe
  * @reserved: zero
  *

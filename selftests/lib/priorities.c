@@ -18,18 +18,30 @@ long prioritized_pipe(unsigned int max_msgs, unsigned int priorities)
 	return id;
 }
 
-char *put_prioritized(char *at, unsigned int priority, const char *text)
+char *put_timed(char *at, unsigned int priority, unsigned long long ttl_ns, const char *text)
 {
+	struct kmsgpipe_send *send = (void *)at;
 	char *end = put_words(at, text);
 
-	((struct kmsgpipe_send *)at)->priority = priority;
+	send->priority = priority;
+	send->ttl_ns = ttl_ns;
 	return end;
+}
+
+char *put_prioritized(char *at, unsigned int priority, const char *text)
+{
+	return put_timed(at, priority, 0, text);
 }
 
 long send_prioritized(int fd, unsigned int priority, const char *text)
 {
+	return send_timed(fd, priority, 0, text);
+}
+
+long send_timed(int fd, unsigned int priority, unsigned long long ttl_ns, const char *text)
+{
 	char buffer[512] __attribute__((aligned(8)));
-	size_t len = put_prioritized(buffer, priority, text) - buffer;
+	size_t len = put_timed(buffer, priority, ttl_ns, text) - buffer;
 	long result;
 
 	if (set_mode(fd, KMSGPIPE_MODE_RECORDS))

@@ -150,6 +150,11 @@ impl RawCounters {
         self.expired.add(len);
     }
 
+    /// Counts the messages of `gone` that expired.
+    pub(crate) fn count_all_expired(&mut self, gone: Tally) {
+        self.expired.merge(gone);
+    }
+
     /// Counts a queued message of `len` bytes as dropped.
     pub(crate) fn count_one_dropped(&mut self, len: usize) {
         self.dropped.add(len);

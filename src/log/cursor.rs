@@ -103,6 +103,16 @@ impl Store {
         Some(out.len())
     }
 
+    /// Skips the rest of the cursor's current payload.
+    pub(crate) fn cursor_skip(&mut self) {
+        if let Some(cursor) = &mut self.cursor {
+            self.payloads
+                .cursor_skip(cursor.payload as usize, &mut self.spare);
+            self.payloads.cursor_align(ALIGN);
+            cursor.payload = 0;
+        }
+    }
+
     /// Ends the cursor. Returns its memory and the segments that were kept for it, to be freed
     /// after the lock is released.
     pub(crate) fn cursor_end(&mut self) -> Option<CursorMemory> {

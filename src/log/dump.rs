@@ -7,14 +7,15 @@ use kernel::prelude::*;
 
 use super::{
     cursor::CursorMemory,
-    lanes::{
-        Lanes,
-        Tag, //
-    },
+    lane::Tag,
+    lanes::Lanes,
     message::Record,
     queue::Queue,
     stream, //
 };
+
+/// The largest number of holes that [`Queue::dump_next`] passes. It bounds the critical section.
+const HOLES_AT_ONCE: usize = 64;
 
 /// Memory for the walk over one store.
 struct StoreMemory {
@@ -66,22 +67,25 @@ pub(crate) struct Dumped {
 impl Queue {
     /// Returns the number of stores that a walk over all messages passes.
     pub(crate) fn stores_to_dump(&self) -> usize {
-        match &self.lanes {
-            None => 1,
-            Some(lanes) => lanes.occupied().count(),
-        }
+        let lanes = self.lanes.as_deref();
+        1 + lanes.map_or(0, |lanes| lanes.occupied().count())
     }
 
     /// Starts a walk over all messages that are queued now. There must be no other one, and
-    /// `memory` must suffice for it.
+    /// `memory` must suffice for it. Messages that have expired must be removed, or be holes.
     pub(crate) fn dump_begin(&mut self, memory: &mut DumpMemory) {
         let mut memory = memory.first.as_deref_mut();
-        let Some(lanes) = &mut self.lanes else {
-            if let Some((cursor, _)) = memory.and_then(|memory| memory.cursors.take()) {
+        if let Some(one) = memory {
+            if let Some((cursor, _)) = one.cursors.take() {
                 self.store.cursor_begin(cursor);
             }
+            memory = one.next.as_deref_mut();
+        }
+        let Some(lanes) = &mut self.lanes else {
             return;
         };
+        // CAST: The number of messages is at most `max_msgs`, a `u32`.
+        lanes.undumped = lanes.depth().msgs as u32;
         for priority in lanes.occupied() {
             let (Some(lane), Some(one)) = (lanes.lane_mut(priority), memory) else {
                 break;
@@ -96,64 +100,77 @@ impl Queue {
 
     /// Returns the number of messages that [`Queue::dump_next`] has yet to return.
     pub(crate) fn dump_left(&self) -> u32 {
-        match &self.lanes {
-            None => self.store.cursor_left(),
-            Some(lanes) => lanes.made().map(|lane| lane.store.cursor_left()).sum(),
-        }
+        let in_lanes = self.lanes.as_deref().map_or(0, |lanes| lanes.undumped);
+        self.store.cursor_left().wrapping_add(in_lanes)
     }
 
     /// Moves the walk to the next message and returns it. Returns [`None`] if there is none, or if
-    /// the current payload was not copied to its end.
-    pub(crate) fn dump_next(&mut self) -> Option<Dumped> {
-        let Some(lanes) = &mut self.lanes else {
-            return Some(Dumped {
+    /// the current payload was not copied to its end. Returns `Some(None)` if it has only passed
+    /// holes so far, and there are more.
+    pub(crate) fn dump_next(&mut self) -> Option<Option<Dumped>> {
+        let stored = self.store.cursor_left() > 0;
+        let Some(lanes) = self.lanes.as_deref_mut().filter(|_| !stored) else {
+            return Some(Some(Dumped {
                 record: self.store.cursor_next()?,
                 seq: None,
                 priority: 0,
-            });
+            }));
         };
-        let (priority, lane) = lanes.dumped_mut()?;
-        let record = lane.store.cursor_next()?;
-        let mut bytes = [0; Tag::SIZE];
-        let read = lane.tags.cursor_read(&mut bytes, &mut lane.store.spare);
-        self.store.spare.append(&mut lane.store.spare);
-        read.then_some(Dumped {
-            record,
-            seq: Some(Tag::decode(&bytes).seq),
-            priority,
-        })
+        for _ in 0..HOLES_AT_ONCE {
+            let (priority, lane) = lanes.dumped_mut()?;
+            let record = lane.store.cursor_next()?;
+            let mut bytes = [0; Tag::SIZE];
+            let read = lane.tags.cursor_read(&mut bytes, &mut lane.store.spare);
+            let tag = Tag::decode(&bytes);
+            if read && tag.deadline == Tag::HOLE {
+                lane.store.cursor_skip();
+                self.store.spare.append(&mut lane.store.spare);
+                continue;
+            }
+            self.store.spare.append(&mut lane.store.spare);
+            lanes.undumped = lanes.undumped.wrapping_sub(1);
+            return read.then_some(Some(Dumped {
+                record,
+                seq: Some(tag.seq),
+                priority,
+            }));
+        }
+        Some(None)
     }
 
     /// Returns the number of bytes of the current payload of the walk that are still to be copied.
     pub(crate) fn dump_payload_left(&self) -> usize {
-        match &self.lanes {
-            None => self.store.cursor_payload_left(),
-            Some(lanes) => {
-                let lefts = lanes.made().map(|lane| lane.store.cursor_payload_left());
-                lefts.max().unwrap_or(0)
-            }
-        }
+        let lanes = self.lanes.as_deref();
+        let lanes = lanes.into_iter().flat_map(Lanes::made);
+        let in_lanes = lanes.map(|lane| lane.store.cursor_payload_left()).max();
+        self.store
+            .cursor_payload_left()
+            .max(in_lanes.unwrap_or_default())
     }
 
     /// Copies the next bytes of the current payload of the walk to `out`, as many as fit. Returns
     /// the number of bytes copied, or [`None`] if the payloads end before the messages do, which is
     /// a bug.
     pub(crate) fn dump_payload(&mut self, out: &mut [u8]) -> Option<usize> {
-        let Some(lanes) = &mut self.lanes else {
-            return self.store.cursor_payload(out);
-        };
-        let Some((_, lane)) = lanes.dumped_mut() else {
-            return Some(0);
-        };
-        let copied = lane.store.cursor_payload(out);
-        self.store.spare.append(&mut lane.store.spare);
-        copied
+        let lanes = self.lanes.as_deref_mut();
+        let lane = lanes.and_then(Lanes::dumped_mut);
+        match lane {
+            Some((_, lane)) if self.store.cursor_payload_left() == 0 => {
+                let copied = lane.store.cursor_payload(out);
+                self.store.spare.append(&mut lane.store.spare);
+                copied
+            }
+            _ => self.store.cursor_payload(out),
+        }
     }
 
     /// Ends the walk. Its memory moves to `memory`, with the segments that were kept for it, to be
     /// freed after the lock is released. Returns memory that has no place there.
     pub(crate) fn dump_end(&mut self, memory: &mut DumpMemory) -> Option<CursorMemory> {
         let mut memory = memory.first.as_deref_mut();
+        if let Some(lanes) = &mut self.lanes {
+            lanes.undumped = 0;
+        }
         let lanes = self.lanes.as_deref_mut();
         for lane in lanes.into_iter().flat_map(Lanes::made_mut) {
             if let (Some(cursor), Some(tags)) = (lane.store.cursor_end(), lane.tags.cursor_end()) {

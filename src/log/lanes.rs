@@ -13,234 +13,34 @@ use kernel::prelude::*;
 use super::{
     counters::Tally,
     iter::Run,
+    lane::{
+        Lane,
+        Tag, //
+    },
     message::{
-        field,
         Record,
         Sender,
         Stamp, //
     },
-    store::Store,
-    stream::{
-        Segments,
-        Stream, //
-    }, //
+    stream::Segments, //
 };
 
 use crate::{
-    kernel_ext::mm::{
-        segment::SEGMENT_SIZE,
-        words, //
-    },
+    kernel_ext::mm::segment::SEGMENT_SIZE,
     uapi, //
 };
 
 /// The largest number of priorities.
 const PRIORITIES_MAX: usize = uapi::PRIORITIES_MAX as usize;
 
-// So no tag is split between segments.
-kernel::static_assert!(SEGMENT_SIZE % Tag::SIZE == 0);
-
 // The priorities are the bits of `Lanes::occupied`.
 kernel::static_assert!(PRIORITIES_MAX == u32::BITS as usize);
 
-/// What is stored of a message in a lane beside its record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tag {
-    /// The sequence number.
-    pub(crate) seq: u64,
-    /// Unused.
-    pub(crate) deadline: u64,
-}
-
-impl Tag {
-    /// The size of a packed tag, in bytes.
-    pub(super) const SIZE: usize = 16;
-
-    /// Packs the tag.
-    #[inline]
-    fn encode(self) -> [u8; Self::SIZE] {
-        let mut bytes = [0; Self::SIZE];
-        bytes[0..8].copy_from_slice(&self.seq.to_ne_bytes());
-        bytes[8..16].copy_from_slice(&self.deadline.to_ne_bytes());
-        bytes
-    }
-
-    /// Unpacks a tag that [`Tag::encode`] packed.
-    #[inline]
-    pub(super) fn decode(bytes: &[u8; Self::SIZE]) -> Self {
-        Self {
-            seq: u64::from_ne_bytes(field(bytes, 0)),
-            deadline: u64::from_ne_bytes(field(bytes, 8)),
-        }
-    }
-}
-
-/// The messages of one priority.
-///
-/// # Invariants
-///
-/// `tags` holds the packed tags of the messages in `store`, in the same order.
-pub(crate) struct Lane {
-    pub(super) store: Store,
-    pub(super) tags: Stream,
-}
-
-impl Lane {
-    /// Allocates an empty lane.
-    ///
-    /// # Errors
-    ///
-    /// [`ENOMEM`].
-    pub(crate) fn new() -> Result<KBox<Self>> {
-        let lane = Self {
-            store: Store::new(),
-            tags: Stream::new(),
-        };
-        Ok(KBox::new(lane, GFP_KERNEL_ACCOUNT)?)
-    }
-
-    /// Returns the tag of the oldest message.
-    #[inline]
-    pub(super) fn front_tag(&self) -> Option<Tag> {
-        if self.store.depth().msgs == 0 {
-            return None;
-        }
-        let bytes = self.tags.read(Tag::SIZE).next()?;
-        Some(Tag::decode(bytes.first_chunk()?))
-    }
-
-    /// Returns the number of segments that a message of `len` bytes needs now.
-    fn segments_for(&self, len: usize) -> usize {
-        self.store.segments_for(len) + self.tags.segments_for(Tag::SIZE)
-    }
-
-    /// Fast path: stores a message of `len` bytes if its record, its payload and its tag each fit
-    /// in the last segment of their stream. `padded` is the payload with its padding.
-    ///
-    /// Returns whether the message was stored. If not, the lane is unchanged.
-    #[inline(always)]
-    fn try_push(
-        &mut self,
-        len: u32,
-        padded: &[u8],
-        tag: Tag,
-        (sender, stamp): (Sender, Stamp),
-    ) -> bool {
-        let Some(place) = self.tags.tail_array_mut() else {
-            return false;
-        };
-        let Some((packed, payload)) = self.store.reserve(padded.len()) else {
-            return false;
-        };
-        words::copy(payload, padded);
-        *place = tag.encode();
-        *packed = Record { stamp, len, sender }.encode();
-        // INVARIANT: The message and its tag were just written.
-        self.tags.advance_tail(Tag::SIZE, 1);
-        self.store.commit(Run::one(len));
-        true
-    }
-
-    /// Stores a message, as [`Store::push`] does, with its tag.
-    fn push(
-        &mut self,
-        record: &Record,
-        tag: Tag,
-        fresh: &mut Segments,
-        copy: impl FnMut(&mut [u8]) -> bool,
-    ) -> bool {
-        let mut for_tag = Segments::new();
-        if self.tags.is_at_end_or_empty() {
-            for_tag = fresh.take_front(1);
-        }
-        let place = match for_tag.front_mut() {
-            Some(segment) => segment.first_chunk_mut(),
-            None => self.tags.tail_array_mut(),
-        };
-        let stored = match place {
-            Some(place) => {
-                *place = tag.encode();
-                self.store.push(record, fresh, copy)
-            }
-            None => false,
-        };
-        if !stored {
-            fresh.append(&mut for_tag);
-            return false;
-        }
-        // INVARIANT: The message and its tag were just written.
-        match for_tag.pop_front() {
-            Some(segment) => self.tags.extend(segment, Tag::SIZE, 1),
-            None => self.tags.advance_tail(Tag::SIZE, 1),
-        }
-        true
-    }
-
-    /// Removes the oldest messages, which must be those of `run`.
-    pub(super) fn pop_all(&mut self, run: Run) {
-        let has_cursor = self.store.cursor.is_some();
-        self.store.pop_all(run);
-        // INVARIANT: The tags of the messages are removed, too.
-        let tags = run.tally.msgs as usize * Tag::SIZE;
-        if self.store.depth().msgs == 0 && !has_cursor {
-            self.tags.rewind(&mut self.store.spare);
-            return;
-        }
-        self.tags.remove(tags, 1, &mut self.store.spare);
-        if self.store.depth().msgs == 0 {
-            self.tags.release_last(&mut self.store.spare);
-        }
-    }
-
-    /// Fast path: removes the oldest message if its record and its payload are each in one piece,
-    /// and returns its length. `copy` reads the payload and returns whether it succeeded. The lane
-    /// must have no cursor.
-    ///
-    /// If the message was not removed, the lane is unchanged.
-    #[inline(always)]
-    fn try_pop(&mut self, copy: impl FnOnce(&[u8]) -> bool) -> Option<u32> {
-        let len = Record::decode_len(self.store.front_contiguous()?);
-        if !copy(self.store.payload_contiguous(len as usize)?) {
-            return None;
-        }
-        // INVARIANT: The tag of the message is removed, too.
-        if self.store.depth().msgs == 1 {
-            self.store.pop_only();
-            // It was the only tag, so there is one segment.
-            self.tags.rewind_segment();
-        } else {
-            self.pop_one(len);
-        }
-        Some(len)
-    }
-
-    /// Removes the oldest message, of `len` bytes, behind which there are others.
-    #[inline(never)]
-    fn pop_one(&mut self, len: u32) {
-        self.store.pop(len);
-        self.tags.remove(Tag::SIZE, 1, &mut self.store.spare);
-    }
-
-    /// Removes all messages. Returns their memory, to be freed after the lock is released.
-    fn clear(&mut self) -> Segments {
-        // INVARIANT: The store and the stream of tags are emptied.
-        let mut gone = self.store.clear();
-        gone.append(&mut self.tags.clear());
-        gone
-    }
-
-    /// Takes out all segments if the lane holds no message.
-    fn trim(&mut self) -> Segments {
-        let mut surplus = self.store.trim(true);
-        if self.store.depth().msgs == 0 && self.store.cursor.is_none() {
-            surplus.append(&mut self.tags.take_empty());
-        }
-        surplus
-    }
-
-    /// Returns the number of segments in use.
-    fn segments(&self) -> usize {
-        self.store.segments() + self.tags.segments()
+/// Returns whether a message was sent at or before `cutoff`.
+pub(super) fn is_sent_by(record: Option<Record>, cutoff: Option<u64>) -> bool {
+    match (record, cutoff) {
+        (Some(record), Some(cutoff)) => record.stamp.monotonic <= cutoff,
+        _ => false,
     }
 }
 
@@ -248,14 +48,42 @@ impl Lane {
 ///
 /// # Invariants
 ///
-/// - Bit `n` of `occupied` is set if and only if the lane of priority `n` holds a message.
-/// - `depth` is the sum of the depths of all lanes.
+/// - Bit `n` of `occupied` is set if and only if the lane of priority `n` holds a message or a
+///   hole.
+/// - `depth` is the sum of the depths of all lanes, without holes.
+/// - `timed` messages and holes have a deadline. No message has one before `earliest`.
 /// - The stores of lanes have no spare segments: those are in the store of the queue.
 pub(crate) struct Lanes {
     lanes: [Option<KBox<Lane>>; PRIORITIES_MAX],
     occupied: u32,
     depth: Tally,
     priorities: u32,
+    timed: u64,
+    earliest: u64,
+    /// The number of messages that a dump has yet to return.
+    pub(super) undumped: u32,
+    /// The sequence number behind that of the newest message that was in the store of the queue
+    /// when the queue got lanes.
+    pub(super) begin: u64,
+}
+
+/// A position in all lanes, for [`Lanes::sweep`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SweepPosition {
+    priority: u32,
+    next: u64,
+    /// The walk computes the earliest deadline anew. At most one such walk may be in progress.
+    renews: bool,
+}
+
+impl SweepPosition {
+    /// Returns the beginning of a walk that computes the earliest deadline anew.
+    pub(crate) fn renewing() -> Self {
+        Self {
+            renews: true,
+            ..Self::default()
+        }
+    }
 }
 
 impl Lanes {
@@ -271,6 +99,10 @@ impl Lanes {
             occupied: 0,
             depth: Tally::NONE,
             priorities,
+            timed: 0,
+            earliest: Tag::NEVER,
+            undumped: 0,
+            begin: 0,
         };
         Ok(KBox::new(lanes, GFP_KERNEL_ACCOUNT)?)
     }
@@ -353,22 +185,6 @@ impl Lanes {
         self.depth.add(len as usize);
     }
 
-    /// Counts the messages of `gone` that were removed from the lane of this priority. Spare
-    /// segments of the lane move to `spare`.
-    #[inline]
-    fn count_removed(&mut self, priority: u32, gone: Tally, spare: &mut Segments) {
-        // INVARIANT: The bit is cleared if this was the last message, and the spare segments leave
-        // the lane.
-        self.depth = self.depth.without(gone);
-        let Some(lane) = self.lane_mut(priority) else {
-            return;
-        };
-        spare.append(&mut lane.store.spare);
-        if lane.store.depth().msgs == 0 {
-            self.occupied &= !(1 << priority);
-        }
-    }
-
     /// Fast path: adds a message of this priority, as [`Lane::try_push`] does.
     #[inline(always)]
     pub(super) fn try_push(
@@ -404,6 +220,10 @@ impl Lanes {
         if !lane.push(record, tag, fresh, copy) {
             return false;
         }
+        if tag.deadline != Tag::NEVER {
+            self.timed = self.timed.wrapping_add(1);
+            self.earliest = self.earliest.min(tag.deadline);
+        }
         self.count_added(priority, record.len);
         true
     }
@@ -429,14 +249,77 @@ impl Lanes {
         Some(len)
     }
 
-    /// Removes the oldest messages of this priority, which must be those of `run`. Segments that
-    /// are no longer needed move to `spare`.
-    pub(super) fn pop_all(&mut self, priority: u32, run: Run, spare: &mut Segments) {
-        let Some(lane) = self.lane_mut(priority) else {
-            return;
+    /// Removes the oldest message or hole of this priority. Segments that are no longer needed move
+    /// to `spare`. Returns its length, and whether it was a message.
+    pub(super) fn pop(&mut self, priority: u32, spare: &mut Segments) -> Option<(u32, bool)> {
+        let lane = self.lane_mut(priority)?;
+        let (tag, record) = (lane.front_tag()?, lane.store.front()?);
+        lane.pop_all(Run::one(record.len));
+        // INVARIANT: The spare segments leave the lane, and the message, or the hole, is not
+        // counted any more.
+        spare.append(&mut lane.store.spare);
+        if lane.store.depth().msgs == 0 {
+            self.occupied &= !(1 << priority);
+        }
+        if tag.deadline != Tag::NEVER {
+            self.timed = self.timed.wrapping_sub(1);
+        }
+        let is_message = tag.deadline != Tag::HOLE;
+        if is_message {
+            self.depth = self.depth.without(Tally::one(record.len as usize));
+        }
+        Some((record.len, is_message))
+    }
+
+    /// Returns whether the oldest message of this priority has expired by `now`, or was sent at or
+    /// before `cutoff`, or is a hole.
+    pub(super) fn is_front_expired(&self, priority: u32, now: u64, cutoff: Option<u64>) -> bool {
+        let Some(lane) = self.lane(priority) else {
+            return false;
         };
-        lane.pop_all(run);
-        self.count_removed(priority, run.tally, spare);
+        let is_late = lane.front_tag().is_some_and(|tag| tag.deadline <= now);
+        is_late || is_sent_by(lane.store.front(), cutoff)
+    }
+
+    /// Makes holes of all messages that have expired by `now`, beginning at the position `at`. Looks
+    /// at up to `limit` messages, and moves the position behind them. Returns the messages that
+    /// have expired, and whether all have been looked at.
+    pub(super) fn sweep(&mut self, at: &mut SweepPosition, now: u64, limit: u64) -> (Tally, bool) {
+        let mut left = limit;
+        let mut expired = Tally::NONE;
+        let mut earliest = self.earliest;
+        if at.renews {
+            at.renews = false;
+            earliest = Tag::NEVER;
+        }
+        let mut is_done = true;
+        while (at.priority as usize) < PRIORITIES_MAX {
+            if let Some(lane) = self.lane_mut(at.priority) {
+                let (gone, done) = lane.sweep(&mut at.next, now, &mut left, &mut earliest);
+                expired.merge(gone);
+                if !done {
+                    is_done = false;
+                    break;
+                }
+            }
+            at.priority += 1;
+            at.next = 0;
+        }
+        // INVARIANT: Holes are no messages. After the last step, `earliest` is the smallest of the
+        // deadlines that were looked at and of those that were added meanwhile.
+        self.depth = self.depth.without(expired);
+        self.earliest = earliest;
+        (expired, is_done)
+    }
+
+    /// Returns whether a message or a hole has a deadline.
+    pub(super) fn has_deadlines(&self) -> bool {
+        self.timed > 0
+    }
+
+    /// Returns a time before which no deadline is, if there are deadlines.
+    pub(super) fn earliest(&self) -> Option<u64> {
+        self.has_deadlines().then_some(self.earliest)
     }
 
     /// Returns the record of the oldest message of this priority.
@@ -449,6 +332,7 @@ impl Lanes {
         // INVARIANT: All lanes are emptied below.
         self.occupied = 0;
         self.depth = Tally::NONE;
+        self.timed = 0;
         self.collect(Lane::clear)
     }
 

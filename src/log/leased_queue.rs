@@ -124,7 +124,7 @@ impl Queue {
     /// Notes that the next messages, which must be those of `run`, were delivered. A reader has
     /// them on trust by its `lease`. Without one they are consumed. Returns the number of slots
     /// that are free now.
-    pub(crate) fn deliver_next(&mut self, run: Run, lease: Option<Lease>) -> u64 {
+    pub(crate) fn deliver_by(&mut self, run: Run, lease: Option<Lease>) -> u64 {
         let mut freed = 0;
         for _ in 0..run.tally.msgs {
             let (Some(record), oldest) = (self.front(), self.oldest()) else {

@@ -54,7 +54,7 @@ mod tests {
             max_deliveries: 0,
         };
         for _ in 0..count {
-            assert_eq!(queue.deliver_next(Run::one(LEN), Some(lease)), 0);
+            assert_eq!(queue.deliver_by(Run::one(LEN), Some(lease)), 0);
         }
     }
 

@@ -58,11 +58,16 @@ pub(crate) struct Stamp {
 pub(crate) struct Class {
     /// The priority. Messages of higher priority are delivered first.
     pub(crate) priority: u32,
+    /// The time in nanoseconds after which the message expires, or zero if it does not by itself.
+    pub(crate) ttl_ns: u64,
 }
 
 impl Class {
     /// The class of messages that are sent without a header.
-    pub(crate) const PLAIN: Self = Self { priority: 0 };
+    pub(crate) const PLAIN: Self = Self {
+        priority: 0,
+        ttl_ns: 0,
+    };
 }
 
 /// What a pipe takes of messages to send.
@@ -72,6 +77,8 @@ pub(crate) struct Terms {
     pub(crate) msg_size: u32,
     /// The number of priorities.
     pub(crate) priorities: u32,
+    /// Whether messages may have a time to live.
+    pub(crate) allows_ttl: bool,
 }
 
 impl Terms {
@@ -79,6 +86,7 @@ impl Terms {
     pub(crate) const ANY: Self = Self {
         msg_size: MSG_SIZE_MAX,
         priorities: u32::MAX,
+        allows_ttl: true,
     };
 }
 

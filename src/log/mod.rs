@@ -12,6 +12,7 @@ pub(crate) mod dump;
 pub(crate) mod fanout;
 mod fanout_tests;
 pub(crate) mod iter;
+pub(crate) mod lane;
 pub(crate) mod lanes;
 pub(crate) mod leased_queue;
 mod leased_tests;

@@ -1,19 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The queue of a pipe with priorities: its messages are in lanes, one for each priority.
+//! The queue of a pipe with priorities, or with messages that have a time to live: its messages are
+//! in lanes, one for each priority.
 //!
-//! The store of the queue stays empty. So its fast paths find no message and no room, and a queue
-//! without lanes pays nothing for those that have them.
+//! The store of the queue takes no message then. So its fast paths find no room, and a queue
+//! without lanes pays nothing for those that have them. What was in the store when the queue got
+//! lanes has priority 0, and is older than all in the lane of that priority.
 
 use kernel::prelude::*;
 
 use super::{
     counters::Tally,
     iter::Run,
-    lanes::{
+    lane::{
         Lane,
-        Lanes,
         Tag, //
+    },
+    lanes::{
+        is_sent_by,
+        Lanes,
+        SweepPosition, //
     },
     message::{
         Class,
@@ -23,7 +29,10 @@ use super::{
         Stamp,
         Terms, //
     },
-    queue::Queue,
+    queue::{
+        Queue,
+        EXPIRED_AT_ONCE, //
+    },
     store::Store,
     stream::Segments, //
 };
@@ -31,10 +40,21 @@ use super::{
 use crate::kernel_ext::mm::segment::SEGMENT_SIZE;
 
 impl Queue {
-    /// Gives the queue, which must be empty, lanes for its messages.
-    pub(crate) fn set_lanes(&mut self, lanes: KBox<Lanes>) {
+    /// Gives the queue lanes for its next messages. With more than one priority, it must be empty.
+    pub(crate) fn set_lanes(&mut self, mut lanes: KBox<Lanes>) {
+        lanes.begin = self.next_seq();
         self.lanes = Some(lanes);
         self.update_cached();
+    }
+
+    /// Takes the lanes of a queue that has one priority and is empty, and so needs none.
+    pub(crate) fn take_unused_lanes(&mut self) -> Option<KBox<Lanes>> {
+        let is_used = self.priorities() > 1 || self.depth().msgs > 0 || self.dump_left() > 0;
+        let lanes = self
+            .lanes
+            .take_if(|lanes| !is_used && lanes.highest().is_none());
+        self.update_cached();
+        lanes
     }
 
     /// Returns whether the queue has lanes.
@@ -43,10 +63,21 @@ impl Queue {
         self.lanes.is_some()
     }
 
+    /// Returns whether all messages of the queue are in lanes.
+    pub(crate) fn is_in_lanes(&self) -> bool {
+        self.store.depth().msgs == 0
+    }
+
     /// Returns the number of priorities.
     #[inline]
     pub(crate) fn priorities(&self) -> u32 {
         self.lanes.as_deref().map_or(1, Lanes::priorities)
+    }
+
+    /// Returns whether a message of this class needs lanes, and the queue has none.
+    #[inline]
+    pub(crate) fn lacks_lanes(&self, class: Class) -> bool {
+        self.lanes.is_none() && class.ttl_ns > 0
     }
 
     /// Returns whether the lane of this priority has yet to be made.
@@ -64,22 +95,26 @@ impl Queue {
         }
     }
 
-    /// Returns the priority of the next message, if the queue has lanes and a message.
+    /// Returns the priority of the next message, if that is in a lane.
     #[inline]
     fn highest(&self) -> Option<u32> {
-        self.lanes.as_deref()?.highest()
+        match &self.lanes {
+            Some(lanes) if self.store.depth().msgs == 0 => lanes.highest(),
+            _ => None,
+        }
     }
 
     /// Returns the store whose oldest message is the next one to be delivered.
     #[inline]
     pub(crate) fn next_store(&self) -> &Store {
-        match &self.lanes {
-            None => self.store(),
-            Some(lanes) => {
-                let lane = lanes.highest().and_then(|highest| lanes.lane(highest));
-                lane.map_or(self.store(), |lane| &lane.store)
-            }
-        }
+        let lane = self.highest().and_then(|highest| self.lane(highest));
+        lane.map_or(self.store(), |lane| &lane.store)
+    }
+
+    /// Returns the lane of this priority.
+    #[inline]
+    fn lane(&self, priority: u32) -> Option<&Lane> {
+        self.lanes.as_deref()?.lane(priority)
     }
 
     /// Returns the label of the next message to be delivered. If the queue is empty, the sequence
@@ -87,22 +122,35 @@ impl Queue {
     #[inline]
     pub(crate) fn next_label(&self) -> Label {
         match self.highest() {
-            None => Label::plain(self.first_seq()),
+            None => Label::plain(self.seq_in_store()),
             Some(priority) => {
-                let lane = self.lanes.as_deref().and_then(|lanes| lanes.lane(priority));
-                let tag = lane.and_then(Lane::front_tag);
+                let tag = self.lane(priority).and_then(Lane::front_tag);
                 let seq = tag.map_or(0, |tag| tag.seq);
                 Label { seq, priority }
             }
         }
     }
 
-    /// Returns what the queue takes of messages to send.
+    /// Returns the sequence number of the oldest message in the store of a queue, or of the next one
+    /// to be sent if the queue is empty.
+    #[inline]
+    pub(crate) fn seq_in_store(&self) -> u64 {
+        let stored = self.store.depth().msgs;
+        match &self.lanes {
+            Some(lanes) if stored > 0 => lanes.begin.wrapping_sub(stored),
+            Some(_) => self.next_seq(),
+            None => self.first_seq(),
+        }
+    }
+
+    /// Returns what the queue takes of messages to send. A message of a broadcast pipe has no time
+    /// to live.
     #[inline]
     pub(crate) fn terms(&self) -> Terms {
         Terms {
             msg_size: self.limits.msg_size(),
             priorities: self.priorities(),
+            allows_ttl: self.fanout.is_none(),
         }
     }
 
@@ -133,7 +181,7 @@ impl Queue {
     /// Returns whether no slot is free for a message in a lane.
     #[inline]
     pub(super) fn are_lanes_full(&self) -> bool {
-        self.depth_in_lanes().msgs >= self.slots()
+        self.depth().msgs >= self.slots()
     }
 
     /// Moves spare segments to `fresh`, or from it, until it has exactly those that a message of
@@ -164,29 +212,32 @@ impl Queue {
     pub(crate) fn has_oldest_for(&self, priority: u32) -> bool {
         match &self.lanes {
             None => self.can_replace_front(),
-            Some(lanes) => lanes.lowest().is_some_and(|lowest| lowest <= priority),
+            Some(lanes) => {
+                let lowest = lanes.lowest().filter(|lowest| *lowest <= priority);
+                self.store.depth().msgs > 0 || lowest.is_some()
+            }
         }
     }
 
-    /// Fast path: accepts a message of this class, of `len` bytes, if a slot is free and the last
+    /// Fast path: accepts a message of this priority, of `len` bytes, if a slot is free and the last
     /// segments have room. `padded` is the payload with its padding. The stamp must not be earlier
-    /// than the newest message.
+    /// than the newest message. The store of the queue must be empty.
     ///
     /// Returns whether the message was accepted. If not, the queue is unchanged.
     #[inline(always)]
     pub(crate) fn try_push_in_lane(
         &mut self,
-        class: Class,
+        priority: u32,
         len: u32,
         padded: &[u8],
         signed: (Sender, Stamp),
     ) -> bool {
-        let (slots, tag) = (self.slots(), self.next_tag());
+        let (slots, tag) = (self.slots(), self.next_tag(Tag::NEVER));
         let Some(lanes) = &mut self.lanes else {
             return false;
         };
         let has_slot = lanes.depth().msgs < slots;
-        if !has_slot || !lanes.try_push(class.priority, len, padded, tag, signed) {
+        if !has_slot || !lanes.try_push(priority, len, padded, tag, signed) {
             return false;
         }
         let depth = lanes.depth();
@@ -214,32 +265,43 @@ impl Queue {
         if self.are_lanes_full() && !over_oldest {
             return false;
         }
-        let tag = self.next_tag();
+        let deadline = match class.ttl_ns {
+            0 => Tag::NEVER,
+            // Not beyond the last time before `NEVER`, which no clock reaches.
+            ttl => stamp.monotonic.saturating_add(ttl).min(Tag::NEVER - 1),
+        };
+        let tag = self.next_tag(deadline);
+        let has_stored = self.store.depth().msgs > 0;
         let Some(lanes) = &mut self.lanes else {
             return false;
         };
-        let lowest = if over_oldest { lanes.lowest() } else { None };
+        let lowest = lanes.lowest();
         let record = Record { stamp, len, sender };
         if !lanes.push(class.priority, &record, tag, fresh, copy) {
             return false;
         }
         self.newest_time = stamp.monotonic;
-        if let Some(lowest) = lowest {
-            if let Some(gone) = self.remove_oldest_of(lowest) {
-                self.counted.count_one_dropped(gone as usize);
+        if over_oldest {
+            let gone = match lowest {
+                _ if has_stored => self.pop_stored(),
+                Some(lowest) => self.pop_in_lane(lowest),
+                None => None,
+            };
+            if let Some((len, true)) = gone {
+                self.counted.count_one_dropped(len as usize);
             }
         }
-        let depth = self.depth_in_lanes();
+        let depth = self.depth();
         self.counted.count_enqueued(len as usize, depth);
         true
     }
 
     /// Returns the tag of the next message to be sent.
     #[inline]
-    fn next_tag(&self) -> Tag {
+    fn next_tag(&self, deadline: u64) -> Tag {
         Tag {
             seq: self.next_seq(),
-            deadline: 0,
+            deadline,
         }
     }
 
@@ -253,58 +315,112 @@ impl Queue {
         lanes.try_pop(&mut self.store.spare, copy)
     }
 
-    /// Removes the next messages, which must be those of `run`, after they were delivered.
+    /// Removes the next message, of a queue with lanes, which must be that of `run`, after it was
+    /// delivered.
     #[inline]
-    pub(super) fn deliver_in_lane(&mut self, run: Run) {
-        if let (Some(highest), Some(lanes)) = (self.highest(), &mut self.lanes) {
-            lanes.pop_all(highest, run, &mut self.store.spare);
+    pub(super) fn deliver_next(&mut self, run: Run) {
+        match self.highest() {
+            None => self.store.pop_all(run),
+            Some(highest) => {
+                self.pop_in_lane(highest);
+            }
         }
     }
 
-    /// Removes the oldest message of this priority. Returns its length in bytes.
-    fn remove_oldest_of(&mut self, priority: u32) -> Option<u32> {
+    /// Removes the oldest message or hole of this priority. Returns its length in bytes, and whether
+    /// it was a message.
+    fn pop_in_lane(&mut self, priority: u32) -> Option<(u32, bool)> {
         let lanes = self.lanes.as_deref_mut()?;
-        let len = lanes.front(priority)?.len;
-        lanes.pop_all(priority, Run::one(len), &mut self.store.spare);
-        Some(len)
+        lanes.pop(priority, &mut self.store.spare)
+    }
+
+    /// Removes the oldest message of the store. Returns its length in bytes, and that it was a
+    /// message.
+    fn pop_stored(&mut self) -> Option<(u32, bool)> {
+        let len = self.store.front()?.len;
+        self.store.pop(len);
+        Some((len, true))
     }
 
     /// Returns the time of the oldest message of any priority, in nanoseconds of `CLOCK_MONOTONIC`.
     pub(crate) fn oldest_time(&self) -> Option<u64> {
-        match &self.lanes {
-            None => Some(self.front()?.stamp.monotonic),
-            Some(lanes) => {
-                let fronts = lanes.occupied().filter_map(|lane| lanes.front(lane));
-                fronts.map(|record| record.stamp.monotonic).min()
-            }
-        }
+        let stored = self.front();
+        let lanes = self.lanes.as_deref();
+        let fronts = lanes.into_iter().flat_map(|lanes| {
+            let occupied = lanes.occupied();
+            occupied.filter_map(|lane| lanes.front(lane))
+        });
+        let all = Iterator::chain(stored.into_iter(), fronts);
+        all.map(|record| record.stamp.monotonic).min()
     }
 
-    /// Removes messages of all lanes that were sent at or before `cutoff`, as [`Queue::expire`]
-    /// does. Stops after `limit` messages or `max_bytes` bytes.
-    pub(super) fn expire_in_lanes(&mut self, cutoff: u64, limit: u32, max_bytes: u64) -> u32 {
-        let (mut expired, mut bytes) = (0, 0);
-        let mut left = match &self.lanes {
-            Some(lanes) => lanes.occupied_bits(),
-            None => 0,
+    /// Returns whether the oldest message of the queue, or of any priority, has expired by `now`, or
+    /// was sent at or before `cutoff`.
+    pub(crate) fn has_expired(&self, now: u64, cutoff: Option<u64>) -> bool {
+        let is_expired = |lanes: &Lanes| {
+            let mut occupied = lanes.occupied();
+            occupied.any(|lane| lanes.is_front_expired(lane, now, cutoff))
         };
-        while let Some(priority) = left.checked_ilog2() {
+        is_sent_by(self.front(), cutoff) || self.lanes.as_deref().is_some_and(is_expired)
+    }
+
+    /// Removes the oldest messages of a queue with lanes that have expired by `now`, or were sent at
+    /// or before `cutoff`, and the holes before and between them. Stops after `limit` of both, or
+    /// [`EXPIRED_AT_ONCE`] bytes. Returns the number of messages removed, and whether it stopped.
+    pub(crate) fn expire_oldest(
+        &mut self,
+        now: u64,
+        cutoff: Option<u64>,
+        limit: u32,
+    ) -> (u32, bool) {
+        let (mut expired, mut removed, mut bytes) = (0, 0, 0);
+        let mut left = self.lanes.as_deref().map_or(0, Lanes::occupied_bits);
+        while removed < limit && bytes < EXPIRED_AT_ONCE {
             let lanes = self.lanes.as_deref();
-            let oldest = lanes.and_then(|lanes| lanes.front(priority));
-            let oldest = oldest.filter(|record| record.stamp.monotonic <= cutoff);
-            let Some(record) = oldest else {
-                left &= !(1 << priority);
-                continue;
+            let gone = if is_sent_by(self.front(), cutoff) {
+                self.pop_stored()
+            } else if let Some(priority) = left.checked_ilog2() {
+                if !lanes.is_some_and(|lanes| lanes.is_front_expired(priority, now, cutoff)) {
+                    left &= !(1 << priority);
+                    continue;
+                }
+                self.pop_in_lane(priority)
+            } else {
+                None
             };
-            if expired >= limit || bytes >= max_bytes {
-                break;
+            let Some((len, is_message)) = gone else {
+                return (expired, false);
+            };
+            if is_message {
+                self.counted.count_expired(len as usize);
+                expired += 1;
             }
-            self.remove_oldest_of(priority);
-            self.counted.count_expired(record.len as usize);
-            expired += 1;
-            bytes += u64::from(record.len);
+            removed += 1;
+            bytes += u64::from(len);
         }
-        expired
+        (expired, true)
+    }
+
+    /// Removes messages that have expired by `now` wherever they are, from the position `at` on.
+    /// Looks at up to `limit` messages. Returns the number of messages that have expired, and
+    /// whether all messages have been looked at. There must be no dump.
+    pub(crate) fn sweep(&mut self, at: &mut SweepPosition, now: u64, limit: u64) -> (u64, bool) {
+        let Some(lanes) = &mut self.lanes else {
+            return (0, true);
+        };
+        let (expired, is_done) = lanes.sweep(at, now, limit);
+        self.counted.count_all_expired(expired);
+        (expired.msgs, is_done)
+    }
+
+    /// Returns whether a message has a deadline.
+    pub(crate) fn has_deadlines(&self) -> bool {
+        self.lanes.as_deref().is_some_and(Lanes::has_deadlines)
+    }
+
+    /// Returns a time before which no message has its deadline, if any message has one.
+    pub(crate) fn earliest_deadline(&self) -> Option<u64> {
+        self.lanes.as_deref()?.earliest()
     }
 
     /// Returns the number of bytes that all queued payloads take, including padding.

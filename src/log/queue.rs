@@ -33,7 +33,7 @@ use kernel::prelude::*;
 
 /// The number of bytes of expired messages after which [`Queue::expire`] stops. It bounds the
 /// critical section.
-const EXPIRED_AT_ONCE: u64 = 1 << 20;
+pub(super) const EXPIRED_AT_ONCE: u64 = 1 << 20;
 
 /// A bounded FIFO queue of messages.
 pub(crate) struct Queue {
@@ -181,11 +181,14 @@ impl Queue {
     #[inline]
     pub(crate) fn depth(&self) -> Tally {
         let stored = self.store.depth();
-        match (&self.fanout, &self.lanes, &self.leases) {
-            (None, None, None) => stored,
-            (Some(fanout), _, _) => stored.without(fanout.retained()),
-            (None, Some(_), _) => self.depth_in_lanes(),
-            (None, None, Some(leases)) => stored.without(leases.consumed()),
+        match (&self.fanout, &self.leases) {
+            (Some(fanout), _) => stored.without(fanout.retained()),
+            (None, Some(leases)) => stored.without(leases.consumed()),
+            (None, None) => {
+                let mut depth = self.depth_in_lanes();
+                depth.merge(stored);
+                depth
+            }
         }
     }
 
@@ -412,7 +415,7 @@ impl Queue {
     fn remove_front(&mut self, len: u32) {
         match &self.leases {
             None => self.store.pop(len),
-            Some(_) => drop(self.deliver_next(Run::one(len), None)),
+            Some(_) => drop(self.deliver_by(Run::one(len), None)),
         }
     }
 
@@ -426,7 +429,7 @@ impl Queue {
     pub(crate) fn deliver_all(&mut self, run: Run) {
         match self.lanes {
             None => self.store.pop_all(run),
-            Some(_) => self.deliver_in_lane(run),
+            Some(_) => self.deliver_next(run),
         }
     }
 
@@ -457,7 +460,7 @@ impl Queue {
     /// removed.
     pub(crate) fn expire(&mut self, cutoff: u64, limit: u32) -> u32 {
         if self.lanes.is_some() {
-            return self.expire_in_lanes(cutoff, limit, EXPIRED_AT_ONCE);
+            return self.expire_oldest(0, Some(cutoff), limit).0;
         }
         let mut expired = 0;
         let mut bytes = 0;

@@ -114,6 +114,12 @@ fn split(at: u64) -> (u64, usize) {
     (at / size, (at % size) as usize)
 }
 
+/// Returns how many bytes of segment `i` are before the byte at `begin`, which counts from the start
+/// of segment 0.
+fn skipped(begin: usize, i: usize) -> usize {
+    begin.saturating_sub(i.saturating_mul(SEGMENT_SIZE))
+}
+
 impl Stream {
     /// Creates an empty stream.
     pub(crate) const fn new() -> Self {
@@ -267,6 +273,29 @@ impl Stream {
         let mut segments = self.segments.iter();
         segments.next();
         Pieces::new(self.first(), segments, len)
+    }
+
+    /// Iterates over chunks of `N` bytes behind the first `behind` ones. None may be split between
+    /// segments. Unwritten bytes may follow those of the stream.
+    pub(crate) fn chunks<const N: usize>(&self, behind: usize) -> impl Iterator<Item = &[u8; N]> {
+        let begin = behind.saturating_add(self.head as usize);
+        let segments = self.segments.iter().enumerate().skip(begin / SEGMENT_SIZE);
+        segments
+            .flat_map(move |(i, segment)| segment.chunks_exact(N).skip(skipped(begin, i) / N))
+            .filter_map(|chunk| chunk.first_chunk())
+    }
+
+    /// Does the same as [`Stream::chunks`] for modification.
+    pub(crate) fn chunks_mut<const N: usize>(
+        &mut self,
+        behind: usize,
+    ) -> impl Iterator<Item = &mut [u8; N]> {
+        let begin = behind.saturating_add(self.head as usize);
+        let segments = self.segments.iter_mut().enumerate();
+        segments
+            .skip(begin / SEGMENT_SIZE)
+            .flat_map(move |(i, segment)| segment.chunks_exact_mut(N).skip(skipped(begin, i) / N))
+            .filter_map(|chunk| chunk.first_chunk_mut())
     }
 
     /// Gives the stream another index, or none, and returns the one it had, to be freed after the
@@ -454,6 +483,23 @@ impl Stream {
             cursor.at += len;
         }
         true
+    }
+
+    /// Skips the next `len` bytes of the cursor, of which it must have so many. Kept segments that
+    /// it has passed move to `spare`.
+    pub(crate) fn cursor_skip(&mut self, len: usize, spare: &mut Segments) {
+        let Some(cursor) = &mut self.cursor else {
+            return;
+        };
+        cursor.at = cursor.at.saturating_add(len);
+        while cursor.at > SEGMENT_SIZE {
+            cursor.at -= SEGMENT_SIZE;
+            if cursor.kept.is_empty() {
+                self.segments.advance_mark();
+            } else {
+                cursor.advance(spare);
+            }
+        }
     }
 
     /// Skips to a multiple of `align` in the cursor.

@@ -123,11 +123,28 @@ impl SendHeader {
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`]: the length is zero, the pipe has no such priority, or another field is not
-    ///   zero.
+    /// - [`EINVAL`]: the length is zero, the pipe has no such priority or allows no time to live,
+    ///   or another field is not zero.
     /// - [`EMSGSIZE`]: the message is longer than the pipe allows.
-    #[inline(always)]
     pub(crate) fn parse(header: &[u8; Self::HEADER], terms: Terms) -> Result<Self> {
+        let mut untimed = *header;
+        let ttl = offset_of!(uapi::Send, ttl_ns);
+        let ttl_ns = u64::from_ne_bytes(field(header, ttl));
+        if terms.allows_ttl {
+            untimed[ttl..ttl + size_of_val(&ttl_ns)].fill(0);
+        }
+        let mut this = Self::parse_untimed(&untimed, terms)?;
+        this.class.ttl_ns = ttl_ns;
+        Ok(this)
+    }
+
+    /// Parses a header without a time to live for a pipe with these terms.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`SendHeader::parse`], and [`EINVAL`] for a message with a time to live.
+    #[inline(always)]
+    fn parse_untimed(header: &[u8; Self::HEADER], terms: Terms) -> Result<Self> {
         let word = |at| u32::from_ne_bytes(field(header, at));
         let len = word(offset_of!(uapi::Send, len));
         let priority = word(offset_of!(uapi::Send, priority));
@@ -139,10 +156,11 @@ impl SendHeader {
         } else if len > terms.msg_size {
             Err(EMSGSIZE)
         } else {
-            Ok(Self {
-                len,
-                class: Class { priority },
-            })
+            let class = Class {
+                priority,
+                ttl_ns: 0,
+            };
+            Ok(Self { len, class })
         }
     }
 
@@ -212,9 +230,18 @@ impl<'a> Message<'a> {
     ///
     /// - [`EINVAL`]: the message is cut off, or those of [`SendHeader::parse`].
     /// - [`EMSGSIZE`]: the message is longer than the pipe allows.
-    #[inline(always)]
     pub(crate) fn first(bytes: &'a [u8], terms: Terms) -> Result<Self> {
         Self::parse(bytes, |header| SendHeader::parse(header, terms))
+    }
+
+    /// Parses the first message in `bytes`, as [`Message::first`] does, if it has no time to live.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Message::first`], and [`EINVAL`] for a message with a time to live.
+    #[inline(always)]
+    pub(crate) fn first_untimed(bytes: &'a [u8], terms: Terms) -> Result<Self> {
+        Self::parse(bytes, |header| SendHeader::parse_untimed(header, terms))
     }
 
     /// Parses the first message in `bytes`, whose header `parse` parses.
@@ -338,6 +365,7 @@ mod tests {
         Terms {
             msg_size,
             priorities: 1,
+            allows_ttl: false,
         }
     }
 
@@ -403,6 +431,7 @@ mod tests {
             let terms = Terms {
                 msg_size: 8,
                 priorities: 8,
+                allows_ttl: false,
             };
             let found = Message::first(&bytes, terms).map(|one| one.class.priority);
             assert_eq!(found, expected);
@@ -410,6 +439,24 @@ mod tests {
             assert_eq!(Message::only(&bytes, 8).is_some(), priority == 0);
             assert_eq!(Messages::new(&bytes, 8).count(), usize::from(priority == 0));
         }
+    }
+
+    #[test]
+    fn a_time_to_live_is_parsed_where_it_is_allowed() {
+        let mut bytes: [u8; SendHeader::HEADER + 8] = message(8, NOWHERE);
+        let at = offset_of!(uapi::Send, ttl_ns);
+        bytes[at..at + 8].copy_from_slice(&u64::to_ne_bytes(u64::MAX));
+        let without = terms(8);
+        let with = Terms {
+            allows_ttl: true,
+            ..without
+        };
+        assert_eq!(Message::first(&bytes, without), Err(EINVAL));
+        let found = Message::first(&bytes, with).map(|one| one.class.ttl_ns);
+        assert_eq!(found, Ok(u64::MAX));
+        // The fast paths leave it to the slow path.
+        assert!(Message::first_untimed(&bytes, with).is_err());
+        assert!(Message::only(&bytes, 8).is_none());
     }
 
     #[test]

@@ -14,7 +14,8 @@ use kernel::{
 
 use super::{
     Flag,
-    Pipe, //
+    Pipe,
+    State, //
 };
 
 use crate::{
@@ -69,7 +70,7 @@ impl Pipe {
     /// - [`ENOMEM`].
     pub(crate) fn dump(self: &Arc<Self>) -> Result<Dump<'_>> {
         let mut memory = DumpMemory::new(1)?;
-        let mut state = self.lock_unexpired();
+        let mut state = self.lock_swept();
         loop {
             state.alive()?;
             if !state.flags.contains(Flag::Dumping) {
@@ -79,7 +80,7 @@ impl Pipe {
                 }
                 drop(state);
                 memory = DumpMemory::new(stores)?;
-                state = self.lock_unexpired();
+                state = self.lock_swept();
                 continue;
             }
             let signalled = self.turns.wait_interruptible(&mut state);
@@ -88,17 +89,28 @@ impl Pipe {
             }
             // Messages may have expired during the wait. A dump does not show them.
             drop(state);
-            state = self.lock_unexpired();
+            state = self.lock_swept();
         }
         state.flags |= Flag::Dumping;
         state.queue.dump_begin(&mut memory);
         Ok(Dump {
             pipe: self,
             memory,
-            seq: state.queue.stored_seq(),
+            seq: state.dump_seq(),
             messages: state.queue.dump_left(),
             padding: 0,
         })
+    }
+}
+
+impl State {
+    /// Returns the sequence number of the first message of a dump that is in the store.
+    fn dump_seq(&self) -> u64 {
+        if self.queue.has_lanes() {
+            self.queue.seq_in_store()
+        } else {
+            self.queue.stored_seq()
+        }
     }
 }
 
@@ -148,7 +160,9 @@ impl Dump<'_> {
             let Some(header) = free.first_chunk_mut() else {
                 return Ok(Progress::More(filled));
             };
-            let next = queue.dump_next().ok_or(EIO)?;
+            let Some(next) = queue.dump_next().ok_or(EIO)? else {
+                return Ok(Progress::More(filled));
+            };
             let (record, seq) = (next.record, next.seq.unwrap_or(self.seq));
             let whole = wire::record_len(record.len);
             if *room < whole as u64 {

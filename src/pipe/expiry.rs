@@ -29,6 +29,10 @@ use crate::{
             work, //
         }, //
     },
+    log::lanes::{
+        Lanes,
+        SweepPosition, //
+    },
     uapi::{
         FLUSH_EXPIRY_DEFAULT,
         FLUSH_INTERVAL_DEFAULT, //
@@ -37,6 +41,13 @@ use crate::{
 
 /// Maximum number of messages that are removed in one critical section.
 const BATCH: u32 = 64;
+
+/// Maximum number of messages whose deadlines are looked at in one critical section.
+const LOOKED_AT_ONCE: u64 = 256;
+
+/// Minimum time between two runs of the sweeper for deadlines, in milliseconds, which bounds what
+/// it costs to look at all messages.
+const DEADLINES_MS: u64 = 10;
 
 /// Nanoseconds in a millisecond.
 pub(super) const NSEC_PER_MSEC: u64 = 1_000_000;
@@ -95,45 +106,64 @@ impl State {
         self.flags.contains(Flag::Expires) && self.front_expired_at(clock::monotonic())
     }
 
-    /// Returns whether the oldest message has expired by `now`.
+    /// Returns whether the oldest message, or that of any priority, has expired by `now`.
     fn front_expired_at(&self, now: u64) -> bool {
-        match (self.queue.oldest_time(), self.expiry.cutoff(now)) {
-            (Some(oldest), Some(cutoff)) => oldest <= cutoff,
-            _ => false,
-        }
+        self.queue.has_expired(now, self.expiry.cutoff(now))
     }
 
-    /// Returns the delay after which the sweeper must run for expiry, in milliseconds: its
-    /// interval, or the time until the oldest message expires, whichever is longer. Returns
-    /// [`None`] if expiry does not need it.
-    fn next_expiry(&self, now: u64) -> Option<u64> {
-        if !self.expiry.enabled {
+    /// Returns whether messages expire, by the settings of the pipe or by deadlines of their own.
+    fn has_expiry(&self) -> bool {
+        self.expiry.enabled || self.queue.has_deadlines()
+    }
+
+    /// Opens the fast paths again if no message has a deadline any more. Returns memory that is no
+    /// longer needed, to be freed after the lock is released.
+    pub(super) fn forget_deadlines(&mut self) -> Option<KBox<Lanes>> {
+        let expires = self.has_expiry();
+        self.flags.set(Flag::Expires, expires);
+        if self.flags.contains(Flag::Dumping) {
             return None;
         }
-        let oldest = self.queue.oldest_time()?;
+        self.queue.take_unused_lanes()
+    }
+
+    /// Returns the time at which the next lease or delay ends or a message has its deadline, in
+    /// nanoseconds of `CLOCK_MONOTONIC`, or [`u64::MAX`] if there is none. No deadline is before
+    /// it, but there may be none at that time.
+    fn next_event(&self) -> u64 {
+        let deadline = self.queue.earliest_deadline().unwrap_or(u64::MAX);
+        deadline.min(self.next_lease_end())
+    }
+
+    /// Returns the delay after which the sweeper must run for the age of messages, in
+    /// milliseconds: its interval, or the time until the oldest message expires, whichever is
+    /// longer. Returns [`None`] if it need not.
+    fn delay_by_age(&self, now: u64) -> Option<u64> {
+        let oldest = self.queue.oldest_time().filter(|_| self.expiry.enabled)?;
         let age = now.saturating_sub(oldest) / NSEC_PER_MSEC;
         // One more millisecond, because the age was rounded down.
         let left = (u64::from(self.expiry.expiry_ms) + 1).saturating_sub(age);
         Some(left.max(self.expiry.interval_ms.into()))
     }
 
-    /// Returns the delay after which the sweeper must run for the end of a lease or a delay, in
-    /// milliseconds. Returns [`None`] if there is none.
-    fn next_lease_sweep(&self, now: u64) -> Option<u64> {
-        let end = self.next_lease_end();
-        // Rounded up, so that the lease has ended then.
-        (end < u64::MAX).then(|| end.saturating_sub(now).div_ceil(NSEC_PER_MSEC))
-    }
-
-    /// Returns the delay after which the sweeper must run, in milliseconds. Returns [`None`] if it
-    /// is not needed.
+    /// Returns the delay in milliseconds after which the sweeper must run: for the age of messages,
+    /// for the earliest deadline, or for the end of a lease. Returns [`None`] if the sweeper is not
+    /// needed.
     fn next_sweep(&self, now: u64) -> Option<u64> {
         if self.is_dead() {
             return None;
         }
-        let delays = [self.next_expiry(now), self.next_lease_sweep(now)];
-        let delay = delays.into_iter().flatten().min();
-        delay.map(|delay| delay.min(DELAY_MAX))
+        let by_deadline = self.queue.earliest_deadline().map(|deadline| {
+            let left = deadline.saturating_sub(now) / NSEC_PER_MSEC + 1;
+            left.max(DEADLINES_MS)
+        });
+        let end = self.next_lease_end();
+        // Rounded up, so that the lease has ended then.
+        let left = end.saturating_sub(now).div_ceil(NSEC_PER_MSEC);
+        let by_lease = (end < u64::MAX).then_some(left);
+        let delays = [self.delay_by_age(now), by_deadline, by_lease];
+        let delay = delays.into_iter().flatten().min()?;
+        Some(delay.min(DELAY_MAX))
     }
 }
 
@@ -156,24 +186,57 @@ impl Pipe {
         mut state: StateGuard<'a, State>,
     ) -> StateGuard<'a, State> {
         loop {
-            match self.expire(&mut state, clock::monotonic()) {
-                0 => return state,
-                freed => self.announce_room(state, freed.into()),
+            let (freed, more) = self.expire(&mut state, clock::monotonic());
+            if freed == 0 && !more {
+                return state;
             }
+            self.announce_room(state, freed.into());
             state = self.state.lock();
         }
     }
 
-    /// Removes a batch of messages that have expired by `now`, and returns their number. The caller
-    /// must announce the slots. The sweeper, which is queued while there are messages, logs the
+    /// Takes the lock and removes all messages that have expired, also those behind others.
+    pub(super) fn lock_swept(self: &Arc<Self>) -> StateGuard<'_, State> {
+        let now = clock::monotonic();
+        let mut at = SweepPosition::default();
+        let mut state = self.lock_unexpired();
+        while state.queue.has_deadlines() && !state.flags.contains(Flag::Dumping) {
+            let (freed, is_done) = self.sweep(&mut state, &mut at, now);
+            let is_last = is_done && freed == 0;
+            if is_last {
+                break;
+            }
+            self.announce_room(state, freed);
+            state = self.state.lock();
+            if is_done {
+                // Look again: the lock was released, and messages may have expired meanwhile.
+                at = SweepPosition::default();
+            }
+        }
+        state
+    }
+
+    /// Removes a batch of messages that have expired by `now` wherever they are, from the position
+    /// `at` on. Returns their number, and whether all messages have been looked at. The caller must
+    /// announce the slots.
+    fn sweep(&self, state: &mut State, at: &mut SweepPosition, now: u64) -> (u64, bool) {
+        let (freed, is_done) = state.queue.sweep(at, now, LOOKED_AT_ONCE);
+        state.unlogged = state.unlogged.wrapping_add(freed);
+        (freed, is_done)
+    }
+
+    /// Removes a batch of the oldest messages that have expired by `now`. Returns their number, and
+    /// whether the next batch must be looked at even if none has. The caller must announce the slots. The sweeper, which is queued while there are messages, logs the
     /// number later: if every caller logged it, any user could flood the log.
-    fn expire(&self, state: &mut State, now: u64) -> u32 {
-        let Some(cutoff) = state.expiry.cutoff(now) else {
-            return 0;
+    fn expire(&self, state: &mut State, now: u64) -> (u32, bool) {
+        let cutoff = state.expiry.cutoff(now);
+        let (freed, more) = match cutoff {
+            _ if state.queue.has_lanes() => state.queue.expire_oldest(now, cutoff, BATCH),
+            Some(cutoff) => (state.queue.expire(cutoff, BATCH), false),
+            None => (0, false),
         };
-        let freed = state.queue.expire(cutoff, BATCH);
         state.unlogged = state.unlogged.wrapping_add(freed.into());
-        freed
+        (freed, more)
     }
 
     /// Logs that `count` messages have expired, unless `count` is zero.
@@ -193,7 +256,7 @@ impl Pipe {
         let mut state = this.state.lock();
         state.alive()?;
         state.expiry = change(state.expiry);
-        let expires = state.expiry.enabled;
+        let expires = state.has_expiry();
         state.flags.set(Flag::Expires, expires);
         let stale = work::cancel::<Self, { work_id::SWEEP }>(this);
         state.sweeping = false;
@@ -214,6 +277,13 @@ impl Pipe {
         }
     }
 
+    /// Queues the sweeper for an earlier time if a message has its deadline before it runs.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn hasten_sweeper(self: &Arc<Self>) {
+        self.bring_sweeper_forward(&mut self.state.lock());
+    }
+
     /// Queues the sweeper for the time at which it is needed next, unless it is queued: a run that
     /// a change of the settings could not cancel may get here after that change has queued the
     /// sweeper. This happens with the lock held: of concurrent changes of the settings, the last
@@ -231,12 +301,12 @@ impl Pipe {
         }
     }
 
-    /// Queues the sweeper for the end of the next lease or delay, unless it runs before that.
+    /// Queues the sweeper for the next deadline or end of a lease, unless it runs before that.
     #[inline(never)]
     pub(super) fn bring_sweeper_forward(self: &Arc<Self>, state: &mut State) {
-        let end = state.next_lease_end();
-        let is_late = !state.sweeping || end < state.sweep_at;
-        if end < u64::MAX && is_late {
+        let next = state.next_event();
+        let is_late = !state.sweeping || next < state.sweep_at;
+        if next < u64::MAX && is_late {
             // This is not the last reference.
             drop(work::cancel::<Self, { work_id::SWEEP }>(self));
             self.requeue_sweeper(state);
@@ -252,18 +322,31 @@ impl WorkItem<{ work_id::SWEEP }> for Pipe {
     /// last run, whichever task removed them.
     fn run(this: Arc<Self>) {
         let now = clock::monotonic();
-        let unlogged = loop {
+        let mut at = SweepPosition::renewing();
+        let (unlogged, lanes) = loop {
             let mut state = this.end_overdue_leases(this.state.lock(), now);
-            let freed = u64::from(this.expire(&mut state, now));
-            if state.front_expired_at(now) {
-                this.announce_room(state, freed);
+            let (freed, more) = this.expire(&mut state, now);
+            if more || state.front_expired_at(now) {
+                this.announce_room(state, freed.into());
                 continue;
             }
+            let mut freed = u64::from(freed);
+            // A dump shows its messages as they are.
+            if !state.flags.contains(Flag::Dumping) {
+                let (swept, is_done) = this.sweep(&mut state, &mut at, now);
+                freed += swept;
+                if !is_done {
+                    this.announce_room(state, freed);
+                    continue;
+                }
+            }
+            let lanes = state.forget_deadlines();
             this.requeue_sweeper(&mut state);
             let unlogged = mem::take(&mut state.unlogged);
             this.announce_room(state, freed);
-            break unlogged;
+            break (unlogged, lanes);
         };
+        drop(lanes);
         this.log_expired(unlogged);
     }
 }

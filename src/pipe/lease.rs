@@ -72,14 +72,14 @@ fn owner_of(handle: &Handle) -> usize {
 
 impl State {
     /// Returns the terms of the file of `handle`.
-    fn terms(&mut self, handle: &Handle) -> LeaseTerms {
+    fn lease_terms(&mut self, handle: &Handle) -> LeaseTerms {
         let extra = handle.state(self).extra.as_ref();
         extra.map_or(LeaseTerms::default(), |extra| extra.terms)
     }
 
     /// Returns whether the file of `handle` receives with a lease.
     pub(super) fn has_lease(&mut self, handle: &Handle) -> bool {
-        self.flags.contains(Flag::Leases) && self.terms(handle).lease_ms > 0
+        self.flags.contains(Flag::Leases) && self.lease_terms(handle).lease_ms > 0
     }
 
     /// Delivers the next messages, which must be those of `run`, on the terms of the file of
@@ -88,12 +88,12 @@ impl State {
     #[inline(never)]
     pub(super) fn deliver_on_terms(&mut self, handle: &Handle, run: Run) -> u64 {
         let lease = self
-            .terms(handle)
+            .lease_terms(handle)
             .lease(owner_of(handle), clock::monotonic());
         if let Some(extra) = &mut handle.state(self).extra {
             extra.has_leased |= lease.is_some();
         }
-        self.queue.deliver_next(run, lease)
+        self.queue.deliver_by(run, lease)
     }
 
     /// Gives the queue memory for leases, or other memory if its limits have changed. Returns the
@@ -127,6 +127,7 @@ impl Pipe {
     ///
     /// # Errors
     ///
+    /// - [`EINVAL`]: the queue has priorities, or messages with a time to live.
     /// - [`ENODEV`]: the pipe is destroyed.
     /// - [`ENOMEM`].
     fn provide_leases(&self) -> Result {
@@ -137,6 +138,9 @@ impl Pipe {
             state.alive()?;
             if state.queue.leases().is_some() {
                 return Ok(());
+            }
+            if state.queue.has_lanes() {
+                return Err(EINVAL);
             }
             let limits = state.queue.limits();
             // The limits may have changed while the memory was allocated.
@@ -155,7 +159,8 @@ impl Pipe {
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`]: the pipe is no queue, or it has priorities and the terms a lease.
+    /// - [`EINVAL`]: the pipe is no queue. Or the terms have a lease, and the queue has priorities,
+    ///   or messages with a time to live.
     /// - [`EBUSY`]: the file keeps the rest of a message.
     /// - [`ENODEV`]: the pipe is destroyed.
     /// - [`ENOMEM`].
@@ -165,13 +170,12 @@ impl Pipe {
         terms: LeaseTerms,
         switch: impl FnOnce(FileSnapshot),
     ) -> Result {
-        let has_lease = terms.lease_ms > 0;
-        if self.kind != Kind::Queue || has_lease && self.priorities > 1 {
+        if self.kind != Kind::Queue {
             return Err(EINVAL);
         }
         // Declared before the guard: memory that is not needed is freed without the lock.
         let mut fresh = None;
-        if has_lease {
+        if terms.lease_ms > 0 {
             self.provide_leases()?;
             fresh = Some(Extra::new()?);
         }

@@ -268,7 +268,7 @@ impl Pipe {
     fn terms(&self) -> Result<Terms> {
         let state = self.state.lock();
         state.alive()?;
-        Ok(state.queue.terms())
+        Ok(state.terms())
     }
 
     /// Changes the limits of the queue.

@@ -15,6 +15,7 @@ use super::{
     mode::Modes,
     partial_call::PartlyDone,
     waiters::WaitFor,
+    Flag,
     Handle,
     Pipe,
     State,
@@ -43,7 +44,8 @@ use crate::{
         }, //
     },
     log::{
-        lanes::Lane,
+        lane::Lane,
+        lanes::Lanes,
         message::{
             Class,
             Sender,
@@ -109,7 +111,8 @@ struct Outgoing<S> {
     source: S,
     /// Segments for the message beyond those of the store.
     fresh: Segments,
-    /// A lane for messages of its priority, until the queue has one.
+    /// Lanes for its time to live, and a lane for its priority, until the queue has them.
+    lanes: Option<KBox<Lanes>>,
     lane: Option<KBox<Lane>>,
     /// Bounce buffer with a copy of the payload, if fault-ins of the source were not enough.
     bounced: Option<Segments>,
@@ -127,6 +130,7 @@ impl<S: Source> Outgoing<S> {
             class,
             source,
             fresh: Segments::new(),
+            lanes: None,
             lane: None,
             bounced: None,
             fault_ins: 0,
@@ -145,12 +149,19 @@ impl<S: Source> Outgoing<S> {
     /// Gives the queue the lane that the message needs. Returns whether it is still missing.
     fn lacks_lane(&mut self, state: &mut State) -> bool {
         let priority = self.class.priority;
-        if state.queue.lacks_lane(priority) {
-            if let Some(lane) = self.lane.take() {
-                self.lane = state.queue.add_lane(priority, lane);
-            }
+        if state.queue.lacks_lanes(self.class) {
+            let Some(lanes) = self.lanes.take() else {
+                return true;
+            };
+            state.queue.set_lanes(lanes);
         }
-        state.queue.lacks_lane(priority)
+        if state.queue.lacks_lane(priority) {
+            let Some(lane) = self.lane.take() else {
+                return true;
+            };
+            self.lane = state.queue.add_lane(priority, lane);
+        }
+        false
     }
 
     /// Allocates the `missing` segments, and a lane if it is missing. Must not be called with the
@@ -162,6 +173,9 @@ impl<S: Source> Outgoing<S> {
     fn allocate(&mut self, missing: usize, lacks_lane: bool) -> Result {
         if lacks_lane && self.lane.is_none() {
             self.lane = Some(Lane::new()?);
+        }
+        if lacks_lane && self.lanes.is_none() && self.class.ttl_ns > 0 {
+            self.lanes = Some(Lanes::new(1)?);
         }
         allocate(&mut self.fresh, missing)
     }
@@ -269,6 +283,7 @@ impl Pipe {
     /// - [`EAGAIN`]: the pipe is full and the call must not wait.
     /// - [`ERESTARTSYS`]: a signal arrived while the call waited.
     /// - [`EFAULT`]: part of the source cannot be read.
+    /// - [`EINVAL`]: the message has a time to live, and a file browses the pipe or has leases.
     /// - [`ENOMEM`].
     /// - [`EIO`]: an invariant does not hold, which is a bug.
     #[inline]
@@ -345,6 +360,10 @@ impl Pipe {
                 self.writers.pass_baton(state, message.woken);
                 return Err(err);
             };
+            if class.ttl_ns > 0 && state.refuses_ttl() {
+                self.writers.pass_baton(state, message.woken);
+                return Err(EINVAL);
+            }
             if state.queue.is_full() && state.front_expired() {
                 state = self.drop_expired(state);
                 continue;
@@ -364,13 +383,19 @@ impl Pipe {
                 }
                 Admission::Slot | Admission::SlotOfOldest => {
                     let over_oldest = admission == Admission::SlotOfOldest;
-                    let missing = message.take_segments(&mut state);
                     let lacks_lane = message.lacks_lane(&mut state);
+                    let missing = message.take_segments(&mut state);
                     if missing > 0 || lacks_lane {
                         self.provide_memory(state, &mut message, missing, lacks_lane)?
                     } else if message.push(&mut state, len, over_oldest) {
                         let tell = over_oldest && state.lose();
+                        if class.ttl_ns > 0 {
+                            state.flags |= Flag::Expires;
+                        }
                         self.finish_send_slow(state, handle, len as usize, message.woken);
+                        if class.ttl_ns > 0 {
+                            self.hasten_sweeper();
+                        }
                         if tell {
                             self.notifier.lost();
                         }
@@ -428,8 +453,8 @@ impl Pipe {
         }
         // Preallocate and prefault before queueing, so that a woken writer can use its slot at
         // once.
-        let missing = message.take_most_segments(&mut state);
         let lacks_lane = message.lacks_lane(&mut state);
+        let missing = message.take_most_segments(&mut state);
         if missing > 0 || lacks_lane || message.fault_ins == 0 {
             drop(state);
             message.allocate(missing, lacks_lane)?;

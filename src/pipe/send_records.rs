@@ -54,6 +54,7 @@ use crate::{
         iter::Run,
         message::{
             padding,
+            Class,
             Record,
             Sender,
             Stamp,
@@ -194,16 +195,16 @@ impl State {
         };
         let len = bytes.len();
         let terms = self.queue.terms();
-        let Ok(message) = Message::first(bytes, terms) else {
+        let Ok(message) = Message::first_untimed(bytes, terms) else {
             return FastSend::InPage(len);
         };
         let time = self.queue.monotonic_time(now);
         let signed = sign(task, handle, time);
-        let (class, payload) = (message.class, message.len);
+        let (priority, payload) = (message.class.priority, message.len);
         let put = message.behind.is_empty()
             && self
                 .queue
-                .try_push_in_lane(class, payload, message.padded, signed);
+                .try_push_in_lane(priority, payload, message.padded, signed);
         if put {
             FastSend::One(payload as usize)
         } else {
@@ -251,6 +252,9 @@ fn accept_records(
         let Some(Ok(next)) = left.map(|left| Message::first(left, Terms::ANY)) else {
             break;
         };
+        if next.class != Class::PLAIN {
+            break;
+        }
         let put = queue.try_push_contiguous(
             next.len as usize,
             Placement::Spare,
@@ -355,6 +359,7 @@ impl Pipe {
         if state.queue.has_lanes() {
             return self.send_page_in_lanes(state, handle, len, call);
         }
+        let terms = state.terms();
         let this = &mut *state;
         let stamp = stamp(this.queue.monotonic_time(clock::monotonic()));
         let sender = sender(current!(), handle);
@@ -367,7 +372,7 @@ impl Pipe {
             return Ok(len);
         }
 
-        if let Err(err) = wire::check(bytes, this.queue.terms()) {
+        if let Err(err) = wire::check(bytes, terms) {
             return refuse(state, err, call);
         }
         let (accepted, at) = accept_records(&mut this.queue, bytes, run, sender, stamp);
@@ -384,7 +389,7 @@ impl Pipe {
         call: &impl Call,
     ) -> Result<usize> {
         let this = &mut *state;
-        let terms = this.queue.terms();
+        let terms = this.terms();
         let page = this.pages.writing.as_ref();
         let bytes = page.and_then(|page| page.get(..len)).ok_or(EIO)?;
         let checked = match Message::first(bytes, terms) {
@@ -399,10 +404,14 @@ impl Pipe {
         let mut accepted = Tally::NONE;
         let mut left = bytes;
         while let Ok(next) = Message::first(left, terms) {
-            let signed = (sender, stamp);
+            // Both are left to the slow path, as is the first message of a lane.
+            if next.class.ttl_ns > 0 || !this.queue.is_in_lanes() {
+                break;
+            }
+            let (priority, signed) = (next.class.priority, (sender, stamp));
             if !this
                 .queue
-                .try_push_in_lane(next.class, next.len, next.padded, signed)
+                .try_push_in_lane(priority, next.len, next.padded, signed)
             {
                 break;
             }
@@ -495,7 +504,7 @@ impl Pipe {
         let bytes = page.get_mut(..len).ok_or(EIO)?;
         let read = nofault::read_faulting(&mut source, bytes);
         let state = self.state.lock();
-        let terms = state.queue.terms();
+        let terms = state.terms();
         if let Err(err) = read.and_then(|()| wire::check(bytes, terms)) {
             let result = refuse(state, err, call);
             self.return_page(Some(page));

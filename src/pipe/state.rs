@@ -24,6 +24,7 @@ use crate::{
     log::{
         counters::Refused,
         lanes::Lanes,
+        message::Terms,
         queue::Queue,
         stream::Segments, //
     }, //
@@ -49,7 +50,7 @@ pub(super) struct State {
     pub(super) expiry: Expiry,
     /// The sweeper is queued, or runs and has yet to decide whether to queue itself again.
     pub(super) sweeping: bool,
-    /// Time for which the sweeper was queued last, in nanoseconds of `CLOCK_MONOTONIC`.
+    /// Time at which the sweeper is queued to run, in nanoseconds of `CLOCK_MONOTONIC`.
     pub(super) sweep_at: u64,
     /// Number of expired messages that are not logged yet.
     pub(super) unlogged: u64,
@@ -85,6 +86,19 @@ impl State {
             state.queue.set_lanes(lanes);
         }
         state
+    }
+
+    /// Returns what the pipe takes of messages to send.
+    pub(super) fn terms(&self) -> Terms {
+        let mut terms = self.queue.terms();
+        terms.allows_ttl &= !self.refuses_ttl();
+        terms
+    }
+
+    /// Returns whether no message may have a time to live, as a file reads from a position of its
+    /// own, or messages are on trust: neither finds messages in lanes.
+    pub(super) fn refuses_ttl(&self) -> bool {
+        self.flags.contains_any(Flag::Subscribed | Flag::Leases)
     }
 
     /// Returns the error [`ENODEV`] if the pipe is destroyed.

@@ -447,7 +447,8 @@ impl Pipe {
     /// # Errors
     ///
     /// - [`EINVAL`]: the pipe is of the wrong kind: only a queue is read with others, only a
-    ///   broadcast pipe has subscriptions, and no file browses a pipe with priorities.
+    ///   broadcast pipe has subscriptions, and no file browses a pipe with priorities or with
+    ///   messages that have a time to live.
     /// - [`EBUSY`]: the file keeps the rest of a message.
     /// - [`ENODEV`]: the pipe is destroyed.
     /// - [`ENOMEM`].
@@ -473,6 +474,9 @@ impl Pipe {
         state.alive()?;
         if handle.state(&mut state).rest_len() > 0 {
             return Err(EBUSY);
+        }
+        if state.queue.has_lanes() {
+            return Err(EINVAL);
         }
         state.subscribe(handle, reads, &search, &mut memory);
         switch(state.show(handle));

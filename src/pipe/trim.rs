@@ -56,11 +56,13 @@ impl WorkItem<{ work_id::TRIM }> for Pipe {
         let idle = passed == state.passed_at_trim && !state.flags.contains(Flag::Dumping);
         state.passed_at_trim = passed;
         let surplus = state.queue.trim(idle);
+        let lanes = state.forget_deadlines();
         state.flags.set(Flag::Untrimmed, idle);
         if !idle {
             this.queue_trimmer();
         }
         drop(state);
         drop(surplus);
+        drop(lanes);
     }
 }

@@ -19,6 +19,7 @@ use kernel::{
 use super::chain::{
     Chain,
     Iter,
+    IterMut,
     Linked, //
 };
 
@@ -205,6 +206,16 @@ impl<P: Linked> IndexedChain<P> {
         // SAFETY: By the type invariants the chain owns `raw`, and its link was set when it was
         // added. The chain is borrowed for the lifetime of the result.
         unsafe { Iter::behind(raw) }
+    }
+
+    /// Iterates over all values, from the first to the last.
+    pub(crate) fn iter(&self) -> Iter<'_, P> {
+        self.chain.iter()
+    }
+
+    /// Iterates over all values for modification, from the first to the last.
+    pub(crate) fn iter_mut(&mut self) -> IterMut<'_, P> {
+        self.chain.iter_mut()
     }
 
     /// Returns the first value for modification.

@@ -50,6 +50,9 @@ mod log {
     #[path = "../../../src/log/dump.rs"]
     #[rustfmt::skip]
     pub(crate) mod dump;
+    #[path = "../../../src/log/lane.rs"]
+    #[rustfmt::skip]
+    pub(crate) mod lane;
     #[path = "../../../src/log/lanes.rs"]
     #[rustfmt::skip]
     pub(crate) mod lanes;

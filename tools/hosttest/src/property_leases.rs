@@ -286,7 +286,7 @@ impl Bench {
                 seq += 1;
             }
             let msgs = run.tally.msgs;
-            let freed = self.queue.deliver_next(run, lease);
+            let freed = self.queue.deliver_by(run, lease);
             assert_eq!(freed, if lease.is_none() { msgs } else { 0 });
             left -= msgs as usize;
         }

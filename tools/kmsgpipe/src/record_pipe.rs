@@ -50,8 +50,8 @@ pub struct RecordPipe {
 
 /// Why the kernel rejects a valid sequence of messages.
 const REJECTED: &str =
-    "the pipe has fewer priorities; `kmsgpipectl show` tells how many, and `kmsgpipectl create \
-     --priorities` makes one with more";
+    "the pipe has fewer priorities, or it is a broadcast pipe or browsed and allows no time to live; \
+     `kmsgpipectl show` and `kmsgpipectl peers` tell";
 
 /// How many messages a call receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,7 +203,7 @@ impl RecordPipe {
     /// # Errors
     ///
     /// Nothing was sent, and `batch` is unchanged. [`Error::EmptyMessage`] or [`Error::TooLong`] if a message
-    /// is invalid, and [`Error::System`]: `EINVAL` if the pipe has fewer priorities, `EINTR` if a signal was
+    /// is invalid, and [`Error::System`]: `EINVAL` if the pipe has fewer priorities or allows no time to live, `EINTR` if a signal was
     /// caught.
     pub fn send_batch(&self, batch: &mut SendBatch) -> Result<usize> {
         self.pipe.retry_blocking(Action::Send, || {

@@ -6,7 +6,7 @@ use crate::{
     record::{word, ALIGNMENT},
     sys::RawSend,
 };
-use std::mem::offset_of;
+use std::{mem::offset_of, time::Duration};
 
 /// Length of the header that precedes each payload.
 const HEADER: usize = size_of::<RawSend>();
@@ -16,6 +16,19 @@ const HEADER: usize = size_of::<RawSend>();
 pub struct MessageOptions {
     /// Priority, less than the number of priorities of the pipe: messages of higher priority are received first.
     pub priority: u32,
+    /// Time after which the message expires, if the pipe does not let it expire earlier. A broadcast pipe, and a
+    /// pipe that a file browses, refuse messages with a time to live.
+    pub ttl: Option<Duration>,
+}
+
+impl MessageOptions {
+    /// Returns the time to live in nanoseconds, for which 0 stands for none.
+    fn ttl_ns(self) -> u64 {
+        self.ttl.map_or(0, |ttl| {
+            // A time of 0 is the shortest that there is.
+            u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX).max(1)
+        })
+    }
 }
 
 /// Messages to be sent in one call, in a reusable buffer.
@@ -44,16 +57,18 @@ impl SendBatch {
     }
 
     /// Appends a message as [`SendBatch::push`] does, to be sent as `options` says. Sending fails if the pipe does
-    /// not have the priority.
+    /// not have the priority, or allows no time to live.
     pub fn push_with(&mut self, message: &[u8], options: MessageOptions) {
         // Saturation is safe: no pipe accepts a message of u32::MAX bytes either.
         let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
         let mut header = [0; HEADER];
-        let mut put = |at: usize, value: u32| {
-            header[at..][..size_of_val(&value)].copy_from_slice(&value.to_ne_bytes());
-        };
-        put(offset_of!(RawSend, len), len);
-        put(offset_of!(RawSend, priority), options.priority);
+        let mut put = |at: usize, value: &[u8]| header[at..][..value.len()].copy_from_slice(value);
+        put(offset_of!(RawSend, len), &len.to_ne_bytes());
+        put(
+            offset_of!(RawSend, priority),
+            &options.priority.to_ne_bytes(),
+        );
+        put(offset_of!(RawSend, ttl_ns), &options.ttl_ns().to_ne_bytes());
         self.bytes.extend_from_slice(&header);
         self.bytes.extend_from_slice(message);
         let end = self.bytes.len().next_multiple_of(ALIGNMENT);
@@ -154,9 +169,19 @@ mod tests {
     #[test]
     fn options_are_in_the_header() {
         let mut batch = SendBatch::new();
-        batch.push_with(b"12345678", MessageOptions { priority: 5 });
-        let mut expected = message(b"12345678", 0);
-        expected[16..20].copy_from_slice(&5u32.to_ne_bytes());
+        let mut expected = Vec::new();
+        for (ttl, ttl_ns) in [
+            (None, 0u64),
+            (Some(Duration::ZERO), 1),
+            (Some(Duration::from_millis(250)), 250_000_000),
+            (Some(Duration::MAX), u64::MAX),
+        ] {
+            batch.push_with(b"12345678", MessageOptions { priority: 5, ttl });
+            let mut one = message(b"12345678", 0);
+            one[8..16].copy_from_slice(&ttl_ns.to_ne_bytes());
+            one[16..20].copy_from_slice(&5u32.to_ne_bytes());
+            expected.extend(one);
+        }
         assert_eq!(batch.bytes(), expected);
     }
 

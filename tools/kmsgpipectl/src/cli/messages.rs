@@ -59,6 +59,11 @@ pub struct Send {
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = size::priority, allow_hyphen_values = true)]
     pub priority: u32,
 
+    /// Time after which each message expires, such as 250ms, 1.5s or 2m (seconds without a unit), if the pipe
+    /// does not let it expire earlier
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, allow_hyphen_values = true)]
+    pub ttl: Option<Duration>,
+
     /// How long to wait for space.
     #[command(flatten)]
     pub wait: WaitOptions,
@@ -69,6 +74,7 @@ impl Send {
     pub fn options(&self) -> MessageOptions {
         MessageOptions {
             priority: self.priority,
+            ttl: self.ttl,
         }
     }
 }
