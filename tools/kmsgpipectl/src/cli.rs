@@ -2,11 +2,13 @@
 
 //! Command-line arguments.
 
+mod chat;
 mod inspect;
 mod manage;
 mod messages;
 mod request;
 
+pub use chat::Chat;
 pub use inspect::{Dump, Peers, Show, Stats, Watch};
 pub use manage::{Clear, Create, Destroy, Flush, Ownership, SetParams};
 pub use messages::{OutputFormat, Recv, Send, TooLong, WaitOptions};
@@ -113,6 +115,8 @@ pub enum Command {
     Send(Send),
     /// Receive messages and write them to standard output
     Recv(Recv),
+    /// Talk with others over a broadcast pipe
+    Chat(Chat),
     /// Discard all queued messages (needs CAP_SYS_ADMIN)
     Clear(Clear),
     /// Change the limits of an empty pipe (needs CAP_SYS_ADMIN)

@@ -2,6 +2,7 @@
 
 //! The commands.
 
+mod chat;
 mod clear;
 mod completions;
 mod create;
@@ -19,6 +20,7 @@ mod show;
 mod stats;
 mod watch;
 
+pub use chat::{chat, Nick};
 pub use clear::clear;
 pub use completions::completions;
 pub use create::create;

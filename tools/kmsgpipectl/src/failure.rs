@@ -76,6 +76,11 @@ impl Failure {
         &self.message
     }
 
+    /// Returns the error number, if there is one.
+    pub fn errno(&self) -> Option<Errno> {
+        self.errno
+    }
+
     /// Returns the kind of failure.
     pub fn class(&self) -> Class {
         self.class

@@ -55,6 +55,7 @@ fn main() -> ExitCode {
         Command::Dump(args) => commands::dump(&args, json),
         Command::Send(args) => commands::send(&args, json),
         Command::Recv(args) => commands::recv(&args, json),
+        Command::Chat(args) => commands::chat(&args, json),
         Command::Clear(args) => commands::clear(&args, json),
         Command::SetParams(args) => commands::set_params(&args, json),
         Command::Flush(args) => commands::flush(&args, json),

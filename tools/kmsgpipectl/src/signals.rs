@@ -21,6 +21,28 @@ pub fn reset_sigpipe() {
     let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
 }
 
+/// Ignores `SIGPIPE`: writing to a pipe without readers fails instead.
+pub fn ignore_sigpipe() {
+    // SAFETY: The disposition runs no code of this program.
+    let _ = unsafe { signal(Signal::SIGPIPE, SigHandler::SigIgn) };
+}
+
+/// Waits for a signal that would end the program, which must be blocked in all threads, and takes it.
+pub fn wait_for_ending() -> Signal {
+    loop {
+        // Only an unknown signal is an error, of which there is none in the set.
+        if let Ok(signal) = SigSet::from_iter(ENDING).wait() {
+            return signal;
+        }
+    }
+}
+
+/// Ends the program by a signal, so that its parent sees that.
+pub fn end_by(ending: Signal) {
+    let _ = SigSet::from_iter([ending]).thread_unblock();
+    let _ = raise(ending);
+}
+
 /// Raises `SIGPIPE` as a write to a pipe without readers does, which ends the program. If the signal is
 /// blocked, returns the error of such a write.
 pub fn closed_output() -> Failure {

@@ -43,6 +43,11 @@ impl Paint {
         self.paint(Style::new().bold(), text)
     }
 
+    /// Paints what is less important.
+    pub fn dim(self, text: &str) -> String {
+        self.paint(Style::new().dimmed(), text)
+    }
+
     /// Paints a success.
     pub fn good(self, text: &str) -> String {
         self.paint(AnsiColor::Green.on_default(), text)
@@ -84,6 +89,7 @@ mod tests {
         let plain = Paint(false);
         for text in [
             plain.head("x"),
+            plain.dim("x"),
             plain.good("x"),
             plain.warning("x"),
             plain.bad("x"),

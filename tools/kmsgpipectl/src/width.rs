@@ -8,10 +8,13 @@ use terminal_size::{terminal_size_of, Width};
 /// Returns the line width, if it is limited: `COLUMNS`, or the width of the terminal. Other files have no
 /// limit.
 pub fn of_output() -> Option<usize> {
-    parse_columns(env::var("COLUMNS").ok().as_deref()).or_else(|| {
-        let (Width(width), _) = terminal_size_of(io::stdout())?;
-        Some(usize::from(width)).filter(|width| *width > 0)
-    })
+    parse_columns(env::var("COLUMNS").ok().as_deref()).or_else(of_terminal)
+}
+
+/// Returns the width of the terminal of standard output, if that is one and it has a width.
+pub fn of_terminal() -> Option<usize> {
+    let (Width(width), _) = terminal_size_of(io::stdout())?;
+    Some(usize::from(width)).filter(|width| *width > 0)
 }
 
 /// Parses `COLUMNS`.

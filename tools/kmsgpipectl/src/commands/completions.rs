@@ -140,7 +140,7 @@ mod tests {
         let mut words = Words::default();
         words.learn(&Cli::command());
         for command in [
-            "show", "peers", "recv", "send", "enable", "disable", "ioctl",
+            "show", "peers", "recv", "chat", "send", "enable", "disable", "ioctl",
         ] {
             assert!(words.commands.contains(command), "{words:?}");
         }

@@ -15,7 +15,7 @@ use std::{
 const ABSENT: &str = "4294967295";
 
 /// The commands of the tool.
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "list",
     "show",
     "stats",
@@ -24,6 +24,7 @@ const COMMANDS: [&str; 16] = [
     "dump",
     "send",
     "recv",
+    "chat",
     "clear",
     "set-params",
     "flush",
@@ -94,6 +95,8 @@ fn bad_usage_ends_with_2() {
         &["send"],
         &["recv"],
         &["recv", "a b"],
+        &["chat"],
+        &["chat", "0", "--nick", "a b"],
         &["recv", ""],
         &["stats", "gr\u{fc}n"],
         &["show"],
