@@ -111,7 +111,7 @@ build_selftests() {
 
 # ensure_selftests: builds the selftests if one of their sources has changed.
 ensure_selftests() {
-	fresh "$BUILD/stamp/selftests" "$ROOT/selftests" "$ROOT/include" "$ROOT/docs/coming-from.md" && return
+	fresh "$BUILD/stamp/selftests" "$ROOT/selftests" "$ROOT/include" "$ROOT/docs/"{coming-from,tutorial}.md && return
 	step selftests "building the selftests" "15 s" "correct the errors that the compiler reports" \
 		anew "$BUILD/stamp/selftests" build_selftests
 }

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-# Makes C of the tables in docs/coming-from.md, for coming_from.c: the document's C lines, and a function that runs the
-# rows in order. The second cell of a row is a shell command after "# ", or an expression in C, in backquotes and with a
-# remark behind it; or it is text without backquotes. The third cell is what the row prints or returns.
+# Makes C of a document whose commands are a test, such as docs/coming-from.md for coming_from.c: the document's C lines,
+# and a function that runs the commands in order. They are in
+#
+# - rows of tables. The second cell is a shell command after "# ", or an expression in C, in backquotes and with a
+#   remark behind it; or it is text without backquotes. The third cell is what the row prints or returns.
+# - blocks that begin with "```console". A line after "# " is a shell command, and the lines behind it are what it prints.
+#   Times and process ids stand for any.
 
 function fail(text)
 {
@@ -36,9 +40,33 @@ function spans(cell,    parts, count, i, lines)
 	return lines
 }
 
+# Ends a command of a block.
+function end_command()
+{
+	if (block_command != "") {
+		print "#line " block_line " " quoted(FILENAME)
+		gsub(/[0-9-]+T[0-9:.+-]+/, "...", block_output)
+		gsub(/[0-9][0-9]:[0-9][0-9]:[0-9][0-9]/, "...", block_output)
+		gsub(/pid [0-9]+/, "pid ...", block_output)
+		print "\tprinted(" quoted(section) ", " quoted(block_command) ", 0, " quoted(block_output) ");"
+	}
+	block_command = block_output = ""
+}
+
 /^```c$/ { code = 1; next }
-/^```/ { code = 0 }
+/^```console$/ { block = 1; next }
+/^```/ { end_command(); code = block = 0 }
 code { print; next }
+block && /^# / {
+	end_command()
+	block_command = substr($0, 3)
+	block_line = FNR
+	next
+}
+block {
+	block_output = block_output (block_output == "" ? "" : "\n") $0
+	next
+}
 /^## / {
 	section = substr($0, 4)
 	if (!started++)
