@@ -190,6 +190,9 @@ mod tests {
             "recv 0 --all --timeout 1s",
             "recv 0 --all --nonblock",
             "recv 0 --lines 1 --since now",
+            "recv 0 --ack --browse",
+            "recv 0 --ack --since oldest",
+            "recv 0 --ack --lines 1",
             "recv 0 --json --raw",
             "--json recv 0 --raw",
             "recv 0 --json --format verbose",
@@ -211,6 +214,10 @@ mod tests {
             "recv a:b",
             "recv 0 --since yesterday",
             "recv 0 --lines -1",
+            "recv 0 --ack --lease 0",
+            "recv 0 --ack --lease 1us",
+            "recv 0 --ack --max-deliveries 0",
+            "recv 0 --ack --max-deliveries 4G",
             "create --history 65537",
             "stats gr\u{fc}n",
             "watch --interval 0",
@@ -248,6 +255,8 @@ mod tests {
         }
         for args in [
             "set-params 0",
+            "recv 0 --lease 1s",
+            "recv 0 --max-deliveries 1",
             "show",
             "peers",
             "destroy",
@@ -291,6 +300,8 @@ mod tests {
             ("recv 0 --browse -n 2", 2),
             ("recv 0 --browse --lines 3", u64::MAX),
             ("recv 0 --browse --all", u64::MAX),
+            ("recv 0 --ack", 1),
+            ("recv 0 --ack --lease 1s --max-deliveries 3 --all", u64::MAX),
         ] {
             let Some(Command::Recv(recv)) = parse(args).unwrap().command else {
                 panic!("{args}");

@@ -48,6 +48,12 @@ pub fn parse_millis(text: &str) -> Result<u32, String> {
     u32::try_from(duration.as_millis()).map_err(|_| "expected less than 50 days".into())
 }
 
+/// Parses a duration greater than zero as the kernel takes it, in whole milliseconds.
+pub fn parse_some_millis(text: &str) -> Result<Duration, String> {
+    parse_some(text)?;
+    Ok(Duration::from_millis(parse_millis(text)?.into()))
+}
+
 /// Formats a duration for people, with limited precision.
 pub fn describe(duration: Duration) -> String {
     let (days, hours) = (86_400, 3_600);
@@ -161,6 +167,11 @@ mod tests {
         }
         assert!(parse_some("0s").is_err());
         assert_eq!(parse_some("1ns"), Ok(Duration::from_nanos(1)));
+        let lease = Duration::from_millis(1_500);
+        assert_eq!(parse_some_millis("1.5"), Ok(lease));
+        for text in ["0s", "1us", "50d", ""] {
+            assert!(parse_some_millis(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -29,6 +29,10 @@ pub struct Fdinfo {
     pub lost_msgs: Option<u64>,
     /// Messages that expired before the file had read them, if it has a position of its own.
     pub expired_msgs: Option<u64>,
+    /// How long the file has a message on trust, in milliseconds, if it receives with a lease.
+    pub lease_ms: Option<u32>,
+    /// Messages that the file has on trust, if it receives with a lease.
+    pub leased_msgs: Option<u64>,
     /// Messages that were sent through the file.
     pub sent_msgs: u64,
     /// Bytes that were sent through the file.
@@ -71,6 +75,8 @@ impl Fdinfo {
             lag_msgs: fields.number("kmsgpipe-lag-msgs"),
             lost_msgs: fields.number("kmsgpipe-lost-msgs"),
             expired_msgs: fields.number("kmsgpipe-expired-msgs"),
+            lease_ms: fields.number("kmsgpipe-lease-ms"),
+            leased_msgs: fields.number("kmsgpipe-leased-msgs"),
             sent_msgs: fields.number("kmsgpipe-sent-msgs")?,
             sent_bytes: fields.number("kmsgpipe-sent-bytes")?,
             received_msgs: fields.number("kmsgpipe-received-msgs")?,
@@ -136,6 +142,14 @@ pub mod tests {
     }
 
     #[test]
+    fn lease_is_parsed() {
+        let text = text(7, "r")
+            + "kmsgpipe-reads:\tqueue\nkmsgpipe-lease-ms:\t30000\nkmsgpipe-leased-msgs:\t2\n";
+        let info = Fdinfo::parse(&text).unwrap();
+        assert_eq!((info.lease_ms, info.leased_msgs), (Some(30_000), Some(2)));
+    }
+
+    #[test]
     fn other_files_of_this_process_are_not_pipes() {
         let file = std::fs::File::open("/dev/null").unwrap();
         let error = Fdinfo::of(&file).unwrap_err();
@@ -155,6 +169,8 @@ pub mod tests {
             lag_msgs: None,
             lost_msgs: None,
             expired_msgs: None,
+            lease_ms: None,
+            leased_msgs: None,
             sent_msgs: 3,
             sent_bytes: 17,
             received_msgs: u64::MAX,

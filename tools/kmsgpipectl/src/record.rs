@@ -41,6 +41,9 @@ pub struct Object<'a> {
     gid: u32,
     pid: u32,
     privileged: bool,
+    /// Number of deliveries, for a message that was delivered before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deliveries: Option<u32>,
     len: usize,
     #[serde(flatten)]
     data: Data<'a>,
@@ -68,6 +71,7 @@ impl<'a> Object<'a> {
             gid: record.gid,
             pid: record.pid,
             privileged: record.privileged,
+            deliveries: record.is_redelivered().then_some(record.deliveries),
             len: record.payload.len(),
             data: if hex {
                 Data::hex(record.payload)
@@ -118,8 +122,12 @@ fn line(time: &str, record: &Record<'_>) -> String {
         0 => String::new(),
         priority => format!(" priority {priority}"),
     };
+    let delivery = match record.is_redelivered() {
+        true => format!(" delivery {}", record.deliveries),
+        false => String::new(),
+    };
     format!(
-        "{time} uid {} pid {}{priority}: {}\n",
+        "{time} uid {} pid {}{priority}{delivery}: {}\n",
         user(record),
         record.pid,
         payload::escaped(record.payload)
@@ -209,6 +217,12 @@ pub mod tests {
         };
         let text = Format::Json.text(&urgent).unwrap();
         assert!(text.contains("\"seq\":7,\"priority\":5,\"lost\":3,"), "{text}");
+        let mut again = record(b"a");
+        again.deliveries = 2;
+        assert_eq!(
+            Format::Json.text(&again).unwrap(),
+            format!("{known},\"deliveries\":2,\"len\":1,\"data\":\"a\"}}\n")
+        );
         let hex = serde_json::to_string(&Object::of(&record(b"a"), true)).unwrap();
         assert!(hex.ends_with(",\"len\":1,\"data_hex\":\"61\"}"), "{hex}");
     }
@@ -226,6 +240,11 @@ pub mod tests {
         assert_eq!(
             line("then", &record),
             "then uid 1000* pid 42 priority 31: \\xff\n"
+        );
+        record.deliveries = 3;
+        assert_eq!(
+            line("then", &record),
+            "then uid 1000* pid 42 priority 31 delivery 3: \\xff\n"
         );
     }
 

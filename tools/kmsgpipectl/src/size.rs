@@ -3,7 +3,7 @@
 //! Sizes and counts on the command line.
 
 use kmsgpipe::{MAX_MSGS_MAX, MAX_MSGS_MIN, MSG_SIZE_MAX, MSG_SIZE_MIN, PRIORITIES_MAX};
-use std::ops::RangeInclusive;
+use std::{num::NonZeroU32, ops::RangeInclusive};
 
 /// Units, in bytes.
 const UNITS: [(&str, i128); 11] = [
@@ -53,6 +53,13 @@ pub fn priorities(text: &str) -> Result<u32, String> {
 pub fn priority(text: &str) -> Result<u32, String> {
     let limit = format!("expected 0 to {}", PRIORITIES_MAX - 1);
     within(text, 0..=PRIORITIES_MAX - 1, &limit)
+}
+
+/// Parses a number of deliveries, which is at least 1.
+pub fn deliveries(text: &str) -> Result<NonZeroU32, String> {
+    let limit = "expected 1 to 4294967295";
+    let deliveries = within(text, 1..=u32::MAX, limit)?;
+    NonZeroU32::new(deliveries).ok_or_else(|| limit.into())
 }
 
 /// Parses a number of repetitions, which is at least 1.

@@ -5,7 +5,7 @@
 use crate::{duration, framing, record, size, when};
 use clap::{Args, ValueEnum, ValueHint};
 use kmsgpipe::{MessageOptions, PipeName, Start};
-use std::{ffi::OsString, time::Duration};
+use std::{ffi::OsString, num::NonZeroU32, time::Duration};
 
 /// How long a command waits for a pipe.
 #[derive(Args, Clone, Copy, Debug)]
@@ -166,6 +166,18 @@ pub struct Recv {
     /// Begin with the newest N stored messages; in a queue, only with --browse
     #[arg(long, value_name = "N", value_parser = size::count, conflicts_with = "since", allow_hyphen_values = true)]
     pub lines: Option<u64>,
+
+    /// Have each message on trust, and acknowledge it once it was written; what was not written comes back
+    #[arg(long, conflicts_with_all = ["browse", "since", "lines"])]
+    pub ack: bool,
+
+    /// How long to have a message on trust; then it is delivered again [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse_some_millis, requires = "ack", allow_hyphen_values = true)]
+    pub lease: Option<Duration>,
+
+    /// Drop a message that comes back after N deliveries
+    #[arg(long, value_name = "N", value_parser = size::deliveries, requires = "ack", allow_hyphen_values = true)]
+    pub max_deliveries: Option<NonZeroU32>,
 
     /// How long to wait for a message.
     #[command(flatten)]

@@ -14,7 +14,10 @@ Arguments of the requests:
   KMSGPIPE_CREATE_NEW      [MSG_SIZE MAX_MSGS [MODE [NAME]]]
   KMSGPIPE_DUMP            [SIZE]
   KMSGPIPE_SET_MODE        MODES, as create --default-mode
-  KMSGPIPE_ATTACH          own [WHEN] | group | browse [WHEN], where WHEN is as recv --since
+  KMSGPIPE_ATTACH          own [WHEN] | group [LEASE [MAX_DELIVERIES]] | browse [WHEN],
+                           where WHEN is as recv --since
+  KMSGPIPE_ACK             FIRST[-LAST], sequence numbers
+  KMSGPIPE_NACK            FIRST[-LAST] [DELAY]
   FIONBIO                  0 | 1
 Other requests take no arguments. The prefix KMSGPIPE_ is optional, and case does not matter.")]
 pub struct Ioctl {
@@ -70,6 +73,12 @@ pub enum Request {
     /// Choose what the open file reads
     #[value(name = "KMSGPIPE_ATTACH", alias = "ATTACH")]
     Attach,
+    /// Consume messages that the open file has on trust
+    #[value(name = "KMSGPIPE_ACK", alias = "ACK")]
+    Ack,
+    /// Give back messages that the open file has on trust
+    #[value(name = "KMSGPIPE_NACK", alias = "NACK")]
+    Nack,
     /// Read the maximum number of bytes that the next read can return
     #[value(name = "FIONREAD")]
     NextLen,
@@ -89,6 +98,8 @@ impl Request {
                 | Self::Destroy
                 | Self::SetMode
                 | Self::Attach
+                | Self::Ack
+                | Self::Nack
         )
     }
 

@@ -18,7 +18,9 @@ use serde_json::{json, Value};
 use std::{
     ffi::OsStr,
     io,
+    ops::RangeInclusive,
     os::fd::{AsFd, OwnedFd},
+    time::Duration,
 };
 
 /// Makes a single ioctl and prints its result.
@@ -74,6 +76,8 @@ enum Call {
     SetMode(Modes),
     GetMode,
     Attach(Attach),
+    Ack(RangeInclusive<u64>),
+    Nack(RangeInclusive<u64>, Duration),
     NextLen,
     SetNonblocking(bool),
 }
@@ -148,6 +152,24 @@ impl Call {
                 Ok(Self::Attach(Attach::Browse(start(rest)?)))
             }
             (Request::Attach, ["group"]) => Ok(Self::Attach(Attach::Group)),
+            (Request::Attach, ["group", lease, rest @ ..]) if rest.len() <= 1 => {
+                let lease = duration::parse_some_millis(lease);
+                let lease = lease.map_err(|why| bad(&why))?;
+                let most = rest.first().map(|text| size::deliveries(text)).transpose();
+                let max_deliveries = most.map_err(|why| bad(&why))?;
+                Ok(Self::Attach(Attach::Lease {
+                    lease,
+                    max_deliveries,
+                }))
+            }
+            (Request::Ack, [seqs]) => Ok(Self::Ack(range(seqs).map_err(|why| bad(&why))?)),
+            (Request::Nack, [seqs, rest @ ..]) if rest.len() <= 1 => {
+                let delay = rest.first().map_or(Ok(0), |text| millis(text))?;
+                Ok(Self::Nack(
+                    range(seqs).map_err(|why| bad(&why))?,
+                    Duration::from_millis(delay.into()),
+                ))
+            }
             (Request::SetNonblocking, ["0"]) => Ok(Self::SetNonblocking(false)),
             (Request::SetNonblocking, ["1"]) => Ok(Self::SetNonblocking(true)),
             (_, []) => Err(bad("an argument is missing")),
@@ -171,6 +193,8 @@ impl Call {
             Self::Destroy => pipe.destroy().map(|()| Outcome::Nothing),
             Self::SetMode(modes) => pipe.set_mode(modes).map(|()| Outcome::Nothing),
             Self::Attach(attach) => pipe.attach(attach).map(|()| Outcome::Nothing),
+            Self::Ack(seqs) => pipe.ack(seqs).map(|()| Outcome::Nothing),
+            Self::Nack(seqs, delay) => pipe.nack(seqs, delay).map(|()| Outcome::Nothing),
             Self::ToggleBlock => {
                 pipe.toggle_block()?;
                 pipe.is_nonblocking().map(Outcome::Nonblocking)
@@ -180,6 +204,17 @@ impl Call {
                 pipe.is_nonblocking().map(Outcome::Nonblocking)
             }
         }
+    }
+}
+
+/// Parses a sequence number, or two with a hyphen between them.
+fn range(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    match (first.parse(), last.parse()) {
+        (Ok(first), Ok(last)) => Ok(first..=last),
+        _ => Err(format!(
+            "{text:?} is not a sequence number, or two with '-' between them"
+        )),
     }
 }
 
@@ -266,6 +301,13 @@ mod tests {
                 ..Create::default()
             })
         };
+        let lease = |ms, most: Option<u32>| {
+            Call::Attach(Attach::Lease {
+                lease: Duration::from_millis(ms),
+                max_deliveries: most.and_then(|most| most.try_into().ok()),
+            })
+        };
+        let nack = |seqs, ms| Call::Nack(seqs, Duration::from_millis(ms));
         for (request, args, call) in [
             (Request::GetStats, "", Call::GetStats),
             (
@@ -316,6 +358,12 @@ mod tests {
                 Call::Attach(Attach::Browse(Start::Seq(7))),
             ),
             (Request::SetNonblocking, "1", Call::SetNonblocking(true)),
+            (Request::Attach, "group 1.5 3", lease(1_500, Some(3))),
+            (Request::Attach, "group 20ms", lease(20, None)),
+            (Request::Ack, "7", Call::Ack(7..=7)),
+            (Request::Ack, "7-9", Call::Ack(7..=9)),
+            (Request::Nack, "1-1", nack(1..=1, 0)),
+            (Request::Nack, "0-2 1.5", nack(0..=2, 1_500)),
         ] {
             assert_eq!(parse(request, args), Ok(call), "{request:?} {args}");
         }
@@ -349,6 +397,16 @@ mod tests {
             (Request::Attach, "group now"),
             (Request::Attach, "own yesterday"),
             (Request::Attach, "browse now 1"),
+            (Request::Attach, "group 0"),
+            (Request::Attach, "group 1s 0"),
+            (Request::Attach, "group 1s 1 1"),
+            (Request::Ack, ""),
+            (Request::Ack, "1 2"),
+            (Request::Ack, "1-"),
+            (Request::Ack, "1-2-3"),
+            (Request::Nack, "x"),
+            (Request::Nack, "1 1us"),
+            (Request::Nack, "1 1 1"),
             (Request::SetNonblocking, "2"),
         ] {
             let failure = parse(request, args).unwrap_err();

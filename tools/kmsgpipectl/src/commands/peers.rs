@@ -19,7 +19,7 @@ use serde::Serialize;
 use std::ops::Range;
 
 /// Columns of the table.
-const COLUMNS: [Column; 14] = [
+const COLUMNS: [Column; 15] = [
     Column::new("COMMAND", 0),
     Column::new("PID", 0),
     Column::new("USER", 6),
@@ -31,6 +31,7 @@ const COLUMNS: [Column; 14] = [
     Column::new("READS", 11),
     Column::new("LAG", 9),
     Column::new("LOST", 10),
+    Column::new("LEASED", 12),
     Column::new("REST", 2),
     Column::new("LINE", 1),
     Column::new("ALSO", 8),
@@ -38,6 +39,9 @@ const COLUMNS: [Column; 14] = [
 
 /// Columns of [`COLUMNS`] that a table has only if a file of the pipe has a position of its own.
 const POSITION: Range<usize> = 8..11;
+
+/// Columns of [`COLUMNS`] that a table has only if a file of the pipe receives with a lease.
+const LEASE: Range<usize> = 11..12;
 
 /// The JSON form of the peers of a pipe.
 #[derive(Serialize)]
@@ -102,11 +106,18 @@ fn json(node: &Node, id: u32, peers: &Peers) -> Result<String, Failure> {
 fn text(files: &[OpenFile], width: Option<usize>) -> String {
     let mut columns = COLUMNS.to_vec();
     let mut rows: Vec<Vec<String>> = files.iter().filter_map(row).collect();
-    if files.iter().all(|file| file.info.next_seq.is_none()) {
-        columns.drain(POSITION);
+    let mut omit = |range: Range<usize>| {
+        columns.drain(range.clone());
         for row in &mut rows {
-            row.drain(POSITION);
+            row.drain(range.clone());
         }
+    };
+    // The last columns first: the others keep their places.
+    if files.iter().all(|file| file.info.lease_ms.is_none()) {
+        omit(LEASE);
+    }
+    if files.iter().all(|file| file.info.next_seq.is_none()) {
+        omit(POSITION);
     }
     table::fitting(&columns, rows, width)
 }
@@ -131,6 +142,7 @@ fn row(file: &OpenFile) -> Option<Vec<String>> {
         },
         count(info.lag_msgs),
         count(info.lost_msgs),
+        count(info.leased_msgs),
         info.rest_bytes.to_string(),
         info.line_bytes.to_string(),
         numbers(&others),
@@ -227,6 +239,22 @@ mod tests {
     }
 
     #[test]
+    fn table_has_leases_if_a_file_has_one() {
+        let mut files = files();
+        files[0].info.lease_ms = Some(30_000);
+        files[0].info.leased_msgs = Some(2);
+        let table = text(&files, None);
+        let columns: Vec<Vec<&str>> = table
+            .lines()
+            .map(|line| line.split_whitespace().rev().take(4).collect())
+            .collect();
+        assert_eq!(columns[0], ["ALSO", "LINE", "REST", "LEASED"]);
+        assert_eq!(columns[1], ["90,1234", "6", "5", "2"]);
+        assert_eq!(columns[2], ["-", "6", "5", "-"]);
+        assert!(!table.contains("LAG"), "{table}");
+    }
+
+    #[test]
     fn narrow_table_keeps_process_and_access() {
         let narrow = text(&files(), Some(1));
         assert!(
@@ -253,7 +281,7 @@ mod tests {
         let value: Value = serde_json::from_str(&line).unwrap();
         let counters = json!({
             "mode": "eof,lines", "nonblock": false, "reads": null, "next_seq": null, "lag_msgs": null,
-            "lost_msgs": null, "expired_msgs": null, "sent_msgs": 3, "sent_bytes": 17,
+            "lost_msgs": null, "expired_msgs": null, "lease_ms": null, "leased_msgs": null, "sent_msgs": 3, "sent_bytes": 17,
             "received_msgs": u64::MAX, "received_bytes": 4, "rest_bytes": 5, "line_bytes": 6,
         });
         let file = |access: &str, processes: Value| {

@@ -2,6 +2,8 @@
 
 //! `kmsgpipectl recv`.
 
+mod acks;
+
 use super::unwritable;
 use crate::{
     cli::{self, OutputFormat, WaitOptions},
@@ -12,9 +14,10 @@ use crate::{
     record::Format,
     signals::{self, BlockedSignals},
 };
+use acks::Acks;
 use kmsgpipe::{
-    Access, Action, Attach, Class, Deadline, Error, Kind, Modes, Overflow, Pipe, PipeName,
-    ReceiveBatch, Record, RecordPipe, Result, Start,
+    Access, Action, Attach, Class, Deadline, Error, Kind, Modes, Overflow, Pipe, ReceiveBatch,
+    Record, RecordPipe, Result, Start,
 };
 use nix::poll::{PollFd, PollFlags};
 use std::{
@@ -24,25 +27,31 @@ use std::{
     time::Duration,
 };
 
+/// How long the program has a message on trust with `--ack`, unless `--lease` says otherwise. The help text names it.
+const LEASE: Duration = Duration::from_secs(30);
+
 /// Receives messages, and writes each before receiving the next.
 pub fn recv(args: &cli::Recv, json: bool) -> Result<(), Failure> {
-    let source = Source::open(&args.pipe, args.output.selected(json), args.browse)?;
+    let source = Source::open(args, args.output.selected(json))?;
     let pipe = source.pipe();
     attach(pipe, args)?;
     // The options decide whether to wait, not the default mode of the pipe.
     pipe.set_mode(pipe.mode()? - Modes::END)?;
+    // Unbuffered: each message is written at once, in a single write.
+    let output: File = io::stdout()
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(|error| Failure::io("use standard output", &error))?
+        .into();
+    let acks = args.ack.then(|| Acks::new(&output)).transpose();
     let mut receiver = Receiver {
         source,
         wait_options: match args.all {
             true => WaitOptions::NONE,
             false => args.wait,
         },
-        // Unbuffered: each message is written at once, in a single write.
-        output: io::stdout()
-            .as_fd()
-            .try_clone_to_owned()
-            .map_err(|error| Failure::io("use standard output", &error))?
-            .into(),
+        acks: acks.map_err(|error| Failure::io("use standard output", &error))?,
+        output,
         encoded: Encoded::default(),
         browses: args.browse,
     };
@@ -83,6 +92,10 @@ fn attach(pipe: &Pipe, args: &cli::Recv) -> Result<(), Failure> {
             })
     };
     match (args.since, args.lines) {
+        _ if args.ack => Ok(pipe.attach(Attach::Lease {
+            lease: args.lease.unwrap_or(LEASE),
+            max_deliveries: args.max_deliveries,
+        })?),
         (Some(start), _) => to(start),
         (None, Some(lines)) => {
             // The kernel has no request for the newest messages. Their numbers end at that of the next one to be
@@ -126,7 +139,7 @@ enum Source {
         pipe: RecordPipe,
         batch: ReceiveBatch,
         format: OutputFormat,
-        /// Whether no other file gets the messages, so that those beyond the requested count may be left unwritten.
+        /// Whether no other file misses the messages, so that those beyond the requested count may be left unwritten.
         is_alone: bool,
     },
 }
@@ -137,6 +150,8 @@ struct Encoded {
     bytes: Vec<u8>,
     /// Losses before a message: where its output begins, and how many messages were lost.
     losses: Vec<(usize, u64)>,
+    /// Sequence number of the last message that came with its metadata.
+    last_seq: Option<u64>,
 }
 
 impl Encoded {
@@ -144,10 +159,12 @@ impl Encoded {
     fn clear(&mut self) {
         self.bytes.clear();
         self.losses.clear();
+        self.last_seq = None;
     }
 
     /// Adds a message with its metadata.
     fn add(&mut self, record: &Record<'_>, format: OutputFormat) -> Result<(), Failure> {
+        self.last_seq = Some(record.seq);
         // JSON has the number in the object.
         if record.lost > 0 && format != OutputFormat::Records(Format::Json) {
             self.losses.push((self.bytes.len(), record.lost));
@@ -187,11 +204,14 @@ fn warn_of_loss(lost: u64) {
 }
 
 impl Source {
-    /// Opens a pipe for the format of the output. Records are received only if the output needs metadata or the
-    /// pipe may lose messages, which only records tell: only without records is a message always received alone.
-    fn open(name: &PipeName, format: OutputFormat, browses: bool) -> Result<Self> {
+    /// Opens the pipe for the format of the output. Records are received only if the output needs metadata, if the
+    /// pipe may lose messages, which only records tell, or to acknowledge messages by their numbers: only without
+    /// records is a message always received alone.
+    fn open(args: &cli::Recv, format: OutputFormat) -> Result<Self> {
+        let name = &args.pipe;
         let node = name.locate();
-        let is_alone = browses || node.kind().is_ok_and(|kind| kind == Kind::Broadcast);
+        let is_alone =
+            args.browse || args.ack || node.kind().is_ok_and(|kind| kind == Kind::Broadcast);
         let drops = node
             .overflow()
             .is_ok_and(|policy| policy != Overflow::Block);
@@ -208,6 +228,14 @@ impl Source {
                 is_alone,
             },
         })
+    }
+
+    /// Returns whether the program has received more than it has written.
+    fn is_ahead(&self) -> bool {
+        match self {
+            Self::Messages { .. } => false,
+            Self::Records { batch, .. } => !batch.is_empty(),
+        }
     }
 
     /// Returns the pipe for queries.
@@ -261,6 +289,8 @@ struct Receiver {
     source: Source,
     wait_options: WaitOptions,
     output: File,
+    /// Acknowledges messages that the program has on trust.
+    acks: Option<Acks>,
     encoded: Encoded,
     /// Whether the messages stay in the pipe.
     browses: bool,
@@ -271,7 +301,7 @@ impl Receiver {
     /// [`Source::take`] does, or 0 if the timeout expired.
     ///
     /// No message is lost: while the program waits, it holds no message, and while it holds one, the signals
-    /// that would end it are blocked.
+    /// that would end it are blocked. A message on trust needs no such care: it comes back.
     fn receive(&mut self, most: u64) -> Result<u64, Failure> {
         let wait_options = self.wait_options;
         let deadline = match wait_options {
@@ -283,9 +313,14 @@ impl Receiver {
             _ => Deadline::NEVER,
         };
         loop {
-            let ready = self.wait(deadline)?;
-            let held = BlockedSignals::begin()
-                .map_err(|errno| Failure::io("hold signals", &errno.into()))?;
+            let ready = self.source.is_ahead() || self.wait(deadline)?;
+            let held = match self.acks {
+                Some(_) => None,
+                None => {
+                    let held = BlockedSignals::begin();
+                    Some(held.map_err(|errno| Failure::io("hold signals", &errno.into()))?)
+                }
+            };
             // Tried once more at the deadline, because a message may just have arrived.
             let taken = self.take_one(most)?;
             drop(held);
@@ -319,8 +354,11 @@ impl Receiver {
         Ok(ready)
     }
 
-    /// Receives a message and writes it, if there is one. Returns the number of messages.
+    /// Receives a message and writes it, if there is one, and acknowledges it if it is on trust. Returns the number of
+    /// messages.
     fn take_one(&mut self, most: u64) -> Result<u64, Failure> {
+        // A reader of the output that takes a part of a write may have taken one message of several.
+        let most = self.acks.as_ref().map_or(most, |_| 1);
         self.encoded.clear();
         let taken = match self.source.take(most, &mut self.encoded) {
             Err(failure) if failure.class() == Class::WouldBlock => return Ok(0),
@@ -329,11 +367,14 @@ impl Receiver {
         let written = self.encoded.write(&mut self.output, warn_of_loss);
         written.map_err(|error| {
             let failure = Failure::io("write to standard output", &error);
-            match self.browses {
+            match self.browses || self.acks.is_some() {
                 true => failure,
                 false => failure.also("the message that was to be written is lost"),
             }
         })?;
+        if let (Some(acks), Some(seq)) = (&self.acks, self.encoded.last_seq) {
+            acks.acknowledge(self.source.pipe(), seq)?;
+        }
         Ok(taken)
     }
 
@@ -371,6 +412,7 @@ mod tests {
                 nonblock: false,
             },
             output: output.into(),
+            acks: None,
             encoded: Encoded::default(),
             browses: false,
         };
@@ -509,6 +551,7 @@ mod tests {
         assert_eq!(pipe.receive_batch(batch), Ok(3));
         for (most, taken, text) in [(2, 2, "one     \ntwo     \n"), (1, 1, "three   \n")] {
             let mut encoded = Encoded::default();
+            assert!(source.is_ahead());
             assert_eq!(source.take(most, &mut encoded), Ok(taken));
             assert_eq!(String::from_utf8_lossy(&encoded.bytes), text);
         }
