@@ -456,6 +456,73 @@ like "send and recv work in a pipe with the default mode records" \
 	run kmsgpipectl recv --format short --timeout 50ms modal)"
 kmsgpipectl destroy modal
 
+# Leases.
+trust=/dev/kmsgpipe/trust
+kmsgpipectl create --name trust --max-msgs 8 >/dev/null
+seq 3 | kmsgpipectl send trust
+is "recv --ack loses nothing to a reader that ends early" "1/2 3/3" \
+	"$(kmsgpipectl recv --ack --follow trust | head -n 1)/$(kmsgpipectl recv --all trust | xargs)/$(field dequeued_msgs trust)"
+seq 3 | kmsgpipectl send trust
+is "recv --ack acknowledges what was written" "0:1/0:2
+3/5:/6 0" "$(run kmsgpipectl recv --ack trust)/$(run kmsgpipectl recv --ack --all --lease 1m trust)/$(
+	run kmsgpipectl recv --ack --nonblock trust 2>&1 | cut -c 1-2)/$(field dequeued_msgs trust) $(field depth_msgs trust)"
+# stall ARGUMENT...: lets recv write a message to a FIFO that has no reader yet, and sets pid.
+mkfifo stalled
+exec 7<>stalled
+stall() {
+	kmsgpipectl recv --ack --follow "$@" trust >stalled 2>said 7<&- &
+	pid=$!
+	until grep -q 'received-msgs:.1' /proc/$pid/fdinfo/*; do sleep 0.05; done 2>/dev/null
+}
+# kill_stalled: kills the recv of `stall`.
+kill_stalled() {
+	kill -9 $pid
+	wait $pid
+	read -r -t 60 _ <&7
+} 2>/dev/null
+kmsgpipectl send trust kept
+stall
+like "peers prints leases" "COMMAND *LEASED*kmsgpipectl *$pid * 1 *" "$(kmsgpipectl peers trust)"
+like "peers --json prints leases" '*"lease_ms":30000,"leased_msgs":1,*' "$(json peers trust)"
+is "a message on trust is queued, and is delivered to nobody" "1/5:" "$(field depth_msgs trust)/$(run kmsgpipectl recv --nonblock trust | cut -c 1-2)"
+kill_stalled
+stall
+kill_stalled
+like "recv --ack gives the message back when it is killed" '* uid 0 pid [1-9]* delivery 3: kept' "$(kmsgpipectl recv --format short trust)"
+kmsgpipectl send trust again
+stall
+kill_stalled
+like "recv --json prints how often a message was delivered" '{*"privileged":false,"deliveries":2,"len":5,"data":"again"}' "$(json recv --ack trust)"
+kmsgpipectl send trust worn
+stall --max-deliveries 2
+kill_stalled
+stall --max-deliveries 2
+kill_stalled
+is "recv --max-deliveries drops a message that came back so often" "5:/1" "$(run kmsgpipectl recv --nonblock trust | cut -c 1-2)/$(field dropped_msgs trust)"
+kmsgpipectl send trust late
+stall --lease 100ms
+is "recv --lease gives the message back when the lease ends" "0:late" "$(run kmsgpipectl recv --timeout 60 trust)"
+read -r -t 60 _ <&7
+until grep -q . said; do sleep 0.05; done
+like "recv --ack reports that the lease has ended" "*warning: the lease of message [1-9]* ended before*--lease*" "$(<said)"
+kill -9 $pid
+wait $pid 2>/dev/null
+exec 7>&-
+like "recv --ack of a broadcast pipe fails" "2:*EINVAL*a broadcast pipe has no leases*" \
+	"$(kmsgpipectl create --name cast --kind broadcast >/dev/null && run kmsgpipectl recv --ack cast)"
+kmsgpipectl destroy cast
+kmsgpipectl send trust a b c
+exec 6<$trust
+is "ioctl KMSGPIPE_ATTACH takes a lease" "0:/abc/5:" "$(run kmsgpipectl ioctl - ATTACH group 1h 3 <&6)/$(head -c 3 <&6)/$(
+	run kmsgpipectl recv --nonblock trust | cut -c 1-2)"
+seq=$(value seq "$(kmsgpipectl stats trust --json)")
+is "ioctl KMSGPIPE_NACK gives messages back, KMSGPIPE_ACK consumes them" "0:/0:b/0:/0:c" \
+	"$(run kmsgpipectl ioctl - KMSGPIPE_NACK $((seq + 1)) <&6)/$(run kmsgpipectl recv trust)/$(
+		run kmsgpipectl ioctl - KMSGPIPE_ACK "$seq-$((seq + 1))" <&6)/$(run kmsgpipectl ioctl - NACK "$((seq + 2))-$((seq + 9))" 0 <&6 | tr -d '\n')$(kmsgpipectl recv trust)"
+like "ioctl KMSGPIPE_ACK of messages that the file does not have is ENOENT" "3:*trust*ENOENT*its lease has ended*" "$(run kmsgpipectl ioctl - ACK "$seq" <&6)"
+exec 6<&-
+kmsgpipectl destroy trust
+
 # doctor.
 like "doctor finds no problem" "0:ok *module*ok *version*ok *nodes*ok *permissions*ok *privilege*ok *proc*ok *sysfs*" "$(run kmsgpipectl doctor)"
 like "doctor --json prints all checks" '{"schema":1,"ok":true,"checks":\[{"check":"module","status":"ok","found":"*","mend":null,"exit":0},*{"check":"sysfs","status":"ok",*' "$(json doctor)"

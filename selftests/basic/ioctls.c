@@ -104,6 +104,7 @@ static const struct {
 	{ KMSGPIPE_GET_PARAMS, 0 }, { KMSGPIPE_TOGGLE_BLOCK, 0 }, { KMSGPIPE_FLUSH_PERIODIC, 1 },
 	{ KMSGPIPE_CREATE_NEW, 1 }, { KMSGPIPE_DESTROY, 1 }, { KMSGPIPE_DUMP, 1 },
 	{ KMSGPIPE_SET_MODE, 0 }, { KMSGPIPE_GET_MODE, 0 }, { KMSGPIPE_ATTACH, 0 },
+	{ KMSGPIPE_ACK, 0 }, { KMSGPIPE_NACK, 0 },
 };
 
 #define KNOWN ARRAY_SIZE(known)
@@ -124,7 +125,7 @@ static int is_known(unsigned int request)
  */
 static unsigned int unknown_but_answered(int fd)
 {
-	static const unsigned int sizes[] = { 0, 1, 4, 8, 15, 16, 17, 32, 40, 48, 64, 72, 80, 255, 256, 257, 4096, 16383 };
+	static const unsigned int sizes[] = { 0, 1, 4, 8, 15, 16, 17, 24, 32, 40, 48, 64, 72, 80, 255, 256, 257, 4096, 16383 };
 	unsigned int nr, direction, i, request;
 
 	for (nr = 0; nr < 256; nr++)

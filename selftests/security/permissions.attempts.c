@@ -4,6 +4,7 @@
 #include "lib/broadcast.h"
 #include "lib/files.h"
 #include "lib/harness.h"
+#include "lib/leases.h"
 #include "lib/pipe.h"
 #include "lib/views.h"
 
@@ -75,6 +76,31 @@ static long attach_and_back(struct scene *scene)
 	long ret = browse(scene->fd, KMSGPIPE_START_OLDEST, 0);
 
 	return ret ? ret : attach(scene->fd, KMSGPIPE_ATTACH_GROUP, KMSGPIPE_START_NOW, 0);
+}
+
+/* Reads a message with a lease, makes the request for it, and reads without a lease from then on. */
+static long lease_and_settle(struct scene *scene, unsigned int request)
+{
+	struct kmsgpipe_ack all = { .last = ~0ULL };
+	long ret = lease(scene->fd, LONG, 0), back;
+
+	if (ret)
+		return ret;
+	ret = read_a_message(scene);
+	if (ret > 0)
+		ret = TRY(ioctl(scene->fd, request, &all));
+	back = attach(scene->fd, KMSGPIPE_ATTACH_GROUP, KMSGPIPE_START_NOW, 0);
+	return ret ? ret : back;
+}
+
+static long ack_a_message(struct scene *scene)
+{
+	return lease_and_settle(scene, KMSGPIPE_ACK);
+}
+
+static long nack_a_message(struct scene *scene)
+{
+	return lease_and_settle(scene, KMSGPIPE_NACK);
 }
 
 static long ask_fionread(struct scene *scene)
@@ -210,6 +236,8 @@ const struct attempt attempts[] = {
 	{ "SET_MODE", set_mode_and_back, 1 },
 	{ "GET_MODE", get_mode, 1 },
 	{ "ATTACH", attach_and_back, 1 },
+	{ "ACK", ack_a_message, 1 },
+	{ "NACK", nack_a_message, 1 },
 	{ "CLEAR_QUEUE", clear_queue, 1 },
 	{ "SET_PARAMS", set_params, 1 },
 	{ "FLUSH_PERIODIC", flush_periodic, 1 },
