@@ -128,6 +128,39 @@ TEST_F_TIMEOUT(room, the_line_survives_what_arrives, 120)
 	EXPECT_TRUE(await_line(bob, "bob> draft"));
 }
 
+TEST_F_TIMEOUT(room, a_line_of_several_rows_survives_when_the_screen_scrolls, 120)
+{
+	struct terminal *bob = &self->bob;
+	char line[151], rows[2][TERMINAL_COLUMNS + 1], message[32];
+	int i;
+
+	for (i = 0; i < 150; i++)
+		line[i] = 'a' + i % 26;
+	line[150] = 0;
+	/* Behind the prompt of five characters. */
+	snprintf(rows[0], sizeof(rows[0]), "bob> %.75s", line);
+	snprintf(rows[1], sizeof(rows[1]), "%s", line + 75);
+	bob_joins(bob);
+	ASSERT_TRUE(await_line(bob, "bob>"));
+	type(bob, line);
+	ASSERT_TRUE(await_line(bob, rows[1]));
+	for (i = 0; i < 40; i++) {
+		snprintf(message, sizeof(message), "message %d\n", i);
+		ASSERT_LT(0, write_text(self->writer, message));
+		snprintf(message, sizeof(message), "...:...:... root: message %d", i);
+		ASSERT_TRUE(await_line(bob, message));
+	}
+	settle(bob);
+	/* The last messages are above both rows, and nothing is left of earlier ones. */
+	EXPECT_TRUE(shows(bob, rows[0]));
+	EXPECT_STREQ(rows[1], cursor_line(bob));
+	EXPECT_EQ(TERMINAL_ROWS - 1, bob->row);
+	for (i = 18; i < 40; i++) {
+		snprintf(message, sizeof(message), "...:...:... root: message %d", i);
+		EXPECT_TRUE(shows(bob, message)) TH_LOG("no message %d\n%s", i, screen_of(bob));
+	}
+}
+
 /* The scene of the picture in docs/tutorial.md. docs/pictures/chat sets CHAT_SCENE and draws what this prints. */
 TEST_F_TIMEOUT(room, the_scene_of_the_tutorial, 120)
 {
