@@ -364,7 +364,8 @@ struct kmsgpipe_record {
  * @len: length of the message in bytes, at least 1
  * @flags: zero
  * @ttl_ns: time after which the message expires, if the pipe does not let it expire earlier;
- *	0 for none. EINVAL in a broadcast pipe, and while a file browses the pipe
+ *	0 for none. EINVAL in a broadcast pipe, while a file browses the pipe, and once
+ *	a file has had a lease
  * @priority: priority of the message, less than the number of priorities of the pipe
  * @reserved: zero
  *

@@ -4,11 +4,13 @@
  * has what takes time, and files that tasks wait for.
  */
 #include "lib/broadcast.h"
+#include "lib/clock.h"
 #include "lib/expiry.h"
 #include "lib/harness.h"
 #include "lib/leases.h"
 #include "lib/memory.h"
 #include "lib/pipe.h"
+#include "lib/priorities.h"
 #include "lib/records.h"
 #include "lib/tasks.h"
 #include "lib/views.h"
@@ -72,6 +74,35 @@ TEST_F(leases, attach_takes_a_lease_of_a_queue_only)
 	EXPECT_EQ(-EBADF, lease(open_id(self->id, O_WRONLY), 1, 0));
 	EXPECT_EQ(0, destroy_id(cast_id));
 	close(cast);
+}
+
+TEST_F(leases, a_queue_with_priorities_has_none)
+{
+	struct kmsgpipe_create create = { .msg_size = 256, .max_msgs = 5, .priorities = 2 };
+	long id = create_pipe(&create);
+	int fd = open_id(id, O_RDWR | O_NONBLOCK);
+
+	EXPECT_EQ(-EINVAL, lease(fd, LONG, 0));
+	EXPECT_EQ(0, lease(fd, 0, 0));
+	EXPECT_EQ(-ENOENT, ack(fd, ALL));
+	expect_destroyed(_metadata, fd);
+	close(fd);
+}
+
+TEST_F(leases, leases_and_times_to_live_exclude_each_other)
+{
+	long id = limited_pipe(256, 5);
+	int fd = open_id(id, O_RDWR | O_NONBLOCK);
+
+	EXPECT_EQ(-EINVAL, send_timed(self->fd, 0, NEVER * MS, "x"));
+	ASSERT_EQ(0, lease(self->lessee, 0, 0));
+	EXPECT_EQ(-EINVAL, send_timed(self->fd, 0, NEVER * MS, "x"));
+	ASSERT_EQ(0, send_timed(fd, 0, NEVER * MS, "x"));
+	EXPECT_EQ(-EINVAL, lease(fd, LONG, 0));
+	EXPECT_READS(fd, "x");
+	EXPECT_STREQ("3/6 = 0/0 + 0/0 + 0/0 + 3/6", counts_of(self->fd));
+	expect_destroyed(_metadata, fd);
+	close(fd);
 }
 
 TEST_F(leases, ack_and_nack_check_their_arguments)
