@@ -86,8 +86,9 @@
 #define KMSGPIPE_OVERFLOW_BLOCK		0
 /*
  * It drops the oldest queued message of the lowest priority, which counts as dropped, and
- * never waits for room. A new message of still lower priority is discarded instead. While the rests of messages that were read in part hold all slots, there is none to
- * drop, and the new message is discarded.
+ * never waits for room. A new message of still lower priority is discarded instead. While
+ * the rests of messages that were read in part hold all slots, there is none to drop, and
+ * the new message is discarded.
  */
 #define KMSGPIPE_OVERFLOW_DROP_OLDEST	1
 /*

@@ -189,26 +189,27 @@ impl Lane {
         }
     }
 
-    /// Fast path: removes the oldest message if its record and its payload are each in one piece,
-    /// and returns its length. `copy` reads the payload and returns whether it succeeded. The lane
-    /// must have no cursor.
+    /// Fast path: removes the oldest message if its record and its payload are each in one piece.
+    /// `copy` reads the payload and returns whether it succeeded. The lane must have no cursor.
     ///
-    /// If the message was not removed, the lane is unchanged.
+    /// Returns the length of the message, and whether it was the only one. If it was not removed,
+    /// the lane is unchanged.
     #[inline(always)]
-    pub(super) fn try_pop(&mut self, copy: impl FnOnce(&[u8]) -> bool) -> Option<u32> {
+    pub(super) fn try_pop(&mut self, copy: impl FnOnce(&[u8]) -> bool) -> Option<(u32, bool)> {
         let len = Record::decode_len(self.store.front_contiguous()?);
         if !copy(self.store.payload_contiguous(len as usize)?) {
             return None;
         }
         // INVARIANT: The tag of the message is removed, too.
-        if self.store.depth().msgs == 1 {
+        let is_only = self.store.depth().msgs == 1;
+        if is_only {
             self.store.pop_only();
             // It was the only tag, so there is one segment.
             self.tags.rewind_segment();
         } else {
             self.pop_one(len);
         }
-        Some(len)
+        Some((len, is_only))
     }
 
     /// Removes the oldest message, of `len` bytes, behind which there are others.

@@ -58,6 +58,9 @@ pub(crate) struct Lanes {
     occupied: u32,
     depth: Tally,
     priorities: u32,
+    /// The number of messages that may be in the queue, as [`Queue::slots`](super::queue::Queue)
+    /// returns. Cached by the queue.
+    pub(super) slots: u64,
     timed: u64,
     earliest: u64,
     /// The number of messages that a dump has yet to return.
@@ -99,6 +102,7 @@ impl Lanes {
             occupied: 0,
             depth: Tally::NONE,
             priorities,
+            slots: 0,
             timed: 0,
             earliest: Tag::NEVER,
             undumped: 0,
@@ -237,10 +241,10 @@ impl Lanes {
     ) -> Option<u32> {
         let highest = self.highest()?;
         let lane = self.lane_mut(highest)?;
-        let len = lane.try_pop(copy)?;
+        let (len, is_only) = lane.try_pop(copy)?;
         // INVARIANT: The bit is cleared if this was the last message, and the spare segments leave
         // the lane.
-        if lane.store.depth().msgs == 0 {
+        if is_only {
             self.occupied &= !(1 << highest);
         } else if !lane.store.spare.is_empty() {
             spare.append(&mut lane.store.spare);
@@ -281,9 +285,9 @@ impl Lanes {
         is_late || is_sent_by(lane.store.front(), cutoff)
     }
 
-    /// Makes holes of all messages that have expired by `now`, beginning at the position `at`. Looks
-    /// at up to `limit` messages, and moves the position behind them. Returns the messages that
-    /// have expired, and whether all have been looked at.
+    /// Makes holes of all messages that have expired by `now`, beginning at the position `at`.
+    /// Looks at up to `limit` messages, and moves the position behind them. Returns the messages
+    /// that have expired, and whether all have been looked at.
     pub(super) fn sweep(&mut self, at: &mut SweepPosition, now: u64, limit: u64) -> (Tally, bool) {
         let mut left = limit;
         let mut expired = Tally::NONE;

@@ -131,8 +131,8 @@ impl Queue {
         }
     }
 
-    /// Returns the sequence number of the oldest message in the store of a queue, or of the next one
-    /// to be sent if the queue is empty.
+    /// Returns the sequence number of the oldest message in the store of a queue, or of the next
+    /// one to be sent if the queue is empty.
     #[inline]
     pub(crate) fn seq_in_store(&self) -> u64 {
         let stored = self.store.depth().msgs;
@@ -219,9 +219,9 @@ impl Queue {
         }
     }
 
-    /// Fast path: accepts a message of this priority, of `len` bytes, if a slot is free and the last
-    /// segments have room. `padded` is the payload with its padding. The stamp must not be earlier
-    /// than the newest message. The store of the queue must be empty.
+    /// Fast path: accepts a message of this priority, of `len` bytes, if a slot is free and the
+    /// last segments have room. `padded` is the payload with its padding. The stamp must not be
+    /// earlier than the newest message. The store of the queue must be empty.
     ///
     /// Returns whether the message was accepted. If not, the queue is unchanged.
     #[inline(always)]
@@ -232,11 +232,11 @@ impl Queue {
         padded: &[u8],
         signed: (Sender, Stamp),
     ) -> bool {
-        let (slots, tag) = (self.slots(), self.next_tag(Tag::NEVER));
+        let tag = self.next_tag(Tag::NEVER);
         let Some(lanes) = &mut self.lanes else {
             return false;
         };
-        let has_slot = lanes.depth().msgs < slots;
+        let has_slot = lanes.depth().msgs < lanes.slots;
         if !has_slot || !lanes.try_push(priority, len, padded, tag, signed) {
             return false;
         }
@@ -327,8 +327,8 @@ impl Queue {
         }
     }
 
-    /// Removes the oldest message or hole of this priority. Returns its length in bytes, and whether
-    /// it was a message.
+    /// Removes the oldest message or hole of this priority. Returns its length in bytes, and
+    /// whether it was a message.
     fn pop_in_lane(&mut self, priority: u32) -> Option<(u32, bool)> {
         let lanes = self.lanes.as_deref_mut()?;
         lanes.pop(priority, &mut self.store.spare)
@@ -354,8 +354,8 @@ impl Queue {
         all.map(|record| record.stamp.monotonic).min()
     }
 
-    /// Returns whether the oldest message of the queue, or of any priority, has expired by `now`, or
-    /// was sent at or before `cutoff`.
+    /// Returns whether the oldest message of the queue, or of any priority, has expired by `now`,
+    /// or was sent at or before `cutoff`.
     pub(crate) fn has_expired(&self, now: u64, cutoff: Option<u64>) -> bool {
         let is_expired = |lanes: &Lanes| {
             let mut occupied = lanes.occupied();
@@ -364,9 +364,10 @@ impl Queue {
         is_sent_by(self.front(), cutoff) || self.lanes.as_deref().is_some_and(is_expired)
     }
 
-    /// Removes the oldest messages of a queue with lanes that have expired by `now`, or were sent at
-    /// or before `cutoff`, and the holes before and between them. Stops after `limit` of both, or
-    /// [`EXPIRED_AT_ONCE`] bytes. Returns the number of messages removed, and whether it stopped.
+    /// Removes the oldest messages of a queue with lanes that have expired by `now`, or were sent
+    /// at or before `cutoff`, and the holes before and between them. Stops after `limit` of both,
+    /// or [`EXPIRED_AT_ONCE`] bytes. Returns the number of messages removed, and whether it
+    /// stopped.
     pub(crate) fn expire_oldest(
         &mut self,
         now: u64,

@@ -87,6 +87,10 @@ impl Queue {
             (None, None) => self.slots().wrapping_add(retained),
             _ => 0,
         };
+        let slots = self.slots();
+        if let Some(lanes) = &mut self.lanes {
+            lanes.slots = slots;
+        }
         self.fast_max_len = if self.fast_path_closed || self.capacity == 0 {
             0
         } else {

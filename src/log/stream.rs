@@ -114,8 +114,8 @@ fn split(at: u64) -> (u64, usize) {
     (at / size, (at % size) as usize)
 }
 
-/// Returns how many bytes of segment `i` are before the byte at `begin`, which counts from the start
-/// of segment 0.
+/// Returns how many bytes of segment `i` are before the byte at `begin`, which counts from the
+/// start of segment 0.
 fn skipped(begin: usize, i: usize) -> usize {
     begin.saturating_sub(i.saturating_mul(SEGMENT_SIZE))
 }

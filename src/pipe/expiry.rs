@@ -226,8 +226,9 @@ impl Pipe {
     }
 
     /// Removes a batch of the oldest messages that have expired by `now`. Returns their number, and
-    /// whether the next batch must be looked at even if none has. The caller must announce the slots. The sweeper, which is queued while there are messages, logs the
-    /// number later: if every caller logged it, any user could flood the log.
+    /// whether the next batch must be looked at even if none has. The caller must announce the
+    /// slots. The sweeper, which is queued while there are messages, logs the number later: if
+    /// every caller logged it, any user could flood the log.
     fn expire(&self, state: &mut State, now: u64) -> (u32, bool) {
         let cutoff = state.expiry.cutoff(now);
         let (freed, more) = match cutoff {

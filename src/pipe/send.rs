@@ -336,7 +336,8 @@ impl Pipe {
     }
 
     /// Slow path: sends all of `source`, which must not be empty, as one message from `sender` of
-    /// this class, and returns its length in bytes. Waits for a slot, allocates segments, and faults in the source.
+    /// this class, and returns its length in bytes. Waits for a slot, allocates segments, and
+    /// faults in the source.
     ///
     /// # Errors
     ///

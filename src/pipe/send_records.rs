@@ -194,7 +194,11 @@ impl State {
             return FastSend::Absent;
         };
         let len = bytes.len();
-        let terms = self.queue.terms();
+        // A priority that the pipe lacks has no lane, so it is left to the slow path.
+        let terms = Terms {
+            msg_size: self.queue.limits().msg_size(),
+            ..Terms::ANY
+        };
         let Ok(message) = Message::first_untimed(bytes, terms) else {
             return FastSend::InPage(len);
         };

@@ -109,8 +109,8 @@ pub(crate) enum CallPath {
 ///         CallPath::Plain
 ///     }
 ///
-///     // ... `read_own`, `read_prioritized`, `read_framed`, `write_framed` and `write_prioritized`,
-///     // which are not called: no file has their path.
+///     // ... `read_own`, `read_framed`, `write_framed`, and those for priorities, which are not
+///     // called: no file has their path.
 ///
 ///     fn notifier(&self) -> &Notifier {
 ///         &self.notifier

@@ -181,7 +181,10 @@ pub(crate) fn violated_limit_of_create(create: &Create) -> String {
             create.history
         )
     } else if create.priorities > PRIORITIES_MAX {
-        format!("a pipe has 1 to {PRIORITIES_MAX} priorities, and not {}", create.priorities)
+        format!(
+            "a pipe has 1 to {PRIORITIES_MAX} priorities, and not {}",
+            create.priorities
+        )
     } else if create.priorities > 1 && create.kind == Kind::Broadcast {
         format!(
             "a broadcast pipe has one priority, so {} are invalid: only a queue has more",

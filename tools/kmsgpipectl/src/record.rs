@@ -83,7 +83,10 @@ impl<'a> Object<'a> {
 }
 
 /// Returns whether a number is zero: the priority of most messages, which is then left out.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
@@ -216,7 +219,10 @@ pub mod tests {
             ..record(b"a")
         };
         let text = Format::Json.text(&urgent).unwrap();
-        assert!(text.contains("\"seq\":7,\"priority\":5,\"lost\":3,"), "{text}");
+        assert!(
+            text.contains("\"seq\":7,\"priority\":5,\"lost\":3,"),
+            "{text}"
+        );
         let mut again = record(b"a");
         again.deliveries = 2;
         assert_eq!(

@@ -89,18 +89,13 @@ impl Random {
     #[inline(always)]
     fn next(&mut self, count: u32) -> u32 {
         self.0 = self.0.wrapping_mul(1_103_515_245).wrapping_add(12_345);
-        self.0 >> 16 & (count - 1) | PRIORITIES - count
+        ((self.0 >> 16) & (count - 1)) | (PRIORITIES - count)
     }
 }
 
 /// Measures pairs with `depth` queued messages. Those that were queued before have one of the `lower` lowest
 /// priorities, those of the pairs one of the `higher` highest.
-fn with_depth<E: Ends>(
-    mut ends: E,
-    depth: usize,
-    lower: u32,
-    higher: u32,
-) -> Result<Figure> {
+fn with_depth<E: Ends>(mut ends: E, depth: usize, lower: u32, higher: u32) -> Result<Figure> {
     let broken = |what| broken_by(E::MECHANISM, what, SIZE);
     let mut random = Random(1);
     for _ in 1..depth {
@@ -144,5 +139,8 @@ pub fn measure(sink: &mut Sink<'_>) -> Result<()> {
         size: SIZE,
         depth: DEPTH,
     };
-    put(Mechanism::Mq, with_depth(Mq::open(shape)?, DEPTH, PRIORITIES, PRIORITIES)?)
+    put(
+        Mechanism::Mq,
+        with_depth(Mq::open(shape)?, DEPTH, PRIORITIES, PRIORITIES)?,
+    )
 }

@@ -164,7 +164,10 @@ fn overflow_drops_the_lowest_while_a_reader_takes() {
         let left = left.result().unwrap_or_default();
         // "b" and "c" are of the highest priority and are dropped for nothing.
         for tag in *b"bc" {
-            assert!(first.contains(&tag) || left.contains(&tag), "{first:?} {left:?}");
+            assert!(
+                first.contains(&tag) || left.contains(&tag),
+                "{first:?} {left:?}"
+            );
         }
         end(bench, [writer, reader]);
     });
