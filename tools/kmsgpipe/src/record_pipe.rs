@@ -93,8 +93,8 @@ impl RecordPipe {
     /// A read returns as many records as fit, so this reads into a buffer that is too small for two. A
     /// message of more than 72 bytes does not fit either: its length is queried, and the read repeated with
     /// exactly that size. If another reader takes the message or it expires in between, several shorter
-    /// messages may be returned instead, and also if the file reads a subscription or browses
-    /// ([`Attach`](crate::Attach)), where the length of its next message is not known. They stay in `batch` for
+    /// messages may be returned instead, and also if the file reads a subscription or browses, or if older messages
+    /// are on trust ([`Attach`](crate::Attach)), where the length of its next message is not known. They stay in `batch` for
     /// the next calls: [`ReceiveBatch::len`] returns their number. [`RecordPipe::receive_batch`] is faster for many messages.
     ///
     /// # Errors
@@ -366,8 +366,8 @@ impl RecordPipe {
 /// Returns a read size for a record that did not fit into `room` bytes, where the record of the oldest message
 /// of the pipe has `oldest` bytes.
 ///
-/// If that would have fitted, another message is next: another reader took the one that did not fit, or the file
-/// reads a subscription or browses. The length of the next one is not known then, so the size is doubled.
+/// If that would have fitted, another message is next: another reader took the one that did not fit, the oldest
+/// one is on trust, or the file reads a subscription or browses. The length of the next one is not known then, so the size is doubled.
 fn room_for(oldest: usize, room: usize) -> usize {
     if oldest > room {
         oldest
