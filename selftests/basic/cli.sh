@@ -481,12 +481,12 @@ kill_stalled() {
 	read -r -t 60 _ <&7
 } 2>/dev/null
 kmsgpipectl send trust kept
-stall
+stall --lease 1h
 like "peers prints leases" "COMMAND *LEASED*kmsgpipectl *$pid * 1 *" "$(kmsgpipectl peers trust)"
-like "peers --json prints leases" '*"lease_ms":30000,"leased_msgs":1,*' "$(json peers trust)"
 is "a message on trust is queued, and is delivered to nobody" "1/5:" "$(field depth_msgs trust)/$(run kmsgpipectl recv --nonblock trust | cut -c 1-2)"
 kill_stalled
 stall
+like "peers --json prints leases" '*"lease_ms":30000,"leased_msgs":1,*' "$(json peers trust)"
 kill_stalled
 like "recv --ack gives the message back when it is killed" '* uid 0 pid [1-9]* delivery 3: kept' "$(kmsgpipectl recv --format short trust)"
 kmsgpipectl send trust again
