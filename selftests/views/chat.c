@@ -245,6 +245,20 @@ TEST_F_TIMEOUT(room, a_signal_leaves, 120)
 	EXPECT_TRUE(await_line(alice, "...:...:... * bob left"));
 }
 
+TEST_F_TIMEOUT(room, a_terminal_that_is_gone_leaves, 120)
+{
+	struct terminal *alice = &self->alice, *bob = &self->bob;
+
+	alice_joins(alice);
+	ASSERT_TRUE(await_line(alice, "alice (al)>"));
+	bob_joins(bob);
+	ASSERT_TRUE(await_line(bob, "bob>"));
+	close(bob->master);
+	bob->master = -1;
+	EXPECT_EQ(SIGHUP, await_end(bob) & 0x7f);
+	EXPECT_TRUE(await_line(alice, "...:...:... * bob left"));
+}
+
 TEST_F_TIMEOUT(room, a_long_line_is_refused_and_kept, 120)
 {
 	struct terminal *bob = &self->bob;

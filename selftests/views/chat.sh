@@ -66,7 +66,7 @@ exec 7<&-
 echo hello >&6
 wait $!
 is "a closed output ends the chat as it ends others" "141" "$?"
-is "whoever is there learns that" "* root left" "$(kmsgpipectl recv --browse --all room | tail -n 1)"
+is "the others learn that it has left" "* root left" "$(kmsgpipectl recv --browse --all room | tail -n 1)"
 kmsgpipectl chat room <input >output &
 exec 6>input 7<output
 until [[ $(kmsgpipectl recv --browse --all room | tail -n 1) == "* root joined" ]]; do sleep 0.05; done

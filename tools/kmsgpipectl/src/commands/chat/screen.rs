@@ -101,3 +101,34 @@ impl Screen {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn a_text_is_shown_with_those_before_it() {
+        let (reader, writer) = nix::unistd::pipe().unwrap();
+        let screen = Screen {
+            texts: Mutex::default(),
+            taken: Condvar::new(),
+            keys: Mutex::new(writer.into()),
+        };
+        let mut reader = File::from(reader);
+        screen.add("notice\n");
+        assert_eq!(screen.take(), "notice\n");
+        screen.add("another\n");
+        thread::scope(|scope| {
+            let shown = scope.spawn(|| screen.show("text\n"));
+            // An editor that does not understand the key gets it again.
+            let mut keys = [0; 2];
+            reader.read_exact(&mut keys).unwrap();
+            assert_eq!(keys, [REPAINT_BYTE; 2]);
+            assert!(!shown.is_finished());
+            assert_eq!(screen.take(), "another\ntext\n");
+            shown.join().unwrap().unwrap();
+        });
+        assert_eq!(screen.take(), "");
+    }
+}
