@@ -34,7 +34,8 @@ use crate::{
         },
         procfs::{
             self,
-            StatsFile, //
+            StatsFile,
+            SubscriptionsFile, //
         },
         registry::{
             self,
@@ -106,6 +107,7 @@ mode_parameter! {
 struct Kmsgpipe {
     // These come first: reading their files looks at the pipes.
     _stats: StatsFile,
+    _subscriptions: SubscriptionsFile,
     _debug: PipesDir,
     // After these are dropped, no task can open or create a pipe.
     _cdev: CdevRegistration<OpenPipe>,
@@ -142,6 +144,7 @@ impl kernel::Module for Kmsgpipe {
         // Declared first, and so dropped last if a later step fails.
         let quiesce = Quiesce::of(module);
         let stats = procfs::stats_file()?;
+        let subscriptions = procfs::subscriptions_file()?;
         let spec = Spec {
             limits,
             kind: Kind::Queue,
@@ -167,6 +170,7 @@ impl kernel::Module for Kmsgpipe {
         registry::warn_of_foreign_nodes(pipes);
         Ok(Self {
             _stats: stats,
+            _subscriptions: subscriptions,
             _cdev: cdev,
             _commands: commands,
             _pipes: all,

@@ -419,19 +419,20 @@ TEST_F(broadcast, fdinfo_has_exactly_the_documented_lines)
 	EXPECT_STREQ("kmsgpipe-reads:\tnothing\n", last_lines(none));
 	EXPECT_STREQ("kmsgpipe-reads:\tnothing\n", last_lines(writing));
 	EXPECT_STREQ("kmsgpipe-reads:\tqueue\n", last_lines(queued));
-	EXPECT_STREQ("kmsgpipe-reads:\town\nkmsgpipe-next-seq:\t1\nkmsgpipe-lag-msgs:\t0\nkmsgpipe-lost-msgs:\t0\n"
-		     "kmsgpipe-expired-msgs:\t0\n", last_lines(a));
+	EXPECT_STREQ("kmsgpipe-reads:\town\nkmsgpipe-subscription:\t1\nkmsgpipe-next-seq:\t1\nkmsgpipe-lag-msgs:\t0\n"
+		     "kmsgpipe-lost-msgs:\t0\nkmsgpipe-expired-msgs:\t0\n", last_lines(a));
 	set_policy(self->id, "drop-oldest");
 	fill_full(self->fd);
 	fill_full(self->fd);
 	EXPECT_STREQ("1", read_text(a, 256));
-	EXPECT_STREQ("kmsgpipe-reads:\town\nkmsgpipe-next-seq:\t5\nkmsgpipe-lag-msgs:\t2\nkmsgpipe-lost-msgs:\t3\n"
-		     "kmsgpipe-expired-msgs:\t0\n", last_lines(a));
+	EXPECT_STREQ("kmsgpipe-reads:\town\nkmsgpipe-subscription:\t1\nkmsgpipe-next-seq:\t5\nkmsgpipe-lag-msgs:\t2\n"
+		     "kmsgpipe-lost-msgs:\t3\nkmsgpipe-expired-msgs:\t0\n", last_lines(a));
 	ASSERT_EQ(0, browse(a, KMSGPIPE_START_OLDEST, 0));
-	EXPECT_TRUE(strstr(last_lines(a), "kmsgpipe-reads:\tbrowse\nkmsgpipe-next-seq:\t") != NULL) TH_LOG("%s", last_lines(a));
+	EXPECT_TRUE(strstr(last_lines(a), "kmsgpipe-reads:\tbrowse\nkmsgpipe-subscription:\t2\nkmsgpipe-next-seq:\t") != NULL)
+		TH_LOG("%s", last_lines(a));
 	ASSERT_EQ(0, browse(queued, KMSGPIPE_START_NOW, 0));
-	EXPECT_STREQ("kmsgpipe-reads:\tbrowse\nkmsgpipe-next-seq:\t1\nkmsgpipe-lag-msgs:\t0\nkmsgpipe-lost-msgs:\t0\n"
-		     "kmsgpipe-expired-msgs:\t0\n", last_lines(queued));
+	EXPECT_STREQ("kmsgpipe-reads:\tbrowse\nkmsgpipe-subscription:\t1\nkmsgpipe-next-seq:\t1\nkmsgpipe-lag-msgs:\t0\n"
+		     "kmsgpipe-lost-msgs:\t0\nkmsgpipe-expired-msgs:\t0\n", last_lines(queued));
 	close(a);
 	close(none);
 	close(writing);

@@ -256,7 +256,9 @@ FIXTURE_VARIANT_ADD(call, write_to_destroy) {
 /* Tries each file of the pipe in turn. */
 TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 {
-	static const char *const others[] = { "/proc/kmsgpipe_stats", "/sys/kernel/debug/kmsgpipe/pipes" };
+	static const char *const others[] = {
+		"/proc/kmsgpipe_stats", "/proc/kmsgpipe_subscriptions", "/sys/kernel/debug/kmsgpipe/pipes",
+	};
 	struct stage *stage = self->stage;
 	struct dirent *entry;
 	char path[320];
@@ -267,7 +269,7 @@ TEST_F_TIMEOUT(call, failing_changes_nothing_and_a_retry_succeeds, 300)
 		fail_each_point(_metadata, variant, stage);
 		return;
 	}
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
 		stage->path = others[i];
 		fail_each_point(_metadata, variant, stage);
 	}

@@ -214,6 +214,7 @@ static long read_sysfs(struct scene *scene)
 }
 
 static long read_proc(struct scene *scene) { return read_file(PROC); }
+static long read_subscriptions(struct scene *scene) { return read_file("/proc/kmsgpipe_subscriptions"); }
 static long read_debugfs(struct scene *scene) { return read_file(DEBUG_FILE); }
 static long read_create(struct scene *scene) { return read_file(SYSFS "/create"); }
 
@@ -258,5 +259,6 @@ const struct attempt attempts[] = {
 	{ "read sysfs files of a pipe", read_sysfs },
 	{ "read create", read_create },
 	{ "read /proc/kmsgpipe_stats", read_proc },
+	{ "read /proc/kmsgpipe_subscriptions", read_subscriptions },
 	{ "read debugfs", read_debugfs },
 };

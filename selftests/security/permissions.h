@@ -5,7 +5,7 @@
 
 #include "lib/harness.h"
 
-#define ATTEMPTS 41
+#define ATTEMPTS 42
 
 /* The state of an attempt: descriptors of pipe 0 and of a created pipe, which root has opened, and names. */
 struct scene {

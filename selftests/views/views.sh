@@ -57,6 +57,11 @@ is "sysfs has the documented files" \
 echo all >$class/destroy
 is "the line in /proc has the documented words" "$(words procfs-kmsgpipe_stats)" \
 	"$(head -n 1 /proc/kmsgpipe_stats | grep -oE '[a-z_]+=' | tr -d =)"
+exec 7</dev/kmsgpipe0
+kmsgpipectl ioctl - ATTACH browse oldest <&7
+is "the line of a subscription has the documented words" "$(words procfs-kmsgpipe_subscriptions)" \
+	"$(head -n 1 /proc/kmsgpipe_subscriptions | grep -oE '[a-z_]+=' | tr -d =)"
+exec 7<&-
 is "the line in debugfs has the documented words" "$(words debugfs-kmsgpipe)" \
 	"$(head -n 1 /sys/kernel/debug/kmsgpipe/pipes | grep -oE '[a-z_]+=' | tr -d =)"
 finish

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! `/proc/kmsgpipe_stats`: statistics of all pipes, one line per pipe.
+//! `/proc/kmsgpipe_subscriptions`: all subscriptions, one line per subscription.
 
 use kernel::{
     prelude::*,
@@ -12,7 +13,8 @@ use kernel::{
 
 use super::listing::{
     LineFormat,
-    Pipes, //
+    Pipes,
+    Subscriptions, //
 };
 
 use crate::{
@@ -20,8 +22,12 @@ use crate::{
     pipe::Pipe, //
 };
 
-/// The file in `/proc`. Dropping it removes it, and waits for reads that are in progress.
+/// The file with the statistics. Dropping it removes it, and waits for reads that are in progress.
 pub(crate) type StatsFile = ListFile<Pipes<StatsLine>>;
+
+/// The file with the subscriptions. Dropping it removes it, and waits for reads that are in
+/// progress.
+pub(crate) type SubscriptionsFile = ListFile<Subscriptions>;
 
 /// The statistics of a pipe, as one line in the format of the specification.
 pub(crate) struct StatsLine;
@@ -42,11 +48,20 @@ impl LineFormat for StatsLine {
     }
 }
 
-/// Creates the file in `/proc`.
+/// Creates the file with the statistics.
 ///
 /// # Errors
 ///
 /// [`ENOMEM`].
 pub(crate) fn stats_file() -> Result<StatsFile> {
     ListFile::new(c"kmsgpipe_stats")
+}
+
+/// Creates the file with the subscriptions.
+///
+/// # Errors
+///
+/// [`ENOMEM`].
+pub(crate) fn subscriptions_file() -> Result<SubscriptionsFile> {
+    ListFile::new(c"kmsgpipe_subscriptions")
 }

@@ -60,27 +60,29 @@ use crate::{
             }, //
         }, //
     },
-    log::subscription::Subscription,
     pipe::{
         Access,
         Exclusivity,
         Pipe,
-        Reads, //
+        Reads,
+        SubscriptionSnapshot, //
     }, //
 };
 
 /// Shows what a file with the rights `access` reads, and where it is if it has a `position` of its
 /// own.
-fn show_position(m: &SeqFile, access: Access, position: Option<(Subscription, u64)>) {
+fn show_position(m: &SeqFile, access: Access, position: Option<SubscriptionSnapshot>) {
     let reads = match position {
         _ if !access.read => "nothing",
         None => "queue",
-        Some((subscription, _)) => Reads::Position(subscription.kind()).as_str(),
+        Some(shown) => Reads::Position(shown.subscription.kind()).as_str(),
     };
     seq_print!(m, "kmsgpipe-reads:\t{reads}\n");
-    if let Some((subscription, lag)) = position {
+    if let Some(shown) = position {
+        let subscription = shown.subscription;
+        seq_print!(m, "kmsgpipe-subscription:\t{}\n", shown.number);
         seq_print!(m, "kmsgpipe-next-seq:\t{}\n", subscription.next_seq());
-        seq_print!(m, "kmsgpipe-lag-msgs:\t{lag}\n");
+        seq_print!(m, "kmsgpipe-lag-msgs:\t{}\n", shown.lag);
         seq_print!(m, "kmsgpipe-lost-msgs:\t{}\n", subscription.lost());
         seq_print!(m, "kmsgpipe-expired-msgs:\t{}\n", subscription.expired());
     }

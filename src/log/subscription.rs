@@ -74,6 +74,10 @@ pub(crate) struct Subscription {
     lost: u64,
     /// Messages that expired before they were read.
     expired: u64,
+    /// Those of the lost messages that were discarded, and so have no sequence number.
+    discarded: u64,
+    /// The sequence number of the first message.
+    begin: u64,
 }
 
 impl Subscription {
@@ -103,6 +107,16 @@ impl Subscription {
         self.expired
     }
 
+    /// Returns the number of messages that were read. It is not counted: each message from the
+    /// first one on was read, lost, or has expired.
+    pub(crate) fn received(&self) -> u64 {
+        let passed = self.next_seq().wrapping_sub(self.begin);
+        passed
+            .wrapping_add(self.discarded)
+            .wrapping_sub(self.lost)
+            .wrapping_sub(self.expired)
+    }
+
     /// Returns what is needed to read the next message.
     #[inline(always)]
     pub(crate) fn ticket(&self) -> Ticket {
@@ -116,11 +130,13 @@ impl Subscription {
         self.unreported = 0;
     }
 
-    /// Forgets all losses.
+    /// Forgets all losses, and begins at the position where it is now.
     pub(crate) fn forget_losses(&mut self) {
         self.unreported = 0;
         self.lost = 0;
         self.expired = 0;
+        self.discarded = 0;
+        self.begin = self.next_seq();
     }
 
     /// Counts `msgs` messages that were lost.
@@ -233,6 +249,8 @@ impl Queue {
             unreported: 0,
             lost: 0,
             expired: 0,
+            discarded: 0,
+            begin: position.seq,
         }
     }
 
@@ -267,7 +285,9 @@ impl Queue {
         if let Some(fanout) = self.fanout() {
             let before = fanout.discards_before(subscription.ticket.position.seq, self.next_seq());
             if before != subscription.ticket.discards {
-                subscription.lose(before.wrapping_sub(subscription.ticket.discards).into());
+                let discarded = before.wrapping_sub(subscription.ticket.discards).into();
+                subscription.lose(discarded);
+                subscription.discarded = subscription.discarded.wrapping_add(discarded);
                 subscription.ticket.discards = before;
             }
         }
@@ -287,6 +307,15 @@ impl Queue {
     pub(crate) fn lag(&self, subscription: &Subscription) -> u64 {
         self.next_seq()
             .wrapping_sub(subscription.ticket.position.seq)
+    }
+
+    /// Returns the number of messages that a subscription has read, has lost, or has yet to read,
+    /// and those that have expired. Of the messages that were discarded, it has those before its
+    /// position. [`Queue::catch_up`] must have been called since the queue changed.
+    pub(crate) fn published(&self, subscription: &Subscription) -> u64 {
+        self.next_seq()
+            .wrapping_sub(subscription.begin)
+            .wrapping_add(subscription.discarded)
     }
 
     /// Returns the number of messages after which others were lost, which a subscription reads

@@ -43,9 +43,10 @@ impl FastPathBlockers {
 impl State {
     /// Adds `by`, which is one or minus one, to the number of open files that keep the rest of a
     /// message, as the file of `handle` begins or ceases to keep one. The rest occupies a slot
-    /// unless the file reads from a position of its own, or has the message on trust. Returns the number of slots: one or zero.
+    /// unless the file reads from a position of its own, or has the message on trust. Returns the
+    /// number of slots: one or zero.
     pub(super) fn count_rest(&mut self, handle: &Handle, by: i32) -> u64 {
-        let has_slot = handle.state(self).subscription.is_none() && !self.has_lease(handle);
+        let has_slot = !handle.has_position(self) && !self.has_lease(handle);
         let rests = &mut self.blockers.rests;
         *rests = rests.wrapping_add_signed(by);
         self.flags.set(Flag::Rests, *rests > 0);

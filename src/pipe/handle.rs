@@ -6,7 +6,8 @@ use kernel::{
     prelude::*,
     sync::{
         Arc,
-        LockedBy, //
+        LockedBy,
+        SetOnce, //
     },
 };
 
@@ -17,6 +18,10 @@ use super::{
     pages::Pages,
     partial_line::PartialLine,
     rest::Rest,
+    roster::{
+        Place,
+        SubscriptionSnapshot, //
+    },
     Access,
     Pipe,
     State, //
@@ -29,8 +34,7 @@ use crate::{
         subscription::{
             self,
             Search,
-            Start,
-            Subscription, //
+            Start, //
         }, //
     }, //
 };
@@ -42,6 +46,9 @@ pub(crate) struct Handle {
     /// The credentials with which the file was opened: a sender with other ids is privileged.
     pub(super) opener: Opener,
     state: LockedBy<HandleState, State>,
+    /// Allocated when the file first reads from a position of its own. It is apart from `state`, as
+    /// the list of the pipe refers to it as well.
+    pub(super) place: SetOnce<Arc<Place>>,
 }
 
 /// Whether an exclusive reader keeps out other readers.
@@ -64,8 +71,6 @@ pub(super) struct HandleState {
     /// A write of lines is in progress. The next one waits for its end, and begins with the partial
     /// line that it leaves.
     pub(super) writing_lines: bool,
-    /// Position from which the file reads, if it has one of its own.
-    pub(super) subscription: Option<KBox<Subscription>>,
     /// Allocated at first use: most files never need it.
     pub(super) extra: Option<KBox<Extra>>,
 }
@@ -77,7 +82,7 @@ pub(super) struct Extra {
     pub(super) rest: Rest,
     /// Partial line that the file has begun to write.
     pub(super) line: PartialLine,
-    /// LeaseTerms on which the file receives messages of a queue.
+    /// Terms on which the file receives messages of a queue.
     pub(super) terms: LeaseTerms,
     /// The file has received with a lease.
     pub(super) has_leased: bool,
@@ -115,10 +120,9 @@ pub(crate) struct FileSnapshot {
     pub(crate) line: usize,
     /// The pipe has more than one priority.
     pub(crate) is_prioritized: bool,
-    /// Position from which the file reads, if it has one of its own, and the number of messages
-    /// that it has yet to read.
-    pub(crate) subscription: Option<(Subscription, u64)>,
-    /// LeaseTerms on which the file receives messages of a queue.
+    /// Position from which the file reads, if it has one of its own.
+    pub(crate) subscription: Option<SubscriptionSnapshot>,
+    /// Terms on which the file receives messages of a queue.
     pub(crate) terms: LeaseTerms,
 }
 
@@ -164,10 +168,6 @@ impl Pipe {
         opener: Opener,
         exclusivity: Exclusivity,
     ) -> Result<Handle> {
-        let mut subscription = None;
-        if access.read && self.kind() != Kind::Queue {
-            subscription = Some(KBox::new(Subscription::default(), GFP_KERNEL_ACCOUNT)?);
-        }
         // The default modes may change before the lock is taken. The pipe then gets pages that it
         // does not need, or lacks pages, and its calls take the slow paths.
         let mut pages = Pages::of_file(access, self.default_modes())?;
@@ -179,7 +179,6 @@ impl Pipe {
             modes: Modes::NONE,
             gone_at_open: 0,
             writing_lines: false,
-            subscription: None,
             extra: None,
         };
         let mut search = Search::new(Start::Open);
@@ -187,8 +186,13 @@ impl Pipe {
             access,
             opener,
             state: LockedBy::new(&self.state, file),
+            place: SetOnce::new(),
         };
-        let mut state = match subscription {
+        let mut room = None;
+        if access.read && self.kind() != Kind::Queue {
+            room = Some(handle.provide_place(self)?);
+        }
+        let mut state = match room {
             Some(_) => self.lock_at(&mut search),
             None => self.state.lock(),
         };
@@ -199,7 +203,7 @@ impl Pipe {
         let gone = state.gone_writers();
         handle.state(&mut state).gone_at_open = gone;
         state.open_counts.count(access, 1);
-        state.subscribe(&handle, subscription::Kind::Own, &search, &mut subscription);
+        state.subscribe(&handle, subscription::Kind::Own, &search, &mut room);
         let modes = state.default_modes;
         state.keep_pages(&mut pages);
         state.change_modes(&handle, modes);
@@ -220,14 +224,13 @@ impl Pipe {
             freed = state.count_rest(handle, -1);
         }
         state.change_modes(handle, Modes::NONE);
-        let mut memory = None;
-        state.unsubscribe(handle, &mut memory);
-        if memory.is_some() {
+        let room = state.unsubscribe(handle);
+        if room.is_some() {
             this.settle(state);
         } else {
             this.announce_room(state, freed);
         }
-        drop(memory);
+        drop(room);
         if let Some(extra) = extra {
             if extra.has_leased {
                 this.give_back_all(handle);
@@ -311,9 +314,7 @@ impl Pipe {
 impl State {
     /// Returns the state of an open file that `fdinfo` shows.
     pub(super) fn show(&mut self, handle: &Handle) -> FileSnapshot {
-        let subscription = self.subscription(handle);
-        let lag = |subscription| (subscription, self.queue.lag(&subscription));
-        let subscription = subscription.map(lag);
+        let subscription = handle.listed(self).map(|listed| self.show_listed(listed));
         let is_prioritized = self.queue.priorities() > 1;
         let file = handle.state(self);
         FileSnapshot {

@@ -179,7 +179,6 @@ impl Pipe {
             self.provide_leases()?;
             fresh = Some(Extra::new()?);
         }
-        let mut memory = None;
         let mut state = self.state.lock();
         state.alive()?;
         let file = handle.state(&mut state);
@@ -192,10 +191,10 @@ impl Pipe {
         if let Some(extra) = &mut file.extra {
             extra.terms = terms;
         }
-        state.unsubscribe(handle, &mut memory);
+        let room = state.unsubscribe(handle);
         switch(state.show(handle));
         drop(state);
-        drop(memory);
+        drop(room);
         self.announce_move(handle);
         Ok(())
     }

@@ -35,6 +35,7 @@ mod receive;
 mod receive_records;
 mod receive_rest;
 mod rest;
+mod roster;
 mod send;
 mod send_lines;
 mod send_records;
@@ -55,6 +56,7 @@ pub(crate) use self::{
         Handle, //
     },
     lease::LeaseTerms,
+    roster::SubscriptionSnapshot,
     snapshot::Snapshot,
     spec::Spec,
     subscription::Reads, //

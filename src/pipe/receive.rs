@@ -100,7 +100,8 @@ impl State {
         if self.flags.contains_any(not_fast) {
             return None;
         }
-        let mut ticket = handle.state(self).subscription.as_deref()?.ticket();
+        let place = handle.place.as_ref()?;
+        let mut ticket = place.access(self).as_ref()?.subscription.ticket();
         if self.flags.contains(Flag::Lost) && !self.queue.has_no_discard(&ticket) {
             return None;
         }
@@ -110,12 +111,11 @@ impl State {
             return None;
         }
         // Load it again: keeping it across the copy takes more instructions.
-        ticket = handle.state(self).subscription.as_deref()?.ticket();
+        ticket = place.access(self).as_ref()?.subscription.ticket();
         let freed = self.queue.pass_contiguous(&mut ticket, len);
-        let file = handle.state(self);
-        file.stats.received.add(len);
-        if let Some(subscription) = file.subscription.as_deref_mut() {
-            subscription.move_to(&ticket);
+        handle.state(self).stats.received.add(len);
+        if let Some(listed) = place.access_mut(self) {
+            listed.subscription.move_to(&ticket);
         }
         Some((len, freed))
     }

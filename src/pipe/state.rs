@@ -15,6 +15,7 @@ use super::{
     mode::Modes,
     overflow::Overflow,
     pages::Pages,
+    roster::Roster,
     spec::Spec,
     subscription::LogMemory, //
 };
@@ -52,6 +53,8 @@ pub(super) struct State {
     pub(super) sweeping: bool,
     /// Time at which the sweeper is queued to run, in nanoseconds of `CLOCK_MONOTONIC`.
     pub(super) sweep_at: u64,
+    /// All subscriptions.
+    pub(super) roster: Roster,
     /// Number of expired messages that are not logged yet.
     pub(super) unlogged: u64,
     /// Number of messages accepted plus number of messages removed, at the last run of the trimmer.
@@ -75,6 +78,7 @@ impl State {
             expiry: Expiry::off(),
             sweeping: false,
             sweep_at: 0,
+            roster: Roster::default(),
             unlogged: 0,
             passed_at_trim: 0,
         };

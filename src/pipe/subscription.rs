@@ -16,6 +16,10 @@ use kernel::{
 use super::{
     kind::Kind,
     lease::LeaseTerms,
+    roster::{
+        Listed,
+        Room, //
+    },
     waiters::Waiters,
     FileSnapshot,
     Flag,
@@ -177,7 +181,7 @@ impl State {
     /// their own.
     #[inline(never)]
     fn subscription_beside_others(&mut self, handle: &Handle) -> Option<Subscription> {
-        let mut subscription = *handle.state(self).subscription.as_deref()?;
+        let mut subscription = handle.listed(self)?.subscription;
         self.queue.catch_up(&mut subscription);
         self.store_subscription(handle, subscription);
         Some(subscription)
@@ -195,8 +199,8 @@ impl State {
     /// Stores the changed subscription of the file of `handle`.
     #[inline]
     fn store_subscription(&mut self, handle: &Handle, subscription: Subscription) {
-        if let Some(place) = handle.state(self).subscription.as_deref_mut() {
-            *place = subscription;
+        if let Some(listed) = handle.listed_mut(self) {
+            listed.subscription = subscription;
         }
     }
 
@@ -306,33 +310,35 @@ impl State {
         }
     }
 
-    /// Makes the file of `handle` read from the position that `search` has found. `memory` has the
-    /// memory for it, or gets that of the position from which the file has read.
+    /// Makes the file of `handle` read from the position that `search` has found. `room` has the
+    /// memory for the entry of the list, or gets that of the position from which the file has read.
+    /// The file must have a place.
     pub(super) fn subscribe(
         &mut self,
         handle: &Handle,
         kind: subscription::Kind,
         search: &Search,
-        memory: &mut Option<KBox<Subscription>>,
+        room: &mut Option<Room>,
     ) {
-        let Some(mut place) = memory.take() else {
+        let (Some(free), Some(place)) = (room.take(), handle.place.as_ref()) else {
             return;
         };
-        self.unsubscribe(handle, memory);
-        *place = self.queue.subscribe(kind, search);
-        handle.state(self).subscription = Some(place);
+        *room = self.unsubscribe(handle);
+        let listed = Listed {
+            number: self.roster.enter(place, free),
+            subscription: self.queue.subscribe(kind, search),
+        };
+        *place.access_mut(self) = Some(listed);
         self.count_subscriptions(1);
     }
 
-    /// Makes the file of `handle` read from no position of its own. The memory for it moves to
-    /// `memory`.
-    pub(super) fn unsubscribe(&mut self, handle: &Handle, memory: &mut Option<KBox<Subscription>>) {
-        let Some(place) = handle.state(self).subscription.take() else {
-            return;
-        };
-        self.queue.unsubscribe(&place);
+    /// Makes the file of `handle` read from no position of its own. Returns the memory that it has
+    /// needed for that, if it had one. The caller frees it without the lock.
+    pub(super) fn unsubscribe(&mut self, handle: &Handle) -> Option<Room> {
+        let listed = handle.place.as_ref()?.access_mut(self).take()?;
+        self.queue.unsubscribe(&listed.subscription);
         self.count_subscriptions(-1);
-        *memory = Some(place);
+        self.roster.leave(listed.number)
     }
 }
 
@@ -350,7 +356,7 @@ impl Reads {
 impl Pipe {
     /// Returns the wait list of the readers of the file of `handle`.
     pub(super) fn readers_of(&self, state: &mut State, handle: &Handle) -> &Waiters {
-        if handle.state(state).subscription.is_some() {
+        if handle.has_position(state) {
             &self.subscribers
         } else {
             &self.readers
@@ -469,7 +475,7 @@ impl Pipe {
         this.provide_index()?;
         let mut search = Search::new(start);
         // Declared before the guard: memory that is not needed is freed without the lock.
-        let mut memory = Some(KBox::new(Subscription::default(), GFP_KERNEL_ACCOUNT)?);
+        let mut room = Some(handle.provide_place(this)?);
         let mut state = this.lock_at(&mut search);
         state.alive()?;
         if handle.state(&mut state).rest_len() > 0 {
@@ -478,7 +484,7 @@ impl Pipe {
         if state.queue.has_lanes() {
             return Err(EINVAL);
         }
-        state.subscribe(handle, reads, &search, &mut memory);
+        state.subscribe(handle, reads, &search, &mut room);
         switch(state.show(handle));
         this.settle(state);
         if reads == subscription::Kind::Browse {

@@ -43,18 +43,15 @@ use kernel::{
 /// impl List for Counters {
 ///     type Item = Arc<Counter>;
 ///
-///     fn at_or_after(number: u32) -> Option<Arc<Counter>> {
+///     fn at_or_after(number: u64) -> Option<(u64, Arc<Counter>)> {
 ///         let counters = COUNTERS.get()?;
-///         let counter = counters.iter().find(|counter| counter.number >= number)?;
-///         Some(counter.clone())
+///         let is_next = |counter: &&Arc<Counter>| u64::from(counter.number) >= number;
+///         let counter = counters.iter().find(is_next)?;
+///         Some((counter.number.into(), counter.clone()))
 ///     }
 ///
-///     fn number(counter: ArcBorrow<'_, Counter>) -> u32 {
-///         counter.number
-///     }
-///
-///     fn show(counter: ArcBorrow<'_, Counter>, file: &SeqFile) {
-///         seq_print!(file, "{}: {}\n", counter.number, counter.value.load(Relaxed));
+///     fn show(counter: ArcBorrow<'_, Counter>, number: u64, file: &SeqFile) {
+///         seq_print!(file, "{}: {}\n", number, counter.value.load(Relaxed));
 ///     }
 /// }
 /// ```
@@ -62,14 +59,12 @@ pub(crate) trait List: 'static {
     /// Reference to an object.
     type Item: ForeignOwnable;
 
-    /// Returns the object with the lowest number that is at least `number`.
-    fn at_or_after(number: u32) -> Option<Self::Item>;
+    /// Returns the object with the lowest number that is at least `number`, and its number, which
+    /// must be less than 2^63.
+    fn at_or_after(number: u64) -> Option<(u64, Self::Item)>;
 
-    /// Returns the number of an object.
-    fn number(item: <Self::Item as ForeignOwnable>::Borrowed<'_>) -> u32;
-
-    /// Writes the line of an object.
-    fn show(item: <Self::Item as ForeignOwnable>::Borrowed<'_>, file: &SeqFile);
+    /// Writes the line of the object with this number.
+    fn show(item: <Self::Item as ForeignOwnable>::Borrowed<'_>, number: u64, file: &SeqFile);
 }
 
 /// Operations of a seq file that lists the objects of `T`.
@@ -86,13 +81,12 @@ impl<T: List> Operations<T> {
     /// Returns the first object at or after `*pos`, made by `into_foreign`, or null if there is
     /// none. Sets `*pos` to its number.
     fn find(pos: &mut bindings::loff_t) -> *mut c_void {
-        let Some(item) = u32::try_from(*pos).ok().and_then(T::at_or_after) else {
+        let Some((number, item)) = u64::try_from(*pos).ok().and_then(T::at_or_after) else {
             return ptr::null_mut();
         };
-        let item = item.into_foreign();
-        // SAFETY: `item` was just made by `into_foreign`, and is not taken back during the call.
-        *pos = T::number(unsafe { T::Item::borrow(item) }).into();
-        item
+        // CAST: By the contract of `at_or_after` it fits.
+        *pos = number as bindings::loff_t;
+        item.into_foreign()
     }
 
     /// # Safety
@@ -138,10 +132,13 @@ impl<T: List> Operations<T> {
     /// `file` must be valid and have no other users; `item` must come from [`Self::start`] or
     /// [`Self::next`].
     unsafe extern "C" fn show(file: *mut bindings::seq_file, item: *mut c_void) -> c_int {
+        // The position that `find` has set.
+        // SAFETY: By the safety requirements `file` is valid.
+        let number = unsafe { (*file).index } as u64;
         // SAFETY: By the safety requirements `file` is valid, and `item` comes from `find`. It is
         // not taken back during the call.
         let (item, file) = unsafe { (T::Item::borrow(item), SeqFile::from_raw(file)) };
-        T::show(item, file);
+        T::show(item, number, file);
         0
     }
 }

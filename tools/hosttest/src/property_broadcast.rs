@@ -462,6 +462,9 @@ impl Bench {
                 (file.at - at) + (file.discards - discards),
                 file.received + file.lost + file.expired
             );
+            assert_eq!(subscription.received(), file.received);
+            let published = model.next() - at + (file.discards - discards);
+            assert_eq!(queue.published(&subscription), published);
         }
     }
 

@@ -21,6 +21,8 @@ pub mod iov;
 #[cfg(not(miri))]
 pub mod model;
 #[cfg(not(miri))]
+pub mod rbtree;
+#[cfg(not(miri))]
 pub mod sync;
 #[cfg(not(miri))]
 pub mod task;

@@ -293,6 +293,33 @@ impl<T, U> LockedBy<T, U> {
     }
 }
 
+/// An object that is set at most once.
+#[derive(Debug)]
+pub struct SetOnce<T>(sync::OnceLock<T>);
+
+impl<T> Default for SetOnce<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> SetOnce<T> {
+    /// Makes an object that is not set.
+    pub const fn new() -> Self {
+        Self(sync::OnceLock::new())
+    }
+
+    /// Returns the object, if it is set.
+    pub fn as_ref(&self) -> Option<&T> {
+        self.0.get()
+    }
+
+    /// Sets the object. Returns whether it was not set.
+    pub fn populate(&self, value: T) -> bool {
+        self.0.set(value).is_ok()
+    }
+}
+
 /// A condition variable on a wait queue of `kernel/sched/wait.c`.
 ///
 /// A waiter is in the queue from before it releases the lock until after it has taken the lock

@@ -9,7 +9,7 @@ mod messages;
 mod request;
 
 pub use chat::Chat;
-pub use inspect::{Dump, Peers, Show, Stats, Watch};
+pub use inspect::{Dump, Peers, Show, Stats, Subscriptions, Watch};
 pub use manage::{Clear, Create, Destroy, Flush, Ownership, SetParams};
 pub use messages::{OutputFormat, Recv, Send, TooLong, WaitOptions};
 pub use request::{Ioctl, Request};
@@ -109,6 +109,8 @@ pub enum Command {
     Watch(Watch),
     /// Show the processes that have a pipe open
     Peers(Peers),
+    /// Show the subscriptions of a pipe, or of all pipes
+    Subscriptions(Subscriptions),
     /// Print the queued messages without consuming them (needs CAP_SYS_ADMIN)
     Dump(Dump),
     /// Send messages from the arguments or from standard input

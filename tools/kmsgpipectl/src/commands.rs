@@ -18,6 +18,7 @@ mod send;
 mod set_params;
 mod show;
 mod stats;
+mod subscriptions;
 mod watch;
 
 pub use chat::{chat, Nick};
@@ -36,6 +37,7 @@ pub use send::send;
 pub use set_params::set_params;
 pub use show::show;
 pub use stats::stats;
+pub use subscriptions::subscriptions;
 pub use watch::watch;
 
 use crate::failure::Failure;

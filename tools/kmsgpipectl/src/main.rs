@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         Command::Stats(args) => commands::stats(&args, json),
         Command::Watch(args) => commands::watch(&args, json),
         Command::Peers(args) => commands::peers(&args, json),
+        Command::Subscriptions(args) => commands::subscriptions(&args, json),
         Command::Dump(args) => commands::dump(&args, json),
         Command::Send(args) => commands::send(&args, json),
         Command::Recv(args) => commands::recv(&args, json),

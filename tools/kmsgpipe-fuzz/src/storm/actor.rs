@@ -389,6 +389,7 @@ impl<'a> Actor<'a> {
         let (peak, node) = (pipe.clone() + "/peak_msgs", pipe + "/node");
         let path = self.rng.one_of(&[
             "/proc/kmsgpipe_stats",
+            "/proc/kmsgpipe_subscriptions",
             "/sys/kernel/debug/kmsgpipe/pipes",
             "/sys/class/kmsgpipe/pipe0/depth_bytes",
             &peak,

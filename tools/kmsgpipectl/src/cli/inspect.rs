@@ -47,6 +47,14 @@ pub struct Peers {
     pub pipe: PipeName,
 }
 
+/// Arguments of `subscriptions`.
+#[derive(Args, Debug)]
+pub struct Subscriptions {
+    /// The pipe; all pipes if none is given
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub pipe: Option<PipeName>,
+}
+
 /// Arguments of `dump`.
 #[derive(Args, Debug)]
 pub struct Dump {

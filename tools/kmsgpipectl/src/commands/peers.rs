@@ -74,7 +74,7 @@ pub fn peers(args: &cli::Peers, json: bool) -> Result<(), Failure> {
 
 /// Returns the number of a pipe. It is opened only if sysfs does not show it: an open for reading with `O_EXCL`
 /// would fail meanwhile.
-fn id_of(node: &Node) -> Result<u32, Failure> {
+pub(super) fn id_of(node: &Node) -> Result<u32, Failure> {
     match node.id().filter(|_| node.is_known()) {
         Some(id) => Ok(id),
         None => Ok(open_any(node)?.0.stats()?.id),

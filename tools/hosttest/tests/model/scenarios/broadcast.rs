@@ -3,7 +3,7 @@
 //! Broadcast pipes: each subscription gets each message once or has lost it, no subscriber sleeps
 //! through a message, and no writer waits beside a slot.
 
-use super::positions::{account, drain, finish, reader, send, settle, OWN};
+use super::positions::{account, drain, finish, listed, reader, send, settle, OWN};
 use super::records::records;
 use super::*;
 use crate::{kernel_ext::sync::notify::events, log::subscription, pipe::Expiry};
@@ -60,6 +60,35 @@ fn the_last_consumer_beside_a_new_subscriber() {
             finish(bench, [first, late]);
         });
     }
+}
+
+#[test]
+fn subscriptions_are_listed_beside_reads_and_closes() {
+    model::check(
+        "subscriptions_are_listed_beside_reads_and_closes",
+        3,
+        || {
+            let bench = bench(2, 0, Overflow::DropOldest);
+            let [staying, leaving] = [(); 2].map(|()| Opened::new(&bench, Modes::NONE));
+            let read = reader(&staying);
+            let user = bench.user();
+            model::spawn(move || {
+                assert_eq!([user.send(b'a'), user.send(b'b')], [Ok(()); 2]);
+                leaving.close();
+            });
+            let pipe = bench.pipe.clone();
+            let list = model::spawn(move || listed(&pipe));
+            settle(&bench);
+            assert_eq!(read.result(), Some(Ok(b'a')));
+            let list = list.result().expect("a list");
+            // The one that stays is there once, and before the one that leaves. The file of the bench
+            // had the first number.
+            assert_eq!(list[0].number, 2);
+            assert!(list.len() <= 2);
+            assert_eq!(listed(&bench.pipe).len(), 1);
+            finish(bench, [staying]);
+        },
+    );
 }
 
 #[test]

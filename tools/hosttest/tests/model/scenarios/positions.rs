@@ -3,7 +3,7 @@
 //! What the scenarios of broadcast pipes and of browsing share.
 
 use super::*;
-use crate::log::subscription;
+use crate::{log::subscription, pipe::SubscriptionSnapshot};
 
 /// What a subscription reads.
 pub(super) const OWN: Reads = Reads::Position(subscription::Kind::Own);
@@ -37,8 +37,21 @@ pub(super) fn drain(file: &Opened) -> Vec<u8> {
 /// them.
 pub(super) fn account(file: &Opened) -> [u64; 3] {
     let shown = file.pipe.show(&file.handle).subscription;
-    let (subscription, lag) = shown.expect("a position");
-    [lag, subscription.lost(), subscription.expired()]
+    let shown = shown.expect("a position");
+    let subscription = shown.subscription;
+    [shown.lag, subscription.lost(), subscription.expired()]
+}
+
+/// Lists the subscriptions of a pipe as the view does. Checks that the counters of each add up.
+pub(super) fn listed(pipe: &Pipe) -> Vec<SubscriptionSnapshot> {
+    let mut all: Vec<SubscriptionSnapshot> = Vec::new();
+    while let Some(shown) = pipe.subscription_at_or_after(all.last().map_or(0, |s| s.number + 1)) {
+        let subscription = shown.subscription;
+        let passed = subscription.received() + subscription.lost() + subscription.expired();
+        assert_eq!(shown.published, passed + shown.lag);
+        all.push(shown);
+    }
+    all
 }
 
 /// Waits until all tasks sleep or have ended. Checks that messages and segments are counted, and
@@ -47,6 +60,7 @@ pub(super) fn settle(bench: &Bench) -> Snapshot {
     model::settle();
     let view = bench.pipe.snapshot();
     bench.check_accounting(&view);
+    listed(&bench.pipe);
     let waiting = bench.calls.writers.load(Relaxed);
     assert_eq!(view.waiting_writers as usize, waiting, "waiting writers");
     if bench.pipe.alive().is_ok() {
