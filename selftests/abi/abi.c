@@ -273,7 +273,6 @@ static void dumping(int fd)
 	ioctl(fd, KMSGPIPE_CLEAR_QUEUE, 0);
 }
 
-/* Sets what a file of an empty queue reads; it has O_NONBLOCK. */
 /* `attach` says that the file reads the messages of a queue. */
 static void leases(int fd, struct kmsgpipe_attach *attach)
 {
@@ -305,6 +304,7 @@ static void leases(int fd, struct kmsgpipe_attach *attach)
 	printf("value attach group again %d\n", try(fd, KMSGPIPE_ATTACH, attach));
 }
 
+/* Sets what a file of an empty queue reads; it has O_NONBLOCK. */
 static void attaching(int fd)
 {
 	struct kmsgpipe_attach attach = { .kind = KMSGPIPE_ATTACH_BROWSE, .start = KMSGPIPE_START_OLDEST };

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 
 #define GROUP KMSGPIPE_ATTACH_GROUP
-#define ALL 0, ~0ULL
+#define LAST (~0ULL)
 
 /* A pipe for five messages, which has "1", "22" and "333". `lessee` reads with a lease, `plain` without one. */
 FIXTURE(leases)
@@ -84,7 +84,7 @@ TEST_F(leases, a_queue_with_priorities_has_none)
 
 	EXPECT_EQ(-EINVAL, lease(fd, LONG, 0));
 	EXPECT_EQ(0, lease(fd, 0, 0));
-	EXPECT_EQ(-ENOENT, ack(fd, ALL));
+	EXPECT_EQ(-ENOENT, ack(fd, 0, LAST));
 	expect_destroyed(_metadata, fd);
 	close(fd);
 }
@@ -141,19 +141,19 @@ TEST_F(leases, only_what_this_file_has_is_acknowledged)
 {
 	int other = lessee(self->id, O_NONBLOCK, LONG);
 
-	EXPECT_EQ(-ENOENT, ack(self->lessee, ALL));
-	EXPECT_EQ(-ENOENT, nack(self->lessee, ALL, 0));
+	EXPECT_EQ(-ENOENT, ack(self->lessee, 0, LAST));
+	EXPECT_EQ(-ENOENT, nack(self->lessee, 0, LAST, 0));
 	ASSERT_STREQ("1", read_text(self->lessee, 256));
 	ASSERT_STREQ("22", read_text(other, 256));
 	EXPECT_EQ(-ENOENT, ack(self->lessee, 2, ~0ULL));
 	EXPECT_EQ(-ENOENT, ack(self->lessee, 0, 0));
 	EXPECT_EQ(-ENOENT, nack(other, 1, 1, 0));
-	EXPECT_EQ(-ENOENT, ack(self->plain, ALL));
+	EXPECT_EQ(-ENOENT, ack(self->plain, 0, LAST));
 	EXPECT_EQ(-ENOENT, ack(other, 3, 3));
-	EXPECT_EQ(0, ack(self->lessee, ALL));
-	EXPECT_EQ(-ENOENT, ack(self->lessee, ALL));
-	EXPECT_EQ(0, nack(other, ALL, 0));
-	EXPECT_EQ(-ENOENT, nack(other, ALL, 0));
+	EXPECT_EQ(0, ack(self->lessee, 0, LAST));
+	EXPECT_EQ(-ENOENT, ack(self->lessee, 0, LAST));
+	EXPECT_EQ(0, nack(other, 0, LAST, 0));
+	EXPECT_EQ(-ENOENT, nack(other, 0, LAST, 0));
 	EXPECT_STREQ("3/6 = 1/1 + 0/0 + 0/0 + 2/5", counts_of(self->fd));
 	close(other);
 }
@@ -199,7 +199,7 @@ TEST_F(leases, others_do_not_see_a_message_on_trust)
 	ASSERT_EQ(0, set_mode(self->plain, KMSGPIPE_MODE_EOF));
 	EXPECT_EQ(0, try_read(self->plain, 256));
 	EXPECT_STREQ("3/6 = 1/3 + 0/0 + 0/0 + 2/3", counts_of(self->fd));
-	ASSERT_EQ(0, ack(self->lessee, ALL));
+	ASSERT_EQ(0, ack(self->lessee, 0, LAST));
 	EXPECT_STREQ("3/6 = 3/6 + 0/0 + 0/0 + 0/0", counts_of(self->fd));
 }
 
@@ -248,7 +248,7 @@ TEST_F(leases, records_are_leased_too)
 	EXPECT_STREQ("3600000 ms, 3 leased", leases_of(self->lessee));
 	ASSERT_EQ(0, nack(self->lessee, 2, 3, 0));
 	EXPECT_STREQ("2:2:22 3:2:333", deliveries_of(self->lessee));
-	ASSERT_EQ(0, ack(self->lessee, ALL));
+	ASSERT_EQ(0, ack(self->lessee, 0, LAST));
 	EXPECT_STREQ("3/6 = 3/6 + 0/0 + 0/0 + 0/0", counts_of(self->fd));
 }
 
@@ -308,7 +308,7 @@ TEST_F(leases, deliveries_are_counted)
 	for (i = 1; i <= 5; i++) {
 		snprintf(expected, sizeof(expected), "1:%d:1 2:%d:22 3:%d:333", i, i, i);
 		EXPECT_STREQ(expected, deliveries_of(self->lessee));
-		ASSERT_EQ(0, nack(self->lessee, ALL, 0));
+		ASSERT_EQ(0, nack(self->lessee, 0, LAST, 0));
 	}
 	EXPECT_READS(self->plain, "1", "22", "333");
 }
@@ -410,7 +410,7 @@ TEST_F(leases, drop_oldest_spares_messages_on_trust)
 	/* All are on trust: the new one is discarded. */
 	ASSERT_EQ(1, write_text(self->fd, "8"));
 	EXPECT_STREQ("8/18 = 0/0 + 0/0 + 3/4 + 5/14", counts_of(self->fd));
-	ASSERT_EQ(0, ack(self->lessee, ALL));
+	ASSERT_EQ(0, ack(self->lessee, 0, LAST));
 }
 
 TEST_F(leases, clear_takes_messages_on_trust_too)
@@ -420,7 +420,7 @@ TEST_F(leases, clear_takes_messages_on_trust_too)
 	ASSERT_EQ(0, nack(self->lessee, 1, 1, 0));
 	ASSERT_EQ(0, ioctl(self->fd, KMSGPIPE_CLEAR_QUEUE));
 	EXPECT_STREQ("3/6 = 0/0 + 0/0 + 3/6 + 0/0", counts_of(self->fd));
-	EXPECT_EQ(-ENOENT, ack(self->lessee, ALL));
+	EXPECT_EQ(-ENOENT, ack(self->lessee, 0, LAST));
 	EXPECT_EQ(-EAGAIN, try_read(self->plain, 256));
 	ASSERT_EQ(1, write_text(self->fd, "4"));
 	EXPECT_STREQ("4:1:4", deliveries_of(self->lessee));

@@ -12,7 +12,7 @@
 
 #include <sys/epoll.h>
 
-#define ALL 0, ~0ULL
+#define LAST (~0ULL)
 
 /* Sends these texts, and leases them all to a new file in one call, so that no lease ends before the last begins. */
 static int lease_all(int fd, long id, unsigned int ms, const char *const *texts)
@@ -43,7 +43,7 @@ TEST_F(own, a_lease_ends_by_itself)
 	EXPECT_EQ('1', buffer[0]);
 	EXPECT_EQ(2, read(self->fd, buffer, sizeof(buffer)));
 	/* What has ended cannot be acknowledged. */
-	EXPECT_EQ(-ENOENT, ack(fd, ALL));
+	EXPECT_EQ(-ENOENT, ack(fd, 0, LAST));
 	EXPECT_STREQ("30 ms, 0 leased", leases_of(fd));
 	EXPECT_STREQ("2/3 = 2/3 + 0/0 + 0/0 + 0/0", counts_of(self->fd));
 	close(fd);

@@ -57,7 +57,7 @@ pub(crate) struct Lease {
     pub(crate) max_deliveries: u32,
 }
 
-/// What becomes of a message whose lease has ended without an acknowledgement.
+/// What becomes of a message whose lease has ended without an acknowledgment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// It can be delivered again.

@@ -153,6 +153,11 @@ impl Queue {
         self.fanout.as_deref_mut()
     }
 
+    /// Returns the number of slots in use by partly read messages, which have left the queue.
+    pub(crate) fn reserved_slots(&self) -> u32 {
+        self.reserved
+    }
+
     /// Sets the number of slots in use by partly read messages, which have left the queue.
     pub(crate) fn set_reserved_slots(&mut self, reserved: u32) {
         self.reserved = reserved;

@@ -318,9 +318,9 @@ impl Pipe {
 impl WorkItem<{ work_id::SWEEP }> for Pipe {
     type Pointer = Arc<Self>;
 
-    /// Ends the leases that have ended by the time at which the run begins, and removes all messages
-    /// that have expired by then, in batches. Logs the number of all that have expired since the
-    /// last run, whichever task removed them.
+    /// Ends the leases that have ended by the time at which the run begins, and removes all
+    /// messages that have expired by then, in batches. Logs the number of all that have expired
+    /// since the last run, whichever task removed them.
     fn run(this: Arc<Self>) {
         let now = clock::monotonic();
         let mut at = SweepPosition::renewing();

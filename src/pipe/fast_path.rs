@@ -18,8 +18,6 @@ use super::{
 pub(super) struct FastPathBlockers {
     /// Number of files that keep the rest of a message, to be read before what is queued.
     rests: u32,
-    /// Number of these rests that occupy a slot of the queue.
-    rests_with_slot: u32,
     /// Number of files whose writes are split into lines.
     line_writers: u32,
     /// Number of files that read from a position of their own.
@@ -51,9 +49,8 @@ impl State {
         *rests = rests.wrapping_add_signed(by);
         self.flags.set(Flag::Rests, *rests > 0);
         if has_slot {
-            let slots = &mut self.blockers.rests_with_slot;
-            *slots = slots.wrapping_add_signed(by);
-            self.queue.set_reserved_slots(*slots);
+            let slots = self.queue.reserved_slots().wrapping_add_signed(by);
+            self.queue.set_reserved_slots(slots);
         }
         has_slot.into()
     }

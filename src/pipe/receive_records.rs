@@ -218,7 +218,8 @@ fn copy_record<'a>(
 impl State {
     /// Returns whether the fast paths may receive records for `task`: the pipe is not destroyed,
     /// messages do not expire, no dump is in progress, no loss must be reported, no file
-    /// reads from a position of its own, no message is on trust, and `task` sees ids and times as the kernel stores them.
+    /// reads from a position of its own, no message is on trust, and `task` sees ids and times as
+    /// the kernel stores them.
     #[inline(always)]
     fn is_plain_for(&self, task: &CurrentTask) -> bool {
         let not_plain = Flag::Dead | Flag::Expires | Flag::Dumping | Flag::Lost;

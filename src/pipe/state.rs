@@ -58,7 +58,8 @@ pub(super) struct State {
     /// Number of expired messages that are not logged yet.
     pub(super) unlogged: u64,
     /// Number of messages accepted plus number of messages removed, at the last run of the trimmer.
-    pub(super) passed_at_trim: u64,
+    /// It wraps: between two runs, far fewer messages pass.
+    pub(super) passed_at_trim: u32,
 }
 
 impl State {

@@ -53,6 +53,8 @@ impl WorkItem<{ work_id::TRIM }> for Pipe {
             .msgs
             .wrapping_sub(state.queue.depth().msgs);
         let passed = counters.enqueued.msgs.wrapping_add(left);
+        // CAST: Only differences matter, which fit.
+        let passed = passed as u32;
         let idle = passed == state.passed_at_trim && !state.flags.contains(Flag::Dumping);
         state.passed_at_trim = passed;
         let surplus = state.queue.trim(idle);

@@ -59,9 +59,9 @@ mod log {
     #[path = "../../../src/log/leased_queue.rs"]
     #[rustfmt::skip]
     pub(crate) mod leased_queue;
-    #[path = "../../../src/log/leased_tests.rs"]
+    #[path = "../../../src/log/leases_tests.rs"]
     #[rustfmt::skip]
-    mod leased_tests;
+    mod leases_tests;
     #[path = "../../../src/log/leases.rs"]
     #[rustfmt::skip]
     pub(crate) mod leases;

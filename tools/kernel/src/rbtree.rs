@@ -2,13 +2,18 @@
 
 //! Trees.
 
-use crate::{alloc::Flags, error::Result};
+use crate::{
+    alloc::{Flags, KBox},
+    error::Result,
+};
 use core::marker::PhantomData;
 use std::collections::BTreeMap;
 
 /// A map whose keys are ordered.
-#[derive(Debug)]
-pub struct RBTree<K, V>(BTreeMap<K, V>);
+pub struct RBTree<K, V>(BTreeMap<K, (V, Memory)>);
+
+/// The memory of a node, which is allocated and freed when that of the kernel is.
+type Memory = KBox<u64>;
 
 impl<K, V> Default for RBTree<K, V> {
     fn default() -> Self {
@@ -19,23 +24,25 @@ impl<K, V> Default for RBTree<K, V> {
 impl<K: Ord, V> RBTree<K, V> {
     /// Inserts a node, and returns that which had the same key.
     pub fn insert(&mut self, node: RBTreeNode<K, V>) -> Option<V> {
-        self.0.insert(node.key, node.value)
+        let old = self.0.insert(node.key, (node.value, node.memory));
+        old.map(|(value, _)| value)
     }
 
     /// Returns the value with this key.
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.0.get(key)
+        self.0.get(key).map(|(value, _)| value)
     }
 
     /// Removes and returns the node with this key.
     pub fn remove_node(&mut self, key: &K) -> Option<RBTreeNode<K, V>> {
-        let (key, value) = self.0.remove_entry(key)?;
-        Some(RBTreeNode { key, value })
+        let (key, (value, memory)) = self.0.remove_entry(key)?;
+        Some(RBTreeNode { key, value, memory })
     }
 
     /// Returns a cursor at the first node whose key is at least `key`.
     pub fn cursor_lower_bound(&self, key: &K) -> Option<Cursor<'_, K, V>> {
-        self.0.range(key..).next().map(Cursor)
+        let (key, (value, _)) = self.0.range(key..).next()?;
+        Some(Cursor((key, value)))
     }
 }
 
@@ -51,35 +58,38 @@ impl<'a, K, V> Cursor<'a, K, V> {
 }
 
 /// A node that is in no tree.
-#[derive(Debug)]
 pub struct RBTreeNode<K, V> {
     key: K,
     value: V,
+    memory: Memory,
 }
 
 impl<K, V> RBTreeNode<K, V> {
     /// Drops the key and the value, and keeps the memory.
     pub fn into_reservation(self) -> RBTreeNodeReservation<K, V> {
-        RBTreeNodeReservation(PhantomData)
+        RBTreeNodeReservation(self.memory, PhantomData)
     }
 }
 
 /// Memory for a node.
-#[derive(Debug)]
-pub struct RBTreeNodeReservation<K, V>(PhantomData<(K, V)>);
+pub struct RBTreeNodeReservation<K, V>(Memory, PhantomData<(K, V)>);
 
 impl<K, V> RBTreeNodeReservation<K, V> {
     /// Allocates memory for a node.
     ///
     /// # Errors
     ///
-    /// None on the host.
-    pub fn new(_flags: Flags) -> Result<Self> {
-        Ok(Self(PhantomData))
+    /// `ENOMEM`.
+    pub fn new(flags: Flags) -> Result<Self> {
+        Ok(Self(KBox::new(0, flags)?, PhantomData))
     }
 
     /// Makes a node of the memory.
     pub fn into_node(self, key: K, value: V) -> RBTreeNode<K, V> {
-        RBTreeNode { key, value }
+        RBTreeNode {
+            key,
+            value,
+            memory: self.0,
+        }
     }
 }

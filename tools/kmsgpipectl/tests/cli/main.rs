@@ -15,7 +15,7 @@ use std::{
 const ABSENT: &str = "4294967295";
 
 /// The commands of the tool.
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "list",
     "show",
     "stats",
