@@ -463,6 +463,22 @@ TEST_F(leases, a_short_read_leases_the_whole_message)
 	EXPECT_EQ(0, ack(self->lessee, 1, 1));
 }
 
+TEST_F(leases, closing_a_file_with_a_rest_leaves_all_slots)
+{
+	int other = lessee(self->id, O_NONBLOCK, LONG);
+
+	ASSERT_STREQ("1", read_text(self->plain, 256));
+	EXPECT_STREQ("2", read_text(other, 1));
+	close(other);
+	EXPECT_EQ(2, stats_of(self->fd).depth_msgs);
+	ASSERT_EQ(1, write_text(self->fd, "4"));
+	ASSERT_EQ(1, write_text(self->fd, "5"));
+	ASSERT_EQ(1, write_text(self->fd, "6"));
+	EXPECT_EQ(-EAGAIN, write_text(self->fd, "7"));
+	EXPECT_STREQ("2:2:22 3:1:333 4:1:4 5:1:5 6:1:6", deliveries_of(self->plain));
+	EXPECT_EQ(POLLOUT, poll_now(self->fd));
+}
+
 TEST_F(leases, an_expired_message_does_not_come_back)
 {
 	ASSERT_STREQ("1", read_text(self->lessee, 256));

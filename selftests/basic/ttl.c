@@ -307,4 +307,34 @@ TEST_F(ttl, it_and_browsing_exclude_each_other)
 	close(other);
 }
 
+TEST_F(ttl, expired_messages_behind_another_hold_no_more_than_two_pipes_full)
+{
+	unsigned int sent = 1, round;
+
+	ASSERT_EQ(0, send_timed(self->fd, 0, LONG, "x"));
+	for (round = 0; round < 4; round++) {
+		while (!send_timed(self->fd, 0, SHORT, "y"))
+			sent++;
+		await_depth(self->fd, 1);
+	}
+	EXPECT_EQ(16, sent);
+	EXPECT_EQ(0, poll_now(self->fd) & POLLOUT);
+	EXPECT_EQ(-EAGAIN, write_text(self->fd, "z"));
+	EXPECT_STREQ("x", read_text(self->fd, 256));
+	EXPECT_EQ(1, write_text(self->fd, "z"));
+	EXPECT_READS(self->fd, "z");
+	EXPECT_STREQ("17/17 = 2/2 + 15/15 + 0/0 + 0/0", counts_of(self->fd));
+}
+
+TEST_F(ttl, a_message_before_the_first_with_a_time_to_live_has_its_number)
+{
+	ASSERT_EQ(1, write_text(self->fd, "a"));
+	ASSERT_EQ(0, send_timed(self->fd, 0, SHORT, "b"));
+	sleep_ms(LATER);
+	await_depth(self->fd, 1);
+	EXPECT_STREQ("0:1:0:a", prioritized_of(self->fd, 1));
+	ASSERT_EQ(1, write_text(self->fd, "c"));
+	EXPECT_STREQ("0:3:0:c", prioritized_of(self->fd, 1));
+}
+
 TEST_HARNESS_MAIN

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Messages on trust that come back: by the end of the lease, after a delay, and to tasks that wait. */
 #include "lib/clock.h"
+#include "lib/expiry.h"
 #include "lib/harness.h"
 #include "lib/leases.h"
 #include "lib/own_fixture.h"
@@ -95,6 +96,28 @@ TEST_F(own, a_message_is_delayed)
 	EXPECT_STREQ("3/6 = 2/5 + 0/0 + 0/0 + 1/1", counts_of(self->fd));
 }
 
+TEST_F(own, a_change_of_the_expiry_forgets_no_lease)
+{
+	int fd = LEASE(self, 30, "1");
+	char buffer[8];
+
+	ASSERT_EQ(0, flush_periodic(self->fd, 0, 0, 0));
+	EXPECT_EQ(1, read(self->fd, buffer, sizeof(buffer)));
+	close(fd);
+}
+
+TEST_F(own, messages_expire_beside_a_long_lease)
+{
+	int fd = LEASE(self, LONG, "1");
+
+	ASSERT_EQ(0, flush_periodic(self->fd, 1, 1, 20));
+	ASSERT_EQ(2, write_text(self->fd, "22"));
+	/* Nothing but the sweeper looks at the messages. */
+	await_expired(self->fd, 1);
+	EXPECT_EQ(0, ack(fd, 1, 1));
+	close(fd);
+}
+
 TEST_F(own, the_end_of_a_lease_counts_as_a_delivery)
 {
 	int fd = open_id(self->id, O_RDONLY), i;
@@ -136,8 +159,8 @@ TEST_F(own, close_wakes_a_reader_for_each_message)
 		await_readers(self->fd, i + 1);
 	}
 	close(fd);
-	await_readers(self->fd, 1);
-	EXPECT_EQ(0, stats_of(self->fd).depth_msgs);
+	await_depth(self->fd, 0);
+	EXPECT_EQ(1, stats_of(self->fd).waiting_readers);
 	ASSERT_EQ(1, write_text(self->fd, "4"));
 	for (i = 0; i < 4; i++)
 		EXPECT_EQ(1, finish_call(&calls[i]));

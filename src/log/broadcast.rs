@@ -88,25 +88,28 @@ impl Queue {
             if !fanout.is_some_and(|fanout| fanout.is_first_settled(next)) {
                 break;
             }
-            self.leave(Leave::Settled);
+            if !self.leave(Leave::Settled) {
+                break;
+            }
             left += 1;
         }
         left.into()
     }
 
     /// Removes the first message from the backlog of a broadcast pipe, and from the store unless it
-    /// belongs to the history.
-    fn leave(&mut self, reason: Leave) {
-        self.retire(reason);
+    /// belongs to the history. Returns whether there was one.
+    fn leave(&mut self, reason: Leave) -> bool {
+        let had_one = self.retire(reason);
         self.remove_surplus();
+        had_one
     }
 
-    /// Retains the first message of the backlog of a broadcast pipe, which must not be empty, and
-    /// counts it: as dequeued if a subscription has read it, otherwise by `reason`.
-    fn retire(&mut self, reason: Leave) {
+    /// Retains the first message of the backlog of a broadcast pipe, and counts it: as dequeued if
+    /// a subscription has read it, otherwise by `reason`. Returns whether there was one.
+    fn retire(&mut self, reason: Leave) -> bool {
         let next = self.next_seq();
         let (Some(record), Some(fanout)) = (self.head(), &mut self.fanout) else {
-            return;
+            return false;
         };
         let len = record.len as usize;
         let was_read = fanout.leave(next, len);
@@ -120,6 +123,7 @@ impl Queue {
                 Leave::Expired => self.counted.count_expired(len),
             }
         }
+        true
     }
 
     /// Removes the first message from the backlog of a broadcast pipe, of `len` bytes, which all
@@ -132,7 +136,9 @@ impl Queue {
                 // CAST: No message is longer than a `u32`.
                 self.store.pop(len as u32);
             }
-            _ => self.leave(Leave::Settled),
+            _ => {
+                self.leave(Leave::Settled);
+            }
         }
     }
 

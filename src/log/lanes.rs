@@ -51,6 +51,7 @@ pub(super) fn is_sent_by(record: Option<Record>, cutoff: Option<u64>) -> bool {
 /// - Bit `n` of `occupied` is set if and only if the lane of priority `n` holds a message or a
 ///   hole.
 /// - `depth` is the sum of the depths of all lanes, without holes.
+/// - `holes` holes are in all lanes.
 /// - `timed` messages and holes have a deadline. No message has one before `earliest`.
 /// - The stores of lanes have no spare segments: those are in the store of the queue.
 pub(crate) struct Lanes {
@@ -58,9 +59,15 @@ pub(crate) struct Lanes {
     occupied: u32,
     depth: Tally,
     priorities: u32,
-    /// The number of messages that may be in the queue, as [`Queue::slots`](super::queue::Queue)
-    /// returns. Cached by the queue.
+    /// The number of messages that may be in the queue: `most` or what the holes leave of
+    /// `span_max`, whichever is less. Cached by [`Lanes::update_slots`].
     pub(super) slots: u64,
+    /// The number of messages that may be in the queue if there is no hole.
+    most: u64,
+    /// The number of messages and holes that may be stored. It bounds the memory of holes.
+    span_max: u64,
+    /// The number of holes.
+    holes: u64,
     timed: u64,
     earliest: u64,
     /// The number of messages that a dump has yet to return.
@@ -103,6 +110,9 @@ impl Lanes {
             depth: Tally::NONE,
             priorities,
             slots: 0,
+            most: 0,
+            span_max: 0,
+            holes: 0,
             timed: 0,
             earliest: Tag::NEVER,
             undumped: 0,
@@ -115,6 +125,19 @@ impl Lanes {
     #[inline]
     pub(super) fn priorities(&self) -> u32 {
         self.priorities
+    }
+
+    /// Sets the number of messages that may be in the queue if there is no hole, and the number of
+    /// messages and holes that may be stored.
+    pub(super) fn set_limits(&mut self, most: u64, span_max: u64) {
+        self.most = most;
+        self.span_max = span_max;
+        self.update_slots();
+    }
+
+    /// Updates `slots` from the fields that it is computed from.
+    fn update_slots(&mut self) {
+        self.slots = self.most.min(self.span_max.saturating_sub(self.holes));
     }
 
     /// Returns how many messages and bytes of payload are in all lanes.
@@ -271,6 +294,9 @@ impl Lanes {
         let is_message = tag.deadline != Tag::HOLE;
         if is_message {
             self.depth = self.depth.without(Tally::one(record.len as usize));
+        } else {
+            self.holes = self.holes.wrapping_sub(1);
+            self.update_slots();
         }
         Some((record.len, is_message))
     }
@@ -312,6 +338,8 @@ impl Lanes {
         // INVARIANT: Holes are no messages. After the last step, `earliest` is the smallest of the
         // deadlines that were looked at and of those that were added meanwhile.
         self.depth = self.depth.without(expired);
+        self.holes = self.holes.wrapping_add(expired.msgs);
+        self.update_slots();
         self.earliest = earliest;
         (expired, is_done)
     }
@@ -337,6 +365,8 @@ impl Lanes {
         self.occupied = 0;
         self.depth = Tally::NONE;
         self.timed = 0;
+        self.holes = 0;
+        self.update_slots();
         self.collect(Lane::clear)
     }
 

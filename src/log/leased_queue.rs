@@ -234,7 +234,12 @@ impl Queue {
             let verdict = Verdict::GiveBack { later: None };
             self.settle_one(seq, verdict, &mut settled);
         }
+        let stored = self.store().depth().msgs;
         let more = self.remove_consumed();
+        if self.store().depth().msgs < stored {
+            // The span of the stored messages may have been too large for a new one.
+            settled.freed = settled.freed.max(1);
+        }
         (settled, more || settled.msgs >= limit.into())
     }
 

@@ -419,7 +419,7 @@ impl Leases {
     }
 
     /// Returns whether the oldest stored message is consumed.
-    pub(super) fn is_first_consumed(&self) -> bool {
+    pub(crate) fn is_first_consumed(&self) -> bool {
         let entry = self.entry(self.first);
         entry.is_some_and(|entry| entry.phase == Phase::Consumed)
     }

@@ -117,6 +117,33 @@ mod tests {
     }
 
     #[test]
+    fn consumed_messages_that_a_read_leaves_are_removed_later() -> Result {
+        let mut queue = queue(300)?;
+        push(&mut queue, 300)?;
+        lease(&mut queue, 1);
+        for _ in 2..=300 {
+            assert_eq!(queue.deliver_by(Run::one(LEN), None), 1);
+        }
+        let back = Verdict::GiveBack { later: None };
+        let (settled, _) = queue.settle_leases(1, (1, 1), back, 9);
+        assert_eq!(settled.returned, 1);
+        assert_eq!(queue.deliver_by(Run::one(LEN), None), 1);
+        assert_eq!(
+            (queue.depth(), queue.store().depth().msgs),
+            (Tally::NONE, 44)
+        );
+        // A slot may be free now: the span of the stored messages has shrunk.
+        let settled = Settled {
+            freed: 1,
+            ..Settled::default()
+        };
+        assert_eq!(queue.end_leases(0, 9), (settled, false));
+        assert_eq!(queue.store().depth(), Tally::NONE);
+        assert_eq!(queue.end_leases(0, 9), (Settled::default(), false));
+        Ok(())
+    }
+
+    #[test]
     fn leases_end_in_batches() -> Result {
         let mut queue = queue(300)?;
         push(&mut queue, 300)?;

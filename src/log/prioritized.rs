@@ -181,7 +181,8 @@ impl Queue {
     /// Returns whether no slot is free for a message in a lane.
     #[inline]
     pub(super) fn are_lanes_full(&self) -> bool {
-        self.depth().msgs >= self.slots()
+        let slots = self.lanes.as_deref().map_or(0, |lanes| lanes.slots);
+        self.depth().msgs >= slots
     }
 
     /// Moves spare segments to `fresh`, or from it, until it has exactly those that a message of

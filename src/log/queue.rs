@@ -89,7 +89,7 @@ impl Queue {
         };
         let slots = self.slots();
         if let Some(lanes) = &mut self.lanes {
-            lanes.slots = slots;
+            lanes.set_limits(slots, u64::from(self.limits.max_msgs()) * 2);
         }
         self.fast_max_len = if self.fast_path_closed || self.capacity == 0 {
             0

@@ -111,9 +111,11 @@ impl State {
         self.queue.has_expired(now, self.expiry.cutoff(now))
     }
 
-    /// Returns whether messages expire, by the settings of the pipe or by deadlines of their own.
+    /// Returns whether messages expire, by the settings of the pipe or by deadlines of their own,
+    /// or whether some are in lanes and older ones are not, for which there is no fast path either.
     fn has_expiry(&self) -> bool {
-        self.expiry.enabled || self.queue.has_deadlines()
+        let is_split = self.queue.has_lanes() && !self.queue.is_in_lanes();
+        self.expiry.enabled || self.queue.has_deadlines() || is_split
     }
 
     /// Opens the fast paths again if no message has a deadline any more. Returns memory that is no
@@ -125,14 +127,6 @@ impl State {
             return None;
         }
         self.queue.take_unused_lanes()
-    }
-
-    /// Returns the time at which the next lease or delay ends or a message has its deadline, in
-    /// nanoseconds of `CLOCK_MONOTONIC`, or [`u64::MAX`] if there is none. No deadline is before
-    /// it, but there may be none at that time.
-    fn next_event(&self) -> u64 {
-        let deadline = self.queue.earliest_deadline().unwrap_or(u64::MAX);
-        deadline.min(self.next_lease_end())
     }
 
     /// Returns the delay after which the sweeper must run for the age of messages, in
@@ -259,13 +253,10 @@ impl Pipe {
         state.expiry = change(state.expiry);
         let expires = state.has_expiry();
         state.flags.set(Flag::Expires, expires);
-        let stale = work::cancel::<Self, { work_id::SWEEP }>(this);
-        state.sweeping = false;
-        this.arm_sweeper(&mut state);
+        this.requeue_sweeper(&mut state);
         // The sweeper that was to log these messages may have been cancelled.
         let unlogged = mem::take(&mut state.unlogged);
         drop(state);
-        drop(stale);
         this.log_expired(unlogged);
         Ok(())
     }
@@ -273,8 +264,12 @@ impl Pipe {
     /// Queues the sweeper if messages expire and it is not queued.
     #[inline]
     pub(super) fn arm_sweeper(self: &Arc<Self>, state: &mut State) {
-        if state.flags.contains(Flag::Expires) && !state.sweeping {
-            self.requeue_sweeper(state);
+        if !state.flags.contains(Flag::Expires) {
+            return;
+        }
+        // While messages are on trust, the sweeper may be queued for a much later time.
+        if !state.sweeping || state.flags.contains(Flag::Leases) {
+            self.bring_sweeper_forward(state);
         }
     }
 
@@ -285,31 +280,32 @@ impl Pipe {
         self.bring_sweeper_forward(&mut self.state.lock());
     }
 
-    /// Queues the sweeper for the time at which it is needed next, unless it is queued: a run that
-    /// a change of the settings could not cancel may get here after that change has queued the
-    /// sweeper. This happens with the lock held: of concurrent changes of the settings, the last
-    /// one determines the delay.
+    /// Queues the sweeper for the time at which it is needed next, and for no other. This happens
+    /// with the lock held: of concurrent changes of the settings, the last one determines the
+    /// delay.
     fn requeue_sweeper(self: &Arc<Self>, state: &mut State) {
         let now = clock::monotonic();
         let delay = state.next_sweep(now);
+        // It may be queued although it runs. This is not the last reference.
+        drop(work::cancel::<Self, { work_id::SWEEP }>(self));
         state.sweeping = delay.is_some();
         if let Some(delay) = delay {
             state.sweep_at = now.saturating_add(delay * NSEC_PER_MSEC);
             let queue = work::queue();
             let delay = msecs_to_jiffies(delay as u32);
-            // It fails if the sweeper is queued.
+            // It does not fail, as the sweeper is not queued.
             let _ = queue.enqueue_delayed::<_, { work_id::SWEEP }>(self.clone(), delay);
         }
     }
 
-    /// Queues the sweeper for the next deadline or end of a lease, unless it runs before that.
+    /// Queues the sweeper for the time at which it is needed next, unless it is queued for that
+    /// time or an earlier one.
     #[inline(never)]
     pub(super) fn bring_sweeper_forward(self: &Arc<Self>, state: &mut State) {
-        let next = state.next_event();
-        let is_late = !state.sweeping || next < state.sweep_at;
-        if next < u64::MAX && is_late {
-            // This is not the last reference.
-            drop(work::cancel::<Self, { work_id::SWEEP }>(self));
+        let now = clock::monotonic();
+        let after = |delay: u64| now.saturating_add(delay * NSEC_PER_MSEC);
+        let needed = state.next_sweep(now).map(after);
+        if needed.is_some_and(|needed| !state.sweeping || needed < state.sweep_at) {
             self.requeue_sweeper(state);
         }
     }

@@ -20,8 +20,6 @@ pub(super) struct FastPathBlockers {
     rests: u32,
     /// Number of files whose writes are split into lines.
     line_writers: u32,
-    /// Number of files that read from a position of their own.
-    subscriptions: u32,
     /// Number of files that read in the mode `HUP`. They close no fast path.
     hup_readers: u32,
 }
@@ -58,13 +56,6 @@ impl State {
     /// Adds `by` to the number of open files that read in the mode `HUP`.
     pub(super) fn count_hup_readers(&mut self, by: i32) {
         self.blockers.hup_readers = self.blockers.hup_readers.wrapping_add_signed(by);
-    }
-
-    /// Adds `by` to the number of open files that read from a position of their own.
-    pub(super) fn count_subscriptions(&mut self, by: i32) {
-        self.blockers.subscriptions = self.blockers.subscriptions.wrapping_add_signed(by);
-        let subscribed = self.blockers.subscriptions > 0;
-        self.flags.set(Flag::Subscribed, subscribed);
     }
 
     /// Adds `by` to the number of open files whose writes are split into lines.

@@ -216,13 +216,13 @@ impl Pipe {
     /// the pipe; messages stay queued.
     pub(crate) fn detach(this: &Arc<Self>, handle: &Handle) {
         let mut state = this.state.lock();
-        let file = handle.state(&mut state);
-        let extra = file.extra.take();
-        let has_rest = extra.as_ref().is_some_and(|extra| extra.rest.len() > 0);
+        let has_rest = handle.state(&mut state).rest_len() > 0;
         let mut freed = 0;
         if has_rest {
+            // The terms of the file tell whether the rest has a slot, so they are taken after this.
             freed = state.count_rest(handle, -1);
         }
+        let extra = handle.state(&mut state).extra.take();
         state.change_modes(handle, Modes::NONE);
         let room = state.unsubscribe(handle);
         if room.is_some() {
@@ -245,8 +245,10 @@ impl Pipe {
             && state.blockers.hup_readers() > 0;
         let is_last = state.open_counts.is_empty();
         let spare = is_last.then(|| {
+            let consumed = state.take_consumed();
             let leases = state.take_unused_leases();
-            (state.take_spare(), leases, state.take_unused_index())
+            let spare = state.take_spare();
+            (consumed, spare, leases, state.take_unused_index())
         });
         drop(state);
         drop(spare);

@@ -36,7 +36,8 @@ use crate::{
             Lease,
             Leases, //
         },
-        limits::Limits, //
+        limits::Limits,
+        stream::Segments, //
     }, //
 };
 
@@ -103,6 +104,12 @@ impl State {
         self.queue.set_leases(leases)
     }
 
+    /// Takes out the messages that were acknowledged and not removed yet, if there are no others.
+    pub(super) fn take_consumed(&mut self) -> Option<Segments> {
+        let is_empty = self.queue.leases().is_some() && self.queue.depth().msgs == 0;
+        is_empty.then(|| self.queue.clear())
+    }
+
     /// Takes out the memory for leases, if no stored message was ever delivered. There must be no
     /// file that receives with a lease.
     pub(super) fn take_unused_leases(&mut self) -> Option<KBox<Leases>> {
@@ -113,12 +120,14 @@ impl State {
     }
 
     /// Returns the time at which the next lease or delay ends, in nanoseconds of
-    /// `CLOCK_MONOTONIC`, or [`u64::MAX`] if there is none.
+    /// `CLOCK_MONOTONIC`, or [`u64::MAX`] if there is none. Returns zero if consumed messages have
+    /// yet to be removed, which the sweeper does, too.
     pub(super) fn next_lease_end(&self) -> u64 {
-        let leases = self.queue.leases();
-        leases
-            .and_then(|leases| leases.next_due())
-            .unwrap_or(u64::MAX)
+        match self.queue.leases() {
+            None => u64::MAX,
+            Some(leases) if leases.is_first_consumed() => 0,
+            Some(leases) => leases.next_due().unwrap_or(u64::MAX),
+        }
     }
 }
 

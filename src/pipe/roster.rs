@@ -67,6 +67,11 @@ impl Roster {
         Some(node.into_reservation())
     }
 
+    /// Returns whether there is no subscription.
+    pub(super) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// Returns the place of the first subscription from `number` on.
     fn at_or_after(&self, number: u64) -> Option<&Place> {
         let first = *self.places.cursor_lower_bound(&number)?.current().0;

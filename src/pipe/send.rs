@@ -154,6 +154,7 @@ impl<S: Source> Outgoing<S> {
                 return true;
             };
             state.queue.set_lanes(lanes);
+            state.flags |= Flag::Expires;
         }
         if state.queue.lacks_lane(priority) {
             let Some(lane) = self.lane.take() else {
@@ -283,7 +284,8 @@ impl Pipe {
     /// - [`EAGAIN`]: the pipe is full and the call must not wait.
     /// - [`ERESTARTSYS`]: a signal arrived while the call waited.
     /// - [`EFAULT`]: part of the source cannot be read.
-    /// - [`EINVAL`]: the message has a time to live, and a file browses the pipe or has leases.
+    /// - [`EINVAL`]: the pipe does not take the priority of the message, or that it has a time to
+    ///   live.
     /// - [`ENOMEM`].
     /// - [`EIO`]: an invariant does not hold, which is a bug.
     #[inline]
@@ -361,7 +363,10 @@ impl Pipe {
                 self.writers.pass_baton(state, message.woken);
                 return Err(err);
             };
-            if class.ttl_ns > 0 && state.refuses_ttl() {
+            // The pipe may have changed since the message was checked, and so may the header of a
+            // message that is not in a page.
+            let terms = state.terms();
+            if class.priority >= terms.priorities || class.ttl_ns > 0 && !terms.allows_ttl {
                 self.writers.pass_baton(state, message.woken);
                 return Err(EINVAL);
             }

@@ -155,10 +155,11 @@ impl State {
         is_unused.then(|| self.queue.replace_index(None)).flatten()
     }
 
-    /// Takes out the messages that stay for subscriptions still to come. The queue must be empty.
+    /// Takes out the messages that stay for subscriptions still to come, and those that were
+    /// acknowledged and not removed yet. The queue must be empty.
     pub(super) fn take_history(&mut self) -> Option<Segments> {
-        let is_broadcast = self.queue.fanout().is_some();
-        is_broadcast.then(|| self.queue.clear())
+        let keeps_some = self.queue.fanout().is_some() || self.queue.leases().is_some();
+        keeps_some.then(|| self.queue.clear())
     }
 
     /// Extends the index by a bounded number of segments. Returns whether it covers all.
@@ -329,7 +330,7 @@ impl State {
             subscription: self.queue.subscribe(kind, search),
         };
         *place.access_mut(self) = Some(listed);
-        self.count_subscriptions(1);
+        self.flags |= Flag::Subscribed;
     }
 
     /// Makes the file of `handle` read from no position of its own. Returns the memory that it has
@@ -337,8 +338,10 @@ impl State {
     pub(super) fn unsubscribe(&mut self, handle: &Handle) -> Option<Room> {
         let listed = handle.place.as_ref()?.access_mut(self).take()?;
         self.queue.unsubscribe(&listed.subscription);
-        self.count_subscriptions(-1);
-        self.roster.leave(listed.number)
+        let room = self.roster.leave(listed.number);
+        let subscribed = !self.roster.is_empty();
+        self.flags.set(Flag::Subscribed, subscribed);
+        room
     }
 }
 

@@ -28,6 +28,11 @@ impl<K: Ord, V> RBTree<K, V> {
         old.map(|(value, _)| value)
     }
 
+    /// Returns whether there is no node.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Returns the value with this key.
     pub fn get(&self, key: &K) -> Option<&V> {
         self.0.get(key).map(|(value, _)| value)
