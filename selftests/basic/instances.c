@@ -193,8 +193,8 @@ TEST_F(registry, other_fields_out_of_bounds_are_einval)
 		unsigned int value;
 		long mode, uid, flags, default_mode;
 	} cases[] = {
-		{ 0, 0, 0, 0, 0 }, { 1, 0, 0, -EINVAL, 0 }, { 2, 0, 0, -EINVAL, 0 }, { 4, 0, 0, -EINVAL, -EINVAL },
-		{ 8, 0, 0, -EINVAL, 0 }, { 11, 0, 0, -EINVAL, 0 }, { 15, 0, 0, -EINVAL, -EINVAL }, { 16, 0, 0, -EINVAL, 0 },
+		{ 0, 0, 0, 0, 0 }, { 1, 0, 0, -EINVAL, 0 }, { 2, 0, 0, -EINVAL, 0 }, { 4, 0, 0, -EINVAL, 0 },
+		{ 8, 0, 0, -EINVAL, 0 }, { 11, 0, 0, -EINVAL, 0 }, { 15, 0, 0, -EINVAL, 0 }, { 16, 0, 0, -EINVAL, 0 },
 		{ 17, 0, 0, -EINVAL, -EINVAL }, { 18, 0, 0, -EINVAL, 0 }, { 24, 0, 0, -EINVAL, -EINVAL }, { 32, 0, 0, -EINVAL, -EINVAL },
 		{ 0777, 0, 0, -EINVAL, -EINVAL }, { 01000, -EINVAL, 0, -EINVAL, -EINVAL },
 		{ 02000, -EINVAL, 0, -EINVAL, -EINVAL }, { 04000, -EINVAL, 0, -EINVAL, -EINVAL },

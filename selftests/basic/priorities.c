@@ -515,6 +515,10 @@ TEST_F(priorities, a_blocked_reader_gets_the_highest)
 	int blocking = open_id(self->id, O_RDONLY);
 	struct call call = read_call(blocking, in, sizeof(in));
 
+	/* Both lanes are there, so that one critical section accepts both messages. */
+	ASSERT_EQ(0, send_prioritized(self->fd, 1, "first"));
+	ASSERT_EQ(0, send_prioritized(self->fd, 5, "second"));
+	EXPECT_READS(self->fd, "second", "first");
 	start_call(&call);
 	await_readers(self->fd, 1);
 	at = put_prioritized(at, 1, "low");

@@ -131,9 +131,9 @@ TEST_F(ttl, a_dump_shows_what_has_not_expired)
 
 TEST_F(ttl, the_rest_of_a_message_does_not_expire)
 {
-	ASSERT_EQ(0, send_timed(self->fd, 0, SHORT, "abcdef"));
+	ASSERT_EQ(0, send_timed(self->fd, 0, 1000 * MS, "abcdef"));
 	EXPECT_STREQ("abc", read_text(self->fd, 3));
-	sleep_ms(LATER);
+	sleep_ms(1001);
 	EXPECT_STREQ("def", read_text(self->fd, 256));
 	EXPECT_STREQ("1/6 = 1/6 + 0/0 + 0/0 + 0/0", counts_of(self->fd));
 }

@@ -71,7 +71,7 @@ is "numbers are omitted in a narrow terminal" "COMMAND PID USER ACCESS MODE ALSO
 	"$(COLUMNS=48 kmsgpipectl peers peers | head -n 1 | xargs)"
 zeros='"received_msgs":0,"received_bytes":0,"rest_bytes":0'
 like "peers as JSON has all values" \
-	"{\"schema\":1,\"pipe\":\"peers\",\"path\":\"$node\",\"id\":$id,\"compared\":[tf]*e,\"unread_processes\":0,\"files\":\[*{\"access\":\"w\",\"mode\":\"lines\",\"nonblock\":false,\"reads\":\"nothing\",\"next_seq\":null,\"lag_msgs\":null,\"lost_msgs\":null,\"expired_msgs\":null,\"sent_msgs\":3,\"sent_bytes\":14,$zeros,\"line_bytes\":5,\"processes\":\[{\"pid\":$writer,\"command\":\"writer\",\"uid\":0,\"user\":\"root\",\"fds\":\[7\]}\]}*\]}" \
+	"{\"schema\":1,\"pipe\":\"peers\",\"path\":\"$node\",\"id\":$id,\"compared\":[tf]*e,\"unread_processes\":0,\"files\":\[*{\"access\":\"w\",\"mode\":\"lines\",\"nonblock\":false,\"reads\":\"nothing\",\"next_seq\":null,\"lag_msgs\":null,\"lost_msgs\":null,\"expired_msgs\":null,\"lease_ms\":null,\"leased_msgs\":null,\"sent_msgs\":3,\"sent_bytes\":14,$zeros,\"line_bytes\":5,\"processes\":\[{\"pid\":$writer,\"command\":\"writer\",\"uid\":0,\"user\":\"root\",\"fds\":\[7\]}\]}*\]}" \
 	"$(kmsgpipectl --json peers peers)"
 like "a user without a name, as JSON" \
 	'*{"access":"r","mode":"eof",*"received_msgs":2,"received_bytes":8,"rest_bytes":2,"line_bytes":0,"processes":\[{"pid":'"$reader"',"command":"reader","uid":'$one',"user":null,"fds":\[5\]}\]}*' \

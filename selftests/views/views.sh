@@ -46,15 +46,19 @@ is "cat shows each of $many pipes once and in order" "$((many + 1)) $({ echo 0 &
 	while read -r name; do echo "$name" >$class/destroy; done </tmp/names
 	echo "$(wc -l </tmp/stats) $(sed -E 's/^pipe([0-9]+): .*/\1/' /tmp/stats | sha256sum)"
 )"
-# A broadcast pipe has all of the files.
+# A broadcast pipe has all of the files but one, which a pipe with priorities has.
 echo 'all kind=broadcast' >$class/create
-all=$(basename "$(dirname "$(grep -l /dev/kmsgpipe/all $class/pipe*/node)")")
+echo 'urgent priorities=2' >$class/create
+pipe_of() { basename "$(dirname "$(grep -l "/dev/kmsgpipe/$1" $class/pipe*/node)")"; }
+all=$(pipe_of all) urgent=$(pipe_of urgent)
 # Every device has dev and uevent.
 # spec: 8-sysfs
 is "sysfs has the documented files" \
 	"$(sed -nE 's:^What\:\s*(.*[^/])/?$:\1:p' docs/ABI/testing/sysfs-class-kmsgpipe | sed "s:pipe<N>:$all:" | sort)" \
-	"$(find $class "$class/$all/" -maxdepth 1 \( -type f ! -name dev ! -name uevent -o -path $class \) | sort)"
+	"$(find $class "$class/$all/" "$class/$urgent/" -maxdepth 1 \( -type f ! -name dev ! -name uevent -o -path $class \) |
+		sed "s:$urgent:$all:" | sort -u)"
 echo all >$class/destroy
+echo urgent >$class/destroy
 is "the line in /proc has the documented words" "$(words procfs-kmsgpipe_stats)" \
 	"$(head -n 1 /proc/kmsgpipe_stats | grep -oE '[a-z_]+=' | tr -d =)"
 exec 7</dev/kmsgpipe0

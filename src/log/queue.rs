@@ -249,13 +249,23 @@ impl Queue {
 
     /// Returns whether no message is queued that a reader could get: messages on trust do not
     /// count.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
-        match (self.store.depth().msgs, &self.fanout, &self.leases) {
-            (0, _, _) => self.depth_in_lanes().msgs == 0,
-            (_, None, None) => false,
-            (stored, Some(fanout), _) => fanout.retained().msgs == stored,
-            (_, None, Some(_)) => self.next_delivery().is_none(),
+        match self.store.depth().msgs {
+            0 if self.lanes.is_none() => true,
+            0 => self.depth_in_lanes().msgs == 0,
+            _ if self.fanout.is_none() && self.leases.is_none() => false,
+            _ => self.has_none_to_read(),
+        }
+    }
+
+    /// Returns whether none of the stored messages is queued for a reader, in a broadcast pipe or
+    /// in a queue with messages on trust.
+    #[inline(never)]
+    fn has_none_to_read(&self) -> bool {
+        match &self.fanout {
+            Some(fanout) => fanout.retained().msgs == self.store.depth().msgs,
+            None => self.next_delivery().is_none(),
         }
     }
 

@@ -444,7 +444,7 @@ impl Pipe {
     /// # Errors
     ///
     /// [`ERESTARTSYS`]: a signal arrived, and there is nothing that the caller can take.
-    #[inline]
+    #[inline(always)]
     pub(super) fn wait_for_message<'a>(
         self: &'a Arc<Self>,
         state: StateGuard<'a, State>,

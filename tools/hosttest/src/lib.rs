@@ -31,6 +31,8 @@ mod control {
     #[rustfmt::skip]
     pub(crate) mod request;
 }
+#[cfg(test)]
+mod fifo_entry;
 mod kernel_ext;
 #[path = "."]
 #[deny(unsafe_code)]
@@ -105,6 +107,8 @@ mod log {
     #[rustfmt::skip]
     pub(crate) mod iter;
 }
+#[cfg(all(test, not(miri)))]
+mod lanes_bounds;
 mod page;
 #[path = "."]
 #[deny(unsafe_code)]

@@ -83,7 +83,7 @@ fn ops() -> impl Strategy<Value = Op> {
 const PRIORITIES: u32 = 32;
 
 /// Sequence number, priority and length of a message.
-type Message = (u64, u32, u32);
+pub(crate) type Message = (u64, u32, u32);
 
 /// Returns the class of messages of this priority and time to live.
 fn class(priority: u32, ttl_ns: u64) -> Class {
@@ -172,7 +172,7 @@ impl Model {
 }
 
 /// Sends a message on the slow path. Returns whether it was accepted.
-fn push_slow(
+pub(crate) fn push_slow(
     queue: &mut Queue,
     (seq, priority, len): Message,
     ttl: u64,

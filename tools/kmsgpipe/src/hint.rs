@@ -207,7 +207,7 @@ pub(crate) fn rejected_attach(attach: Attach) -> &'static str {
             "in a broadcast pipe each file has a subscription: attach to that, or browse"
         }
         Attach::Lease { .. } => {
-            "only the messages of a queue without priorities can be acknowledged"
+            "a broadcast pipe has no leases, nor has a queue with priorities or with times to live"
         }
         Attach::Browse(_) => "a pipe with priorities cannot be browsed: dump it",
     }
